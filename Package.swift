@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every room builds under the same strict settings; `docs/internals/architecture.md` says why each is on.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let yams = product(name: "Yams", package: "Yams")
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "flow",
+    products: [
+        .library(name: "FlowDSL", type: .static, targets: ["FlowDSL"]),
+        .executable(name: "flowctl", targets: ["flowctl"]),
+        .executable(name: "flowd", targets: ["flowd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
+        .target(name: "CFlowShims"),
+
+        room("FlowModel"),
+        room("FlowDSL", ["FlowModel"]),
+        room("FlowLoading", ["CFlowShims", "FlowModel", .crypto]),
+        room("FlowEngine", ["FlowModel"]),
+        room("FlowStoreSQLite", ["FlowEngine", "FlowModel", .grdb]),
+        room("FlowInventory", ["FlowModel", .yams]),
+        room("Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging], resources: [.embedInCode("HostRecord/runner.sh")]),
+        room("FlowWire", ["FlowModel"]),
+        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .metrics, .nioCore]),
+        room(
+            "FlowServer",
+            [
+                "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowStoreSQLite", "FlowWire",
+                "Workers", .crypto, .hummingbird, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioPosix, .nioSSL,
+                .serviceLifecycle, .unixSignals, .yams,
+            ]),
+        room("FlowTestKit", ["CFlowShims", "FlowEngine", "FlowModel", "Workers", .crypto]),
+        .executableTarget(
+            name: "flowctl",
+            dependencies: [
+                "CFlowShims", "FlowInventory", "FlowLoading", "FlowModel", "FlowServer", "FlowWire", .argumentParser,
+                .asyncHTTPClient, .nioCore, .nioHTTP1,
+            ], swiftSettings: strict),
+        .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,42 @@
+package import FlowModel
+
+/// Reads projections and journal for views. Calls come from many tasks at once and never hold up the writer.
+package protocol JournalReader: Sendable {
+    func run(_ id: RunID) async throws -> RunRow?
+    /// The ids that start with `prefix`, two at most.
+    func runIDs(startingWith prefix: String) async throws -> [RunID]
+    /// Newest first.
+    func runs(_ query: RunQuery) async throws -> [RunRow]
+    /// In order of index, those after `after`.
+    func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow]
+    func step(of run: RunID, at path: StepPath) async throws -> StepRow?
+    /// The newest attempts of a step, older than the one in its row, newest first.
+    func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow]
+    /// Newest first; nil state gives all.
+    func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow]
+    /// The run's records after `sequence`, in order.
+    func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord]
+    func blob(_ digest: Digest) async throws -> [UInt8]?
+}
+
+/// Which runs a list shows.
+package struct RunQuery: Hashable, Sendable {
+    /// Empty means any.
+    package var states: Set<RunState>
+    package var flow: String?
+    package var labels: [String: String]
+    /// Older than this one.
+    package var before: RunID?
+    package var limit: Int
+
+    package init(
+        states: Set<RunState> = [], flow: String? = nil, labels: [String: String] = [:], before: RunID? = nil,
+        limit: Int = 50
+    ) {
+        self.states = states
+        self.flow = flow
+        self.labels = labels
+        self.before = before
+        self.limit = limit
+    }
+}

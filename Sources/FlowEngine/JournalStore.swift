@@ -1,0 +1,143 @@
+package import FlowModel
+
+/// Where the journal and its projections are kept: what the engine's writer needs of a store.
+///
+/// All calls block and come from one thread, the writer's. `FlowTestKit.StoreConformance` says in tests what every store must do.
+package protocol JournalStore: AnyObject, Sendable {
+    /// Takes the database into a new epoch, greater than every earlier one, durably.
+    func beginEpoch() throws(StoreError) -> Int
+
+    /// Writes all of `batch` or nothing. When it returns, the batch has survived a power cut.
+    func commit(_ batch: CommitBatch) throws(StoreError)
+
+    /// The highest journal sequence number; 0 for an empty journal.
+    func lastSequence() throws(StoreError) -> Int
+
+    /// The journal of a run in order; nil when there is no such run.
+    func journal(of run: RunID) throws(StoreError) -> [JournalRecord]?
+    /// The run's row; nil when there is none.
+    func run(_ id: RunID) throws(StoreError) -> RunRow?
+    /// The run that was started with this key, and the fingerprint of that request.
+    func run(key: String) throws(StoreError) -> (id: RunID, fingerprint: Digest)?
+    /// Runs with a live attempt or a step that can start, oldest first.
+    func liveRuns() throws(StoreError) -> [RunID]
+    /// All timers, in order of their time.
+    func timers() throws(StoreError) -> [TimerRow]
+    /// Outbox rows that were not taken, oldest first.
+    func outbox() throws(StoreError) -> [OutboxRow]
+
+    /// Stored plans, binaries, scripts and large values, by digest.
+    func blob(_ digest: Digest) throws(StoreError) -> [UInt8]?
+
+    /// The run that was in hand when an earlier process ended without removing it, and how often that happened.
+    func breadcrumb() throws(StoreError) -> Breadcrumb?
+    /// Durable enough to survive the process, not a power cut. nil removes it.
+    func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError)
+}
+
+/// Why the store did not do what was asked.
+package enum StoreError: Error, Hashable, Sendable {
+    /// No room, or read-only, or too large: nothing was written; the same call may succeed later.
+    case refused(String)
+    /// A row does not say what was written (hash chain, decoding): names the row.
+    case corrupt(String)
+    /// The database is lost to this process: fsync failed, another epoch, I/O error. The process must end.
+    case fatal(String)
+}
+
+/// One journal record: the entries that one event led to, in one run.
+package struct JournalRecord: Hashable, Sendable {
+    /// Global, ascending, from 1; also the id of the run's event on the wire.
+    package var sequence: Int
+    package var run: RunID
+    package var at: Instant
+    /// SHA-256 over the previous record's hash of this run, the run's id, the sequence number and `bytes`.
+    package var hash: Digest
+    /// `Entry.encode` of its entries.
+    package var bytes: [UInt8]
+
+    package init(sequence: Int, run: RunID, at: Instant, hash: Digest, bytes: [UInt8]) {
+        self.sequence = sequence
+        self.run = run
+        self.at = at
+        self.hash = hash
+        self.bytes = bytes
+    }
+}
+
+/// Everything that one transaction writes.
+package struct CommitBatch: Sendable {
+    /// Checked in the same transaction against the database's epoch: an older one is `fatal`.
+    package var epoch: Int
+    package var records: [JournalRecord] = []
+    /// Inserted or replaced, by id. At most one for each run.
+    package var runs: [RunRow] = []
+    /// Request fingerprints of new runs, by run; present for exactly the new ones.
+    package var fingerprints: [RunID: Digest] = [:]
+    /// Inserted or replaced, by run and index. At most one for each step.
+    package var steps: [StepRow] = []
+    /// Attempts that are no longer the newest of their step; inserted or replaced by run, path and number.
+    package var attempts: [(run: RunID, step: StepPath, attempt: AttemptRow)] = []
+    /// Inserted or replaced, by run, step and generation.
+    package var approvals: [ApprovalRow] = []
+    package var setTimers: [TimerRow] = []
+    package var removeTimers: [TimerRow.ID] = []
+    package var addOutbox: [OutboxRow] = []
+    package var removeOutbox: [Int] = []
+    /// Stored unless they are there already.
+    package var blobs: [(digest: Digest, bytes: [UInt8])] = []
+
+    package init(epoch: Int) { self.epoch = epoch }
+    package var isEmpty: Bool {
+        records.isEmpty && runs.isEmpty && steps.isEmpty && attempts.isEmpty && approvals.isEmpty && setTimers.isEmpty
+            && removeTimers.isEmpty && addOutbox.isEmpty && removeOutbox.isEmpty && blobs.isEmpty
+    }
+}
+
+/// A moment at which a run wants to be looked at. One for each step at most.
+package struct TimerRow: Hashable, Sendable {
+    package struct ID: Hashable, Sendable {
+        package var run: RunID
+        package var step: StepPath
+
+        package init(run: RunID, step: StepPath) {
+            self.run = run
+            self.step = step
+        }
+    }
+
+    package var id: ID
+    package var due: Instant
+
+    package init(id: ID, due: Instant) {
+        self.id = id
+        self.due = due
+    }
+}
+
+/// A message to the outside that is decided and not yet delivered (notification hooks).
+package struct OutboxRow: Hashable, Sendable {
+    /// The sequence number of the record that decided it.
+    package var id: Int
+    package var run: RunID
+    package var kind: String
+    package var body: JSON
+
+    package init(id: Int, run: RunID, kind: String, body: JSON) {
+        self.id = id
+        self.run = run
+        self.kind = kind
+        self.body = body
+    }
+}
+
+/// Names the run in hand across a crash.
+package struct Breadcrumb: Hashable, Sendable {
+    package var run: RunID
+    package var crashes: Int
+
+    package init(run: RunID, crashes: Int) {
+        self.run = run
+        self.crashes = crashes
+    }
+}

@@ -1,0 +1,43 @@
+/// The bounds of Flow, by name. Every one is in `docs/reference/limits.md`.
+package enum Limits {
+    /// Nesting of JSON from outside.
+    package static let jsonDepth = 64
+    /// Nesting of a plan, whose expressions are deeper than data.
+    package static let planDepth = 256
+    /// Bytes of a JSON request body.
+    package static let jsonBodyBytes = 1 << 20
+    /// Bytes that a step may write to `$FLOW_OUTPUT`.
+    package static let stepOutputBytes = 1 << 20
+    /// A value beyond this many bytes is kept in the blob store, by digest.
+    package static let inlineValueBytes = 64 << 10
+    /// Bytes of standard output that a step hands to later steps as `stdout`.
+    package static let stdoutValueBytes = 64 << 10
+    /// Bytes of each stream that are captured for an attempt, unless configured.
+    package static let capturedOutputBytes = 64 << 20
+    /// Bytes of a blob (a compiled flow, a script).
+    package static let blobBytes = 256 << 20
+    /// Bytes of a file that `copy` sends.
+    package static let copyBytes = 64 << 20
+    /// Steps in a plan.
+    package static let planNodes = 10_000
+    /// Elements of a map.
+    package static let mapElements = 100_000
+    /// Parameters of a flow; bytes of one command or script.
+    package static let parameters = 200
+    package static let scriptBytes = 4 << 20
+    /// Commands and reports that wait for the writer; beyond it commands are answered `overloaded`.
+    package static let inbox = 16_384
+    /// Commands and reports decided in one transaction.
+    package static let commitBatch = 512
+    /// Seconds that a flow file may take to compile and to describe itself, and the memory it may use.
+    package static let compileSeconds = 120
+    package static let evaluateSeconds = 10
+    package static let evaluateMemoryBytes = 512 << 20
+    package static let evaluateFileBytes = 16 << 20
+    /// Attempts of a step in one generation.
+    package static let attempts = 1_000
+    /// Crashes of the engine with the same run in hand until that run is set aside.
+    package static let crashesUntilQuarantine = 2
+    /// Bytes of a comment, reason or label value.
+    package static let textBytes = 4_096
+}

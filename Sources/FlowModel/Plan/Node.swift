@@ -1,0 +1,176 @@
+/// A step of a plan.
+package struct Node: Hashable, Sendable, Codable {
+    /// Unique in the plan: the names of the enclosing maps and its own, joined by `/`.
+    package var id: String
+    /// Unique in its scope: `[a-z0-9][a-z0-9._-]{0,63}`.
+    package var name: String
+    /// The id of the enclosing map; nil at the top.
+    package var scope: String?
+    /// Runs after everything else in the run has ended, whatever its outcome.
+    package var isFinally: Bool
+    package var kind: Kind
+    /// Ids of steps in the same scope that must have settled before this one starts: order and data.
+    package var needs: [String]
+    /// The branches of `when` that the step stands in; all must hold, else it is skipped.
+    package var guards: [BranchGuard]
+    package var policy: Policy
+    /// The shape of what it writes to `$FLOW_OUTPUT` or returns, if declared.
+    package var output: TypeShape?
+    /// Not part of the revision.
+    package var location: SourceLocation?
+
+    package init(
+        id: String, name: String, scope: String? = nil, isFinally: Bool = false, kind: Kind, needs: [String] = [],
+        guards: [BranchGuard] = [], policy: Policy = Policy(), output: TypeShape? = nil, location: SourceLocation? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.scope = scope
+        self.isFinally = isFinally
+        self.kind = kind
+        self.needs = needs
+        self.guards = guards
+        self.policy = policy
+        self.output = output
+        self.location = location
+    }
+
+    /// What a step does.
+    package enum Kind: Hashable, Sendable, Codable {
+        /// A command or script, here or on a target. Output: `{"exitStatus","stdout","changed","value"}`, value only if declared.
+        case shell(ShellSpec)
+        /// A file to a target. Output: `{"changed","sha256","bytes"}`.
+        case copy(CopySpec)
+        /// A Swift closure in the flow's own process. Output: what it returns.
+        case step(SwiftStepSpec)
+        /// Waits for people. Output: `{"decision":"approved","by":[names],"comment"}`.
+        case approval(ApprovalSpec)
+        /// Waits for the seconds that the expression gives. No output.
+        case sleep(Expression)
+        /// The condition of a `when`, decided once. Output: true or false. Named `when-N` by the DSL.
+        case choice(Expression)
+        /// Its body (the nodes whose scope it is) once per element. Output: the list of the bodies' last outputs, in order.
+        case map(MapSpec)
+    }
+
+    /// The word for the kind on the wire.
+    package var kindName: String {
+        switch kind {
+        case .shell: "shell"
+        case .copy: "copy"
+        case .step: "step"
+        case .approval: "approval"
+        case .sleep: "sleep"
+        case .choice: "when"
+        case .map: "map"
+        }
+    }
+}
+
+/// A branch of a `when` that a step stands in.
+package struct BranchGuard: Hashable, Sendable, Codable {
+    /// The id of the choice node.
+    package var choice: String
+    /// The answer that the step needs: true for `when`, false for `otherwise`.
+    package var answer: Bool
+
+    package init(choice: String, answer: Bool) {
+        self.choice = choice
+        self.answer = answer
+    }
+}
+
+package struct ShellSpec: Hashable, Sendable, Codable {
+    package enum Interpreter: String, Hashable, Sendable, Codable, CaseIterable {
+        case sh, bash, python
+    }
+
+    package enum Source: Hashable, Sendable, Codable {
+        /// Script text, constant: values appear in it as quoted variables only.
+        case text(String)
+        /// An embedded file, by digest.
+        case asset(Digest)
+    }
+
+    /// A value that the script sees as a shell variable, not exported.
+    package struct Variable: Hashable, Sendable, Codable {
+        package var name: String
+        package var value: Expression
+
+        package init(name: String, value: Expression) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    package var interpreter: Interpreter
+    package var source: Source
+    /// The values of the interpolations, `flow_1`, `flow_2` …; text form `JSON.text`.
+    package var variables: [Variable]
+    /// `$1`, `$2` … (`sys.argv[1:]` for python). They never appear in a process's argument list.
+    package var arguments: [Expression]
+    package var environment: [String: Expression]
+    package var workdir: Expression?
+    /// A host name or selector that matches one host; nil means here.
+    package var target: Expression?
+    /// The account to run as, through `sudo -n`.
+    package var account: Expression?
+
+    package init(
+        interpreter: Interpreter = .sh, source: Source, variables: [Variable] = [], arguments: [Expression] = [],
+        environment: [String: Expression] = [:], workdir: Expression? = nil, target: Expression? = nil,
+        account: Expression? = nil
+    ) {
+        self.interpreter = interpreter
+        self.source = source
+        self.variables = variables
+        self.arguments = arguments
+        self.environment = environment
+        self.workdir = workdir
+        self.target = target
+        self.account = account
+    }
+}
+
+package struct CopySpec: Hashable, Sendable, Codable {
+    /// A path here, absolute or relative to the directory of the engine.
+    package var from: Expression
+    /// An absolute path on the target.
+    package var to: Expression
+    package var target: Expression?
+    package var account: Expression?
+    /// Octal permission bits such as "0644"; nil keeps those of an existing file, 0644 for a new one.
+    package var mode: String?
+
+    package init(from: Expression, to: Expression, target: Expression? = nil, account: Expression? = nil, mode: String? = nil) {
+        self.from = from
+        self.to = to
+        self.target = target
+        self.account = account
+        self.mode = mode
+    }
+}
+
+package struct SwiftStepSpec: Hashable, Sendable, Codable {
+    package var inputs: [Expression]
+
+    package init(inputs: [Expression]) { self.inputs = inputs }
+}
+
+package struct MapSpec: Hashable, Sendable, Codable {
+    package enum Elements: Hashable, Sendable, Codable {
+        /// The hosts of a selector, frozen when the run started; an element is `{"name","address","port","user","labels"}`.
+        case hosts(Expression)
+        /// A list value.
+        case list(Expression)
+    }
+
+    package var elements: Elements
+    /// Elements in progress at once, at least 1.
+    package var width: Int
+
+    package init(elements: Elements, width: Int) {
+        self.elements = elements
+        self.width = width
+    }
+}

@@ -1,0 +1,74 @@
+/// A flow as a graph, readable before anything happens: what a flow file compiles to and a run follows.
+///
+/// Its canonical JSON without the line numbers is digested into the flow's *revision* (contracts §7).
+package struct Plan: Hashable, Sendable, Codable {
+    /// The version of this format. A reader refuses a version that it does not know.
+    package static let currentFormat = 1
+
+    package var format = Plan.currentFormat
+    /// The flow's name in kebab case.
+    package var flow: String
+    package var summary: String?
+    package var parameters: [Parameter]
+    /// Every step, in the order of the file; a step comes after all that it needs.
+    package var nodes: [Node]
+    /// Embedded files (scripts), by digest; their bytes are in the blob store.
+    package var assets: [Asset]
+    /// Digest of the flow file's source; nil for a plan that was written as JSON.
+    package var source: Digest?
+    /// The version of FlowDSL that made the plan.
+    package var dsl: String
+
+    package init(
+        flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],
+        source: Digest? = nil, dsl: String
+    ) {
+        self.flow = flow
+        self.summary = summary
+        self.parameters = parameters
+        self.nodes = nodes
+        self.assets = assets
+        self.source = source
+        self.dsl = dsl
+    }
+
+    /// Whether a compiled binary is needed to run it.
+    package var hasSwiftSteps: Bool {
+        nodes.contains { if case .step = $0.kind { true } else { false } }
+    }
+
+    /// The plan without line numbers, in canonical JSON: what the revision is the digest of.
+    package var canonicalBytes: [UInt8] {
+        get throws {
+            var plan = self
+            for index in plan.nodes.indices { plan.nodes[index].location = nil }
+            return try JSON(encoding: plan).canonicalBytes
+        }
+    }
+}
+
+/// A file that is embedded in a plan.
+package struct Asset: Hashable, Sendable, Codable {
+    package var name: String
+    package var digest: Digest
+    package var bytes: Int
+
+    package init(name: String, digest: Digest, bytes: Int) {
+        self.name = name
+        self.digest = digest
+        self.bytes = bytes
+    }
+}
+
+/// Where a step stands in its flow file.
+package struct SourceLocation: Hashable, Sendable, Codable, CustomStringConvertible {
+    package var file: String
+    package var line: Int
+
+    package init(file: String, line: Int) {
+        self.file = file
+        self.line = line
+    }
+
+    package var description: String { "\(file):\(line)" }
+}

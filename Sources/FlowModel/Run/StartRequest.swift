@@ -1,0 +1,67 @@
+/// A run to start. Everything in it is resolved and validated: the plan, the inputs, the hosts.
+package struct StartRequest: Hashable, Sendable {
+    package var plan: Plan
+    package var revision: Digest
+    /// Digest of the flow binary; nil when the plan has no Swift steps.
+    package var binary: Digest?
+    /// Every parameter with its value; secrets sealed (`SealedText`).
+    package var inputs: [String: JSON]
+    /// The hosts of each selector that the plan or the inputs name, frozen in order.
+    package var targets: [String: [Host]]
+    package var labels: [String: String]
+    /// The same key with the same content gives the same run.
+    package var key: String?
+    /// Digest of what the requester sent, to tell a repetition from a different request with the same key.
+    package var fingerprint: Digest
+
+    package init(
+        plan: Plan, revision: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
+        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest
+    ) {
+        self.plan = plan
+        self.revision = revision
+        self.binary = binary
+        self.inputs = inputs
+        self.targets = targets
+        self.labels = labels
+        self.key = key
+        self.fingerprint = fingerprint
+    }
+}
+
+/// What an operator or approver asks of a run.
+package enum RunCommand: Hashable, Sendable {
+    case pause
+    case resume
+    /// Stop: TERM, grace, KILL; `finally` runs.
+    case cancel
+    /// Stop hard: KILL at once; `finally` does not run.
+    case kill
+    /// Opens a new generation of failed, timed out, unknown, held and cancelled steps (`from` nil), or of `from` and all that
+    /// needs it.
+    case retry(from: StepPath?)
+    case skip(StepPath)
+    case resolve(StepPath, Resolution)
+    case vote(StepPath, ApprovalRow.Vote.Decision, digest: Digest?)
+
+    package enum Resolution: Hashable, Sendable {
+        case succeeded(output: JSON?)
+        case failed
+        case retry
+    }
+
+    /// The word for it in journal, audit and messages.
+    package var verb: String {
+        switch self {
+        case .pause: "pause"
+        case .resume: "resume"
+        case .cancel: "cancel"
+        case .kill: "kill"
+        case .retry: "retry"
+        case .skip: "skip"
+        case .resolve: "resolve"
+        case .vote(_, .approved, _): "approve"
+        case .vote(_, .rejected, _): "reject"
+        }
+    }
+}
