@@ -51,7 +51,7 @@ package struct JournalRecord: Hashable, Sendable {
     package var sequence: Int
     package var run: RunID
     package var at: Instant
-    /// SHA-256 over the previous record's hash of this run, the run's id, the sequence number and `bytes`.
+    /// SHA-256 over `chainInput`: the previous record's hash of this run, the run's id, sequence number, time and `bytes`.
     package var hash: Digest
     /// `Entry.encode` of its entries.
     package var bytes: [UInt8]
@@ -62,6 +62,23 @@ package struct JournalRecord: Hashable, Sendable {
         self.at = at
         self.hash = hash
         self.bytes = bytes
+    }
+
+    /// What comes before a run's first record.
+    package static let chainStart = Digest(bytes: [UInt8](repeating: 0, count: 32))
+
+    /// The bytes that a record's hash is taken over: `previous` in hex, the run's id, the sequence number and the time in
+    /// milliseconds as 8 bytes each, most significant first, then the record's bytes.
+    package static func chainInput(
+        previous: Digest, run: RunID, sequence: Int, at: Instant, bytes: [UInt8]
+    ) -> [UInt8] {
+        var input = Array(previous.hex.utf8)
+        input.reserveCapacity(116 + bytes.count)
+        input += run.text.utf8
+        for value in [Int64(sequence), at.milliseconds] {
+            for shift in stride(from: 56, through: 0, by: -8) { input.append(UInt8(truncatingIfNeeded: value >> Int64(shift))) }
+        }
+        return input + bytes
     }
 }
 

@@ -104,11 +104,14 @@ package struct ShellWork: Hashable, Sendable {
     package var environment: [String: String]
     package var workdir: String?
     package var account: String?
+    /// The shape of what it writes to `$FLOW_OUTPUT`, if declared.
+    package var output: TypeShape?
 
     package init(
         interpreter: ShellSpec.Interpreter, source: ShellSpec.Source, variables: [Variable] = [], arguments: [String] = [],
-        environment: [String: String] = [:], workdir: String? = nil, account: String? = nil
+        environment: [String: String] = [:], workdir: String? = nil, account: String? = nil, output: TypeShape? = nil
     ) {
+        self.output = output
         self.interpreter = interpreter
         self.source = source
         self.variables = variables

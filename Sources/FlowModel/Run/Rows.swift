@@ -165,15 +165,19 @@ package struct ApprovalRow: Hashable, Sendable {
         package enum Decision: String, Hashable, Sendable, Codable, CaseIterable { case approved, rejected }
         package var user: String
         package var person: String
-        /// The roles that the person had when voting.
+        /// All user names of the person, and the roles that the person had, when voting.
+        package var names: [String]
         package var roles: [String]
         package var decision: Decision
         package var comment: String?
         package var at: Instant
 
-        package init(user: String, person: String, roles: [String], decision: Decision, comment: String?, at: Instant) {
+        package init(
+            user: String, person: String, names: [String], roles: [String], decision: Decision, comment: String?, at: Instant
+        ) {
             self.user = user
             self.person = person
+            self.names = names
             self.roles = roles
             self.decision = decision
             self.comment = comment

@@ -1,0 +1,146 @@
+internal import Glibc
+internal import Synchronization
+package import FlowModel
+
+/// The engine of one database: starts runs, takes commands and reports, and keeps everything moving.
+///
+/// ```swift
+/// let engine = try Engine(store: store, dispatcher: workers, environment: environment)
+/// let receipt = try await engine.start(request, by: actor)   // durable when it returns
+/// await engine.shutdown()
+/// ```
+/// Every method that returns a result returns it after the commit. All of them may be called from anywhere.
+package final class Engine: Sendable {
+    private let inbox = Inbox()
+    private let feed = ChangeFeed()
+    private let finished = Mutex<(isOver: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+
+    /// Takes the database into a new epoch, and takes over the runs that are open in it.
+    package init(
+        store: any JournalStore, dispatcher: any AttemptDispatcher, environment: EngineEnvironment
+    ) throws(FlowError) {
+        do throws(StoreError) {
+            let writer = try Writer(
+                store: store, dispatcher: dispatcher, environment: environment, inbox: inbox, feed: feed)
+            startThread(of: writer)
+        } catch {
+            throw FlowError.storage(error, subject: "journal")
+        }
+    }
+
+    private func startThread(of writer: sending Writer) {
+        // The writer is made here and belongs to its thread from now on.
+        nonisolated(unsafe) let writer = writer
+        onThreadOfItsOwn { [self] in
+            writer.run()
+            feed.close()
+            let waiting = finished.withLock { finished in
+                finished.isOver = true
+                defer { finished.waiting = [] }
+                return finished.waiting
+            }
+            for continuation in waiting { continuation.resume() }
+        }
+    }
+
+    // MARK: - Commands
+
+    /// Starts a run. The same key with the same content gives the run that it gave before.
+    package func start(_ request: StartRequest, by actor: Actor) async throws(FlowError) -> StartReceipt {
+        try await reply { .start(request, actor, $0) }
+    }
+
+    /// Does what an operator or approver asks, or refuses it and changes nothing. Returns the run as it then is.
+    package func perform(
+        _ command: RunCommand, on run: RunID, by actor: Actor, message: String? = nil
+    ) async throws(FlowError) -> RunRow {
+        try await reply { .command(command, run, actor, message, $0) }
+    }
+
+    /// Takes what a worker says. Never refused: there are at most as many reports as attempts.
+    package func report(_ report: AttemptReport) {
+        _ = inbox.put(.report(report))
+    }
+
+    private func reply<Value: Sendable>(
+        _ item: @escaping (@escaping @Sendable (Result<Value, FlowError>) -> Void) -> Inbox.Item
+    ) async throws(FlowError) -> Value {
+        let result: Result<Value, FlowError> = await withCheckedContinuation { continuation in
+            if !inbox.put(item({ continuation.resume(returning: $0) })) {
+                continuation.resume(returning: .failure(Engine.overloaded))
+            }
+        }
+        return try result.get()
+    }
+
+    private static let overloaded = FlowError(
+        .overloaded, subject: "engine",
+        "Nothing was changed: \(Limits.inbox) commands wait already, or the engine is shutting down. Try again in a second.")
+
+    // MARK: - Around
+
+    /// A wake-up for every new journal record, from now on.
+    package func changes() -> AsyncStream<RunChange> { feed.subscribe() }
+
+    /// Messages that wait for delivery, oldest first.
+    package func outbox() async -> [OutboxRow] {
+        await withCheckedContinuation { continuation in
+            if !inbox.put(.outbox { continuation.resume(returning: $0) }) { continuation.resume(returning: []) }
+        }
+    }
+
+    /// A message was delivered and is not needed any more.
+    package func acknowledge(outbox id: Int) {
+        _ = inbox.put(.acknowledge(outbox: id))
+    }
+
+    /// Does work on the store between two commits, on the writer's thread: retention, backup. Must not take long.
+    package func exclusively<Value: Sendable>(
+        _ work: @escaping @Sendable (any JournalStore) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let taken = inbox.put(.exclusively { store in continuation.resume(with: Result { try work(store) }) })
+            if !taken { continuation.resume(throwing: Engine.overloaded) }
+        }
+    }
+
+    /// Takes nothing more, commits what has arrived, and returns when the writer has ended. Scripts that run go on.
+    package func shutdown() async {
+        inbox.close()
+        await withCheckedContinuation { continuation in
+            let isOver = finished.withLock { finished in
+                if !finished.isOver { finished.waiting.append(continuation) }
+                return finished.isOver
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+}
+
+/// What a start was answered with, after its commit.
+package struct StartReceipt: Hashable, Sendable {
+    package var run: RunID
+    /// False when an earlier request with the same key had started it.
+    package var isNew: Bool
+}
+
+/// Starts a thread of its own: for work that blocks.
+private func onThreadOfItsOwn(_ body: @escaping @Sendable () -> Void) {
+    final class Box: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    pthread_attr_setstacksize(&attributes, 8 << 20)
+    var thread = pthread_t()
+    let box = Unmanaged.passRetained(Box(body))
+    let status = pthread_create(&thread, &attributes, { pointer in
+        guard let pointer else { return nil }
+        Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body()
+        return nil
+    }, box.toOpaque())
+    pthread_attr_destroy(&attributes)
+    precondition(status == 0, "no thread for the writer: error \(status)")
+}

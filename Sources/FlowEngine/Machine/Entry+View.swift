@@ -1,0 +1,114 @@
+package import FlowModel
+
+extension JournalRecord {
+    /// The record's entries as the event stream shows them, secrets redacted. Values that are in blobs are left out.
+    package func events() throws(StoreError) -> [JSON] {
+        try Entry.decode(bytes) { _ in Array("null".utf8) }.map { SealedText.redacted($0.view) }
+    }
+}
+
+extension Entry {
+    /// `{"kind":…,"step":…,…}`, the names those of the wire.
+    var view: JSON {
+        var members = details
+        members["kind"] = .string(kind)
+        if let step { members["step"] = .string(step.path.text) }
+        return .object(members.filter { $0.value != .null })
+    }
+
+    private var kind: String {
+        switch self {
+        case .created: "created"
+        case .commanded: "commanded"
+        case .runState: "runState"
+        case .paused: "paused"
+        case .cancelRequested: "cancelRequested"
+        case .bodyEnded: "bodyEnded"
+        case .ready: "stepReady"
+        case .leased: "attemptLeased"
+        case .placed: "attemptPlaced"
+        case .started: "attemptStarted"
+        case .adopted: "attemptAdopted"
+        case .stopping: "attemptStopping"
+        case .unreachable: "hostUnreachable"
+        case .attemptEnded: "attemptEnded"
+        case .settled: "stepSettled"
+        case .sleeping: "stepSleeping"
+        case .backingOff: "stepBackingOff"
+        case .held: "stepHeld"
+        case .unknown: "stepUnknown"
+        case .approvalOpened: "approvalOpened"
+        case .voted: "approvalVoted"
+        case .approvalClosed: "approvalClosed"
+        case .mapOpened: "mapOpened"
+        case .elementOpened: "elementOpened"
+        case .elementClosed: "elementClosed"
+        case .reopened: "generationOpened"
+        case .noted: "noted"
+        }
+    }
+
+    private var details: [String: JSON] {
+        func text(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
+        func int(_ value: Int?) -> JSON { value.map(JSON.int) ?? .null }
+        switch self {
+        case .created(let created):
+            return [
+                "flow": .string(created.flow), "revision": .string(created.revision.hex), "actor": .string(created.user),
+                "inputs": .object(created.inputs),
+            ]
+        case .commanded(let command):
+            return [
+                "verb": .string(command.verb), "actor": .string(command.user), "subject": text(command.subject),
+                "message": text(command.message),
+            ]
+        case .runState(let state, let reason): return ["state": .string(state.rawValue), "reason": text(reason)]
+        case .paused(let isPaused): return ["paused": .bool(isPaused)]
+        case .cancelRequested(let cancellation): return ["verb": cancellation == .kill ? "kill" : "cancel"]
+        case .bodyEnded(let outcome): return ["outcome": .string(outcome.rawValue)]
+        case .ready: return ["state": .string(StepState.ready.rawValue)]
+        case .leased(_, let lease):
+            return [
+                "attempt": .int(lease.number), "target": text(lease.target), "worker": .string(lease.worker),
+                "state": .string(StepState.running.rawValue),
+            ]
+        case .placed(_, let place): return ["bootID": .string(place.bootID), "spoolID": .string(place.spoolID)]
+        case .started(_, let containment): return ["containment": .string(containment.rawValue)]
+        case .adopted(_, let epoch): return ["epoch": .int(epoch)]
+        case .stopping: return [:]
+        case .unreachable(_, let reason): return ["message": text(reason)]
+        case .attemptEnded(_, let end):
+            return [
+                "attemptState": .string(end.state.rawValue), "exitStatus": int(end.exitStatus), "signal": int(end.signal),
+                "outputBytes": .int(end.outputBytes), "truncated": .bool(end.truncated), "message": text(end.message),
+                "lastLine": text(end.lastLine),
+            ]
+        case .settled(_, let settlement):
+            return [
+                "state": .string(settlement.state.rawValue), "reason": text(settlement.reason),
+                "changed": settlement.changed.map(JSON.bool) ?? .null,
+            ]
+        case .sleeping(_, let until): return ["state": .string(StepState.waiting.rawValue), "until": .string(until.description)]
+        case .backingOff(_, let until, let reason):
+            return [
+                "state": .string(StepState.backingOff.rawValue), "until": .string(until.description), "reason": .string(reason),
+            ]
+        case .held(_, let reason): return ["state": .string(StepState.held.rawValue), "reason": .string(reason)]
+        case .unknown(_, let reason): return ["state": .string(StepState.unknown.rawValue), "reason": .string(reason)]
+        case .approvalOpened(_, let prompt, let digest, let deadline):
+            return [
+                "state": .string(StepState.waiting.rawValue), "prompt": .string(prompt), "digest": .string(digest.hex),
+                "deadlineAt": deadline.map { .string($0.description) } ?? .null,
+            ]
+        case .voted(_, let vote):
+            return ["actor": .string(vote.user), "decision": .string(vote.decision.rawValue), "comment": text(vote.comment)]
+        case .approvalClosed(_, let state): return ["approval": .string(state.rawValue)]
+        case .mapOpened(_, let keys, _):
+            return ["state": .string(StepState.running.rawValue), "elements": .int(keys.count)]
+        case .elementOpened(_, let element): return ["element": .int(element)]
+        case .elementClosed(_, let element, let hasFailed): return ["element": .int(element), "failed": .bool(hasFailed)]
+        case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
+        case .noted(_, let message): return ["message": .string(message)]
+        }
+    }
+}

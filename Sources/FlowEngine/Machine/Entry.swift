@@ -1,0 +1,84 @@
+package import FlowModel
+
+/// A fact in a run's journal. Facts only: what was decided, never what to decide, so that folding them needs no rules.
+///
+/// Times are those of the record that holds the entry. Entries are only ever added to: an old journal folds for ever.
+package enum Entry: Hashable, Sendable {
+    case created(Created)
+    /// An operator or approver asked for something; the audit trail of the run.
+    case commanded(Command)
+    case runState(RunState, reason: String?)
+    case paused(Bool)
+    case cancelRequested(Run.Cancellation)
+    /// The flow proper ended with this outcome; its `finally` may start.
+    case bodyEnded(RunState)
+
+    case ready(StepRef)
+    case leased(StepRef, Lease)
+    case placed(StepRef, Place)
+    case started(StepRef, Containment)
+    /// A new epoch took the attempt over, with a higher fence.
+    case adopted(StepRef, epoch: Int)
+    case stopping(StepRef)
+    /// The host cannot be asked (with the reason), or can again (nil).
+    case unreachable(StepRef, String?)
+    case attemptEnded(StepRef, AttemptEnd)
+
+    case settled(StepRef, Settlement)
+    case sleeping(StepRef, until: Instant)
+    case backingOff(StepRef, until: Instant, reason: String)
+    case held(StepRef, reason: String)
+    case unknown(StepRef, reason: String)
+    case approvalOpened(StepRef, prompt: String, digest: Digest, deadline: Instant?)
+    case voted(StepRef, ApprovalRow.Vote)
+    case approvalClosed(StepRef, ApprovalRow.State)
+    case mapOpened(StepRef, keys: [String], values: [JSON])
+    case elementOpened(StepRef, element: Int)
+    case elementClosed(StepRef, element: Int, hasFailed: Bool)
+    /// These steps begin a new generation: pending again, with nothing to show.
+    case reopened([StepRef])
+    /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.
+    case noted(StepRef, String)
+
+    package struct StepRef: Hashable, Sendable {
+        package var index: Int
+        package var path: StepPath
+    }
+
+    package struct Command: Hashable, Sendable {
+        package var verb: String
+        package var user: String
+        package var person: String
+        package var subject: String?
+        package var message: String?
+    }
+
+    package struct Lease: Hashable, Sendable {
+        package var number: Int
+        package var epoch: Int
+        package var target: String?
+        package var worker: String
+    }
+
+    package struct AttemptEnd: Hashable, Sendable {
+        package var state: AttemptState
+        /// Whether it counts against the retry policy.
+        package var counts: Bool
+        package var exitStatus: Int?
+        package var signal: Int?
+        package var outputBytes: Int
+        package var truncated: Bool
+        package var message: String?
+        package var lastLine: String?
+    }
+
+    package struct Settlement: Hashable, Sendable {
+        /// Succeeded, failed, skipped or cancelled.
+        package var state: StepState
+        package var reason: String?
+        package var value: JSON?
+        package var changed: Bool?
+        /// A failure that lets what follows go on.
+        package var isIgnored: Bool
+    }
+}

@@ -1,0 +1,63 @@
+package import FlowModel
+
+/// A plan prepared for running: its scopes, and in each which step waits for which.
+///
+/// Shared by all runs of one plan; never changes.
+package final class PlanIndex: Sendable {
+    /// The steps that live and die together: the top of the flow, its `finally`, or the body of a map.
+    package struct Scope: Sendable {
+        /// Indices into `plan.nodes`, in order.
+        package var nodes: [Int] = []
+        /// For each node of the scope, by local position: the local positions that need it.
+        package var successors: [[Int]] = []
+        /// For each node of the scope: the local positions that it needs.
+        package var needs: [[Int]] = []
+    }
+
+    package static let root = 0
+    package static let finally = 1
+
+    package let plan: Plan
+    package let scopes: [Scope]
+    /// The scope of a map's body, by the map's node index.
+    package let bodies: [Int: Int]
+    /// Node index by id.
+    package let nodes: [String: Int]
+    /// For each node, its scope and its position there.
+    package let places: [(scope: Int, local: Int)]
+
+    package init(_ plan: Plan) {
+        self.plan = plan
+        var scopes = [Scope(), Scope()]
+        var bodies: [Int: Int] = [:]
+        var nodes: [String: Int] = [:]
+        var scopeOfMap: [String: Int] = [:]
+        var places: [(scope: Int, local: Int)] = []
+        for (index, node) in plan.nodes.enumerated() {
+            nodes[node.id] = index
+            let scope = node.scope.flatMap { scopeOfMap[$0] } ?? (node.isFinally ? PlanIndex.finally : PlanIndex.root)
+            let local = scopes[scope].nodes.count
+            places.append((scope, local))
+            scopes[scope].nodes.append(index)
+            scopes[scope].successors.append([])
+            scopes[scope].needs.append([])
+            for need in node.needs {
+                // Loading has checked that every need stands earlier in the same scope.
+                guard let other = nodes[need], other < index, places[other].scope == scope else { continue }
+                scopes[scope].needs[local].append(places[other].local)
+                scopes[scope].successors[places[other].local].append(local)
+            }
+            if case .map = node.kind {
+                scopeOfMap[node.id] = scopes.count
+                bodies[index] = scopes.count
+                scopes.append(Scope())
+            }
+        }
+        self.scopes = scopes
+        self.bodies = bodies
+        self.nodes = nodes
+        self.places = places
+    }
+
+    package func isMap(_ node: Int) -> Bool { bodies[node] != nil }
+}

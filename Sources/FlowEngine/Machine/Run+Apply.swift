@@ -1,0 +1,277 @@
+package import FlowModel
+
+extension Run {
+    /// Begins a run from the first entry of its journal; nil when that is another entry.
+    package init?(id: RunID, first: Entry, at: Instant, index: PlanIndex) {
+        guard case .created(let created) = first else { return nil }
+        self.init(id: id, index: index, created: created, at: at)
+        openScope(plan: PlanIndex.root, map: nil, element: 0)
+        openScope(plan: PlanIndex.finally, map: nil, element: 0)
+    }
+
+    /// Takes one more entry in. Total: an entry that was journaled can always be folded.
+    package mutating func apply(_ entry: Entry, at: Instant) {
+        switch entry {
+        case .created, .commanded, .noted: break
+        case .runState(let state, let reason): enter(state, reason: reason, at: at)
+        case .paused(let isPaused): self.isPaused = isPaused
+        case .cancelRequested(let cancellation): self.cancellation = cancellation
+        case .bodyEnded(let outcome): bodyOutcome = outcome
+        case .ready(let step): enter(.ready, step.index, at: at)
+        case .leased(let step, let lease): take(lease, step.index, at: at)
+        case .placed(let step, let place): update(step) { $0.attempt?.place = place }
+        case .started(let step, let containment):
+            update(step) {
+                $0.attempt?.row.state = .running
+                $0.attempt?.row.containment = containment
+            }
+        case .adopted(let step, let epoch): update(step) { $0.attempt?.fence.epoch = epoch }
+        case .stopping(let step): update(step) { $0.attempt?.isStopping = true }
+        case .unreachable(let step, let reason):
+            unreachable += (reason == nil ? 0 : 1) - (steps[step.index].waiting?.kind == .unreachable ? 1 : 0)
+            update(step) { $0.waiting = reason.map { Waiting(kind: .unreachable, subject: $0, since: at) } }
+        case .attemptEnded(let step, let end): finish(end, step.index, at: at)
+        case .settled(let step, let settlement): settle(settlement, step.index, at: at)
+        case .sleeping(let step, let until): wait(.timer, step, at: at, until: until)
+        case .backingOff(let step, let until, let reason): backOff(step, until: until, reason: reason, at: at)
+        case .held(let step, let reason): hold(step, state: .held, kind: .hold, reason: reason, at: at)
+        case .unknown(let step, let reason): hold(step, state: .unknown, kind: .unknown, reason: reason, at: at)
+        case .approvalOpened(let step, let prompt, let digest, let deadline):
+            wait(.approval, step, at: at, until: deadline)
+            steps[step.index].approval = Approval(prompt: prompt, digest: digest, since: at, deadline: deadline)
+        case .voted(let step, let vote): update(step) { $0.approval?.votes.append(vote) }
+        case .approvalClosed(let step, let state): update(step) { $0.approval?.state = state }
+        case .mapOpened(let step, let keys, let values):
+            enter(.running, step.index, at: at)
+            steps[step.index].elements = Elements(
+                keys: keys, values: values, scopes: Array(repeating: nil, count: keys.count),
+                queue: Array(keys.indices.reversed()))
+        case .elementOpened(let step, let element): openElement(element, of: step.index)
+        case .elementClosed(let step, let element, let hasFailed): closeElement(element, of: step.index, hasFailed: hasFailed)
+        case .reopened(let steps): reopen(steps.map(\.index))
+        }
+    }
+}
+
+// MARK: - Runs and scopes
+
+extension Run {
+    private mutating func enter(_ state: RunState, reason: String?, at: Instant) {
+        self.state = state
+        self.reason = reason
+        if state == .running, startedAt == nil { startedAt = at }
+        endedAt = state.isTerminal ? at : nil
+        if state.isTerminal {
+            isPaused = false
+            cancellation = nil
+        }
+    }
+
+    /// Adds the steps of a scope, pending. Returns the scope's number.
+    @discardableResult
+    private mutating func openScope(plan number: Int, map: Int?, element: Int) -> Int {
+        let scope = index.scopes[number]
+        let base = steps.count
+        let prefix = map.map { steps[$0].path.text + "[" + (steps[$0].elements?.keys[element] ?? "") + "]/" } ?? ""
+        scopes.append(Scope(plan: number, map: map, element: element, base: base, unsettled: scope.nodes.count))
+        for (local, node) in scope.nodes.enumerated() {
+            let path = StepPath(prefix + plan.nodes[node].name)
+            positions[path] = steps.count
+            dirty.append(steps.count)
+            counts[.pending] += 1
+            steps.append(
+                Step(node: node, scope: scopes.count - 1, path: path, blockers: scope.needs[local].count))
+        }
+        return scopes.count - 1
+    }
+
+    private mutating func openElement(_ element: Int, of map: Int) {
+        if steps[map].elements?.queue.last == element {
+            steps[map].elements?.queue.removeLast()
+        } else {
+            steps[map].elements?.queue.removeAll { $0 == element }
+        }
+        steps[map].elements?.open.append(element)
+        let isNew = steps[map].elements?.scopes[element] == nil
+        if isNew, let body = index.bodies[steps[map].node] {
+            let scope = openScope(plan: body, map: map, element: element)
+            steps[map].elements?.scopes[element] = scope
+        }
+    }
+
+    private mutating func closeElement(_ element: Int, of map: Int, hasFailed: Bool) {
+        steps[map].elements?.open.removeAll { $0 == element }
+        if hasFailed { steps[map].elements?.failed += 1 }
+    }
+}
+
+// MARK: - Steps
+
+extension Run {
+    private mutating func update(_ step: Entry.StepRef, _ change: (inout Step) -> Void) {
+        change(&steps[step.index])
+        dirty.append(step.index)
+    }
+
+    /// The only place where a step's state changes: keeps the counters of run and scope.
+    private mutating func enter(_ state: StepState, _ number: Int, at: Instant) {
+        let old = steps[number].state
+        let scope = steps[number].scope
+        if steps[number].waiting?.kind == .unreachable { unreachable -= 1 }
+        if !index.isMap(steps[number].node) { live += (state.isLive ? 1 : 0) - (old.isLive ? 1 : 0) }
+        counts[old] -= 1
+        counts[state] += 1
+        scopes[scope].unsettled += (old.isSettled ? 1 : 0) - (state.isSettled ? 1 : 0)
+        scopes[scope].active += (state.isActive ? 1 : 0) - (old.isActive ? 1 : 0)
+        steps[number].state = state
+        steps[number].waiting = nil
+        steps[number].due = nil
+        if state != .pending, state != .ready, steps[number].startedAt == nil { steps[number].startedAt = at }
+        steps[number].endedAt = state.isSettled ? at : nil
+        dirty.append(number)
+    }
+
+    private mutating func wait(_ kind: WaitKind, _ step: Entry.StepRef, at: Instant, until: Instant?) {
+        enter(.waiting, step.index, at: at)
+        steps[step.index].waiting = Waiting(kind: kind, subject: step.path.text, since: at, until: until)
+        steps[step.index].due = until
+    }
+
+    private mutating func backOff(_ step: Entry.StepRef, until: Instant, reason: String, at: Instant) {
+        enter(.backingOff, step.index, at: at)
+        steps[step.index].waiting = Waiting(kind: .timer, subject: step.path.text, since: at, until: until)
+        steps[step.index].due = until
+        steps[step.index].reason = reason
+    }
+
+    private mutating func hold(_ step: Entry.StepRef, state: StepState, kind: WaitKind, reason: String, at: Instant) {
+        enter(state, step.index, at: at)
+        steps[step.index].waiting = Waiting(kind: kind, subject: step.path.text, since: at)
+        steps[step.index].reason = reason
+    }
+
+    private mutating func settle(_ settlement: Entry.Settlement, _ number: Int, at: Instant) {
+        enter(settlement.state, number, at: at)
+        steps[number].reason = settlement.reason
+        steps[number].value = settlement.value
+        steps[number].changed = settlement.changed
+        if settlement.state == .succeeded || settlement.state == .skipped || settlement.isIgnored {
+            release(number)
+        } else {
+            scopes[steps[number].scope].hasFailed = true
+        }
+    }
+
+    /// Tells those that need the step that they wait for one thing less.
+    private mutating func release(_ number: Int) {
+        let scope = scopes[steps[number].scope]
+        for successor in index.scopes[scope.plan].successors[number - scope.base] {
+            steps[scope.base + successor].blockers -= 1
+        }
+    }
+}
+
+// MARK: - Attempts
+
+extension Run {
+    private mutating func take(_ lease: Entry.Lease, _ number: Int, at: Instant) {
+        if let earlier = steps[number].attempt { retiredAttempts.append((steps[number].path, earlier.row)) }
+        enter(.running, number, at: at)
+        steps[number].reason = nil
+        steps[number].attempt = Attempt(
+            row: AttemptRow(
+                number: lease.number, generation: steps[number].generation, state: .leased, target: lease.target,
+                worker: lease.worker, startedAt: at),
+            fence: Fence(epoch: lease.epoch, attempt: lease.number))
+    }
+
+    private mutating func finish(_ end: Entry.AttemptEnd, _ number: Int, at: Instant) {
+        guard var attempt = steps[number].attempt else { return }
+        attempt.row.state = end.state
+        attempt.row.endedAt = at
+        attempt.row.exitStatus = end.exitStatus
+        attempt.row.signal = end.signal
+        attempt.row.message = end.message
+        attempt.row.outputBytes = end.outputBytes
+        attempt.row.truncated = end.truncated
+        attempt.lastLine = end.lastLine
+        attempt.isStopping = false
+        steps[number].attempt = attempt
+        if steps[number].waiting?.kind == .unreachable { unreachable -= 1 }
+        steps[number].waiting = nil
+        if end.counts { steps[number].spent += 1 }
+        dirty.append(number)
+    }
+}
+
+// MARK: - New generations
+
+extension Run {
+    private mutating func reopen(_ numbers: [Int]) {
+        for number in numbers {
+            let old = steps[number].state
+            let isOpenMap = steps[number].elements != nil
+            let state = isOpenMap ? StepState.running : .pending
+            enter(state, number, at: createdAt)
+            steps[number].generation += 1
+            steps[number].spent = 0
+            steps[number].value = nil
+            steps[number].changed = nil
+            steps[number].reason = nil
+            steps[number].approval = nil
+            steps[number].endedAt = nil
+            if !isOpenMap { steps[number].startedAt = nil }
+            precondition(old.isSettled || old == .held || old == .unknown, "a \(old) step cannot begin a new generation")
+        }
+        bodyOutcome = nil
+        cancellation = nil
+        recount()
+    }
+
+    /// Works out again what the counters say, for all scopes: reopening is rare, and may touch any of them.
+    private mutating func recount() {
+        for number in scopes.indices {
+            let scope = scopes[number]
+            let plan = index.scopes[scope.plan]
+            var hasFailed = false
+            for local in plan.nodes.indices {
+                let step = steps[scope.base + local]
+                steps[scope.base + local].blockers = plan.needs[local].count { !isReleased(scope.base + $0) }
+                if step.state == .cancelled || step.state == .failed && !isIgnored(step) { hasFailed = true }
+            }
+            scopes[number].hasFailed = hasFailed
+        }
+        for number in steps.indices { requeueElements(of: number) }
+    }
+
+    /// Elements that have not ended well wait for their turn again, the ones begun first, in order.
+    private mutating func requeueElements(of number: Int) {
+        guard steps[number].state == .running, let elements = steps[number].elements else { return }
+        let unfinished = elements.keys.indices.filter { element in
+            guard !elements.open.contains(element) else { return false }
+            guard let scope = elements.scopes[element] else { return true }
+            return scopes[scope].unsettled > 0 || scopes[scope].hasFailed
+        }
+        let begun = unfinished.filter { elements.scopes[$0] != nil }
+        let fresh = unfinished.filter { elements.scopes[$0] == nil }
+        steps[number].elements?.queue = (begun + fresh).reversed()
+        steps[number].elements?.failed = 0
+    }
+
+    private func isReleased(_ number: Int) -> Bool {
+        let step = steps[number]
+        return step.state == .succeeded || step.state == .skipped || step.state == .failed && isIgnored(step)
+    }
+
+    private func isIgnored(_ step: Step) -> Bool { plan.nodes[step.node].policy.onFailure == .ignore }
+}
+
+extension StepState {
+    /// Neither pending, ready nor settled.
+    var isActive: Bool {
+        switch self {
+        case .running, .waiting, .backingOff, .held, .unknown: true
+        case .pending, .ready, .succeeded, .failed, .skipped, .cancelled: false
+        }
+    }
+}

@@ -1,0 +1,174 @@
+package import FlowModel
+
+/// A run in memory: the fold of its journal entries (`apply`), nothing else.
+///
+/// The machine reads it and never writes it except through `apply`, so that folding the journal again gives the same value.
+package struct Run: Sendable {
+    package let id: RunID
+    package let index: PlanIndex
+    package let created: Created
+    package let createdAt: Instant
+
+    package internal(set) var state = RunState.queued
+    package internal(set) var reason: String?
+    package internal(set) var isPaused = false
+    package internal(set) var cancellation: Cancellation?
+    /// How the flow proper ended, once `finally` may run.
+    package internal(set) var bodyOutcome: RunState?
+    package internal(set) var startedAt: Instant?
+    package internal(set) var endedAt: Instant?
+    package internal(set) var steps: [Step] = []
+    package internal(set) var scopes: [Scope] = []
+    package internal(set) var positions: [StepPath: Int] = [:]
+    package internal(set) var counts = StepCounts()
+    /// Steps whose attempt is out with a worker.
+    package internal(set) var live = 0
+    /// Those of them whose host cannot be asked.
+    package internal(set) var unreachable = 0
+
+    /// Steps that changed since the shell last wrote their rows. Not part of the fold's value.
+    var dirty: [Int] = []
+    /// Attempts that ceased to be their step's newest since then.
+    var retiredAttempts: [(path: StepPath, attempt: AttemptRow)] = []
+
+    package enum Cancellation: Int, Sendable { case cancel, kill }
+
+    package var plan: Plan { index.plan }
+
+    init(id: RunID, index: PlanIndex, created: Created, at: Instant) {
+        self.id = id
+        self.index = index
+        self.created = created
+        createdAt = at
+    }
+}
+
+/// How a run began: the content of its first entry.
+package struct Created: Hashable, Sendable {
+    package var flow: String
+    package var revision: Digest
+    /// Digest of the plan's stored JSON.
+    package var plan: Digest
+    package var binary: Digest?
+    package var inputs: [String: JSON]
+    package var targets: [String: [Host]]
+    package var labels: [String: String]
+    package var key: String?
+    package var user: String
+    package var person: String
+}
+
+/// A step in a run: one for each node outside maps, one for each node and element inside.
+package struct Step: Hashable, Sendable {
+    package let node: Int
+    package let scope: Int
+    package let path: StepPath
+    package internal(set) var state = StepState.pending
+    package internal(set) var generation = 1
+    /// Needs that do not let it start yet.
+    package internal(set) var blockers: Int
+    package internal(set) var value: JSON?
+    package internal(set) var changed: Bool?
+    package internal(set) var reason: String?
+    package internal(set) var waiting: Waiting?
+    /// When the machine wants a `timer` event for it.
+    package internal(set) var due: Instant?
+    package internal(set) var startedAt: Instant?
+    package internal(set) var endedAt: Instant?
+    package internal(set) var attempt: Attempt?
+    /// Attempts of this generation that count against the retry policy.
+    package internal(set) var spent = 0
+    package internal(set) var approval: Approval?
+    package internal(set) var elements: Elements?
+}
+
+/// The newest attempt of a step.
+package struct Attempt: Hashable, Sendable {
+    package internal(set) var row: AttemptRow
+    package internal(set) var fence: Fence
+    /// nil until the worker said where it will run: until then nothing has been sent.
+    package internal(set) var place: Place?
+    package internal(set) var isStopping = false
+    package internal(set) var lastLine: String?
+}
+
+/// A gate in a run.
+package struct Approval: Hashable, Sendable {
+    package internal(set) var prompt: String
+    package internal(set) var digest: Digest
+    package internal(set) var since: Instant
+    package internal(set) var deadline: Instant?
+    package internal(set) var votes: [ApprovalRow.Vote] = []
+    package internal(set) var state = ApprovalRow.State.open
+}
+
+/// The elements of a map in a run.
+package struct Elements: Hashable, Sendable {
+    package internal(set) var keys: [String]
+    package internal(set) var values: [JSON]
+    /// The scope of each element, once it was opened.
+    package internal(set) var scopes: [Int?]
+    /// Elements to open, in order; the next one is last.
+    package internal(set) var queue: [Int]
+    /// Elements in progress.
+    package internal(set) var open: [Int] = []
+    /// Elements that ended with a failure, since they were last queued.
+    package internal(set) var failed = 0
+}
+
+/// A scope in a run: the flow, its `finally`, or one element of a map.
+package struct Scope: Hashable, Sendable {
+    package let plan: Int
+    /// The map's step and the element's number, inside a map.
+    package let map: Int?
+    package let element: Int
+    /// Index of its first step.
+    package let base: Int
+    package internal(set) var unsettled: Int
+    /// Steps that are neither pending nor settled.
+    package internal(set) var active = 0
+    /// A step failed and stops the scope.
+    package internal(set) var hasFailed = false
+}
+
+/// How many steps are in each state.
+package struct StepCounts: Hashable, Sendable {
+    private var counts = [Int](repeating: 0, count: StepState.allCases.count)
+
+    package subscript(state: StepState) -> Int {
+        get { counts[StepCounts.position(of: state)] }
+        set { counts[StepCounts.position(of: state)] = newValue }
+    }
+
+    package var byState: [StepState: Int] {
+        var result: [StepState: Int] = [:]
+        for state in StepState.allCases where self[state] > 0 { result[state] = self[state] }
+        return result
+    }
+
+    private static func position(of state: StepState) -> Int {
+        switch state {
+        case .pending: 0
+        case .ready: 1
+        case .running: 2
+        case .waiting: 3
+        case .backingOff: 4
+        case .held: 5
+        case .succeeded: 6
+        case .failed: 7
+        case .skipped: 8
+        case .cancelled: 9
+        case .unknown: 10
+        }
+    }
+}
+
+extension Run: Equatable {
+    /// Equal folds: everything but what the shell has yet to write.
+    package static func == (one: Run, other: Run) -> Bool {
+        one.id == other.id && one.created == other.created && one.createdAt == other.createdAt && one.state == other.state
+            && one.reason == other.reason && one.isPaused == other.isPaused && one.cancellation == other.cancellation
+            && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
+            && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
+    }
+}

@@ -1,0 +1,234 @@
+import FlowModel
+
+extension RunMachine {
+    // MARK: - Handing out
+
+    /// Hands a first or further attempt out, or says why the order cannot be made.
+    mutating func lease(_ number: Int) throws(EvaluationError) {
+        let (target, work) = try render(number)
+        let attempt = (run.steps[number].attempt?.row.number ?? 0) + 1
+        let lease = Entry.Lease(number: attempt, epoch: context.epoch, target: target?.name, worker: context.worker)
+        emit(.leased(ref(number), lease))
+        decision.actions.append(.dispatch(order(number, target: target, mode: .start, work: work)))
+    }
+
+    mutating func leaseAgain(_ number: Int) {
+        do throws(EvaluationError) {
+            try lease(number)
+        } catch {
+            settle(number, because: error)
+        }
+    }
+
+    private func order(_ number: Int, target: Host?, mode: AttemptOrder.Mode, work: AttemptOrder.Work) -> AttemptOrder {
+        let step = run.steps[number]
+        let fence = step.attempt?.fence ?? Fence(epoch: context.epoch, attempt: 0)
+        let key = "\(run.id)/\(step.path)/\(target?.name ?? "local")/\(step.generation)"
+        return AttemptOrder(
+            id: attemptID(number), fence: fence, idempotencyKey: key, flow: run.created.flow, target: target,
+            timeoutSeconds: node(number).policy.timeoutSeconds, mode: mode, work: work)
+    }
+
+    func attemptID(_ number: Int) -> AttemptID {
+        let step = run.steps[number]
+        return AttemptID(
+            run: run.id, step: step.path, generation: step.generation, number: step.attempt?.row.number ?? 0)
+    }
+
+    private func render(_ number: Int) throws(EvaluationError) -> (target: Host?, work: AttemptOrder.Work) {
+        let scope = scope(of: number)
+        switch node(number).kind {
+        case .shell(let spec):
+            var variables: [ShellWork.Variable] = []
+            for variable in spec.variables {
+                variables.append(ShellWork.Variable(name: variable.name, value: try variable.value.evaluate(in: scope).text))
+            }
+            var arguments: [String] = []
+            for argument in spec.arguments { arguments.append(try argument.evaluate(in: scope).text) }
+            var environment: [String: String] = [:]
+            for name in spec.environment.keys.sorted() {
+                environment[name] = try spec.environment[name]?.evaluate(in: scope).text
+            }
+            let work = ShellWork(
+                interpreter: spec.interpreter, source: spec.source, variables: variables, arguments: arguments,
+                environment: environment, workdir: try spec.workdir?.evaluate(in: scope).text,
+                account: try spec.account?.evaluate(in: scope).text, output: node(number).output)
+            return (try host(spec.target, in: scope), .shell(work))
+        case .copy(let spec):
+            let work = CopyWork(
+                from: try spec.from.evaluate(in: scope).text, to: try spec.to.evaluate(in: scope).text,
+                account: try spec.account?.evaluate(in: scope).text, mode: spec.mode)
+            return (try host(spec.target, in: scope), .copy(work))
+        case .step(let spec):
+            guard let binary = run.created.binary else { throw .invalid("the run has no flow binary for its Swift steps") }
+            var inputs: [JSON] = []
+            for input in spec.inputs { inputs.append(try input.evaluate(in: scope)) }
+            return (nil, .step(StepWork(node: node(number).id, binary: binary, inputs: inputs)))
+        case .approval, .sleep, .choice, .map: preconditionFailure("\(node(number).kindName) steps have no attempts")
+        }
+    }
+
+    /// The one host that `target` names, among those frozen into the run; nil means here.
+    private func host(_ target: Expression?, in scope: StepScope) throws(EvaluationError) -> Host? {
+        guard let target else { return nil }
+        let name = try target.evaluate(in: scope).text
+        if let hosts = run.created.targets[name] {
+            guard hosts.count == 1 else { throw .invalid("'on:' takes one host, selector '\(name)' gave \(hosts.count)") }
+            return hosts[0]
+        }
+        guard let host = frozenHost(name) else {
+            throw .invalid("'\(name)' is not among the hosts that were resolved when the run started")
+        }
+        return host
+    }
+
+    private func frozenHost(_ name: String) -> Host? {
+        for selector in run.created.targets.keys.sorted() {
+            if let host = run.created.targets[selector]?.first(where: { $0.name == name }) { return host }
+        }
+        return nil
+    }
+
+    // MARK: - Reports
+
+    mutating func take(_ report: AttemptReport) {
+        guard let number = run.positions[report.id.step], let attempt = run.steps[number].attempt,
+            attempt.row.number == report.id.number, attempt.fence == report.fence, !attempt.row.state.isTerminal,
+            run.steps[number].state == .running
+        else { return noteStale(report) }
+        switch report.event {
+        case .placed(let place):
+            guard attempt.place == nil else { return }
+            emit(.placed(ref(number), place))
+            if !attempt.isStopping { decision.actions.append(.proceed(report.id)) }
+        case .started(let containment):
+            if attempt.row.state == .leased { emit(.started(ref(number), containment)) }
+        case .unreachable(let message): emit(.unreachable(ref(number), message))
+        case .reachable:
+            if run.steps[number].waiting != nil { emit(.unreachable(ref(number), nil)) }
+        case .neverStarted: neverStarted(number)
+        case .ended(let result):
+            take(result, for: number)
+            decision.actions.append(.forget(report.id, target: attempt.row.target.flatMap(frozenHost)))
+        }
+    }
+
+    private mutating func noteStale(_ report: AttemptReport) {
+        guard !run.state.isTerminal, let number = run.positions[report.id.step] else { return }
+        guard case .ended = report.event else { return }
+        emit(.noted(ref(number), "a report of attempt \(report.id.number) with fence \(report.fence) came too late and was not accepted"))
+    }
+
+    /// It did not run, which is certain: another takes its turn, at no cost.
+    private mutating func neverStarted(_ number: Int) {
+        endAttempt(number, .cancelled, counts: false, message: "never started")
+        resumeOrStop(number)
+    }
+
+    private mutating func resumeOrStop(_ number: Int) {
+        if run.cancellation != nil {
+            settle(number, .cancelled)
+        } else if run.isPaused {
+            emit(.ready(ref(number)))
+        } else {
+            leaseAgain(number)
+        }
+    }
+
+    private mutating func endAttempt(
+        _ number: Int, _ state: AttemptState, counts: Bool, message: String?, result: AttemptResult? = nil
+    ) {
+        let end = Entry.AttemptEnd(
+            state: state, counts: counts, exitStatus: result?.exitStatus, signal: result?.signal,
+            outputBytes: result?.outputBytes ?? 0, truncated: result?.truncated ?? false, message: message,
+            lastLine: result?.lastLine)
+        emit(.attemptEnded(ref(number), end))
+    }
+
+    private mutating func take(_ result: AttemptResult, for number: Int) {
+        let wasStopping = run.steps[number].attempt?.isStopping ?? false
+        switch result.outcome {
+        case .succeeded(let output, let changed):
+            endAttempt(number, .succeeded, counts: true, message: nil, result: result)
+            settle(number, .succeeded, value: output, changed: changed)
+        case .failed(let failure):
+            endAttempt(number, .failed, counts: true, message: failure.message, result: result)
+            if wasStopping { return settle(number, .cancelled, reason: failure.message) }
+            retryOrFail(number, failure.message, isRetryable: isRetryable(number, failure, exitStatus: result.exitStatus))
+        case .timedOut:
+            let limit = node(number).policy.timeoutSeconds.map { " of \(JSON.double($0).text) s" } ?? ""
+            endAttempt(number, .timedOut, counts: true, message: "the time-out\(limit) was over", result: result)
+            if wasStopping { return settle(number, .cancelled) }
+            retryOrFail(number, "the time-out\(limit) was over", isRetryable: true)
+        case .cancelled:
+            endAttempt(number, .cancelled, counts: true, message: nil, result: result)
+            if wasStopping { return settle(number, .cancelled) }
+            retryOrFail(number, "the worker stopped it", isRetryable: true)
+        case .lost(let message):
+            endAttempt(number, .lost, counts: true, message: message, result: result)
+            takeLoss(number, message, wasStopping: wasStopping)
+        }
+    }
+
+    /// At most once: nobody may repeat it but a person. At least once: the lost attempt used one up.
+    private mutating func takeLoss(_ number: Int, _ message: String, wasStopping: Bool) {
+        if wasStopping {
+            settle(number, .cancelled, reason: "cancelled while its outcome was unknown: \(message)")
+        } else if node(number).policy.retry != nil {
+            retryOrFail(number, "its attempt was lost: \(message)", isRetryable: true)
+        } else {
+            emit(.unknown(ref(number), reason: message))
+        }
+    }
+
+    private func isRetryable(_ number: Int, _ failure: AttemptResult.Failure, exitStatus: Int?) -> Bool {
+        guard failure.isRetryable else { return false }
+        guard failure.cause == .exitStatus, let allowed = node(number).policy.retry?.exitStatuses, let exitStatus else { return true }
+        return allowed.contains(exitStatus)
+    }
+
+    private mutating func retryOrFail(_ number: Int, _ reason: String, isRetryable: Bool) {
+        let step = run.steps[number]
+        guard isRetryable, let retry = node(number).policy.retry, step.spent < retry.attempts else {
+            let tried = step.spent > 1 ? " (attempt \(step.spent) of \(node(number).policy.retry?.attempts ?? step.spent))" : ""
+            return fail(number, reason + tried)
+        }
+        let due = context.now + retry.delay(afterFailures: step.spent, chance: context.chance)
+        if let limit = retry.maxElapsedSeconds, let start = step.startedAt, due.seconds(since: start) > limit {
+            return fail(number, "\(reason) (no attempt after \(JSON.double(limit).text) s)")
+        }
+        emit(.backingOff(ref(number), until: due, reason: reason))
+    }
+
+    // MARK: - Recovery
+
+    /// Takes over what an older epoch handed out. Idempotent: attempts of this epoch are left alone.
+    mutating func recover() {
+        for number in run.steps.indices {
+            guard run.steps[number].state == .running, let attempt = run.steps[number].attempt,
+                !attempt.row.state.isTerminal, attempt.fence.epoch < context.epoch
+            else { continue }
+            if let place = attempt.place {
+                adopt(number, place, isStopping: attempt.isStopping)
+            } else {
+                endAttempt(number, .cancelled, counts: false, message: "not sent: the engine restarted")
+                resumeOrStop(number)
+            }
+        }
+    }
+
+    private mutating func adopt(_ number: Int, _ place: Place, isStopping: Bool) {
+        emit(.adopted(ref(number), epoch: context.epoch))
+        do throws(EvaluationError) {
+            let (target, work) = try render(number)
+            decision.actions.append(.dispatch(order(number, target: target, mode: .attach(place), work: work)))
+            if isStopping { decision.actions.append(.stop(attemptID(number), force: run.cancellation == .kill)) }
+        } catch {
+            // What it reads has not changed since it was handed out, so this cannot happen while the plan is the same.
+            emit(.attemptEnded(ref(number), .init(
+                state: .lost, counts: true, exitStatus: nil, signal: nil, outputBytes: 0, truncated: false,
+                message: "it can no longer be asked about: \(error)", lastLine: nil)))
+            takeLoss(number, "it can no longer be asked about", wasStopping: isStopping)
+        }
+    }
+}

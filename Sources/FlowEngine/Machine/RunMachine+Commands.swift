@@ -1,0 +1,262 @@
+import FlowModel
+
+extension RunMachine {
+    mutating func take(_ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        switch command {
+        case .pause: try pause(command, by: actor, message: message)
+        case .resume: try resume(command, by: actor, message: message)
+        case .cancel: try cancel(.cancel, command, by: actor, message: message)
+        case .kill: try cancel(.kill, command, by: actor, message: message)
+        case .retry(let from): try retry(from: from, command, by: actor, message: message)
+        case .skip(let path): try skip(path, command, by: actor, message: message)
+        case .resolve(let path, let resolution): try resolve(path, resolution, command, by: actor, message: message)
+        case .vote(let path, let choice, let digest):
+            try vote(path, choice, digest: digest, by: actor, message: message)
+        }
+    }
+
+    // MARK: - Shared
+
+    /// Writes down who asked for what: the first entry of every command that is accepted.
+    mutating func record(_ command: RunCommand, by actor: Actor, message: String?) {
+        emit(
+            .commanded(
+                Entry.Command(
+                    verb: command.verb, user: actor.user, person: actor.person, subject: command.subject, message: message)))
+    }
+
+    func position(_ path: StepPath) throws(FlowError) -> Int {
+        if let number = run.positions[path] { return number }
+        let near = nearestNames(to: path.text, in: run.steps.map(\.path.text))
+        throw FlowError(
+            .notFound, subject: path.text,
+            "Run \(run.id) has no step '\(path)'." + (near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"),
+            hint: "flowctl steps \(run.id)")
+    }
+
+    private func refuse(_ command: RunCommand, because reason: String, hint: String? = nil) -> FlowError {
+        FlowError(.conflict, subject: run.id.text, "Run \(run.id) was not changed by '\(command.verb)': \(reason).", hint: hint)
+    }
+
+    private func requireOpen(_ command: RunCommand) throws(FlowError) {
+        guard !run.state.isTerminal else { throw refuse(command, because: "it is \(run.state.rawValue) already") }
+    }
+
+    // MARK: - Pause and resume
+
+    private mutating func pause(_ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        try requireOpen(command)
+        guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        guard !run.isPaused else { throw refuse(command, because: "it is paused already") }
+        record(command, by: actor, message: message)
+        emit(.paused(true))
+        emit(.runState(.paused, reason: "paused by \(actor.user)" + (message.map { ": \($0)" } ?? "")))
+    }
+
+    private mutating func resume(_ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        try requireOpen(command)
+        guard run.isPaused else { throw refuse(command, because: "it is not paused, it is \(run.state.rawValue)") }
+        record(command, by: actor, message: message)
+        emit(.paused(false))
+        startEverything()
+    }
+
+    // MARK: - Cancel and kill
+
+    private mutating func cancel(
+        _ kind: Run.Cancellation, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        try requireOpen(command)
+        if run.cancellation == .kill || run.cancellation == kind { throw refuse(command, because: "it is cancelling already") }
+        if kind == .cancel, run.bodyOutcome != nil {
+            throw refuse(command, because: "its 'finally' is running", hint: "flowctl kill \(run.id)")
+        }
+        record(command, by: actor, message: message)
+        emit(.cancelRequested(kind))
+        let reason = "\(kind == .kill ? "killed" : "cancelled") by \(actor.user)" + (message.map { ": \($0)" } ?? "")
+        if run.bodyOutcome == nil { emit(.runState(.cancelling, reason: reason)) }
+        stopEverything(force: kind == .kill)
+    }
+
+    private mutating func stopEverything(force: Bool) {
+        for number in run.steps.indices {
+            let step = run.steps[number]
+            switch step.state {
+            case .running where step.elements == nil:
+                if step.attempt?.isStopping == false { emit(.stopping(ref(number))) }
+                decision.actions.append(.stop(attemptID(number), force: force))
+            case .waiting, .backingOff, .held: settle(number, .cancelled)
+            case .unknown:
+                settle(number, .cancelled, reason: "cancelled while its outcome was unknown: \(step.reason ?? "")")
+            default: break
+            }
+        }
+        for number in run.steps.indices where run.steps[number].state == .running { advanceMap(number) }
+    }
+
+    // MARK: - Retry, skip, resolve
+
+    private mutating func retry(
+        from path: StepPath?, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        var numbers: Set<Int>
+        if let path {
+            numbers = downstream(of: try position(path))
+        } else {
+            numbers = Set(run.steps.indices.filter { needsRetry(run.steps[$0]) })
+            guard !numbers.isEmpty else {
+                throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
+            }
+        }
+        try reopen(numbers, command, by: actor, message: message)
+        startEverything()
+    }
+
+    private func needsRetry(_ step: Step) -> Bool {
+        switch step.state {
+        case .held, .unknown, .cancelled: true
+        case .failed: run.plan.nodes[step.node].policy.onFailure != .ignore
+        default: false
+        }
+    }
+
+    /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
+    private mutating func reopen(
+        _ chosen: Set<Int>, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        var numbers = chosen
+        for number in chosen {
+            var scope = run.steps[number].scope
+            while let map = run.scopes[scope].map {
+                if run.steps[map].state.isSettled || run.steps[map].state == .held { numbers.insert(map) }
+                scope = run.steps[map].scope
+            }
+        }
+        if run.bodyOutcome != nil {
+            for number in run.steps.indices where outermost(run.steps[number].scope) == PlanIndex.finally { numbers.insert(number) }
+        }
+        let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
+        if let busy = open.first(where: { !canReopen($0) }) {
+            let step = run.steps[busy]
+            throw refuse(
+                command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
+        }
+        record(command, by: actor, message: message)
+        emit(.reopened(open.map(ref)))
+        if run.state.isTerminal { emit(.runState(.running, reason: nil)) }
+    }
+
+    private func canReopen(_ number: Int) -> Bool {
+        let state = run.steps[number].state
+        return state.isSettled || state == .held || state == .unknown
+    }
+
+    private func outermost(_ scope: Int) -> Int {
+        var scope = scope
+        while let map = run.scopes[scope].map { scope = run.steps[map].scope }
+        return scope
+    }
+
+    /// The step and all that comes after it, inside maps too.
+    private func downstream(of number: Int) -> Set<Int> {
+        var found: Set<Int> = []
+        var open = [number]
+        while let next = open.popLast() {
+            guard found.insert(next).inserted else { continue }
+            let scope = run.scopes[run.steps[next].scope]
+            open += run.index.scopes[scope.plan].successors[next - scope.base].map { scope.base + $0 }
+            for inner in run.steps[next].elements?.scopes ?? [] {
+                guard let inner else { continue }
+                let base = run.scopes[inner].base
+                open += base..<base + run.index.scopes[run.scopes[inner].plan].nodes.count
+            }
+            if let map = scope.map {
+                let outer = run.scopes[run.steps[map].scope]
+                open += run.index.scopes[outer.plan].successors[map - outer.base].map { outer.base + $0 }
+            }
+        }
+        return found
+    }
+
+    private mutating func skip(
+        _ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        let number = try position(path)
+        let step = run.steps[number]
+        if case .approval = node(number).kind {
+            throw refuse(
+                command, because: "step '\(path)' is an approval, which is decided and never skipped",
+                hint: "flowctl reject \(run.id) \(path) -m REASON")
+        }
+        let reason = "skipped by \(actor.user)" + (message.map { ": \($0)" } ?? "")
+        switch step.state {
+        case .pending, .ready, .waiting, .backingOff, .held, .unknown:
+            try requireOpen(command)
+            record(command, by: actor, message: message)
+        case .failed, .cancelled: try reopen([number], command, by: actor, message: message)
+        case .running, .succeeded, .skipped:
+            throw refuse(command, because: "step '\(path)' is \(step.state.rawValue)")
+        }
+        settle(number, .skipped, reason: reason)
+        startEverything()
+    }
+
+    private mutating func resolve(
+        _ path: StepPath, _ resolution: RunCommand.Resolution, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        let number = try position(path)
+        let step = run.steps[number]
+        guard step.state == .unknown || step.state == .held else {
+            throw refuse(
+                command, because: "step '\(path)' is \(step.state.rawValue), only unknown and held steps are resolved",
+                hint: "flowctl why \(run.id)")
+        }
+        switch resolution {
+        case .succeeded(let output):
+            let value = try resolvedValue(number, output, command)
+            record(command, by: actor, message: message)
+            settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
+        case .failed:
+            record(command, by: actor, message: message)
+            settle(
+                number, .failed, reason: "resolved as failed by \(actor.user)" + (message.map { ": \($0)" } ?? ""),
+                isIgnored: node(number).policy.onFailure == .ignore)
+        case .retry:
+            try reopen([number], command, by: actor, message: message)
+            startEverything()
+        }
+    }
+
+    /// The output that a step gets which a person says succeeded, checked against what it declares.
+    private func resolvedValue(_ number: Int, _ output: JSON?, _ command: RunCommand) throws(FlowError) -> JSON? {
+        let node = node(number)
+        if let shape = node.output {
+            guard let output else {
+                throw refuse(
+                    command, because: "step '\(run.steps[number].path)' declares an output",
+                    hint: "flowctl resolve \(run.id) \(run.steps[number].path) --as succeeded --output JSON")
+            }
+            let faults = shape.faults(in: output)
+            guard faults.isEmpty else {
+                throw FlowError(
+                    .inputs, subject: run.steps[number].path.text, "The output does not have the declared shape \(shape).",
+                    errors: faults)
+            }
+        }
+        guard case .shell = node.kind else { return output ?? .null }
+        var value: [String: JSON] = ["exitStatus": 0, "stdout": "", "changed": true]
+        if let output { value["value"] = output }
+        return .object(value)
+    }
+}
+
+extension RunCommand {
+    fileprivate var subject: String? {
+        switch self {
+        case .pause, .resume, .cancel, .kill: nil
+        case .retry(let from): from?.text
+        case .skip(let path), .resolve(let path, _), .vote(let path, _, _): path.text
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import FlowModel
+
+extension RunMachine {
+    mutating func openMap(_ number: Int, _ map: MapSpec) throws(EvaluationError) {
+        var keys: [String] = []
+        var values: [JSON] = []
+        switch map.elements {
+        case .hosts(let selector):
+            let text = try selector.evaluate(in: scope(of: number)).text
+            guard let hosts = run.created.targets[text] else { throw .invalid("selector '\(text)' was not resolved when the run started") }
+            keys = hosts.map(\.name)
+            values = hosts.map(\.value)
+        case .list(let list):
+            let value = try list.evaluate(in: scope(of: number))
+            guard let elements = value.arrayValue else { throw .invalid("a map needs a list, found \(value.typeName)") }
+            keys = elements.indices.map(String.init)
+            values = elements
+        }
+        guard keys.count <= Limits.mapElements else {
+            throw .invalid("a map takes at most \(Limits.mapElements) elements, found \(keys.count)")
+        }
+        emit(.mapOpened(ref(number), keys: keys, values: values))
+        advanceMap(number)
+    }
+
+    /// Closes elements that are over, opens as many as the width allows, and settles the map when none is left.
+    mutating func advanceMap(_ number: Int) {
+        guard case .map(let map) = node(number).kind, run.steps[number].state == .running else { return }
+        closeElements(of: number)
+        while let element = nextElement(of: number, width: map.width) {
+            emit(.elementOpened(ref(number), element: element))
+            guard let scope = run.steps[number].elements?.scopes[element] else { break }
+            startAll(in: scope)
+            for inner in openMaps(in: scope) { advanceMap(inner) }
+            closeElements(of: number)
+        }
+        settleMap(number)
+    }
+
+    private mutating func closeElements(of number: Int) {
+        for element in run.steps[number].elements?.open ?? [] {
+            guard let scope = run.steps[number].elements?.scopes[element], isOver(scope) else { continue }
+            emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed))
+        }
+    }
+
+    private func nextElement(of number: Int, width: Int) -> Int? {
+        guard let elements = run.steps[number].elements, elements.failed == 0, elements.open.count < max(width, 1),
+            !run.isPaused, mayGoOn(in: run.steps[number].scope)
+        else { return nil }
+        return elements.queue.last
+    }
+
+    /// Maps inside a scope that is taken up again after a retry.
+    private func openMaps(in scope: Int) -> [Int] {
+        let base = run.scopes[scope].base
+        let steps = base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count
+        return steps.filter { run.steps[$0].state == .running && run.steps[$0].elements != nil }
+    }
+
+    private mutating func settleMap(_ number: Int) {
+        guard let elements = run.steps[number].elements, elements.open.isEmpty else { return }
+        let mayGoOn = mayGoOn(in: run.steps[number].scope)
+        if elements.failed > 0 {
+            fail(number, failureReason(of: elements))
+        } else if elements.queue.isEmpty, elements.isComplete(in: run) {
+            settle(number, .succeeded, value: .array(elements.scopes.map(lastValue)))
+        } else if !mayGoOn {
+            settle(number, .cancelled, reason: "stopped after \(elements.finished(in: run)) of \(elements.keys.count) elements")
+        }
+    }
+
+    private func failureReason(of elements: Elements) -> String {
+        for (element, scope) in elements.scopes.enumerated() {
+            guard let scope, run.scopes[scope].hasFailed else { continue }
+            let base = run.scopes[scope].base
+            let steps = run.steps[base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count]
+            let failed = steps.first { $0.state == .failed }
+            return "element '\(elements.keys[element])' failed" + (failed?.reason.map { ": \($0)" } ?? "")
+        }
+        return "an element failed"
+    }
+
+    /// The output of the last step of an element's body, null when it has none.
+    private func lastValue(of scope: Int?) -> JSON {
+        guard let scope else { return .null }
+        let count = run.index.scopes[run.scopes[scope].plan].nodes.count
+        guard count > 0 else { return .null }
+        return run.steps[run.scopes[scope].base + count - 1].value ?? .null
+    }
+}
+
+extension Elements {
+    fileprivate func isComplete(in run: Run) -> Bool {
+        scopes.allSatisfy { $0.map { run.scopes[$0].unsettled == 0 && !run.scopes[$0].hasFailed } ?? false }
+    }
+
+    fileprivate func finished(in run: Run) -> Int {
+        scopes.count { $0.map { run.scopes[$0].unsettled == 0 && !run.scopes[$0].hasFailed } ?? false }
+    }
+}

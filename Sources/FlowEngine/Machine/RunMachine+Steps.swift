@@ -1,0 +1,152 @@
+import FlowModel
+
+extension RunMachine {
+    /// Starts a step: skips it when its branch was not taken, else does what its kind begins with.
+    mutating func start(_ number: Int) {
+        if let reason = guardReason(number) { return settle(number, .skipped, reason: reason) }
+        do throws(EvaluationError) {
+            switch node(number).kind {
+            case .choice(let condition):
+                settle(number, .succeeded, value: .bool(try condition.truth(in: scope(of: number))))
+            case .sleep(let seconds): try startSleep(number, seconds)
+            case .approval(let approval): try openApproval(number, approval)
+            case .map(let map): try openMap(number, map)
+            case .shell, .copy, .step: try lease(number)
+            }
+        } catch {
+            settle(number, because: error)
+        }
+    }
+
+    /// A step whose values cannot be had is skipped, one whose values make no sense fails.
+    mutating func settle(_ number: Int, because error: EvaluationError) {
+        switch error {
+        case .absent(let node, let reason):
+            settle(number, .skipped, reason: "it reads the output of step '\(node)', which has none: \(reason)")
+        case .invalid(let message): fail(number, message)
+        }
+    }
+
+    func scope(of number: Int) -> StepScope { StepScope(run: run, step: number) }
+
+    /// Why the step's branch is not taken; nil when it is.
+    private func guardReason(_ number: Int) -> String? {
+        let scope = scope(of: number)
+        for condition in node(number).guards {
+            switch scope.output(of: condition.choice) {
+            case .absent(let reason): return reason
+            case .value(let answer) where answer != .bool(condition.answer):
+                return "its condition '\(condition.choice)' was \(answer.text)"
+            case .value: break
+            }
+        }
+        return nil
+    }
+
+    private mutating func startSleep(_ number: Int, _ seconds: Expression) throws(EvaluationError) {
+        let value = try seconds.evaluate(in: scope(of: number))
+        guard let seconds = value.doubleValue, seconds >= 0, seconds <= 100 * 365 * 86_400 else {
+            throw .invalid("a sleep takes seconds, 0 to a hundred years; found \(value.text)")
+        }
+        emit(.sleeping(ref(number), until: context.now + seconds))
+    }
+
+    /// A step's time is over: its sleep, its back-off, the deadline of its gate.
+    mutating func fire(_ path: StepPath) {
+        guard let number = run.positions[path], let due = run.steps[number].due, due <= context.now else { return }
+        switch run.steps[number].state {
+        case .backingOff:
+            if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
+        case .waiting where run.steps[number].approval != nil: expireApproval(number)
+        case .waiting: settle(number, .succeeded, value: .null)
+        default: break
+        }
+    }
+
+    /// The step failed for good in this generation; what that means is its policy's.
+    mutating func fail(_ number: Int, _ reason: String) {
+        switch node(number).policy.onFailure {
+        case .ignore: settle(number, .failed, reason: reason, isIgnored: true)
+        case .hold: emit(.held(ref(number), reason: reason))
+        case .stop:
+            settle(number, .failed, reason: reason)
+            stopWaiting(in: run.steps[number].scope, because: "step '\(run.steps[number].path)' failed")
+        }
+    }
+
+    /// Gates and sleeps in a scope that has failed have nothing to wait for any more.
+    private mutating func stopWaiting(in scope: Int, because reason: String) {
+        for number in run.steps.indices where run.steps[number].state == .waiting {
+            if isInside(number, scope) { settle(number, .cancelled, reason: reason) }
+        }
+        for number in run.steps.indices where run.steps[number].state == .running && run.steps[number].elements != nil {
+            if isInside(number, scope) { advanceMap(number) }
+        }
+    }
+
+    private func isInside(_ number: Int, _ outer: Int) -> Bool {
+        var scope = run.steps[number].scope
+        while scope != outer {
+            guard let map = run.scopes[scope].map else { return false }
+            scope = run.steps[map].scope
+        }
+        return true
+    }
+}
+
+/// What a step's expressions can see.
+struct StepScope: ExpressionScope {
+    let run: Run
+    let step: Int
+
+    func parameter(_ name: String) -> JSON? { run.created.inputs[name] }
+
+    func output(of node: String) -> StepValue {
+        guard let number = position(of: node) else { return .absent("there is no such step here") }
+        let step = run.steps[number]
+        switch step.state {
+        case .succeeded: return .value(step.value ?? .null)
+        case .skipped: return .absent("it was skipped")
+        case .failed: return .absent("it failed")
+        case .cancelled: return .absent("it was cancelled")
+        default: return .absent("it did not run")
+        }
+    }
+
+    func element(of map: String) -> JSON? {
+        guard let node = run.index.nodes[map] else { return nil }
+        var scope = run.steps[step].scope
+        while let number = run.scopes[scope].map {
+            if run.steps[number].node == node { return run.steps[number].elements?.values[run.scopes[scope].element] }
+            scope = run.steps[number].scope
+        }
+        return nil
+    }
+
+    func fact(_ fact: Expression.RunFact) -> JSON {
+        switch fact {
+        case .id: .string(run.id.text)
+        case .flow: .string(run.created.flow)
+        case .actor: .string(run.created.user)
+        case .startedAt: .string((run.startedAt ?? run.createdAt).description)
+        case .outcome: .string((run.bodyOutcome ?? run.state).rawValue)
+        }
+    }
+
+    /// The step of a node as seen from here: in the same scope, or the nearest one around it.
+    private func position(of id: String) -> Int? {
+        guard let node = run.index.nodes[id] else { return nil }
+        let place = run.index.places[node]
+        var scope = run.steps[step].scope
+        while true {
+            if run.scopes[scope].plan == place.scope { return run.scopes[scope].base + place.local }
+            if let map = run.scopes[scope].map {
+                scope = run.steps[map].scope
+            } else if run.scopes[scope].plan == PlanIndex.finally {
+                scope = PlanIndex.root
+            } else {
+                return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+package import FlowModel
+
+/// Decides what an event means for a run: a pure function from run and event to entries and actions.
+///
+/// ```swift
+/// let decision = try RunMachine.decide(.timer(path), on: &run, in: context)
+/// // append decision.entries to the journal in one transaction, then carry out decision.actions
+/// ```
+/// The run comes out with the entries applied. If it throws, the command was refused: the run is unchanged and nothing is
+/// journaled. If the commit fails, the caller throws the run away and folds it again from the journal.
+package struct RunMachine {
+    /// What the outside knows and the machine must be told.
+    package struct Context: Sendable {
+        package var now: Instant
+        package var epoch: Int
+        /// In 0..<1, for the jitter of delays.
+        package var chance: Double
+        /// The name of the pool that takes orders.
+        package var worker: String
+        package var hash: @Sendable ([UInt8]) -> Digest
+
+        package init(
+            now: Instant, epoch: Int, chance: Double, worker: String = "local", hash: @escaping @Sendable ([UInt8]) -> Digest
+        ) {
+            self.now = now
+            self.epoch = epoch
+            self.chance = chance
+            self.worker = worker
+            self.hash = hash
+        }
+    }
+
+    package enum Event: Sendable {
+        /// The run was created: its first steps can start.
+        case begin
+        case command(RunCommand, by: Actor, message: String?)
+        case report(AttemptReport)
+        /// The time that a step named is over.
+        case timer(StepPath)
+        /// This epoch takes the run over from an older one.
+        case recover
+        /// The engine ended repeatedly with this run in hand.
+        case quarantine(String)
+    }
+
+    package enum Action: Hashable, Sendable {
+        case dispatch(AttemptOrder)
+        case proceed(AttemptID)
+        case stop(AttemptID, force: Bool)
+        case forget(AttemptID, target: Host?)
+    }
+
+    package struct Decision: Sendable {
+        package var entries: [Entry] = []
+        package var actions: [Action] = []
+        /// Messages to the outside, delivered at least once: `{"kind":"approval.waiting",…}`.
+        package var notices: [JSON] = []
+    }
+
+    var run: Run
+    let context: Context
+    var decision = Decision()
+    /// Settled steps whose consequences have not been looked at yet.
+    var consequences: [Int] = []
+
+    package static func decide(_ event: Event, on run: inout Run, in context: Context) throws(FlowError) -> Decision {
+        var machine = RunMachine(run: run, context: context)
+        // One owner, so that the arrays are changed in place.
+        run.steps = []
+        run.scopes = []
+        run.positions = [:]
+        do {
+            try machine.take(event)
+        } catch {
+            run = machine.run
+            precondition(machine.decision.entries.isEmpty, "a refused command must not have changed the run")
+            throw error
+        }
+        machine.advance()
+        machine.refreshState()
+        run = machine.run
+        return machine.decision
+    }
+
+    private mutating func take(_ event: Event) throws(FlowError) {
+        switch event {
+        case .begin: startAll(in: PlanIndex.root)
+        case .command(let command, let actor, let message): try take(command, by: actor, message: message)
+        case .report(let report): take(report)
+        case .timer(let path): fire(path)
+        case .recover: recover()
+        case .quarantine(let reason):
+            emit(.paused(true))
+            emit(.runState(.paused, reason: reason))
+        }
+    }
+
+    // MARK: - Recording
+
+    mutating func emit(_ entry: Entry) {
+        run.apply(entry, at: context.now)
+        decision.entries.append(entry)
+    }
+
+    mutating func settle(
+        _ number: Int, _ state: StepState, reason: String? = nil, value: JSON? = nil, changed: Bool? = nil, isIgnored: Bool = false
+    ) {
+        if let approval = run.steps[number].approval, approval.state == .open {
+            emit(.approvalClosed(ref(number), state == .skipped ? .cancelled : .closing(state)))
+        }
+        let settlement = Entry.Settlement(state: state, reason: reason, value: value, changed: changed, isIgnored: isIgnored)
+        emit(.settled(ref(number), settlement))
+        consequences.append(number)
+    }
+
+    func ref(_ number: Int) -> Entry.StepRef { Entry.StepRef(index: number, path: run.steps[number].path) }
+    func node(_ number: Int) -> Node { run.plan.nodes[run.steps[number].node] }
+
+    // MARK: - Consequences
+
+    /// Follows every settled step to what it lets start or brings to an end, until nothing more follows.
+    private mutating func advance() {
+        while true {
+            while !consequences.isEmpty {
+                let number = consequences.removeFirst()
+                startSuccessors(of: number)
+                if let map = run.scopes[run.steps[number].scope].map { advanceMap(map) }
+            }
+            guard closeBody() else { return }
+        }
+    }
+
+    private mutating func startSuccessors(of number: Int) {
+        let scope = run.scopes[run.steps[number].scope]
+        for successor in run.index.scopes[scope.plan].successors[number - scope.base] {
+            startIfPossible(scope.base + successor)
+        }
+    }
+
+    /// Starts everything in a scope that waits for nothing.
+    mutating func startAll(in scope: Int) {
+        let base = run.scopes[scope].base
+        for number in base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count { startIfPossible(number) }
+    }
+
+    /// Starts what an operator's command has made possible, anywhere in the run.
+    mutating func startEverything() {
+        for scope in run.scopes.indices where scope != PlanIndex.finally || run.bodyOutcome != nil { startAll(in: scope) }
+        for number in run.steps.indices where run.steps[number].state == .running && run.steps[number].elements != nil {
+            advanceMap(number)
+        }
+    }
+
+    private mutating func startIfPossible(_ number: Int) {
+        let step = run.steps[number]
+        guard step.state == .pending && step.blockers == 0 || step.state == .ready, mayGoOn(in: step.scope) else { return }
+        if run.isPaused {
+            if step.state == .pending { emit(.ready(ref(number))) }
+        } else {
+            start(number)
+        }
+    }
+
+    /// Whether the scope is neither failed nor cancelled, nor any scope around it. A pause does not count.
+    func mayGoOn(in scope: Int) -> Bool {
+        var scope = scope
+        while true {
+            if run.scopes[scope].hasFailed { return false }
+            guard let map = run.scopes[scope].map else { break }
+            scope = run.steps[map].scope
+        }
+        if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill }
+        return run.bodyOutcome == nil && run.cancellation == nil
+    }
+
+    /// Nothing in the scope will change any more unless somebody reopens it.
+    func isOver(_ scope: Int) -> Bool {
+        run.scopes[scope].unsettled == 0 || run.scopes[scope].active == 0 && !mayGoOn(in: scope)
+    }
+
+    /// Ends the flow proper or its `finally` when it is over. Returns whether that gave more to do.
+    private mutating func closeBody() -> Bool {
+        guard !run.state.isTerminal else { return false }
+        if run.bodyOutcome == nil {
+            guard isOver(PlanIndex.root) else { return false }
+            let hasFailed = run.scopes[PlanIndex.root].hasFailed
+            let outcome: RunState = run.cancellation != nil ? .cancelled : hasFailed ? .failed : .succeeded
+            emit(.bodyEnded(outcome))
+            if run.cancellation != .kill { startAll(in: PlanIndex.finally) }
+            return true
+        }
+        guard isOver(PlanIndex.finally), let body = run.bodyOutcome else { return false }
+        let finallyFailed = run.scopes[PlanIndex.finally].hasFailed
+        let outcome: RunState = run.cancellation == .kill ? .cancelled : finallyFailed && body == .succeeded ? .failed : body
+        emit(.runState(outcome, reason: outcome == .succeeded ? nil : endReason))
+        return false
+    }
+
+    /// The first failure, for people.
+    private var endReason: String? {
+        let failed = run.steps.first { $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore && $0.elements == nil }
+        return failed.map { "step '\($0.path)' failed" + ($0.reason.map { ": \($0)" } ?? "") } ?? run.reason
+    }
+
+    /// Says what the run as a whole is doing, if that has changed.
+    private mutating func refreshState() {
+        guard !run.state.isTerminal else { return }
+        let state: RunState =
+            if run.cancellation != nil && run.bodyOutcome == nil { .cancelling }
+            else if run.isPaused { .paused }
+            else if run.live > run.unreachable || run.counts[.ready] > 0 { .running }
+            else { .waiting }
+        if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling ? run.reason : nil)) }
+    }
+}
+
+extension ApprovalRow.State {
+    /// How a gate closes when its step settles so.
+    fileprivate static func closing(_ state: StepState) -> ApprovalRow.State {
+        switch state {
+        case .succeeded: .approved
+        case .failed: .rejected
+        default: .cancelled
+        }
+    }
+}

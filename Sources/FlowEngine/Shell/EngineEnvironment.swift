@@ -1,0 +1,37 @@
+package import FlowModel
+
+/// What the engine takes from outside, so that tests and simulation can bring their own.
+package struct EngineEnvironment: Sendable {
+    /// The wall clock.
+    package var now: @Sendable () -> Instant
+    /// That many random bytes.
+    package var random: @Sendable (Int) -> [UInt8]
+    /// SHA-256.
+    package var hash: @Sendable ([UInt8]) -> Digest
+    /// Names the run in hand across a trap; nil when none is. Called often: must be cheap.
+    package var breadcrumb: @Sendable (RunID?) -> Void
+    /// Ends the process: the database is lost to it. Called on the writer's thread after everybody was answered.
+    package var fatal: @Sendable (String) -> Void
+    /// A line for the log: level, message.
+    package var log: @Sendable (LogLevel, String) -> Void
+    /// The name of the pool that takes the orders.
+    package var worker: String
+
+    package enum LogLevel: Sendable { case info, warning, error }
+
+    package init(
+        now: @escaping @Sendable () -> Instant, random: @escaping @Sendable (Int) -> [UInt8],
+        hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local",
+        breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in },
+        fatal: @escaping @Sendable (String) -> Void = { fatalError($0) },
+        log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
+    ) {
+        self.now = now
+        self.random = random
+        self.hash = hash
+        self.worker = worker
+        self.breadcrumb = breadcrumb
+        self.fatal = fatal
+        self.log = log
+    }
+}

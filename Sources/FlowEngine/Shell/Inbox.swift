@@ -1,0 +1,94 @@
+internal import Glibc
+import FlowModel
+
+/// What waits for the writer, in order of arrival. Bounded for commands, so that overload is said and not felt; reports are
+/// always taken, since there are at most as many as attempts.
+final class Inbox: @unchecked Sendable {
+    // `lock` guards everything below; the condition wakes the writer.
+    private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var items: [Item] = []
+    private var isClosed = false
+
+    enum Item {
+        case start(StartRequest, Actor, (Result<StartReceipt, FlowError>) -> Void)
+        case command(RunCommand, RunID, Actor, String?, (Result<RunRow, FlowError>) -> Void)
+        case report(AttemptReport)
+        /// A look at the run: takes over what an older epoch left.
+        case look(RunID)
+        case outbox(([OutboxRow]) -> Void)
+        case acknowledge(outbox: Int)
+        /// Work on the store that must not meet the writer: retention, backup.
+        case exclusively((any JournalStore) -> Void)
+
+        var isCommand: Bool {
+            switch self {
+            case .start, .command: true
+            case .report, .look, .outbox, .acknowledge, .exclusively: false
+            }
+        }
+    }
+
+    init() {
+        pthread_mutex_init(lock, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(lock)
+        condition.deallocate()
+        lock.deallocate()
+    }
+
+    private func locked<Value>(_ body: () -> Value) -> Value {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        return body()
+    }
+
+    /// False when the inbox is full of commands or closed: the item was not taken.
+    func put(_ item: Item) -> Bool {
+        locked {
+            guard !isClosed, !item.isCommand || items.count < Limits.inbox else { return false }
+            items.append(item)
+            if items.count == 1 { pthread_cond_signal(condition) }
+            return true
+        }
+    }
+
+    /// Up to `limit` items; waits until there is one, `seconds` are over, or the inbox is closed. nil once it is closed and empty.
+    func take(limit: Int, waitingAtMost seconds: Double) -> [Item]? {
+        locked {
+            if items.isEmpty, !isClosed, seconds > 0 {
+                var deadline = timespec()
+                clock_gettime(CLOCK_MONOTONIC, &deadline)
+                let nanoseconds = deadline.tv_nsec + Int(seconds.truncatingRemainder(dividingBy: 1) * 1_000_000_000)
+                deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+                deadline.tv_nsec = nanoseconds % 1_000_000_000
+                while items.isEmpty, !isClosed {
+                    if pthread_cond_timedwait(condition, lock, &deadline) != 0 { break }
+                }
+            }
+            if items.isEmpty { return isClosed ? nil : [] }
+            guard items.count > limit else {
+                defer { items = [] }
+                return items
+            }
+            defer { items.removeFirst(limit) }
+            return Array(items.prefix(limit))
+        }
+    }
+
+    /// Takes nothing more; what is there is still handed out.
+    func close() {
+        locked {
+            isClosed = true
+            pthread_cond_signal(condition)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import FlowModel
+
+/// Turns what changed in a run into rows.
+struct Projection {
+    let hash: @Sendable ([UInt8]) -> Digest
+
+    /// Adds the rows of everything in `run` that changed since the last time.
+    func write(_ loaded: inout LoadedRun, to batch: inout CommitBatch) {
+        var seen = Set<Int>()
+        for number in loaded.run.dirty where seen.insert(number).inserted {
+            let step = loaded.run.steps[number]
+            batch.steps.append(row(of: step, number, in: loaded.run, blobs: &batch.blobs))
+            if let approval = approvalRow(of: step, in: loaded.run) { batch.approvals.append(approval) }
+            writeTimer(of: step, number, in: &loaded, to: &batch)
+        }
+        for retired in loaded.run.retiredAttempts { batch.attempts.append((loaded.run.id, retired.path, retired.attempt)) }
+        loaded.run.dirty.removeAll(keepingCapacity: true)
+        loaded.run.retiredAttempts.removeAll()
+        batch.runs.append(runRow(of: loaded))
+    }
+
+    private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
+        let id = TimerRow.ID(run: loaded.run.id, step: step.path)
+        if let due = step.due {
+            guard loaded.timers.updateValue(due, forKey: number) != due else { return }
+            batch.setTimers.append(TimerRow(id: id, due: due))
+        } else if loaded.timers.removeValue(forKey: number) != nil {
+            batch.removeTimers.append(id)
+        }
+    }
+
+    func runRow(of loaded: LoadedRun) -> RunRow {
+        let run = loaded.run
+        return RunRow(
+            id: run.id, flow: run.created.flow, revision: run.created.revision, state: run.state, reason: run.reason,
+            waitingFor: run.state.isTerminal ? [] : waits(of: run), inputs: loaded.inputs, labels: run.created.labels,
+            actor: run.created.user, person: run.created.person, key: run.created.key, createdAt: run.createdAt,
+            startedAt: run.startedAt, endedAt: run.endedAt, counts: run.counts.byState, isLive: run.live > 0,
+            head: loaded.head)
+    }
+
+    /// What the run waits for. The steps that wait are few when a run is `waiting`; when many run, the first are enough.
+    private func waits(of run: Run) -> [Waiting] {
+        var waits: [Waiting] = []
+        if run.isPaused {
+            waits.append(
+                Waiting(
+                    kind: .hold, subject: run.id.text, since: run.startedAt ?? run.createdAt,
+                    release: "flowctl resume \(run.id)"))
+        }
+        let waiting = run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
+        guard waiting > 0 else { return waits }
+        for step in run.steps where waits.count < RunRow.waitingShown {
+            if let wait = wait(of: step, in: run) { waits.append(wait) }
+        }
+        return waits
+    }
+
+    /// What a step waits for, with the command that would release it.
+    private func wait(of step: Step, in run: Run) -> Waiting? {
+        guard var wait = step.waiting else { return nil }
+        let place = "\(run.id) '\(step.path)'"
+        wait.subject = step.path.text
+        wait.release =
+            switch wait.kind {
+            case .approval: "flowctl approve \(place)"
+            case .hold: "flowctl retry \(run.id)"
+            case .unknown: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
+            case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
+            case .timer, .signal, .child, .lock, .rate, .worker, .window, .soak, .breakpoint: "flowctl skip \(place) -m REASON"
+            }
+        return wait
+    }
+
+    private func row(of step: Step, _ number: Int, in run: Run, blobs: inout [(digest: Digest, bytes: [UInt8])]) -> StepRow {
+        let node = run.plan.nodes[step.node]
+        return StepRow(
+            run: run.id, index: number, path: step.path, name: node.name, kind: node.kindName, state: step.state,
+            reason: step.reason, generation: step.generation, output: step.value.map { stored($0, blobs: &blobs) },
+            changed: step.changed, waiting: wait(of: step, in: run), startedAt: step.startedAt, endedAt: step.endedAt,
+            attempt: step.attempt?.row)
+    }
+
+    private func stored(_ value: JSON, blobs: inout [(digest: Digest, bytes: [UInt8])]) -> StoredValue {
+        guard value.mayExceed(Limits.inlineValueBytes) else { return .inline(value) }
+        let bytes = value.canonicalBytes
+        guard bytes.count > Limits.inlineValueBytes else { return .inline(value) }
+        let digest = hash(bytes)
+        blobs.append((digest, bytes))
+        return .blob(digest, bytes: bytes.count)
+    }
+
+    private func approvalRow(of step: Step, in run: Run) -> ApprovalRow? {
+        guard let approval = step.approval, case .approval(let spec) = run.plan.nodes[step.node].kind else { return nil }
+        return ApprovalRow(
+            run: run.id, flow: run.created.flow, step: step.path, generation: step.generation, state: approval.state,
+            prompt: approval.prompt, rules: spec.rules, digest: approval.digest, requester: run.created.user,
+            since: approval.since, deadline: approval.deadline, votes: approval.votes)
+    }
+}
+
+extension JSON {
+    /// Whether the canonical form could be longer than `bytes`, without making it.
+    fileprivate func mayExceed(_ bytes: Int) -> Bool {
+        var room = bytes
+        return !fits(in: &room)
+    }
+
+    private func fits(in room: inout Int) -> Bool {
+        switch self {
+        case .null, .bool, .int, .double: room -= 24
+        case .string(let text): room -= 6 * text.utf8.count + 3
+        case .array(let elements):
+            room -= 2 + elements.count
+            for element in elements where room > 0 { _ = element.fits(in: &room) }
+        case .object(let members):
+            room -= 2
+            for (name, member) in members where room > 0 {
+                room -= 6 * name.utf8.count + 4
+                _ = member.fits(in: &room)
+            }
+        }
+        return room > 0
+    }
+}

@@ -1,0 +1,342 @@
+internal import Glibc
+import FlowModel
+
+/// The writer loop: takes what has arrived, runs the machine, commits everything in one transaction, then answers and acts.
+///
+/// Everything in here belongs to one thread. *Decide → commit → act*: nothing leaves before the commit that decided it, and a
+/// commit that fails leaves nothing behind, since the runs it touched are folded again from the journal.
+final class Writer {
+    private let store: any JournalStore
+    private let dispatcher: any AttemptDispatcher
+    private let environment: EngineEnvironment
+    private let inbox: Inbox
+    private let feed: ChangeFeed
+    private let epoch: Int
+
+    private var loader: RunLoader
+    private let projection: Projection
+    private var cache: [RunID: LoadedRun] = [:]
+    private var timers = TimerQueue()
+    private var sequence: Int
+    /// Plan digest by revision, so that a known plan is not encoded again for every run.
+    private var planDigests: [Digest: Digest] = [:]
+    /// Reports and looks that could not be committed, to be decided again.
+    private var deferred: [Inbox.Item] = []
+    private var transaction: Transaction
+
+    /// Parked runs that stay in memory for what comes next.
+    static let parkedKept = 1_000
+    /// Seconds until the store is tried again after it refused a commit.
+    static let retrySeconds = 1.0
+    private static let idleSeconds = 60.0
+
+    init(
+        store: any JournalStore, dispatcher: any AttemptDispatcher, environment: EngineEnvironment, inbox: Inbox,
+        feed: ChangeFeed
+    ) throws(StoreError) {
+        self.store = store
+        self.dispatcher = dispatcher
+        self.environment = environment
+        self.inbox = inbox
+        self.feed = feed
+        epoch = try store.beginEpoch()
+        sequence = try store.lastSequence()
+        loader = RunLoader(store: store, hash: environment.hash)
+        projection = Projection(hash: environment.hash)
+        transaction = Transaction(epoch: epoch, now: environment.now())
+        for timer in try store.timers() { timers.insert(timer) }
+        deferred = try store.liveRuns().map { .look($0) }
+    }
+
+    // MARK: - The loop
+
+    func run() {
+        while true {
+            let wait = secondsUntilNext()
+            guard let items = inbox.take(limit: Limits.commitBatch, waitingAtMost: wait) else { break }
+            let late = deferred.prefix(Limits.commitBatch)
+            deferred.removeFirst(late.count)
+            transaction = Transaction(epoch: epoch, now: environment.now())
+            for item in late { take(item) }
+            for item in items { take(item) }
+            takeTimers()
+            environment.breadcrumb(nil)
+            commit()
+        }
+    }
+
+    private func secondsUntilNext() -> Double {
+        if !deferred.isEmpty { return transaction.wasRefused ? Writer.retrySeconds : 0 }
+        guard let next = timers.next else { return Writer.idleSeconds }
+        return min(max(next.seconds(since: environment.now()), 0), Writer.idleSeconds)
+    }
+
+    private func take(_ item: Inbox.Item) {
+        switch item {
+        case .start(let request, let actor, let reply): start(request, by: actor, reply)
+        case .command(let command, let id, let actor, let message, let reply):
+            perform(.command(command, by: actor, message: message), on: id, reply)
+        case .report(let report):
+            transaction.repeatable.append(item)
+            decide(.report(report), on: report.id.run)
+        case .look(let id):
+            transaction.repeatable.append(item)
+            _ = touch(id)
+        case .outbox(let reply):
+            do throws(StoreError) { reply(try store.outbox()) } catch { reply([]) }
+        case .acknowledge(let id):
+            transaction.repeatable.append(item)
+            transaction.batch.removeOutbox.append(id)
+        case .exclusively(let work):
+            commit()
+            transaction = Transaction(epoch: epoch, now: environment.now())
+            work(store)
+        }
+    }
+
+    private func takeTimers() {
+        var taken = 0
+        while taken < Limits.commitBatch, let timer = timers.popDue(at: transaction.now) {
+            transaction.poppedTimers.append(timer)
+            decide(.timer(timer.id.step), on: timer.id.run)
+            taken += 1
+        }
+    }
+
+    // MARK: - Deciding
+
+    private func context() -> RunMachine.Context {
+        let chance = environment.random(2).reduce(0.0) { $0 / 256 + Double($1) / 256 }
+        return RunMachine.Context(
+            now: transaction.now, epoch: epoch, chance: min(chance, 0.999), worker: environment.worker,
+            hash: environment.hash)
+    }
+
+    private func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {
+        do {
+            if let receipt = try existing(request) { return transaction.replies.append { reply($0.map { receipt }) } }
+            let now = transaction.now
+            let id = RunID(at: now, random: environment.random(10))
+            let (planDigest, index) = try plan(of: request)
+            let created = Created(
+                flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
+                inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
+                user: actor.user, person: actor.person)
+            guard var run = Run(id: id, first: .created(created), at: now, index: index) else { return }
+            environment.breadcrumb(id)
+            let decision = try RunMachine.decide(.begin, on: &run, in: context())
+            cache[id] = LoadedRun(run: run, head: JournalHead(sequence: 0, hash: JournalRecord.chainStart))
+            transaction.batch.fingerprints[id] = request.fingerprint
+            if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
+            transaction.add(decision, to: id, before: [.created(created)])
+            transaction.replies.append { reply($0.map { StartReceipt(run: id, isNew: true) }) }
+        } catch let error as FlowError {
+            reply(.failure(error))
+        } catch {
+            reply(.failure(FlowError.storage(error, subject: request.plan.flow)))
+        }
+    }
+
+    /// The run that an earlier request with the same key started.
+    private func existing(_ request: StartRequest) throws -> StartReceipt? {
+        guard let key = request.key else { return nil }
+        guard let (id, fingerprint) = try transaction.keys[key] ?? store.run(key: key) else { return nil }
+        guard fingerprint == request.fingerprint else {
+            throw FlowError(
+                .keyReused, subject: key, "No run was started: key '\(key)' belongs to run \(id), which was asked for with other content.",
+                hint: "flowctl show \(id)")
+        }
+        return StartReceipt(run: id, isNew: false)
+    }
+
+    private func plan(of request: StartRequest) throws -> (Digest, PlanIndex) {
+        if let digest = planDigests[request.revision], let index = loader.plans[digest] { return (digest, index) }
+        let bytes = try JSON(encoding: request.plan).canonicalBytes
+        let digest = environment.hash(bytes)
+        let index = PlanIndex(request.plan)
+        loader.keep(index, as: digest)
+        if planDigests.count >= RunLoader.plansKept { planDigests.removeAll() }
+        planDigests[request.revision] = digest
+        transaction.batch.blobs.append((digest, bytes))
+        transaction.newPlans.append(request.revision)
+        return (digest, index)
+    }
+
+    private func perform(
+        _ event: RunMachine.Event, on id: RunID, _ reply: @escaping (Result<RunRow, FlowError>) -> Void
+    ) {
+        do throws(FlowError) {
+            guard try touchOrThrow(id) else {
+                throw FlowError(.notFound, subject: id.text, "There is no run \(id).", hint: "flowctl list")
+            }
+            try decideOrThrow(event, on: id)
+            transaction.runReplies.append((id, reply))
+        } catch {
+            reply(.failure(error))
+        }
+    }
+
+    /// Decides an event that nobody waits for.
+    private func decide(_ event: RunMachine.Event, on id: RunID) {
+        guard touch(id) else { return }
+        do throws(FlowError) {
+            try decideOrThrow(event, on: id)
+        } catch {
+            environment.log(.error, "run \(id): \(error)")
+        }
+    }
+
+    private func decideOrThrow(_ event: RunMachine.Event, on id: RunID) throws(FlowError) {
+        environment.breadcrumb(id)
+        guard var loaded = cache.removeValue(forKey: id) else { return }
+        defer { cache[id] = loaded }
+        let decision = try RunMachine.decide(event, on: &loaded.run, in: context())
+        transaction.add(decision, to: id)
+    }
+
+    /// Brings the run into memory, and takes over what an older epoch handed out. False when there is no such run, or it cannot
+    /// be read (which is logged).
+    private func touch(_ id: RunID) -> Bool {
+        do throws(FlowError) {
+            return try touchOrThrow(id)
+        } catch {
+            environment.log(.error, "run \(id) is set aside: \(error)")
+            return false
+        }
+    }
+
+    private func touchOrThrow(_ id: RunID) throws(FlowError) -> Bool {
+        if cache[id] != nil { return true }
+        environment.breadcrumb(id)
+        do throws(StoreError) {
+            guard let loaded = try loader.load(id) else { return false }
+            cache[id] = loaded
+        } catch {
+            throw FlowError.storage(error, subject: id.text)
+        }
+        try decideOrThrow(.recover, on: id)
+        return true
+    }
+
+    // MARK: - Committing
+
+    private func commit() {
+        var batch = transaction.batch
+        for id in transaction.order { record(id, in: &batch) }
+        guard !batch.isEmpty else { return publish(batch) }
+        do throws(StoreError) {
+            try store.commit(batch)
+            publish(batch)
+        } catch {
+            rollBack(error)
+        }
+    }
+
+    /// Adds the journal record and the rows of one run to the batch.
+    private func record(_ id: RunID, in batch: inout CommitBatch) {
+        guard var loaded = cache.removeValue(forKey: id), let change = transaction.changes[id] else { return }
+        defer { cache[id] = loaded }
+        guard !change.entries.isEmpty else { return }
+        sequence += 1
+        let at = transaction.now
+        let bytes = Entry.encode(change.entries) { bytes in
+            let digest = environment.hash(bytes)
+            batch.blobs.append((digest, bytes))
+            return digest
+        }
+        let input = JournalRecord.chainInput(
+            previous: loaded.head.hash, run: id, sequence: sequence, at: at, bytes: bytes)
+        let hash = environment.hash(input)
+        batch.records.append(JournalRecord(sequence: sequence, run: id, at: at, hash: hash, bytes: bytes))
+        loaded.head = JournalHead(sequence: sequence, hash: hash)
+        for notice in change.notices {
+            batch.addOutbox.append(OutboxRow(id: sequence, run: id, kind: notice["kind"]?.text ?? "", body: notice))
+        }
+        projection.write(&loaded, to: &batch)
+    }
+
+    private func publish(_ batch: CommitBatch) {
+        for timer in batch.setTimers { timers.insert(timer) }
+        for reply in transaction.replies { reply(.success(())) }
+        for (id, reply) in transaction.runReplies {
+            guard let loaded = cache[id] else { continue }
+            reply(.success(projection.runRow(of: loaded)))
+        }
+        for row in batch.runs { feed.send(RunChange(run: row.id, sequence: row.head.sequence, state: row.state)) }
+        for id in transaction.order {
+            for action in transaction.changes[id]?.actions ?? [] { carryOut(action) }
+        }
+        for id in transaction.order { evictIfDone(id) }
+        transaction = Transaction(epoch: epoch, now: environment.now())
+    }
+
+    private func carryOut(_ action: RunMachine.Action) {
+        switch action {
+        case .dispatch(let order): dispatcher.dispatch(order)
+        case .proceed(let id): dispatcher.proceed(id)
+        case .stop(let id, let force): dispatcher.stop(id, force: force)
+        case .forget(let id, let target): dispatcher.forget(id, target: target)
+        }
+    }
+
+    private func evictIfDone(_ id: RunID) {
+        guard let loaded = cache[id] else { return }
+        if loaded.run.state.isTerminal || loaded.isParked && cache.count > Writer.parkedKept { cache[id] = nil }
+    }
+
+    /// Nothing was kept: forget what was decided, tell those who wait, and decide the rest again later.
+    private func rollBack(_ error: StoreError) {
+        for id in transaction.order { cache[id] = nil }
+        for revision in transaction.newPlans { planDigests[revision] = nil }
+        for timer in transaction.poppedTimers { timers.insert(timer) }
+        let refusal = FlowError.storage(error, subject: "journal")
+        for reply in transaction.replies { reply(.failure(refusal)) }
+        for (_, reply) in transaction.runReplies { reply(.failure(refusal)) }
+        let again = transaction.repeatable
+        transaction = Transaction(epoch: epoch, now: environment.now())
+        if case .fatal(let message) = error {
+            environment.log(.error, "the journal is lost to this process: \(message)")
+            environment.fatal(message)
+            return
+        }
+        environment.log(.error, "nothing was committed: \(refusal.message)")
+        transaction.wasRefused = true
+        deferred = again + deferred
+    }
+}
+
+/// What one turn of the loop gathers until its commit.
+private struct Transaction {
+    struct Change {
+        var entries: [Entry] = []
+        var actions: [RunMachine.Action] = []
+        var notices: [JSON] = []
+    }
+
+    var batch: CommitBatch
+    /// The time of everything decided in it, so that folding a record gives what was decided.
+    let now: Instant
+    /// Runs in order of first change.
+    var order: [RunID] = []
+    var changes: [RunID: Change] = [:]
+    var keys: [String: (RunID, Digest)] = [:]
+    var replies: [(Result<Void, FlowError>) -> Void] = []
+    var runReplies: [(RunID, (Result<RunRow, FlowError>) -> Void)] = []
+    /// What nobody would send again.
+    var repeatable: [Inbox.Item] = []
+    var poppedTimers: [TimerRow] = []
+    var newPlans: [Digest] = []
+    var wasRefused = false
+
+    init(epoch: Int, now: Instant) {
+        batch = CommitBatch(epoch: epoch)
+        self.now = now
+    }
+
+    mutating func add(_ decision: RunMachine.Decision, to id: RunID, before: [Entry] = []) {
+        if changes[id] == nil { order.append(id) }
+        changes[id, default: Change()].entries += before + decision.entries
+        changes[id]?.actions += decision.actions
+        changes[id]?.notices += decision.notices
+    }
+}
