@@ -268,7 +268,7 @@ extension Run {
 
 extension StepState {
     /// Neither pending, ready nor settled.
-    var isActive: Bool {
+    package var isActive: Bool {
         switch self {
         case .running, .waiting, .backingOff, .held, .unknown: true
         case .pending, .ready, .succeeded, .failed, .skipped, .cancelled: false

@@ -56,6 +56,22 @@ package struct Created: Hashable, Sendable {
     package var key: String?
     package var user: String
     package var person: String
+
+    package init(
+        flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
+        labels: [String: String], key: String?, user: String, person: String
+    ) {
+        self.flow = flow
+        self.revision = revision
+        self.plan = plan
+        self.binary = binary
+        self.inputs = inputs
+        self.targets = targets
+        self.labels = labels
+        self.key = key
+        self.user = user
+        self.person = person
+    }
 }
 
 /// A step in a run: one for each node outside maps, one for each node and element inside.
@@ -134,6 +150,8 @@ package struct Scope: Hashable, Sendable {
 /// How many steps are in each state.
 package struct StepCounts: Hashable, Sendable {
     private var counts = [Int](repeating: 0, count: StepState.allCases.count)
+
+    package init() {}
 
     package subscript(state: StepState) -> Int {
         get { counts[StepCounts.position(of: state)] }

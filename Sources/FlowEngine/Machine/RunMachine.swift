@@ -208,7 +208,7 @@ package struct RunMachine {
         let state: RunState =
             if run.cancellation != nil && run.bodyOutcome == nil { .cancelling }
             else if run.isPaused { .paused }
-            else if run.live > run.unreachable || run.counts[.ready] > 0 { .running }
+            else if run.live > run.unreachable { .running }
             else { .waiting }
         if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling ? run.reason : nil)) }
     }

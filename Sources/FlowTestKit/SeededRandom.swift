@@ -1,0 +1,20 @@
+/// SplitMix64: the same seed gives the same numbers, everywhere.
+package struct SeededRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    package mutating func int(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
+    package mutating func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
+    package mutating func pick<Value>(_ values: [Value]) -> Value { values[int(0...values.count - 1)] }
+    /// A generator of its own, so that more draws here do not shift the draws there.
+    package mutating func split() -> SeededRandom { SeededRandom(seed: next()) }
+}

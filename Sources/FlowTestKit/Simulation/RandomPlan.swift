@@ -1,0 +1,69 @@
+package import FlowModel
+
+/// Makes plans of every shape that the machine knows.
+package struct RandomPlan {
+    private var random: SeededRandom
+    private var nodes: [Node] = []
+    private var next = 0
+
+    package static func make(using random: SeededRandom, size: Int) -> Plan {
+        var maker = RandomPlan(random: random)
+        maker.addSteps(size, scope: nil, isFinally: false, depth: 0)
+        if maker.random.chance(0.4) { maker.addSteps(maker.random.int(1...2), scope: nil, isFinally: true, depth: 1) }
+        return Plan(flow: "simulated", nodes: maker.nodes, dsl: "0")
+    }
+
+    private init(random: SeededRandom) { self.random = random }
+
+    private mutating func addSteps(_ count: Int, scope: String?, isFinally: Bool, depth: Int) {
+        var here: [Node] = []
+        for _ in 0..<count {
+            next += 1
+            let name = "s\(next)"
+            let id = scope.map { "\($0)/\(name)" } ?? name
+            var needs: Set<String> = []
+            for earlier in here.suffix(4) where random.chance(0.45) { needs.insert(earlier.id) }
+            var guards: [BranchGuard] = []
+            if let choice = here.last(where: { if case .choice = $0.kind { true } else { false } }), random.chance(0.5) {
+                guards = [BranchGuard(choice: choice.id, answer: random.chance(0.5))]
+                needs.insert(choice.id)
+            }
+            let kind = kind(id, here: here, depth: depth)
+            kind.reads.forEach { needs.insert($0) }
+            let node = Node(
+                id: id, name: name, scope: scope, isFinally: isFinally, kind: kind.kind, needs: needs.sorted(),
+                guards: guards, policy: policy())
+            here.append(node)
+            nodes.append(node)
+            if case .map = kind.kind { addSteps(random.int(1...3), scope: id, isFinally: isFinally, depth: depth + 1) }
+        }
+    }
+
+    private mutating func kind(_ id: String, here: [Node], depth: Int) -> (kind: Node.Kind, reads: [String]) {
+        switch random.int(0...11) {
+        case 0 where depth < 2:
+            let elements = JSON.array((0..<random.int(0...4)).map(JSON.int))
+            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3))), [])
+        case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
+        case 2:
+            let deadline: Double? = random.chance(0.3) ? 100 : nil
+            return (.approval(ApprovalSpec(prompt: .literal("?"), rules: [.anyone(count: random.int(1...2))], deadlineSeconds: deadline)), [])
+        case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
+        default:
+            var variables: [ShellSpec.Variable] = []
+            var reads: [String] = []
+            if let earlier = here.last(where: { if case .shell = $0.kind { true } else { false } }), random.chance(0.5) {
+                let value = Expression.output(node: earlier.id, path: ["stdout"])
+                variables = [.init(name: "flow_1", value: random.chance(0.3) ? .optional(value) : value)]
+                reads = [earlier.id]
+            }
+            return (.shell(ShellSpec(source: .text("true"), variables: variables)), reads)
+        }
+    }
+
+    private mutating func policy() -> Policy {
+        let retry: Retry? = random.chance(0.5) ? Retry(attempts: random.int(1...4), delaySeconds: 2) : nil
+        let onFailure: Policy.OnFailure = random.chance(0.6) ? .stop : random.pick([.ignore, .hold])
+        return Policy(retry: retry, timeoutSeconds: nil, onFailure: onFailure)
+    }
+}
