@@ -1,0 +1,94 @@
+import FlowEngine
+import FlowModel
+
+/// Drives the machine by hand: one run, a clock that only moves when told, orders and actions for the test to look at.
+struct MachineHarness {
+    var run: Run
+    var now = Instant(milliseconds: 1_000_000)
+    var epoch = 1
+    var actions: [RunMachine.Action] = []
+    var entries: [Entry] = []
+
+    static let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))
+    static let alice = Actor(person: "alice", user: "alice", names: ["alice"], roles: ["operator"])
+    static let bob = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["release-manager"])
+    static let carol = Actor(person: "carol", user: "carol", names: ["carol"], roles: ["release-manager"])
+
+    init(_ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:]) throws {
+        let created = Created(
+            flow: "test", revision: Self.digest, plan: Self.digest, binary: Self.digest, inputs: inputs, targets: targets,
+            labels: [:], key: nil, user: "alice", person: "alice")
+        let id = RunID(at: now, random: [UInt8](repeating: 3, count: 10))
+        let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0"))
+        guard let run = Run(id: id, first: .created(created), at: now, index: index) else { preconditionFailure() }
+        self.run = run
+        try take(.begin)
+    }
+
+    mutating func take(_ event: RunMachine.Event) throws(FlowError) {
+        let context = RunMachine.Context(now: now, epoch: epoch, chance: 0) { bytes in
+            Digest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: bytes.reduce($0) { $0 &* 31 &+ Int($1) } >> 3) })
+        }
+        let decision = try RunMachine.decide(event, on: &run, in: context)
+        actions = decision.actions
+        entries += decision.entries
+    }
+
+    mutating func command(_ command: RunCommand, by actor: Actor = MachineHarness.alice) throws(FlowError) {
+        try take(.command(command, by: actor, message: nil))
+    }
+
+    mutating func pass(seconds: Double) throws {
+        now = now + seconds
+        for step in run.steps where step.due.map({ $0 <= now }) ?? false { try take(.timer(step.path)) }
+    }
+
+    /// Reports on the newest attempt of a step.
+    mutating func report(_ path: String, _ event: AttemptReport.Event) throws {
+        let step = self[path]
+        guard let attempt = step.attempt else { preconditionFailure("'\(path)' has no attempt") }
+        let id = AttemptID(run: run.id, step: step.path, generation: step.generation, number: attempt.row.number)
+        try take(.report(AttemptReport(id: id, fence: attempt.fence, event: event)))
+    }
+
+    mutating func succeed(_ path: String, _ output: JSON = ["exitStatus": 0, "stdout": "", "changed": true]) throws {
+        try report(path, .ended(AttemptResult(outcome: .succeeded(output: output, changed: true), exitStatus: 0)))
+    }
+
+    mutating func fail(_ path: String, exitStatus: Int = 1) throws {
+        let failure = AttemptResult.Failure(.exitStatus, "exit status \(exitStatus)")
+        try report(path, .ended(AttemptResult(outcome: .failed(failure), exitStatus: exitStatus)))
+    }
+
+    subscript(path: String) -> Step {
+        guard let number = run.positions[StepPath(path)] else { preconditionFailure("no step '\(path)'") }
+        return run.steps[number]
+    }
+
+    func states() -> [String: StepState] {
+        Dictionary(uniqueKeysWithValues: run.steps.map { ($0.path.text, $0.state) })
+    }
+
+    /// The paths that the last event handed out.
+    var dispatched: [String] {
+        actions.compactMap { if case .dispatch(let order) = $0 { order.id.step.text } else { nil } }
+    }
+}
+
+/// Nodes in few words.
+func shell(_ id: String, needs: [String] = [], scope: String? = nil, isFinally: Bool = false, policy: Policy = Policy()) -> Node {
+    let name = id.split(separator: "/").last.map(String.init) ?? id
+    return Node(
+        id: id, name: name, scope: scope, isFinally: isFinally, kind: .shell(ShellSpec(source: .text("true"))), needs: needs,
+        policy: policy)
+}
+
+func map(_ id: String, over elements: [JSON], width: Int, needs: [String] = []) -> Node {
+    Node(id: id, name: id, kind: .map(MapSpec(elements: .list(.literal(.array(elements))), width: width)), needs: needs)
+}
+
+func approval(_ id: String, _ rules: [ApprovalRule], needs: [String] = [], deadline: Double? = nil) -> Node {
+    Node(
+        id: id, name: id, kind: .approval(ApprovalSpec(prompt: .literal("go?"), rules: rules, deadlineSeconds: deadline)),
+        needs: needs)
+}

@@ -1,0 +1,231 @@
+import FlowEngine
+import FlowModel
+import Testing
+
+@Suite("Run machine")
+struct RunMachineTests {
+    @Test func `a step starts when all that it needs has settled, and not before`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b"), shell("c", needs: ["a", "b"])])
+        #expect(machine.dispatched == ["a", "b"])
+        try machine.succeed("a")
+        #expect(machine.dispatched.isEmpty)
+        try machine.succeed("b")
+        #expect(machine.dispatched == ["c"])
+        try machine.succeed("c")
+        #expect(machine.run.state == .succeeded)
+    }
+
+    @Test func `a failure starts nothing new, lets what runs go on, and fails the run`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b"), shell("c", needs: ["a"]), shell("d", needs: ["b"])])
+        try machine.fail("a")
+        #expect(machine.run.state == .running)
+        try machine.succeed("b")
+        #expect(machine.dispatched.isEmpty)
+        #expect(machine.run.state == .failed)
+        #expect(machine.states() == ["a": .failed, "b": .succeeded, "c": .pending, "d": .pending])
+        #expect(machine.run.reason == "step 'a' failed: exit status 1")
+    }
+
+    @Test func `retry repeats the failed step in a new generation and keeps what succeeded`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"]), shell("c", needs: ["b"])])
+        try machine.succeed("a")
+        try machine.fail("b")
+        try machine.command(.retry(from: nil))
+        #expect(machine.dispatched == ["b"])
+        #expect(machine["a"].generation == 1)
+        #expect(machine["b"].generation == 2)
+        try machine.succeed("b")
+        try machine.succeed("c")
+        #expect(machine.run.state == .succeeded)
+    }
+
+    @Test func `retry from a step repeats it and everything after it`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"]), shell("c", needs: ["b"]), shell("d")])
+        for path in ["a", "b", "c", "d"] { try machine.succeed(path) }
+        try machine.command(.retry(from: StepPath("b")))
+        #expect(machine.dispatched == ["b"])
+        #expect(machine.states() == ["a": .succeeded, "b": .running, "c": .pending, "d": .succeeded])
+    }
+
+    @Test func `an ignored failure lets what follows go on, and those who read it are skipped`() throws {
+        let reader = Node(
+            id: "reader", name: "reader",
+            kind: .shell(
+                ShellSpec(source: .text("echo"), variables: [.init(name: "flow_1", value: .output(node: "a", path: ["stdout"]))])),
+            needs: ["a"])
+        var machine = try MachineHarness([shell("a", policy: Policy(onFailure: .ignore)), shell("b", needs: ["a"]), reader])
+        try machine.fail("a")
+        #expect(machine.dispatched == ["b"])
+        #expect(machine["reader"].state == .skipped)
+        #expect(machine["reader"].reason == "it reads the output of step 'a', which has none: it failed")
+        try machine.succeed("b")
+        #expect(machine.run.state == .succeeded)
+    }
+
+    @Test func `a held failure waits for an operator, and going on is theirs`() throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(onFailure: .hold)), shell("b", needs: ["a"])])
+        try machine.fail("a")
+        #expect(machine.run.state == .waiting)
+        #expect(machine["a"].waiting?.kind == .hold)
+        try machine.command(.skip(StepPath("a")))
+        #expect(machine.dispatched == ["b"])
+    }
+
+    @Test func `a retry policy backs off, and ends after its attempts`() throws {
+        let policy = Policy(retry: Retry(attempts: 3, delaySeconds: 10, factor: 2))
+        var machine = try MachineHarness([shell("a", policy: policy)])
+        try machine.fail("a")
+        #expect(machine["a"].state == .backingOff)
+        try machine.pass(seconds: 9)
+        #expect(machine["a"].state == .backingOff)
+        try machine.pass(seconds: 1)
+        #expect(machine.dispatched == ["a"])
+        try machine.fail("a")
+        try machine.pass(seconds: 20)
+        try machine.fail("a")
+        #expect(machine["a"].reason == "exit status 1 (attempt 3 of 3)")
+        #expect(machine.run.state == .failed)
+    }
+
+    @Test func `an exit status that is not worth another attempt ends the step`() throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 3, exitStatuses: [75])))])
+        try machine.fail("a", exitStatus: 2)
+        #expect(machine["a"].state == .failed)
+    }
+
+    @Test func `a lost attempt of a step without retry is unknown, and waits for a decision`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"])])
+        try machine.report("a", .ended(AttemptResult(outcome: .lost("the host was rebooted"))))
+        #expect(machine["a"].state == .unknown)
+        #expect(machine["a"].attempt?.row.state == .lost)
+        #expect(machine.run.state == .waiting)
+        try machine.command(.resolve(StepPath("a"), .succeeded(output: nil)))
+        #expect(machine.dispatched == ["b"])
+    }
+
+    @Test func `a lost attempt of a step with retry uses one attempt up`() throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 2, delaySeconds: 1)))])
+        try machine.report("a", .ended(AttemptResult(outcome: .lost("gone"))))
+        #expect(machine["a"].state == .backingOff)
+        try machine.pass(seconds: 1)
+        try machine.fail("a")
+        #expect(machine["a"].state == .failed)
+    }
+
+    @Test func `a report with an older fence or of an older attempt changes nothing but is written down`() throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 2, delaySeconds: 1)))])
+        let first = AttemptID(run: machine.run.id, step: StepPath("a"), generation: 1, number: 1)
+        try machine.fail("a")
+        try machine.pass(seconds: 1)
+        let late = AttemptResult(outcome: .succeeded(output: 1, changed: nil))
+        try machine.take(.report(AttemptReport(id: first, fence: Fence(epoch: 1, attempt: 1), event: .ended(late))))
+        #expect(machine["a"].state == .running)
+        #expect(machine["a"].attempt?.row.number == 2)
+        guard case .noted = machine.entries.last else { Issue.record("the late report was not written down"); return }
+    }
+
+    @Test func `nothing is sent before the place is journaled, and a stopped attempt is not sent at all`() throws {
+        var machine = try MachineHarness([shell("a")])
+        try machine.report("a", .placed(Place(bootID: "b", spoolID: "s")))
+        #expect(machine.entries.contains { if case .placed = $0 { true } else { false } })
+        guard case .proceed = machine.actions.first else { Issue.record("no go-ahead"); return }
+        var stopped = try MachineHarness([shell("a")])
+        try stopped.command(.cancel)
+        try stopped.report("a", .placed(Place(bootID: "b", spoolID: "s")))
+        #expect(stopped.actions.isEmpty)
+    }
+
+    @Test func `a new epoch asks about what was sent, and hands out again what was not`() throws {
+        var machine = try MachineHarness([shell("sent"), shell("unsent")])
+        let place = Place(bootID: "b", spoolID: "s")
+        try machine.report("sent", .placed(place))
+        machine.epoch = 2
+        try machine.take(.recover)
+        let modes = machine.actions.compactMap { action -> String? in
+            guard case .dispatch(let order) = action else { return nil }
+            return "\(order.id.step)#\(order.id.number) \(order.mode == .start ? "start" : "attach") \(order.fence)"
+        }
+        #expect(modes == ["sent#1 attach 2.1", "unsent#2 start 2.2"])
+        try machine.take(.recover)
+        #expect(machine.actions.isEmpty)
+    }
+
+    @Test func `a pause starts nothing, and resume goes on`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"])])
+        try machine.command(.pause)
+        #expect(machine.run.state == .paused)
+        try machine.succeed("a")
+        #expect(machine["b"].state == .ready)
+        #expect(machine.run.state == .paused)
+        try machine.command(.resume)
+        #expect(machine.dispatched == ["b"])
+    }
+
+    @Test func `cancelled is said only when the last attempt has ended, and finally runs once`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"]), shell("tidy", isFinally: true)])
+        try machine.command(.cancel)
+        #expect(machine.run.state == .cancelling)
+        guard case .stop(_, force: false) = machine.actions.first else { Issue.record("nothing was stopped"); return }
+        try machine.report("a", .ended(AttemptResult(outcome: .cancelled)))
+        #expect(machine.run.state == .running || machine.run.state == .waiting)
+        #expect(machine.dispatched == ["tidy"])
+        try machine.succeed("tidy")
+        #expect(machine.run.state == .cancelled)
+        #expect(throws: FlowError.self) { try machine.command(.cancel) }
+    }
+
+    @Test func `kill stops at once and runs no finally`() throws {
+        var machine = try MachineHarness([shell("a"), shell("tidy", isFinally: true)])
+        try machine.command(.kill)
+        guard case .stop(_, force: true) = machine.actions.first else { Issue.record("nothing was killed"); return }
+        try machine.report("a", .ended(AttemptResult(outcome: .cancelled)))
+        #expect(machine.run.state == .cancelled)
+        #expect(machine["tidy"].state == .pending)
+    }
+
+    @Test func `a map opens as many elements as its width, in order, and gives their outputs in order`() throws {
+        var machine = try MachineHarness([map("m", over: ["x", "y", "z"], width: 2), shell("m/s", scope: "m"), shell("after", needs: ["m"])])
+        #expect(machine.dispatched == ["m[0]/s", "m[1]/s"])
+        try machine.succeed("m[1]/s", "second")
+        #expect(machine.dispatched == ["m[2]/s"])
+        try machine.succeed("m[0]/s", "first")
+        try machine.succeed("m[2]/s", "third")
+        #expect(machine["m"].value == ["first", "second", "third"])
+        #expect(machine.dispatched == ["after"])
+    }
+
+    @Test func `a failed element stops its map, and retry goes on with it and the rest only`() throws {
+        var machine = try MachineHarness([map("m", over: [1, 2, 3], width: 1), shell("m/s", scope: "m")])
+        try machine.succeed("m[0]/s")
+        try machine.fail("m[1]/s")
+        #expect(machine.run.state == .failed)
+        #expect(machine["m"].reason == "element '1' failed: exit status 1")
+        try machine.command(.retry(from: nil))
+        #expect(machine.dispatched == ["m[1]/s"])
+        try machine.succeed("m[1]/s")
+        #expect(machine.dispatched == ["m[2]/s"])
+        try machine.succeed("m[2]/s")
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["m[0]/s"].generation == 1)
+    }
+
+    @Test func `the branch that was not taken is skipped, and what follows runs`() throws {
+        let choice = Node(id: "when-1", name: "when-1", kind: .choice(.literal(false)))
+        var yes = shell("yes", needs: ["when-1"])
+        yes.guards = [BranchGuard(choice: "when-1", answer: true)]
+        var no = shell("no", needs: ["when-1"])
+        no.guards = [BranchGuard(choice: "when-1", answer: false)]
+        var machine = try MachineHarness([choice, yes, no, shell("after", needs: ["yes", "no"])])
+        #expect(machine.dispatched == ["no"])
+        #expect(machine["yes"].state == .skipped)
+        try machine.succeed("no")
+        #expect(machine.dispatched == ["after"])
+    }
+
+    @Test func `quarantine pauses the run with its reason`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"])])
+        try machine.take(.quarantine("the engine ended twice with this run in hand"))
+        #expect(machine.run.state == .paused)
+        #expect(machine.run.reason == "the engine ended twice with this run in hand")
+    }
+}
