@@ -69,13 +69,16 @@ let package = Package(
         room("FlowEngine", ["FlowModel"]),
         room("FlowStoreSQLite", ["FlowEngine", "FlowModel", .grdb]),
         room("FlowInventory", ["FlowModel", .yams]),
-        room("Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging], resources: [.embedInCode("HostRecord/runner.sh")]),
+        room(
+            "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
+            resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowWire", ["FlowModel"]),
         room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .metrics, .nioCore]),
         room(
             "FlowServer",
             [
-                "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowStoreSQLite", "FlowWire",
+                "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowStoreSQLite",
+                "FlowWire",
                 "Workers", .crypto, .hummingbird, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioPosix, .nioSSL,
                 .serviceLifecycle, .unixSignals, .yams,
             ]),

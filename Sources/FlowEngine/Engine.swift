@@ -1,6 +1,6 @@
+package import FlowModel
 internal import Glibc
 internal import Synchronization
-package import FlowModel
 
 /// The engine of one database: starts runs, takes commands and reports, and keeps everything moving.
 ///
@@ -136,11 +136,13 @@ private func onThreadOfItsOwn(_ body: @escaping @Sendable () -> Void) {
     pthread_attr_setstacksize(&attributes, 8 << 20)
     var thread = pthread_t()
     let box = Unmanaged.passRetained(Box(body))
-    let status = pthread_create(&thread, &attributes, { pointer in
-        guard let pointer else { return nil }
-        Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body()
-        return nil
-    }, box.toOpaque())
+    let status = pthread_create(
+        &thread, &attributes,
+        { pointer in
+            guard let pointer else { return nil }
+            Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body()
+            return nil
+        }, box.toOpaque())
     pthread_attr_destroy(&attributes)
     precondition(status == 0, "no thread for the writer: error \(status)")
 }

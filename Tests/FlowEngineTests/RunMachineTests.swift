@@ -51,7 +51,8 @@ struct RunMachineTests {
         let reader = Node(
             id: "reader", name: "reader",
             kind: .shell(
-                ShellSpec(source: .text("echo"), variables: [.init(name: "flow_1", value: .output(node: "a", path: ["stdout"]))])),
+                ShellSpec(
+                    source: .text("echo"), variables: [.init(name: "flow_1", value: .output(node: "a", path: ["stdout"]))])),
             needs: ["a"])
         var machine = try MachineHarness([shell("a", policy: Policy(onFailure: .ignore)), shell("b", needs: ["a"]), reader])
         try machine.fail("a")
@@ -184,7 +185,9 @@ struct RunMachineTests {
     }
 
     @Test func `a map opens as many elements as its width, in order, and gives their outputs in order`() throws {
-        var machine = try MachineHarness([map("m", over: ["x", "y", "z"], width: 2), shell("m/s", scope: "m"), shell("after", needs: ["m"])])
+        var machine = try MachineHarness([
+            map("m", over: ["x", "y", "z"], width: 2), shell("m/s", scope: "m"), shell("after", needs: ["m"]),
+        ])
         #expect(machine.dispatched == ["m[0]/s", "m[1]/s"])
         try machine.succeed("m[1]/s", "second")
         #expect(machine.dispatched == ["m[2]/s"])

@@ -18,7 +18,9 @@ extension Entry {
     ) throws(StoreError) -> [Entry] {
         do {
             var reader = BinaryReader(Array(bytes.dropFirst()))
-            guard bytes.first == form else { throw BinaryReader.Malformed(message: "its form \(bytes.first ?? 0) is not known") }
+            guard bytes.first == form else {
+                throw BinaryReader.Malformed(message: "its form \(bytes.first ?? 0) is not known")
+            }
             var entries: [Entry] = []
             while !reader.isAtEnd { entries.append(try Entry(from: &reader, fetch: fetch)) }
             return entries
@@ -212,7 +214,8 @@ extension Entry {
         case 19: self = .unknown(step, reason: try reader.text())
         case 20:
             self = .approvalOpened(
-                step, prompt: try reader.text(), digest: try reader.digest(), deadline: try reader.optional { try $0.instant() })
+                step, prompt: try reader.text(), digest: try reader.digest(), deadline: try reader.optional { try $0.instant() }
+            )
         case 21: self = .voted(step, try reader.vote())
         case 22: self = .approvalClosed(step, try reader.state(ApprovalRow.State.self))
         case 23:

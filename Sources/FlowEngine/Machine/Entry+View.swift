@@ -88,7 +88,8 @@ extension Entry {
                 "state": .string(settlement.state.rawValue), "reason": text(settlement.reason),
                 "changed": settlement.changed.map(JSON.bool) ?? .null,
             ]
-        case .sleeping(_, let until): return ["state": .string(StepState.waiting.rawValue), "until": .string(until.description)]
+        case .sleeping(_, let until):
+            return ["state": .string(StepState.waiting.rawValue), "until": .string(until.description)]
         case .backingOff(_, let until, let reason):
             return [
                 "state": .string(StepState.backingOff.rawValue), "until": .string(until.description), "reason": .string(reason),

@@ -40,7 +40,8 @@ extension RunMachine {
     ) throws(FlowError) {
         let number = try position(path)
         guard case .approval(let spec) = node(number).kind else {
-            throw FlowError(.conflict, subject: path.text, "Step '\(path)' is not an approval, it is a \(node(number).kindName).")
+            throw FlowError(
+                .conflict, subject: path.text, "Step '\(path)' is not an approval, it is a \(node(number).kindName).")
         }
         guard let approval = run.steps[number].approval, approval.state == .open, run.steps[number].state == .waiting else {
             throw FlowError(.conflict, subject: path.text, "The vote was not counted: \(closedReason(number)).")

@@ -116,7 +116,10 @@ extension RunMachine {
     private mutating func noteStale(_ report: AttemptReport) {
         guard !run.state.isTerminal, let number = run.positions[report.id.step] else { return }
         guard case .ended = report.event else { return }
-        emit(.noted(ref(number), "a report of attempt \(report.id.number) with fence \(report.fence) came too late and was not accepted"))
+        emit(
+            .noted(
+                ref(number),
+                "a report of attempt \(report.id.number) with fence \(report.fence) came too late and was not accepted"))
     }
 
     /// It did not run, which is certain: another takes its turn, at no cost.
@@ -183,7 +186,9 @@ extension RunMachine {
 
     private func isRetryable(_ number: Int, _ failure: AttemptResult.Failure, exitStatus: Int?) -> Bool {
         guard failure.isRetryable else { return false }
-        guard failure.cause == .exitStatus, let allowed = node(number).policy.retry?.exitStatuses, let exitStatus else { return true }
+        guard failure.cause == .exitStatus, let allowed = node(number).policy.retry?.exitStatuses, let exitStatus else {
+            return true
+        }
         return allowed.contains(exitStatus)
     }
 
@@ -225,9 +230,12 @@ extension RunMachine {
             if isStopping { decision.actions.append(.stop(attemptID(number), force: run.cancellation == .kill)) }
         } catch {
             // What it reads has not changed since it was handed out, so this cannot happen while the plan is the same.
-            emit(.attemptEnded(ref(number), .init(
-                state: .lost, counts: true, exitStatus: nil, signal: nil, outputBytes: 0, truncated: false,
-                message: "it can no longer be asked about: \(error)", lastLine: nil)))
+            emit(
+                .attemptEnded(
+                    ref(number),
+                    .init(
+                        state: .lost, counts: true, exitStatus: nil, signal: nil, outputBytes: 0, truncated: false,
+                        message: "it can no longer be asked about: \(error)", lastLine: nil)))
             takeLoss(number, "it can no longer be asked about", wasStopping: isStopping)
         }
     }

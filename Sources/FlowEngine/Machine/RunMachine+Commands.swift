@@ -30,7 +30,8 @@ extension RunMachine {
         let near = nearestNames(to: path.text, in: run.steps.map(\.path.text))
         throw FlowError(
             .notFound, subject: path.text,
-            "Run \(run.id) has no step '\(path)'." + (near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"),
+            "Run \(run.id) has no step '\(path)'."
+                + (near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"),
             hint: "flowctl steps \(run.id)")
     }
 
@@ -134,7 +135,9 @@ extension RunMachine {
             }
         }
         if run.bodyOutcome != nil {
-            for number in run.steps.indices where outermost(run.steps[number].scope) == PlanIndex.finally { numbers.insert(number) }
+            for number in run.steps.indices where outermost(run.steps[number].scope) == PlanIndex.finally {
+                numbers.insert(number)
+            }
         }
         let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
         if let busy = open.first(where: { !canReopen($0) }) {

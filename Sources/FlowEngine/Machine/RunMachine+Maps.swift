@@ -7,7 +7,9 @@ extension RunMachine {
         switch map.elements {
         case .hosts(let selector):
             let text = try selector.evaluate(in: scope(of: number)).text
-            guard let hosts = run.created.targets[text] else { throw .invalid("selector '\(text)' was not resolved when the run started") }
+            guard let hosts = run.created.targets[text] else {
+                throw .invalid("selector '\(text)' was not resolved when the run started")
+            }
             keys = hosts.map(\.name)
             values = hosts.map(\.value)
         case .list(let list):

@@ -103,7 +103,8 @@ package struct RunMachine {
     }
 
     mutating func settle(
-        _ number: Int, _ state: StepState, reason: String? = nil, value: JSON? = nil, changed: Bool? = nil, isIgnored: Bool = false
+        _ number: Int, _ state: StepState, reason: String? = nil, value: JSON? = nil, changed: Bool? = nil,
+        isIgnored: Bool = false
     ) {
         if let approval = run.steps[number].approval, approval.state == .open {
             emit(.approvalClosed(ref(number), state == .skipped ? .cancelled : .closing(state)))
@@ -198,7 +199,9 @@ package struct RunMachine {
 
     /// The first failure, for people.
     private var endReason: String? {
-        let failed = run.steps.first { $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore && $0.elements == nil }
+        let failed = run.steps.first {
+            $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore && $0.elements == nil
+        }
         return failed.map { "step '\($0.path)' failed" + ($0.reason.map { ": \($0)" } ?? "") } ?? run.reason
     }
 
@@ -206,10 +209,9 @@ package struct RunMachine {
     private mutating func refreshState() {
         guard !run.state.isTerminal else { return }
         let state: RunState =
-            if run.cancellation != nil && run.bodyOutcome == nil { .cancelling }
-            else if run.isPaused { .paused }
-            else if run.live > run.unreachable { .running }
-            else { .waiting }
+            if run.cancellation != nil && run.bodyOutcome == nil { .cancelling } else if run.isPaused {
+                .paused
+            } else if run.live > run.unreachable { .running } else { .waiting }
         if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling ? run.reason : nil)) }
     }
 }

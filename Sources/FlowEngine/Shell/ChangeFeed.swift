@@ -1,5 +1,5 @@
-internal import Synchronization
 package import FlowModel
+internal import Synchronization
 
 /// A run has a new journal record: a wake-up, the journal has the truth.
 package struct RunChange: Hashable, Sendable {

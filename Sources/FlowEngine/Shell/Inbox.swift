@@ -1,5 +1,5 @@
-internal import Glibc
 import FlowModel
+internal import Glibc
 
 /// What waits for the writer, in order of arrival. Bounded for commands, so that overload is said and not felt; reports are
 /// always taken, since there are at most as many as attempts.

@@ -48,7 +48,8 @@ struct Projection {
                     kind: .hold, subject: run.id.text, since: run.startedAt ?? run.createdAt,
                     release: "flowctl resume \(run.id)"))
         }
-        let waiting = run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
+        let waiting =
+            run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
         guard waiting > 0 else { return waits }
         for step in run.steps where waits.count < RunRow.waitingShown {
             if let wait = wait(of: step, in: run) { waits.append(wait) }

@@ -26,7 +26,9 @@ struct TimerQueue {
         var parent = 0
         while true {
             let children = [2 * parent + 1, 2 * parent + 2].filter { $0 < heap.count }
-            guard let least = children.min(by: { heap[$0].due < heap[$1].due }), heap[least].due < heap[parent].due else { break }
+            guard let least = children.min(by: { heap[$0].due < heap[$1].due }), heap[least].due < heap[parent].due else {
+                break
+            }
             heap.swapAt(least, parent)
             parent = least
         }

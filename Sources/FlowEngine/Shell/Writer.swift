@@ -1,5 +1,5 @@
-internal import Glibc
 import FlowModel
+internal import Glibc
 
 /// The writer loop: takes what has arrived, runs the machine, commits everything in one transaction, then answers and acts.
 ///
@@ -143,7 +143,8 @@ final class Writer {
         guard let (id, fingerprint) = try transaction.keys[key] ?? store.run(key: key) else { return nil }
         guard fingerprint == request.fingerprint else {
             throw FlowError(
-                .keyReused, subject: key, "No run was started: key '\(key)' belongs to run \(id), which was asked for with other content.",
+                .keyReused, subject: key,
+                "No run was started: key '\(key)' belongs to run \(id), which was asked for with other content.",
                 hint: "flowctl show \(id)")
         }
         return StartReceipt(run: id, isNew: false)

@@ -47,7 +47,11 @@ package struct RandomPlan {
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
         case 2:
             let deadline: Double? = random.chance(0.3) ? 100 : nil
-            return (.approval(ApprovalSpec(prompt: .literal("?"), rules: [.anyone(count: random.int(1...2))], deadlineSeconds: deadline)), [])
+            return (
+                .approval(
+                    ApprovalSpec(prompt: .literal("?"), rules: [.anyone(count: random.int(1...2))], deadlineSeconds: deadline)),
+                []
+            )
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
         default:
             var variables: [ShellSpec.Variable] = []

@@ -113,7 +113,8 @@ package struct RunSimulation {
         case .report(let report): try decide(.report(report))
         case .place(let order):
             waitingForGo[order.id.step] = order
-            try decide(.report(AttemptReport(id: order.id, fence: order.fence, event: .placed(Place(bootID: "b", spoolID: "s")))))
+            try decide(
+                .report(AttemptReport(id: order.id, fence: order.fence, event: .placed(Place(bootID: "b", spoolID: "s")))))
         case .arrive(let order):
             let until = now + random.int(0...30)
             if hosts[order.id.step, default: SimulatedHost()].start(order.id, fence: order.fence, now: now, until: until) {
@@ -184,7 +185,9 @@ package struct RunSimulation {
             }
         case .proceed(let id):
             // In flight it may overtake the engine's death.
-            if let order = waitingForGo.removeValue(forKey: id.step) { schedule(now + random.int(0...10), .arrive(order), dies: false) }
+            if let order = waitingForGo.removeValue(forKey: id.step) {
+                schedule(now + random.int(0...10), .arrive(order), dies: false)
+            }
         case .stop(let id, _):
             guard let order = orders[id] else { return }
             if case .running = hosts[id.step]?.records[id.number] {
@@ -192,7 +195,9 @@ package struct RunSimulation {
             } else if hosts[id.step]?.records[id.number] == nil {
                 _ = hosts[id.step, default: SimulatedHost()].ask(id, fence: Fence(epoch: order.fence.epoch, attempt: id.number))
                 waitingForGo[id.step] = nil
-                schedule(now + 1, .report(AttemptReport(id: id, fence: order.fence, event: .ended(AttemptResult(outcome: .cancelled)))))
+                schedule(
+                    now + 1,
+                    .report(AttemptReport(id: id, fence: order.fence, event: .ended(AttemptResult(outcome: .cancelled)))))
                 return
             }
             schedule(now + 1, .answer(order))
@@ -226,7 +231,8 @@ package struct RunSimulation {
         let path = random.pick(run.steps.map(\.path))
         let actor = Actor(person: random.pick(["alice", "bob", "carol"]), user: "u", names: ["u"], roles: [])
         let commands: [RunCommand] = [
-            .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path), .resolve(path, .retry),
+            .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path),
+            .resolve(path, .retry),
             .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .vote(path, .approved, digest: Self.digest),
             .vote(path, .rejected, digest: Self.digest),
         ]
@@ -268,8 +274,12 @@ package struct RunSimulation {
         for record in journal {
             let bytes = Entry.encode(record.entries) { _ in Self.digest }
             let entries: [Entry]
-            do { entries = try Entry.decode(bytes) { _ in nil } } catch { throw violation("the journal cannot be read: \(error)") }
-            guard entries == record.entries else { throw violation("an entry does not survive its binary form: \(record.entries)") }
+            do { entries = try Entry.decode(bytes) { _ in nil } } catch {
+                throw violation("the journal cannot be read: \(error)")
+            }
+            guard entries == record.entries else {
+                throw violation("an entry does not survive its binary form: \(record.entries)")
+            }
             for entry in entries {
                 if folded == nil {
                     folded = Run(id: Self.id, first: entry, at: record.at, index: run.index)
@@ -292,10 +302,14 @@ package struct RunSimulation {
         guard counts == run.counts else { throw violation("the counters are wrong after \(event)") }
         for scope in run.scopes where scope.plan == PlanIndex.root || scope.map != nil {
             let steps = run.steps[scope.base..<scope.base + run.index.scopes[scope.plan].nodes.count]
-            guard scope.unsettled == steps.count(where: { !$0.state.isSettled }) else { throw violation("a scope's count is wrong after \(event)") }
+            guard scope.unsettled == steps.count(where: { !$0.state.isSettled }) else {
+                throw violation("a scope's count is wrong after \(event)")
+            }
         }
         for (old, new) in zip(before.steps, run.steps) where old.state.isSettled && old.generation == new.generation {
-            guard old.state == new.state else { throw violation("'\(new.path)' left \(old.state) for \(new.state) in one generation") }
+            guard old.state == new.state else {
+                throw violation("'\(new.path)' left \(old.state) for \(new.state) in one generation")
+            }
         }
         try checkLedgers()
     }
@@ -304,7 +318,9 @@ package struct RunSimulation {
         for (path, host) in hosts {
             guard let number = run.positions[path] else { throw violation("'\(path)' ran and is not in the run") }
             let step = run.steps[number]
-            guard Set(host.ledger.map(\.attempt)).count == host.ledger.count else { throw violation("an attempt of '\(path)' ran twice") }
+            guard Set(host.ledger.map(\.attempt)).count == host.ledger.count else {
+                throw violation("an attempt of '\(path)' ran twice")
+            }
             guard host.ledger.allSatisfy({ $0.attempt <= step.attempt?.row.number ?? 0 }) else {
                 throw violation("'\(path)' ran more often than the journal says")
             }
@@ -313,7 +329,9 @@ package struct RunSimulation {
             }
             if run.plan.nodes[step.node].policy.retry == nil {
                 let generations = Dictionary(grouping: host.ledger, by: \.generation)
-                guard generations.allSatisfy({ $0.value.count == 1 }) else { throw violation("'\(path)' ran twice in one generation") }
+                guard generations.allSatisfy({ $0.value.count == 1 }) else {
+                    throw violation("'\(path)' ran twice in one generation")
+                }
             }
         }
     }

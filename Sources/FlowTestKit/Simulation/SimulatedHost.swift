@@ -19,7 +19,9 @@ struct SimulatedHost {
     mutating func start(_ id: AttemptID, fence: Fence, now: Int, until: Int) -> Bool {
         guard fence > self.fence else { return false }
         self.fence = fence
-        for (attempt, record) in records { if case .running = record { end(attempt, .ended(.init(outcome: .cancelled)), now: now) } }
+        for (attempt, record) in records {
+            if case .running = record { end(attempt, .ended(.init(outcome: .cancelled)), now: now) }
+        }
         records[id.number] = .running(until: until)
         ledger.append((id.number, id.generation, now, nil))
         return true
@@ -32,7 +34,9 @@ struct SimulatedHost {
 
     mutating func end(_ attempt: Int, _ record: Record, now: Int) {
         records[attempt] = record
-        for index in ledger.indices where ledger[index].attempt == attempt && ledger[index].end == nil { ledger[index].end = now }
+        for index in ledger.indices where ledger[index].attempt == attempt && ledger[index].end == nil {
+            ledger[index].end = now
+        }
     }
 
     /// The machine went down: what ran is gone, and nobody knows how far it came.

@@ -1,0 +1,58 @@
+# Flow: everything a developer or newcomer types. `make help` lists it.
+#
+# One configuration builds everything (release, no debug information): a newcomer waits once, tests run what is shipped, and
+# benchmarks need no second build. docs/internals/decisions/0003-one-configuration.md has the measurements.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+N ?= 10
+LAB ?= .lab
+BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
+BIN := .build/release
+
+.PHONY: help setup build run test check format bench install lab lab-stop clean
+
+help: ## List what can be typed here
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what is missing (apt and pip), saying what
+	@scripts/setup
+
+build: setup ## Build flowctl and flowd
+	@echo "==> building (the first time takes some minutes: HTTP, TLS and SQLite packages)"
+	@swift build $(BUILD_FLAGS) --product flowctl
+	@swift build $(BUILD_FLAGS) --product flowd
+	@swift build $(BUILD_FLAGS) --product FlowDSL
+
+run: build ## Run flows/hello.swift on the embedded engine, in ./.flow
+	@echo "==> flowctl run flows/hello.swift"
+	@$(BIN)/flowctl run flows/hello.swift -p name=$${USER:-world}
+
+test: setup ## Run all tests
+	@echo "==> swift test"
+	@swift build $(BUILD_FLAGS) --product FlowDSL
+	@swift test $(BUILD_FLAGS)
+
+check: setup ## Check format, imports between rooms, and documents
+	@scripts/check
+
+format: ## Format all Swift files in place
+	@swift format --in-place --recursive --configuration .swift-format Package.swift Sources Tests Benchmarks flows
+
+bench: build ## Measure; prints JSON lines, each figure beside the ceiling of the same run
+	@Benchmarks/run
+
+install: build ## Install flowctl, flowd and the FlowDSL module under PREFIX
+	@scripts/install "$(PREFIX)"
+
+lab: setup ## Start N real sshd hosts on loopback, inventory in $(LAB)/inventory.yaml (needs root)
+	@scripts/lab start $(N) --dir $(LAB)
+
+lab-stop: ## Stop the lab
+	@scripts/lab stop --dir $(LAB)
+
+clean: ## Remove what was built
+	@rm -rf .build
