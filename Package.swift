@@ -67,7 +67,7 @@ let package = Package(
         room("FlowDSL", ["FlowModel"]),
         room("FlowLoading", ["CFlowShims", "FlowModel", .crypto]),
         room("FlowEngine", ["FlowModel"]),
-        room("FlowStoreSQLite", ["FlowEngine", "FlowModel", .grdb]),
+        room("FlowStoreSQLite", ["FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         room("FlowInventory", ["FlowModel", .yams]),
         room(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
@@ -83,12 +83,21 @@ let package = Package(
                 .serviceLifecycle, .unixSignals, .yams,
             ]),
         room("FlowTestKit", ["CFlowShims", "FlowEngine", "FlowModel", "Workers", .crypto]),
+        room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
         .executableTarget(
             name: "flowctl",
             dependencies: [
-                "CFlowShims", "FlowInventory", "FlowLoading", "FlowModel", "FlowServer", "FlowWire", .argumentParser,
-                .asyncHTTPClient, .nioCore, .nioHTTP1,
+                "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", "FlowWire", .argumentParser, .asyncHTTPClient, .crypto,
+                .nioCore, .nioHTTP1, .nioPosix, .unixSignals,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
+        .executableTarget(
+            name: "flow-bench",
+            dependencies: [
+                "FlowEngine", "FlowLoading", "FlowModel", "FlowStoreSQLite", .crypto,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ], path: "Benchmarks/flow-bench", swiftSettings: strict),
+
+        tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
     ]
 )

@@ -29,7 +29,7 @@ package protocol JournalStore: AnyObject, Sendable {
     /// Stored plans, binaries, scripts and large values, by digest.
     func blob(_ digest: Digest) throws(StoreError) -> [UInt8]?
 
-    /// The run that was in hand when an earlier process ended without removing it, and how often that happened.
+    /// The run that was last in hand when the engine ended by a trap, and how often that happened with it.
     func breadcrumb() throws(StoreError) -> Breadcrumb?
     /// Durable enough to survive the process, not a power cut. nil removes it.
     func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError)
@@ -148,7 +148,7 @@ package struct OutboxRow: Hashable, Sendable {
     }
 }
 
-/// Names the run in hand across a crash.
+/// A run that the engine ended with in hand: the suspect.
 package struct Breadcrumb: Hashable, Sendable {
     package var run: RunID
     package var crashes: Int

@@ -59,6 +59,8 @@ extension RunMachine {
         guard run.isPaused else { throw refuse(command, because: "it is not paused, it is \(run.state.rawValue)") }
         record(command, by: actor, message: message)
         emit(.paused(false))
+        // A quarantined run was paused before its attempts were taken over.
+        recover()
         startEverything()
     }
 

@@ -10,6 +10,8 @@ package struct EngineEnvironment: Sendable {
     package var hash: @Sendable ([UInt8]) -> Digest
     /// Names the run in hand across a trap; nil when none is. Called often: must be cheap.
     package var breadcrumb: @Sendable (RunID?) -> Void
+    /// The run that was in hand when the process before this one ended by a trap.
+    package var trapped: RunID?
     /// Ends the process: the database is lost to it. Called on the writer's thread after everybody was answered.
     package var fatal: @Sendable (String) -> Void
     /// A line for the log: level, message.
@@ -22,7 +24,7 @@ package struct EngineEnvironment: Sendable {
     package init(
         now: @escaping @Sendable () -> Instant, random: @escaping @Sendable (Int) -> [UInt8],
         hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local",
-        breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in },
+        breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in }, trapped: RunID? = nil,
         fatal: @escaping @Sendable (String) -> Void = { fatalError($0) },
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) {
@@ -31,6 +33,7 @@ package struct EngineEnvironment: Sendable {
         self.hash = hash
         self.worker = worker
         self.breadcrumb = breadcrumb
+        self.trapped = trapped
         self.fatal = fatal
         self.log = log
     }

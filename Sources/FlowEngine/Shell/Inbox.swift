@@ -16,6 +16,8 @@ final class Inbox: @unchecked Sendable {
         case report(AttemptReport)
         /// A look at the run: takes over what an older epoch left.
         case look(RunID)
+        /// Pauses the run before anything else of it is decided.
+        case quarantine(RunID)
         case outbox(([OutboxRow]) -> Void)
         case acknowledge(outbox: Int)
         /// Work on the store that must not meet the writer: retention, backup.
@@ -24,7 +26,7 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command: true
-            case .report, .look, .outbox, .acknowledge, .exclusively: false
+            case .report, .look, .quarantine, .outbox, .acknowledge, .exclusively: false
             }
         }
     }

@@ -23,6 +23,8 @@ final class Writer {
     /// Reports and looks that could not be committed, to be decided again.
     private var deferred: [Inbox.Item] = []
     private var transaction: Transaction
+    /// A run that ends the engine even when it is only read: nothing touches it any more.
+    private var setAside: RunID?
 
     /// Parked runs that stay in memory for what comes next.
     static let parkedKept = 1_000
@@ -45,7 +47,19 @@ final class Writer {
         projection = Projection(hash: environment.hash)
         transaction = Transaction(epoch: epoch, now: environment.now())
         for timer in try store.timers() { timers.insert(timer) }
-        deferred = try store.liveRuns().map { .look($0) }
+        deferred = try quarantine() + store.liveRuns().map { .look($0) }
+    }
+
+    /// What to do first about the run that the process before this one ended with: the second time it is paused, before anything
+    /// else of it is decided; if that did not help, it is left alone.
+    private func quarantine() throws(StoreError) -> [Inbox.Item] {
+        guard let run = environment.trapped else { return [] }
+        let before = try store.breadcrumb()
+        let crashes = (before?.run == run ? before?.crashes ?? 0 : 0) + 1
+        try store.setBreadcrumb(Breadcrumb(run: run, crashes: crashes))
+        environment.log(.error, "the engine ended by a trap with run \(run) in hand (\(crashes) times)")
+        if crashes > Limits.crashesUntilQuarantine { setAside = run }
+        return crashes == Limits.crashesUntilQuarantine ? [.quarantine(run)] : []
     }
 
     // MARK: - The loop
@@ -82,6 +96,11 @@ final class Writer {
         case .look(let id):
             transaction.repeatable.append(item)
             _ = touch(id)
+        case .quarantine(let id):
+            transaction.repeatable.append(item)
+            guard cache[id] == nil, let loaded = try? loader.load(id), !loaded.run.state.isTerminal else { return }
+            cache[id] = loaded
+            decide(.quarantine("the engine ended \(Limits.crashesUntilQuarantine) times with this run in hand"), on: id)
         case .outbox(let reply):
             do throws(StoreError) { reply(try store.outbox()) } catch { reply([]) }
         case .acknowledge(let id):
@@ -208,6 +227,12 @@ final class Writer {
 
     private func touchOrThrow(_ id: RunID) throws(FlowError) -> Bool {
         if cache[id] != nil { return true }
+        if id == setAside {
+            throw FlowError(
+                .internal, subject: id.text,
+                "Run \(id) was not touched: the engine ended \(Limits.crashesUntilQuarantine + 1) times with it in hand. This is a bug of Flow.",
+                hint: "flowctl doctor")
+        }
         environment.breadcrumb(id)
         do throws(StoreError) {
             guard let loaded = try loader.load(id) else { return false }

@@ -1,0 +1,1 @@
+enum LoadBenchmark { static func run() async throws {} }
