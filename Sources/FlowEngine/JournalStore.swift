@@ -87,7 +87,8 @@ package struct CommitBatch: Sendable {
     /// Checked in the same transaction against the database's epoch: an older one is `fatal`.
     package var epoch: Int
     package var records: [JournalRecord] = []
-    /// Inserted or replaced, by id. At most one for each run.
+    /// Inserted or replaced, by id. At most one for each run. Flow, revision, inputs, labels, actor, person, key and `createdAt`
+    /// of a run never change: of one that is not new, a store may keep those it has.
     package var runs: [RunRow] = []
     /// Request fingerprints of new runs, by run; present for exactly the new ones.
     package var fingerprints: [RunID: Digest] = [:]
@@ -97,9 +98,11 @@ package struct CommitBatch: Sendable {
     package var attempts: [(run: RunID, step: StepPath, attempt: AttemptRow)] = []
     /// Inserted or replaced, by run, step and generation.
     package var approvals: [ApprovalRow] = []
+    /// Inserted or replaced, after `removeTimers`.
     package var setTimers: [TimerRow] = []
     package var removeTimers: [TimerRow.ID] = []
     package var addOutbox: [OutboxRow] = []
+    /// All rows with these ids, those of this batch included.
     package var removeOutbox: [Int] = []
     /// Stored unless they are there already.
     package var blobs: [(digest: Digest, bytes: [UInt8])] = []

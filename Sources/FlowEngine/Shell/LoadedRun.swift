@@ -9,11 +9,18 @@ struct LoadedRun {
     /// The timers that the store has, by step.
     var timers: [Int: Instant]
 
-    init(run: Run, head: JournalHead) {
+    /// A run that was just created: the store has nothing of it yet.
+    init(new run: Run) {
         self.run = run
-        self.head = head
+        head = JournalHead(sequence: 0, hash: JournalRecord.chainStart)
         inputs = .object(run.created.inputs)
         timers = [:]
+    }
+
+    /// A run as folded from the store.
+    init(folded run: Run, head: JournalHead) {
+        self.init(new: run)
+        self.head = head
         for (number, step) in run.steps.enumerated() where step.due != nil { timers[number] = step.due }
     }
 
@@ -55,7 +62,7 @@ struct RunLoader {
         guard var run, let last = records.last else { return nil }
         run.dirty.removeAll()
         run.retiredAttempts.removeAll()
-        return LoadedRun(run: run, head: JournalHead(sequence: last.sequence, hash: last.hash))
+        return LoadedRun(folded: run, head: JournalHead(sequence: last.sequence, hash: last.hash))
     }
 
     private mutating func begin(_ id: RunID, _ entry: Entry, _ record: JournalRecord) throws(StoreError) -> Run {

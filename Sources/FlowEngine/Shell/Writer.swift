@@ -98,9 +98,7 @@ final class Writer {
             _ = touch(id)
         case .quarantine(let id):
             transaction.repeatable.append(item)
-            guard cache[id] == nil, let loaded = try? loader.load(id), !loaded.run.state.isTerminal else { return }
-            cache[id] = loaded
-            decide(.quarantine("the engine ended \(Limits.crashesUntilQuarantine) times with this run in hand"), on: id)
+            quarantine(id)
         case .outbox(let reply):
             do throws(StoreError) { reply(try store.outbox()) } catch { reply([]) }
         case .acknowledge(let id):
@@ -110,6 +108,17 @@ final class Writer {
             commit()
             transaction = Transaction(epoch: epoch, now: environment.now())
             work(store)
+        }
+    }
+
+    /// Pauses the run without taking over its attempts first: that may be what ended the engine.
+    private func quarantine(_ id: RunID) {
+        do throws(StoreError) {
+            guard cache[id] == nil, let loaded = try loader.load(id), !loaded.run.state.isTerminal else { return }
+            cache[id] = loaded
+            decide(.quarantine("the engine ended \(Limits.crashesUntilQuarantine) times with this run in hand"), on: id)
+        } catch {
+            environment.log(.error, "run \(id) is set aside: \(error)")
         }
     }
 
@@ -144,7 +153,7 @@ final class Writer {
             guard var run = Run(id: id, first: .created(created), at: now, index: index) else { return }
             environment.breadcrumb(id)
             let decision = try RunMachine.decide(.begin, on: &run, in: context())
-            cache[id] = LoadedRun(run: run, head: JournalHead(sequence: 0, hash: JournalRecord.chainStart))
+            cache[id] = LoadedRun(new: run)
             transaction.batch.fingerprints[id] = request.fingerprint
             if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
             transaction.add(decision, to: id, before: [.created(created)])

@@ -1,0 +1,51 @@
+package import FlowEngine
+package import FlowModel
+
+// Plain searches over everything: slow, and plainly right.
+extension MemoryStore: JournalReader {
+    package func run(_ id: RunID) async throws -> RunRow? { content.runs[id] }
+
+    package func runIDs(startingWith prefix: String) async throws -> [RunID] {
+        let prefix = prefix.lowercased()
+        return Array(content.runs.keys.filter { $0.text.hasPrefix(prefix) }.sorted().prefix(2))
+    }
+
+    package func runs(_ query: RunQuery) async throws -> [RunRow] {
+        let found = content.runs.values.filter { row in
+            (query.states.isEmpty || query.states.contains(row.state)) && (query.flow == nil || query.flow == row.flow)
+                && query.labels.allSatisfy { row.labels[$0.key] == $0.value }
+                && (query.before.map { row.id < $0 } ?? true)
+        }
+        return Array(found.sorted { $0.id > $1.id }.prefix(max(0, query.limit)))
+    }
+
+    package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
+        let rows = (content.steps[run] ?? [:]).values.filter { $0.index > index ?? -1 }
+        return Array(rows.sorted { $0.index < $1.index }.prefix(limit))
+    }
+
+    package func step(of run: RunID, at path: StepPath) async throws -> StepRow? {
+        content.steps[run]?.values.first { $0.path == path }
+    }
+
+    package func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow] {
+        let rows = content.attempts[TimerRow.ID(run: run, step: path)] ?? [:]
+        return Array(rows.values.sorted { $0.number > $1.number }.prefix(limit))
+    }
+
+    package func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] {
+        let found = content.approvals.values.filter {
+            (state == nil || $0.state == state) && (run == nil || $0.run == run)
+        }
+        let sorted = found.sorted {
+            ($0.since, $0.run, $0.step, $0.generation) > ($1.since, $1.run, $1.step, $1.generation)
+        }
+        return Array(sorted.prefix(limit))
+    }
+
+    package func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord] {
+        Array((content.journal[run] ?? []).filter { $0.sequence > sequence }.prefix(limit))
+    }
+
+    package func blob(_ digest: Digest) async throws -> [UInt8]? { content.blobs[digest] }
+}

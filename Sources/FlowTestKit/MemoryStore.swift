@@ -1,0 +1,188 @@
+package import FlowEngine
+package import FlowModel
+internal import Synchronization
+
+/// A store in memory: every rule of `JournalStore`, nothing on disk, and failures to order.
+///
+///     let store = MemoryStore()
+///     store.fail(commit: 3, .after(.fatal("fsync")))
+///     …
+///     let later = store.afterCrash()   // exactly what was committed
+package final class MemoryStore: JournalStore {
+    /// What a commit that was told to fail does.
+    package enum Fault: Hashable, Sendable {
+        /// Nothing is written.
+        case before(StoreError)
+        /// Everything is written, and nobody is told.
+        case after(StoreError)
+    }
+
+    struct Content: Sendable {
+        var epoch = 0
+        var sequence = 0
+        var journal: [RunID: [JournalRecord]] = [:]
+        var runs: [RunID: RunRow] = [:]
+        var fingerprints: [RunID: Digest] = [:]
+        var steps: [RunID: [Int: StepRow]] = [:]
+        var attempts: [TimerRow.ID: [Int: AttemptRow]] = [:]
+        var approvals: [String: ApprovalRow] = [:]
+        var timers: [TimerRow.ID: Instant] = [:]
+        var outbox: [OutboxRow] = []
+        var blobs: [Digest: [UInt8]] = [:]
+        var breadcrumb: Breadcrumb?
+        var commits = 0
+    }
+
+    private struct State {
+        var content: Content
+        var faults: [Int: Fault] = [:]
+        /// After a fatal failure the store is lost to this process, as a real one is.
+        var lost: String?
+    }
+
+    private let state: Mutex<State>
+
+    package convenience init() { self.init(Content()) }
+
+    convenience init(epoch: Int) { self.init(Content(epoch: epoch)) }
+
+    private init(_ content: Content) { state = Mutex(State(content: content)) }
+
+    /// Makes the `number`-th commit from the start of the journal, counted from 1, fail.
+    package func fail(commit number: Int, _ fault: Fault) { state.withLock { $0.faults[number] = fault } }
+
+    /// Commits so far, those that failed before they wrote included.
+    package var commits: Int { state.withLock { $0.content.commits } }
+
+    /// What a process finds that starts after this one was killed now. Faults that were ordered are forgotten.
+    package func afterCrash() -> MemoryStore { MemoryStore(content) }
+
+    var content: Content { state.withLock { $0.content } }
+
+    // MARK: - Writing
+
+    package func beginEpoch() throws(StoreError) -> Int {
+        try write { content throws(StoreError) in
+            content.epoch += 1
+            return content.epoch
+        }
+    }
+
+    package func commit(_ batch: CommitBatch) throws(StoreError) {
+        let fault = state.withLock { state in
+            state.content.commits += 1
+            return state.faults[state.content.commits]
+        }
+        if case .before(let error) = fault { throw fail(error) }
+        try write { content throws(StoreError) in
+            var next = content
+            try next.write(batch)
+            content = next
+        }
+        if case .after(let error) = fault { throw fail(error) }
+    }
+
+    private func write<Result>(_ body: (inout Content) throws(StoreError) -> Result) throws(StoreError) -> Result {
+        let result = state.withLock { state -> Swift.Result<Result, StoreError> in
+            if let lost = state.lost { return .failure(.fatal(lost)) }
+            do throws(StoreError) { return .success(try body(&state.content)) } catch { return .failure(error) }
+        }
+        do throws(StoreError) { return try result.get() } catch { throw fail(error) }
+    }
+
+    private func fail(_ error: StoreError) -> StoreError {
+        if case .fatal(let reason) = error { state.withLock { $0.lost = $0.lost ?? reason } }
+        return error
+    }
+
+    // MARK: - Reading
+
+    package func lastSequence() throws(StoreError) -> Int { content.sequence }
+
+    package func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? {
+        let content = content
+        return content.runs[run] == nil ? nil : content.journal[run] ?? []
+    }
+
+    package func run(_ id: RunID) throws(StoreError) -> RunRow? { content.runs[id] }
+
+    package func run(key: String) throws(StoreError) -> (id: RunID, fingerprint: Digest)? {
+        let content = content
+        guard let row = content.runs.values.first(where: { $0.key == key }), let print = content.fingerprints[row.id] else {
+            return nil
+        }
+        return (row.id, print)
+    }
+
+    package func liveRuns() throws(StoreError) -> [RunID] {
+        content.runs.values.filter(\.isLive).map(\.id).sorted()
+    }
+
+    package func timers() throws(StoreError) -> [TimerRow] {
+        content.timers.map { TimerRow(id: $0.key, due: $0.value) }
+            .sorted { ($0.due, $0.id.run, $0.id.step) < ($1.due, $1.id.run, $1.id.step) }
+    }
+
+    package func outbox() throws(StoreError) -> [OutboxRow] { content.outbox }
+
+    package func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { content.blobs[digest] }
+
+    package func breadcrumb() throws(StoreError) -> Breadcrumb? { content.breadcrumb }
+
+    package func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError) {
+        state.withLock { $0.content.breadcrumb = breadcrumb }
+    }
+}
+
+extension MemoryStore.Content {
+    fileprivate mutating func write(_ batch: CommitBatch) throws(StoreError) {
+        guard batch.epoch == epoch else {
+            throw .fatal("this engine's epoch \(batch.epoch) is over, the database is in epoch \(epoch)")
+        }
+        for blob in batch.blobs { blobs[blob.digest] = blobs[blob.digest] ?? blob.bytes }
+        for row in batch.runs { try write(row, batch.fingerprints[row.id]) }
+        for record in batch.records { try append(record) }
+        for row in batch.steps { steps[try known(row.run), default: [:]][row.index] = row }
+        for (run, step, attempt) in batch.attempts {
+            attempts[TimerRow.ID(run: try known(run), step: step), default: [:]][attempt.number] = attempt
+        }
+        for row in batch.approvals {
+            _ = try known(row.run)
+            approvals[row.id] = row
+        }
+        for id in batch.removeTimers { timers[id] = nil }
+        for row in batch.setTimers {
+            _ = try known(row.id.run)
+            timers[row.id] = row.due
+        }
+        for row in batch.addOutbox {
+            _ = try known(row.run)
+            let place = outbox.firstIndex { $0.id > row.id } ?? outbox.count
+            outbox.insert(row, at: place)
+        }
+        outbox.removeAll { batch.removeOutbox.contains($0.id) }
+    }
+
+    private mutating func write(_ row: RunRow, _ fingerprint: Digest?) throws(StoreError) {
+        if let fingerprint {
+            let isTaken = runs[row.id] != nil || row.key != nil && runs.values.contains { $0.key == row.key }
+            guard !isTaken else { throw .fatal("run \(row.id) or its key exists already") }
+            fingerprints[row.id] = fingerprint
+        } else {
+            _ = try known(row.id)
+        }
+        runs[row.id] = row
+    }
+
+    private mutating func append(_ record: JournalRecord) throws(StoreError) {
+        let isTaken = journal.values.contains { $0.contains { $0.sequence == record.sequence } }
+        guard record.sequence > sequence || !isTaken else { throw .fatal("journal record \(record.sequence) exists already") }
+        journal[try known(record.run), default: []].append(record)
+        sequence = max(sequence, record.sequence)
+    }
+
+    private func known(_ run: RunID) throws(StoreError) -> RunID {
+        guard runs[run] != nil else { throw .fatal("run \(run) was written to without ever having been created") }
+        return run
+    }
+}
