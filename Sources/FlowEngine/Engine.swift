@@ -13,12 +13,14 @@ internal import Synchronization
 package final class Engine: Sendable {
     private let inbox = Inbox()
     private let feed = ChangeFeed()
+    private let hash: @Sendable ([UInt8]) -> Digest
     private let finished = Mutex<(isOver: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
 
     /// Takes the database into a new epoch, and takes over the runs that are open in it.
     package init(
         store: any JournalStore, dispatcher: any AttemptDispatcher, environment: EngineEnvironment
     ) throws(FlowError) {
+        hash = environment.hash
         do throws(StoreError) {
             let writer = try Writer(
                 store: store, dispatcher: dispatcher, environment: environment, inbox: inbox, feed: feed)
@@ -101,6 +103,15 @@ package final class Engine: Sendable {
         try await withCheckedThrowingContinuation { continuation in
             let taken = inbox.put(.exclusively { store in continuation.resume(with: Result { try work(store) }) })
             if !taken { continuation.resume(throwing: Engine.overloaded) }
+        }
+    }
+
+    /// Folds the run's journal from the store, checking every hash, and gives the rows that it makes; nil when there is no such run.
+    package func refold(_ run: RunID) async throws -> RefoldedRun? {
+        let hash = self.hash
+        return try await exclusively { store in
+            var loader = RunLoader(store: store, hash: hash)
+            return try loader.load(run).map(Projection(hash: hash).rows)
         }
     }
 

@@ -52,12 +52,12 @@ extension RunMachine {
             let work = ShellWork(
                 interpreter: spec.interpreter, source: spec.source, variables: variables, arguments: arguments,
                 environment: environment, workdir: try spec.workdir?.evaluate(in: scope).text,
-                account: try spec.account?.evaluate(in: scope).text, output: node(number).output)
+                account: try account(spec.account, in: scope), output: node(number).output)
             return (try host(spec.target, in: scope), .shell(work))
         case .copy(let spec):
             let work = CopyWork(
                 from: try spec.from.evaluate(in: scope).text, to: try spec.to.evaluate(in: scope).text,
-                account: try spec.account?.evaluate(in: scope).text, mode: spec.mode)
+                account: try account(spec.account, in: scope), mode: spec.mode)
             return (try host(spec.target, in: scope), .copy(work))
         case .step(let spec):
             guard let binary = run.created.binary else { throw .invalid("the run has no flow binary for its Swift steps") }
@@ -80,6 +80,12 @@ extension RunMachine {
             throw .invalid("'\(name)' is not among the hosts that were resolved when the run started")
         }
         return host
+    }
+
+    /// The account to become; an empty name means the one that logged in.
+    private func account(_ account: Expression?, in scope: StepScope) throws(EvaluationError) -> String? {
+        let name = try account?.evaluate(in: scope).text
+        return name?.isEmpty == true ? nil : name
     }
 
     private func frozenHost(_ name: String) -> Host? {

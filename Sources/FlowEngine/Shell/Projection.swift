@@ -1,4 +1,11 @@
-import FlowModel
+package import FlowModel
+
+/// A run's rows as its journal says they must be: what `doctor` compares with those that are stored.
+package struct RefoldedRun: Hashable, Sendable {
+    package var run: RunRow
+    /// In order of index.
+    package var steps: [StepRow]
+}
 
 /// Turns what changed in a run into rows.
 struct Projection {
@@ -17,6 +24,13 @@ struct Projection {
         loaded.run.dirty.removeAll(keepingCapacity: true)
         loaded.run.retiredAttempts.removeAll()
         batch.runs.append(runRow(of: loaded))
+    }
+
+    /// All rows of a run, as if everything in it had just changed.
+    func rows(of loaded: LoadedRun) -> RefoldedRun {
+        var blobs: [(digest: Digest, bytes: [UInt8])] = []
+        let steps = loaded.run.steps.enumerated().map { row(of: $0.element, $0.offset, in: loaded.run, blobs: &blobs) }
+        return RefoldedRun(run: runRow(of: loaded), steps: steps)
     }
 
     private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
