@@ -1,0 +1,134 @@
+package import FlowModel
+
+/// Checks what somebody gives a flow against its parameters, and completes it with the defaults. All faults are found at once.
+package enum InputValidation {
+    /// Every parameter with its value. Throws `inputs` with one detail for each fault: unknown names (with the nearest known
+    /// ones), missing values, wrong types, patterns and choices that do not hold, characters that no input may have.
+    package static func resolve(_ parameters: [Parameter], given: [String: JSON]) throws(FlowError) -> [String: JSON] {
+        var faults: [FlowError.Detail] = []
+        var values: [String: JSON] = [:]
+        for name in given.keys.sorted() where !parameters.contains(where: { $0.name == name }) {
+            faults.append(.init(subject: name, message: unknown(name, parameters)))
+        }
+        for parameter in parameters {
+            guard let value = given[parameter.name] ?? parameter.fallback else {
+                let help = parameter.help.isEmpty ? "" : " (\(parameter.help))"
+                faults.append(.init(subject: parameter.name, message: "is missing: \(parameter.kind.words)\(help)"))
+                continue
+            }
+            let messages = self.faults(of: value, for: parameter)
+            faults += messages.map { FlowError.Detail(subject: parameter.name, message: $0) }
+            values[parameter.name] = parameter.kind.normal(value)
+        }
+        guard faults.isEmpty else {
+            throw FlowError(
+                .inputs, subject: "inputs",
+                "Nothing was started: \(faults.count == 1 ? "one input is" : "\(faults.count) inputs are") not acceptable.",
+                hint: "Give inputs with -p NAME=VALUE or --inputs FILE.json", errors: faults)
+        }
+        return values
+    }
+
+    /// The value that a text on the command line means for a parameter of this kind; nil when it means none.
+    ///
+    /// Lists are JSON (`["a","b"]`) or elements with commas between them.
+    package static func parse(_ text: String, as kind: Parameter.Kind) -> JSON? {
+        switch kind {
+        case .string, .selector: return .string(text)
+        case .int: return Int(text).map(JSON.int)
+        case .double: return Double(text).flatMap { $0.isFinite ? .double($0) : nil }
+        case .bool: return text == "true" ? true : text == "false" ? false : nil
+        case .list(let element):
+            if text.hasPrefix("["), let list = try? JSON.parse(text), list.arrayValue != nil { return list }
+            if text.isEmpty { return [] }
+            var elements: [JSON] = []
+            for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+                guard let value = parse(String(part), as: element) else { return nil }
+                elements.append(value)
+            }
+            return .array(elements)
+        }
+    }
+
+    private static func unknown(_ name: String, _ parameters: [Parameter]) -> String {
+        let near = nearestNames(to: name, in: parameters.map(\.name))
+        if !near.isEmpty { return "is not a parameter of the flow; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?" }
+        let known = parameters.map { "'\($0.name)'" }.joined(separator: ", ")
+        return "is not a parameter of the flow; it has \(known.isEmpty ? "none" : known)"
+    }
+
+    /// What is wrong with a value; empty when nothing is. A secret's value is not repeated.
+    package static func faults(of value: JSON, for parameter: Parameter) -> [String] {
+        let shown = parameter.isSecret ? "the value given" : value.canonical
+        guard parameter.kind.accepts(value) else {
+            return ["must be \(parameter.kind.words), found \(parameter.isSecret ? value.typeName : "\(value.typeName): \(value.canonical)")"]
+        }
+        var faults: [String] = []
+        if let character = value.forbiddenCharacter { faults.append("has a character that no input may have: \(character)") }
+        if !parameter.choices.isEmpty {
+            let allowed = parameter.choices.map(\.text).joined(separator: ", ")
+            let elements = value.arrayValue ?? [value]
+            if !elements.allSatisfy(parameter.choices.contains) { faults.append("must be one of \(allowed), found \(shown)") }
+        }
+        if let pattern = parameter.pattern {
+            let texts = (value.arrayValue ?? [value]).compactMap(\.stringValue)
+            if !texts.allSatisfy({ $0.isWholly(pattern) }) { faults.append("must match \(pattern), found \(shown)") }
+        }
+        if value == .string(""), parameter.kind == .selector { faults.append("must name hosts, found an empty selector") }
+        return faults
+    }
+}
+
+extension Parameter.Kind {
+    /// For messages: `a whole number`.
+    package var words: String {
+        switch self {
+        case .string: "a text"
+        case .int: "a whole number"
+        case .double: "a number"
+        case .bool: "true or false"
+        case .selector: "a selector of hosts"
+        case .list(let element): "a list, each element \(element.words)"
+        }
+    }
+
+    package func accepts(_ value: JSON) -> Bool {
+        switch (self, value) {
+        case (.string, .string), (.selector, .string), (.int, .int), (.double, .int), (.double, .double), (.bool, .bool): true
+        case (.list(let element), .array(let values)): values.allSatisfy(element.accepts)
+        default: false
+        }
+    }
+
+    /// The value in the form that the type has: whole numbers given for a decimal one become decimal.
+    fileprivate func normal(_ value: JSON) -> JSON {
+        switch (self, value) {
+        case (.double, .int(let number)): .double(Double(number))
+        case (.list(let element), .array(let values)): .array(values.map(element.normal))
+        default: value
+        }
+    }
+}
+
+extension JSON {
+    /// A character that would end a text early somewhere (NUL), or pose as a sealed secret.
+    fileprivate var forbiddenCharacter: String? {
+        switch self {
+        case .string(let text):
+            if text.utf8.contains(0) { return "NUL" }
+            return SealedText.isPresent(in: text) ? "U+E0F1 or U+E0F2, which mark sealed secrets" : nil
+        case .array(let elements): return elements.lazy.compactMap(\.forbiddenCharacter).first
+        case .object(let members):
+            return members.keys.sorted().lazy.compactMap { JSON.string($0).forbiddenCharacter ?? members[$0]?.forbiddenCharacter }.first
+        case .null, .bool, .int, .double: return nil
+        }
+    }
+}
+
+extension String {
+    /// Whether the regular expression matches all of the text. A pattern that is none matches nothing; loading refuses it.
+    fileprivate func isWholly(_ pattern: String) -> Bool {
+        guard let expression = try? Regex(pattern) else { return false }
+        return (try? expression.wholeMatch(in: self)) != nil
+    }
+}

@@ -1,0 +1,268 @@
+package import FlowModel
+
+/// Checks that a plan makes sense, wherever it came from. The engine relies on what is checked here.
+package struct PlanValidation {
+    private let plan: Plan
+    private var faults: [FlowError.Detail] = []
+    private var nodes: [String: Node] = [:]
+    private var order: [String: Int] = [:]
+
+    /// Everything that is wrong with the plan, in the order of its steps; empty when nothing is.
+    package static func faults(in plan: Plan) -> [FlowError.Detail] {
+        var validation = PlanValidation(plan: plan)
+        validation.checkPlan()
+        for parameter in plan.parameters { validation.check(parameter) }
+        for (position, node) in plan.nodes.enumerated() { validation.check(node, at: position) }
+        validation.checkBodies()
+        return validation.faults
+    }
+
+    private init(plan: Plan) { self.plan = plan }
+
+    private mutating func fault(_ subject: String, _ message: String, _ location: SourceLocation? = nil) {
+        faults.append(.init(subject: subject, message: message, location: location?.description))
+    }
+
+    // MARK: - Plan and parameters
+
+    private mutating func checkPlan() {
+        if plan.format != Plan.currentFormat {
+            fault(plan.flow, "has plan format \(plan.format); this version reads \(Plan.currentFormat)")
+        }
+        if !plan.flow.isStepName { fault(plan.flow, "is not a flow name: \(String.stepNameRule)") }
+        if plan.nodes.isEmpty { fault(plan.flow, "has no steps") }
+        if plan.nodes.count > Limits.planNodes { fault(plan.flow, "has \(plan.nodes.count) steps; at most \(Limits.planNodes) are allowed") }
+        if plan.parameters.count > Limits.parameters {
+            fault(plan.flow, "has \(plan.parameters.count) parameters; at most \(Limits.parameters) are allowed")
+        }
+    }
+
+    private mutating func check(_ parameter: Parameter) {
+        if plan.parameters.count(where: { $0.name == parameter.name }) > 1 { fault(parameter.name, "there are two parameters of this name") }
+        if let pattern = parameter.pattern, (try? Regex(pattern)) == nil {
+            fault(parameter.name, "its pattern is not a regular expression: \(pattern)")
+            return
+        }
+        for choice in parameter.choices where !parameter.kind.acceptsElement(choice) {
+            fault(parameter.name, "its choice \(choice.canonical) is not \(parameter.kind.words)")
+        }
+        guard let fallback = parameter.fallback else { return }
+        for message in InputValidation.faults(of: fallback, for: parameter) { fault(parameter.name, "its default \(message)") }
+    }
+
+    // MARK: - Steps
+
+    private mutating func check(_ node: Node, at position: Int) {
+        checkName(node)
+        checkScope(node)
+        checkNeeds(node)
+        checkPolicy(node)
+        for expression in node.expressions { check(expression, in: node) }
+        checkKind(node)
+        if nodes.updateValue(node, forKey: node.id) == nil { order[node.id] = position }
+    }
+
+    private mutating func checkName(_ node: Node) {
+        if !node.name.isStepName { fault(node.name, "is not a step name: \(String.stepNameRule)", node.location) }
+        let expected = node.scope.map { "\($0)/\(node.name)" } ?? node.name
+        if node.id != expected { fault(node.name, "its id must be '\(expected)', found '\(node.id)'", node.location) }
+        if let other = nodes[node.id] {
+            let place = other.location.map { " (the other is at \($0))" } ?? ""
+            fault(node.name, "there are two steps of this name in one scope\(place)", node.location)
+        }
+    }
+
+    private mutating func checkScope(_ node: Node) {
+        guard let scope = node.scope else { return }
+        guard let map = nodes[scope] else {
+            return fault(node.name, "its scope '\(scope)' is not a map that stands before it", node.location)
+        }
+        guard case .map = map.kind else {
+            return fault(node.name, "its scope '\(scope)' is not a map, it is a \(map.kindName)", node.location)
+        }
+        if map.isFinally != node.isFinally { fault(node.name, "it and its map must both be in 'finally', or neither", node.location) }
+    }
+
+    private mutating func checkNeeds(_ node: Node) {
+        for need in node.needs {
+            guard let other = nodes[need] else {
+                let near = nearestNames(to: need, in: nodes.keys.sorted())
+                let hint = near.isEmpty ? "" : "; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
+                fault(node.name, "it needs '\(need)', which is not a step that stands before it\(hint)", node.location)
+                continue
+            }
+            if other.scope != node.scope || other.isFinally != node.isFinally {
+                fault(node.name, "it needs '\(need)', which is not in its scope", node.location)
+            }
+        }
+        for condition in node.guards {
+            guard case .choice? = nodes[condition.choice]?.kind else {
+                fault(node.name, "its condition '\(condition.choice)' is not a 'when' that stands before it", node.location)
+                continue
+            }
+            // A branch inside a map may hang on a condition outside, which is decided before the map starts.
+            if nodes[condition.choice]?.scope == node.scope, !node.needs.contains(condition.choice) {
+                fault(node.name, "it must need its condition '\(condition.choice)'", node.location)
+            }
+        }
+    }
+
+    private mutating func checkPolicy(_ node: Node) {
+        if let timeout = node.policy.timeoutSeconds, !(timeout > 0 && timeout.isFinite) {
+            fault(node.name, "its time-out must be more than 0 seconds, found \(timeout)", node.location)
+        }
+        guard let retry = node.policy.retry else { return }
+        if !(1...Limits.attempts).contains(retry.attempts) {
+            fault(node.name, "its retry must have 1 to \(Limits.attempts) attempts, found \(retry.attempts)", node.location)
+        }
+        if retry.delaySeconds < 0 || retry.factor < 1 || retry.maxDelaySeconds < 0 || !(0...1).contains(retry.jitter) {
+            fault(node.name, "its retry needs delays of 0 or more, a factor of 1 or more and a jitter of 0 to 1", node.location)
+        }
+    }
+
+    private mutating func checkKind(_ node: Node) {
+        switch node.kind {
+        case .map(let map) where map.width < 1: fault(node.name, "its width must be at least 1, found \(map.width)", node.location)
+        case .approval(let approval):
+            if approval.rules.isEmpty { fault(node.name, "it needs at least one rule", node.location) }
+            for rule in approval.rules where rule.count < 1 { fault(node.name, "a rule must take at least one person", node.location) }
+            if let deadline = approval.deadlineSeconds, !(deadline > 0) {
+                fault(node.name, "its deadline must be more than 0 seconds, found \(deadline)", node.location)
+            }
+        case .shell(let spec): checkShell(spec, node)
+        case .copy, .step, .sleep, .choice, .map: break
+        }
+    }
+
+    private mutating func checkShell(_ spec: ShellSpec, _ node: Node) {
+        switch spec.source {
+        case .text(let text):
+            if text.utf8.count > Limits.scriptBytes {
+                fault(node.name, "its command has \(text.utf8.count) bytes; at most \(Limits.scriptBytes) are allowed", node.location)
+            }
+            if text.utf8.contains(0) { fault(node.name, "its command has a NUL character", node.location) }
+        case .asset(let digest) where !plan.assets.contains(where: { $0.digest == digest }):
+            fault(node.name, "its script \(digest.short) is not among the plan's assets", node.location)
+        case .asset: break
+        }
+        for name in spec.variables.map(\.name) + spec.environment.keys.sorted() where !name.isVariableName {
+            fault(node.name, "'\(name)' is not a variable name: letters, digits and _, not beginning with a digit", node.location)
+        }
+        for name in spec.environment.keys.sorted() where name.hasPrefix("FLOW_") {
+            fault(node.name, "'\(name)' is Flow's own: names that begin with FLOW_ cannot be set", node.location)
+        }
+    }
+
+    // MARK: - Expressions
+
+    private mutating func check(_ expression: Expression, in node: Node) {
+        var found: [String] = []
+        let scopes = scopes(around: node)
+        expression.forEach { part in
+            switch part {
+            case .parameter(let name):
+                if !plan.parameters.contains(where: { $0.name == name }) { found.append("it reads parameter '\(name)', which the flow does not have") }
+            case .output(let other, _):
+                if let message = outputFault(other, node, scopes) { found.append(message) }
+            case .element(let map, _):
+                if !scopes.contains(map) { found.append("it reads the element of map '\(map)', which it is not in") }
+            default: break
+            }
+        }
+        for message in found { fault(node.name, message, node.location) }
+    }
+
+    private func outputFault(_ id: String, _ node: Node, _ scopes: [String]) -> String? {
+        guard let other = nodes[id] else { return "it reads the output of '\(id)', which is not a step that stands before it" }
+        if let scope = other.scope, !scopes.contains(scope) { return "it reads the output of '\(id)', which is inside a map; read the map's output instead" }
+        if other.isFinally, !node.isFinally { return "it reads the output of '\(id)', which runs in 'finally'" }
+        // What it reads must have settled: a need of its own, or of a map around it, directly or through others.
+        if other.isFinally == node.isFinally, !settlesBefore(other, node) {
+            return "it reads the output of '\(id)', which may still run then: it must need it"
+        }
+        return nil
+    }
+
+    private func settlesBefore(_ other: Node, _ node: Node) -> Bool {
+        var around: Node? = node
+        while let here = around {
+            if here.scope == other.scope { return reaches(other.id, from: here.needs) }
+            around = here.scope.flatMap { nodes[$0] }
+        }
+        return false
+    }
+
+    private func reaches(_ id: String, from needs: [String]) -> Bool {
+        var open = needs
+        var seen: Set<String> = []
+        while let next = open.popLast() {
+            if next == id { return true }
+            if seen.insert(next).inserted { open += nodes[next]?.needs ?? [] }
+        }
+        return false
+    }
+
+    private func scopes(around node: Node) -> [String] {
+        var scopes: [String] = []
+        var scope = node.scope
+        while let map = scope {
+            scopes.append(map)
+            scope = nodes[map]?.scope
+        }
+        return scopes
+    }
+
+    private mutating func checkBodies() {
+        let scopes = Set(plan.nodes.compactMap(\.scope))
+        for node in plan.nodes {
+            if case .map = node.kind, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
+        }
+    }
+}
+
+extension Node {
+    /// Every expression that the step evaluates.
+    package var expressions: [Expression] {
+        switch kind {
+        case .shell(let spec):
+            spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
+                + [spec.workdir, spec.target, spec.account].compactMap { $0 }
+        case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
+        case .step(let spec): spec.inputs
+        case .approval(let spec): [spec.prompt]
+        case .sleep(let seconds): [seconds]
+        case .choice(let condition): [condition]
+        case .map(let map):
+            switch map.elements {
+            case .hosts(let elements), .list(let elements): [elements]
+            }
+        }
+    }
+}
+
+extension Parameter.Kind {
+    fileprivate func acceptsElement(_ value: JSON) -> Bool {
+        if case .list(let element) = self { return element.accepts(value) }
+        return accepts(value)
+    }
+}
+
+extension String {
+    static let stepNameRule = "1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
+
+    /// `[a-z0-9][a-z0-9._-]{0,63}`.
+    var isStepName: Bool {
+        let bytes = Array(utf8)
+        func isWord(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) }
+        guard let first = bytes.first, isWord(first), bytes.count <= 64 else { return false }
+        return bytes.allSatisfy { isWord($0) || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D }
+    }
+
+    /// `[A-Za-z_][A-Za-z0-9_]*`.
+    var isVariableName: Bool {
+        let bytes = Array(utf8)
+        func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) || byte == 0x5F }
+        guard let first = bytes.first, isLetter(first) else { return false }
+        return bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) }
+    }
+}

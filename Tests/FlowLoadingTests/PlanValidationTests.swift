@@ -1,0 +1,57 @@
+import FlowLoading
+import FlowModel
+import Testing
+
+@Suite("Plan validation")
+struct PlanValidationTests {
+    private func shell(_ id: String, needs: [String] = [], scope: String? = nil, reads: [Expression] = []) -> Node {
+        let variables = reads.enumerated().map { ShellSpec.Variable(name: "flow_\($0.offset)", value: $0.element) }
+        return Node(
+            id: id, name: String(id.split(separator: "/").last ?? ""), scope: scope,
+            kind: .shell(ShellSpec(source: .text("true"), variables: variables)), needs: needs,
+            location: SourceLocation(file: "f.swift", line: 7))
+    }
+
+    private func faults(_ nodes: [Node], parameters: [Parameter] = []) -> [String] {
+        PlanValidation.faults(in: Plan(flow: "test", parameters: parameters, nodes: nodes, dsl: "0")).map(\.message)
+    }
+
+    @Test func `a sound plan has no faults`() {
+        let map = Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(.output(node: "a", path: [])), width: 1)), needs: ["a"])
+        let inner = shell("m/x", scope: "m", reads: [.output(node: "a", path: []), .element(map: "m", path: [])])
+        #expect(faults([shell("a"), map, inner, shell("b", needs: ["m"], reads: [.output(node: "a", path: [])])]).isEmpty)
+    }
+
+    @Test func `two steps of one name in a scope are a fault at their line`() {
+        let found = PlanValidation.faults(in: Plan(flow: "test", nodes: [shell("a"), shell("a")], dsl: "0"))
+        #expect(found.first?.location == "f.swift:7")
+        #expect(found.first?.message == "there are two steps of this name in one scope (the other is at f.swift:7)")
+    }
+
+    @Test func `a step cannot need one that stands after it, so there are no cycles`() {
+        #expect(faults([shell("a", needs: ["b"]), shell("b", needs: ["a"])]).count == 1)
+    }
+
+    @Test func `reading an output that may still be coming is a fault`() {
+        let found = faults([shell("a"), shell("b", reads: [.output(node: "a", path: [])])])
+        #expect(found == ["it reads the output of 'a', which may still run then: it must need it"])
+    }
+
+    @Test func `reading into a map from outside is a fault`() {
+        let map = Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(.literal([])), width: 1)))
+        let found = faults([map, shell("m/x", scope: "m"), shell("b", needs: ["m"], reads: [.output(node: "m/x", path: [])])])
+        #expect(found == ["it reads the output of 'm/x', which is inside a map; read the map's output instead"])
+    }
+
+    @Test func `unknown parameters, bad names, widths and policies are faults`() {
+        var odd = shell("Bad Name", reads: [.parameter("nothing")])
+        odd.policy = Policy(retry: Retry(attempts: 0), timeoutSeconds: -1)
+        let empty = Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(.literal([])), width: 0)))
+        #expect(faults([odd, empty]).count == 6)
+    }
+
+    @Test func `a default must fit its parameter`() {
+        let parameter = Parameter(name: "n", kind: .int, fallback: "x")
+        #expect(faults([shell("a")], parameters: [parameter]) == ["its default must be a whole number, found a String: \"x\""])
+    }
+}
