@@ -68,7 +68,7 @@ let package = Package(
         room("FlowLoading", ["CFlowShims", "FlowModel", .crypto]),
         room("FlowEngine", ["FlowModel"]),
         room("FlowStoreSQLite", ["FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-        room("FlowInventory", ["FlowModel", .yams]),
+        room("FlowInventory", ["FlowModel", .crypto, .yams]),
         room(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
@@ -79,16 +79,16 @@ let package = Package(
             [
                 "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowStoreSQLite",
                 "FlowWire",
-                "Workers", .crypto, .hummingbird, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioPosix, .nioSSL,
-                .serviceLifecycle, .unixSignals, .yams,
+                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
+                .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
             ]),
         room("FlowTestKit", ["CFlowShims", "FlowEngine", "FlowModel", "Workers", .crypto]),
         room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
         .executableTarget(
             name: "flowctl",
             dependencies: [
-                "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", "FlowWire", .argumentParser, .asyncHTTPClient, .crypto,
-                .nioCore, .nioHTTP1, .nioPosix, .unixSignals,
+                "FlowAPI", "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .logging, .nioCore, .nioHTTP1,
+                .nioPosix,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
         .executableTarget(
@@ -98,6 +98,22 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ], path: "Benchmarks/flow-bench", swiftSettings: strict),
 
+        tests(
+            "FlowAPITests",
+            [
+                "FlowAPI", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
+                .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
+            ]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
+        tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
+        tests(
+            "FlowStoreSQLiteTests",
+            [
+                "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
+        .testTarget(
+            name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
+            swiftSettings: strict),
     ]
 )

@@ -1,1 +1,149 @@
-// FlowServer
+import FlowAPI
+import FlowEngine
+package import FlowModel
+import FlowStoreSQLite
+package import Logging
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// One engine on one home, with everything round it: what `flowd`, `flowctl server` and the embedded mode of `flowctl` run.
+///
+/// ```swift
+/// try await FlowServer.serve(.init(home: "/var/lib/flow"))             // until SIGTERM
+///
+/// let server = try await FlowServer.open(.init(home: ".flow"))         // serving when this returns
+/// try await server.close()
+/// ```
+/// Closing, a signal and `kill -9` have one thing in common: scripts that run go on, and the next engine of the home takes them
+/// up again.
+package final class FlowServer: Sendable {
+    package struct Options: Sendable {
+        package var home: String
+        /// The inventory file, instead of the one that the configuration names.
+        package var inventory: String?
+        /// Ends after so many seconds in which no run needs the engine and no client asks; nil never does.
+        package var idleSeconds: Double?
+        /// Nothing but warnings unless given: an engine inside a command is not to be heard.
+        package var logger: Logger?
+
+        package init(home: String, inventory: String? = nil, idleSeconds: Double? = nil, logger: Logger? = nil) {
+            self.home = home
+            self.inventory = inventory
+            self.idleSeconds = idleSeconds
+            self.logger = logger
+        }
+    }
+
+    /// Seconds that services have to end before they are cancelled.
+    private static let shutdownSeconds = 20.0
+
+    /// The home's directory, absolute.
+    package let home: String
+    /// The socket that is served.
+    package let socket: String
+    /// The port of `listen`, when it is served; of use when the configuration asked for port 0.
+    package var port: Int? { ports.withLock { $0 } }
+
+    private let house: House
+    private let group: ServiceGroup
+    private let logger: Logger
+    private let ports = Mutex<Int?>(nil)
+    private let running = Mutex<Task<Void, any Error>?>(nil)
+    private let started: (stream: AsyncStream<Void>, signal: AsyncStream<Void>.Continuation)
+
+    private init(_ options: Options, signals: [UnixSignal]) async throws {
+        let logger = options.logger ?? Logger(label: "flow") { _ in LineLogHandler(level: .warning, now: Wall.now) }
+        let house = try await House(options, logger: logger)
+        self.house = house
+        self.logger = logger
+        home = house.home.path
+        socket = house.home.socket
+        let started = AsyncStream.makeStream(of: Void.self)
+        self.started = started
+        let ports = ports
+        group = ServiceGroup(
+            configuration: FlowServer.configuration(
+                try house.services { port in
+                    if let port { ports.withLock { $0 = port } }
+                    started.continuation.yield()
+                }, signals, logger))
+    }
+
+    private static func configuration(
+        _ services: [any Service], _ signals: [UnixSignal], _ logger: Logger
+    ) -> ServiceGroupConfiguration {
+        // What ends by itself, such as the idle watch, ends all in good order.
+        let all = services.map {
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+        }
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        var configuration = ServiceGroupConfiguration(services: all, gracefulShutdownSignals: signals, logger: quiet)
+        configuration.maximumGracefulShutdownDuration = .seconds(shutdownSeconds)
+        return configuration
+    }
+
+    // MARK: - In the foreground
+
+    /// Serves until SIGTERM or SIGINT, or until idle.
+    package static func serve(_ options: Options) async throws(FlowError) {
+        try await FlowServer.told(options.home) {
+            let server = try await FlowServer(options, signals: [.sigterm, .sigint])
+            try await server.group.run()
+        }
+    }
+
+    // MARK: - Inside another program
+
+    /// Opens the home and serves its socket; both are so when this returns. Throws `owned` when another engine has it.
+    package static func open(_ options: Options) async throws(FlowError) -> FlowServer {
+        try await FlowServer.told(options.home) {
+            let server = try await FlowServer(options, signals: [])
+            try await server.start()
+            return server
+        }
+    }
+
+    /// Runs the services in a task that this server owns, and waits until every listener accepts connections.
+    private func start() async throws {
+        let group = group
+        let signal = started.signal
+        let task = Task {
+            // Whatever ends the services ends the wait for them too.
+            defer { signal.finish() }
+            try await group.run()
+        }
+        running.withLock { $0 = task }
+        var missing = house.listeners
+        for await _ in started.stream {
+            missing -= 1
+            if missing == 0 { return }
+        }
+        try await task.value
+        throw FlowError(.internal, subject: home, "The engine ended before it served \(socket).")
+    }
+
+    /// Ends the engine: takes nothing more, commits what has arrived, closes the database. Idempotent.
+    package func close() async throws(FlowError) {
+        await group.triggerGracefulShutdown()
+        try await wait()
+    }
+
+    /// Returns when the server has ended, by itself or by `close`.
+    package func wait() async throws(FlowError) {
+        guard let task = running.withLock({ $0 }) else { return }
+        try await FlowServer.told(home) { try await task.value }
+    }
+
+    private static func told<Value>(_ home: String, _ work: () async throws -> Value) async throws(FlowError) -> Value {
+        do {
+            return try await work()
+        } catch let error as FlowError {
+            throw error
+        } catch {
+            throw FlowError(.storage, subject: home, "The engine on \(home) ended: \(error).", hint: "flowctl doctor")
+        }
+    }
+}

@@ -3,6 +3,7 @@ import FlowModel
 import FlowStoreSQLite
 import Foundation
 import GRDB
+import GRDBSQLite
 import Testing
 
 @Suite("Store failures")
@@ -42,14 +43,14 @@ struct FailureTests {
     @Test(arguments: [
         (StoreFailure.writing(FileFault("write", "/x", ENOSPC)), true),
         (StoreFailure.writing(FileFault("fsync", "/x", EIO)), false),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_FULL)), true),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_READONLY)), true),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_TOOBIG)), true),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_BUSY)), true),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_IOERR), systemError: EFBIG), true),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_IOERR), systemError: EIO), false),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_IOERR_FSYNC)), false),
-        (StoreFailure.writing(DatabaseError(resultCode: .SQLITE_CORRUPT)), false),
+        (fault(SQLITE_FULL), true),
+        (fault(SQLITE_READONLY), true),
+        (fault(SQLITE_TOOBIG), true),
+        (fault(SQLITE_BUSY), true),
+        (fault(SQLITE_IOERR, EFBIG), true),
+        (fault(SQLITE_IOERR, EIO), false),
+        (fault(1034, EIO), false),
+        (fault(SQLITE_CORRUPT), false),
     ])
     func `no room and read-only are refusals, a broken disk is the end`(_ error: StoreError, isRefusal: Bool) {
         if case .refused = error { #expect(isRefusal) } else { #expect(!isRefusal) }
@@ -82,6 +83,10 @@ struct FailureTests {
         #expect(try store.lastSequence() == 1)
         try other.close()
     }
+}
+
+private func fault(_ code: CInt, _ systemError: CInt = 0) -> StoreError {
+    StoreFailure.writing(SQLiteFault(code: code, message: "SQLite says so", systemError: systemError))
 }
 
 /// The largest file that this process may write.

@@ -1,1 +1,4 @@
 #pragma once
+
+#include "confine.h"
+#include "trap_note.h"

@@ -1,1 +1,616 @@
-#!/bin/sh
+# flow-runner: the host side of the host record, protocol 1. docs/internals/host-record.md is its specification.
+#
+# Given as constant text: /bin/sh -c TEXT flow-runner VERB. Everything else comes on standard input, so that no value is ever in
+# an argument list. Written for dash, bash and busybox ash. Lines that start with # and indentation are taken out before it is sent;
+# it holds no single quote, so that it can stand inside two of them.
+#
+# What costs is starting programs (1 ms each), not the shell: it reads /proc by builtins and starts as few as it can.
+
+case ${BASH_VERSION:-} in ?*) set -o posix ;; esac
+export LC_ALL=C
+trap : PIPE
+exec 3<&0 </dev/null
+
+say() { printf "%s\n" "$*"; }
+fail() { say "error $*"; exit 1; }
+# Whether all arguments are whole numbers.
+numbers() { for v; do case $v in "" | *[!0-9]*) return 1 ;; esac; done; }
+# now: centiseconds since boot, counted while the machine sleeps too.
+clock() { read -r up _ </proc/uptime; now=$((${up%.*} * 100 + 1${up#*.} - 100)); }
+# pid, state, parent, session and birth (start time in ticks) of a process; false when there is none.
+look() {
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+  pid=${line%% *} line=${line##*) }
+  set -- $line
+  state=$1 parent=$2 session=$4 birth=${20:-}
+  numbers "$birth"
+}
+as() { if [ -n "$r_account" ]; then sudo -n -H -u "$r_account" -- "$@"; else "$@"; fi; }
+# The next pause of a poll, growing from 20 ms to 1 s.
+longer() { case $pause in 0.02) pause=0.04 ;; 0.04) pause=0.08 ;; 0.08) pause=0.16 ;; 0.16) pause=0.32 ;; 0.32) pause=0.64 ;; *) pause=1 ;; esac; }
+# Sleeps for $pause; where sleep takes no fractions, for a second.
+rest() { sleep "$pause" 2>/dev/null || sleep 1; }
+
+# ---- the place: boot id, spool, containment ----
+
+find_spool() {
+  s=${FLOW_SPOOL:-}
+  if [ -z "$s" ]; then
+    s=/var/lib/flow/spool
+    [ -w "$s" ] || { [ ! -e "$s" ] && { [ -w /var/lib/flow ] || [ -w /var/lib ]; }; } || s=${HOME:-}/.local/state/flow/spool
+  fi
+  spool=
+  { read -r spool <"$s/id"; } 2>/dev/null && return
+  (umask 077 && mkdir -p "$s") 2>/dev/null && chmod 700 "$s" 2>/dev/null || fail storage "cannot make the spool directory $s"
+  read -r spool </proc/sys/kernel/random/uuid
+  { say "$spool" >"$s/id.$$"; } 2>/dev/null || fail storage "cannot write in the spool directory $s"
+  # A link is made whole or not at all: of several that come at once, one makes the id.
+  ln "$s/id.$$" "$s/id" 2>/dev/null
+  rm -f "$s/id.$$"
+  { read -r spool <"$s/id"; } 2>/dev/null || fail storage "cannot make the id of the spool directory $s"
+}
+
+find_cgroup() {
+  base=
+  for m in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    [ -e "$m/cgroup.controllers" ] || continue
+    if [ -w "$m/cgroup.procs" ]; then base=$m/flow; return; fi
+    while IFS=: read -r n c own; do
+      [ "$n" = 0 ] && [ "$own" != / ] && [ -w "$m$own" ] && [ -w "$m$own/cgroup.procs" ] && base=$m$own
+    done </proc/self/cgroup
+    return
+  done
+}
+
+find_place() {
+  for tool in cat chmod dd env flock grep ln mkdir mkfifo mv rm rmdir setsid sleep sync wc; do
+    command -v "$tool" >/dev/null || fail missing "$tool"
+  done
+  [ -r /proc/uptime ] && read -r boot </proc/sys/kernel/random/boot_id || fail missing /proc
+  find_spool
+  find_cgroup
+  level=session
+  [ -z "$base" ] || level=cgroup
+  say "flow-runner 1 $boot $spool $level"
+}
+
+# ---- records ----
+
+lock() {
+  while :; do
+    { true >>"$d/lock"; } 2>/dev/null || fail storage "cannot write in $d"
+    exec 9<"$d/lock"
+    flock -w 60 9 || fail busy "another request for this step holds its lock"
+    # Forgotten in between, the lock is another file.
+    [ "$d/lock" -ef /proc/self/fd/9 ] && return
+  done
+}
+unlock() { exec 9<&-; }
+
+# Puts files on the disk; an old sync takes no names.
+settle() { sync "$@" 2>/dev/null || sync; }
+
+# The recorded fence: the highest of what was asked with and of what was started.
+recorded() {
+  e=0 n=0
+  [ ! -r "$d/fence" ] || read -r e n <"$d/fence"
+  for f in "$d"/[0-9]*.[0-9]*; do
+    [ -d "$f" ] || continue
+    f=${f##*/}
+    above "${f%.*}" "${f#*.}" "$e" "$n" && e=${f%.*} n=${f#*.}
+  done
+}
+above() { [ "$1" -gt "$3" ] || { [ "$1" -eq "$3" ] && [ "$2" -gt "$4" ]; }; }
+
+# Asking raises the fence, so that a start that comes later does nothing.
+raise() {
+  recorded
+  above "$e" "$n" "$epoch" "$number" && fail refused "$e.$n"
+  above "$epoch" "$number" "$e" "$n" || return 0
+  { say "$epoch $number" >"$d/fence.new"; } 2>/dev/null && settle "$d/fence.new" && mv -f "$d/fence.new" "$d/fence" ||
+    fail storage "cannot write in $d"
+}
+
+# a: the folder of the attempt asked about; empty when there is none.
+find_attempt() {
+  a=
+  for f in "$d"/[0-9]*."$number"; do
+    [ ! -d "$f" ] || a=$f
+  done
+}
+
+load() {
+  r_boot= r_pid=0 r_birth=0 r_grace=1000 r_level= r_cgroup= r_account=
+  [ -r "$1/started" ] || return 1
+  while read -r k v; do
+    case $k in
+      boot) r_boot=$v ;; pid) r_pid=$v ;; birth) r_birth=$v ;; grace) r_grace=$v ;; containment) r_level=$v ;;
+      cgroup) r_cgroup=$v ;; account) r_account=$v ;;
+    esac
+  done <"$1/started"
+}
+
+# Whether the supervisor of the loaded record lives.
+supervised() { [ "$r_boot" = "$boot" ] && look "$r_pid" && [ "$birth" = "$r_birth" ] && [ "$state" != Z ]; }
+
+# ---- containment ----
+
+# pids: what is left of the attempt in folder $1, whose record is loaded.
+members() {
+  pids=
+  if [ -n "$r_cgroup" ]; then
+    for f in "$r_cgroup"/cgroup.procs "$r_cgroup"/*/cgroup.procs "$r_cgroup"/*/*/cgroup.procs; do
+      [ -r "$f" ] || continue
+      while read -r p; do pids="$pids $p"; done <"$f"
+    done 2>/dev/null
+    return
+  fi
+  leader=0 born=0
+  [ ! -r "$1/pid" ] || read -r leader born <"$1/pid"
+  # A number taken by a younger process says nothing about the session that had it.
+  if look "$leader" && [ "$birth" != "$born" ]; then leader=0; fi
+  if [ "$leader" != 0 ]; then
+    for f in /proc/[0-9]*; do
+      look "${f#/proc/}" && [ "$session" = "$leader" ] && [ "$state" != Z ] && pids="$pids $pid"
+    done
+  fi
+  for f in $(as grep -lsF "FLOW_ATTEMPT_MARK=${1#"$s/"}" /proc/[0-9]*/environ 2>/dev/null); do
+    f=${f#/proc/}
+    pids="$pids ${f%/environ}"
+  done
+}
+
+# Ends everything of the attempt in folder $1: TERM, $2 centiseconds, KILL until nothing is left.
+empty() {
+  load "$1" || return 0
+  [ "$r_boot" = "$boot" ] || return 0
+  clock
+  end=$((now + $2)) pause=0.02 told=
+  while members "$1"; [ -n "$pids" ]; do
+    clock
+    if [ "$now" -ge "$end" ]; then
+      [ ! -w "$r_cgroup/cgroup.kill" ] || say 1 >"$r_cgroup/cgroup.kill"
+      deliver KILL $pids
+    else
+      fresh=
+      for p in $pids; do case " $told " in *" $p "*) ;; *) fresh="$fresh $p" ;; esac; done
+      told="$told$fresh"
+      # A stopped process handles nothing until it goes on.
+      [ -z "$fresh" ] || { deliver TERM $fresh; deliver CONT $fresh; }
+    fi
+    rest
+    [ "$pause" = 0.16 ] || longer
+  done
+}
+deliver() {
+  signal=$1
+  shift
+  kill -"$signal" "$@" 2>/dev/null || [ -z "$r_account" ] || as /bin/sh -c "kill -$signal $* 2>/dev/null"
+}
+
+# Makes sure that nothing of the attempt in folder $1 runs on, and that its supervisor, if it lives, has written its end.
+finish() {
+  load "$1" || return 0
+  [ ! -e "$1/ended" ] || return 0
+  [ -e "$1/stop" ] || say "$2" >"$1/stop"
+  while :; do
+    empty "$1" "$3"
+    if [ -e "$1/ended" ] || ! supervised; then return 0; fi
+    pause=0.02
+    rest
+  done
+}
+
+# ---- start ----
+
+receive() {
+  t=$d/new.$$
+  level=session cgroup=
+  [ -z "$base" ] || cgroup=$base/$step.$epoch.$number
+  mkdir -p "$t/work" ${cgroup:+"$cgroup"} 2>/dev/null
+  [ -d "$t/work" ] || fail storage "cannot make a folder in $s"
+  if [ -n "$cgroup" ] && [ -w "$cgroup/cgroup.procs" ]; then level=cgroup; else cgroup=; fi
+  # The end is written over a block that is there already, so that a full disk cannot lose it.
+  { printf "%b" "$prelude" >"$t/prelude" && printf "%b" "$script" >"$t/script" && printf "%b" "$dir" >"$t/dir" &&
+    printf "%120s\n" "" >"$t/ended.new"; } 2>/dev/null || drop storage "no room in $s"
+  for part in $parts; do
+    length=${part#*:}
+    part=$t/${part%:*}
+    blocks=$((length / 1048576))
+    [ "$blocks" = 0 ] || take 1048576 "$blocks"
+    [ $((length % 1048576)) = 0 ] || take $((length % 1048576)) 1
+  done
+  mkfifo "$t/out" "$t/err" 2>/dev/null || drop storage "no room in $s"
+}
+# Exactly $2 blocks of $1 bytes of the request; never a byte more, and fewer only when it ended early.
+take() {
+  dd bs="$1" count="$2" iflag=fullblock <&3 2>"$t/dd" >>"$part" || drop storage "no room in $s"
+  read -r got _ <"$t/dd"
+  [ "$got" = "$2+0" ] || drop input "the request ended early"
+}
+# Fails with nothing left behind.
+drop() {
+  [ -z "$cgroup" ] || rmdir "$cgroup" 2>/dev/null
+  rm -rf "$t"
+  fail "$@"
+}
+
+# The process of the attempt itself: it outlives the connection, and it alone writes the end.
+supervise() {
+  trap : HUP INT TERM PIPE USR1
+  exec 8>&1 3<&- 2>/dev/null
+  look self
+  me=$pid born=$birth
+  lock
+  recorded
+  above "$epoch" "$number" "$e" "$n" || drop refused "$e.$n"
+  for f in "$d"/[0-9]*.[0-9]*; do
+    [ ! -d "$f" ] || finish "$f" superseded "$grace"
+  done
+  r_account=$account tmp=
+  if [ -n "$account" ]; then
+    command -v sudo >/dev/null || drop missing "sudo, which account $account needs"
+    tmp=$(as mktemp -d /tmp/flow.XXXXXXXXXX 2>"$t/dd") || { read -r line <"$t/dd"; drop sudo "$line"; }
+    cat "$t/prelude" "$t/script" "$t/dir" ${data:+"$t/data"} >"$t/all" || drop storage "no room in $s"
+  fi
+  clock
+  due=-
+  [ "$timeout" = - ] || due=$((now + timeout))
+  {
+    say "boot $boot"
+    say "pid $me"
+    say "birth $born"
+    say "at $now"
+    say "deadline $due"
+    say "grace $grace"
+    say "containment $level"
+    [ -z "$cgroup" ] || say "cgroup $cgroup"
+    [ -z "$account" ] || say "account $account"
+  } >"$t/started" && settle "$t/started" "$t/ended.new" && mv "$t" "$a" || drop storage "no room in $s"
+  unlock
+  load "$a"
+  exec >/dev/null
+  run
+}
+
+# fd 3 and 4 read the two pipes, 5 and 6 write the two spools, 8 tells the follower.
+run() {
+  exec 5>"$a/stdout" 6>"$a/stderr" 7<>"$a/out" 3<"$a/out" 7<&-
+  exec 7<>"$a/err" 4<"$a/err" 7<&-
+  say "started $level" >&8
+  sink "$a/out" >&5 &
+  out=$!
+  sink "$a/err" >&6 &
+  err=$!
+  watch &
+  watch=$!
+  # In the foreground: what a shell starts in the background ignores SIGINT for ever.
+  (launch) 9<&-
+  status=$?
+  # Interrupted by watch when the pipes are held open by what the script left behind.
+  wait "$out"
+  wait "$err"
+  kill "$watch"
+  wait "$watch"
+  reason=-
+  if [ -e "$a/stop" ]; then
+    reason=cancelled
+    read -r reason <"$a/stop"
+    empty "$a" "$grace"
+  fi
+  take_value
+  true >"$a/prelude"
+  count 5 out
+  ended="$size $more"
+  count 6 err
+  clock
+  say "$status $reason $now $ended $size $more $value" 1<>"$a/ended.new"
+  settle "$a/ended.new"
+  mv "$a/ended.new" "$a/ended"
+  say ended >&8
+}
+
+# Copies what comes until the end, and the first $cap bytes of it at most: then it ends.
+sink() {
+  exec 3<&- 4<&- 8>&- 5>&- 6>&-
+  trap "" XFSZ
+  ulimit -f $(((cap + 511) / 512))
+  # Opening waits for the script to open the other end.
+  exec cat <"$1"
+}
+
+launch() {
+  look self
+  say "$pid $birth" >"$a/pid"
+  [ -z "$cgroup" ] || echo 0 >"$cgroup/cgroup.procs" || exit 125
+  # A kill that came first has seen nothing to end.
+  [ ! -e "$a/stop" ] || exit 125
+  [ "$parent" = "$me" ] || exit 125
+  exec >"$a/out" 2>"$a/err" 3<&- 4<&- 5>&- 6>&- 8>&-
+  set -- LANG=C.UTF-8 LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" FLOW_ATTEMPT_MARK="${a#"$s/"}"
+  for name in $names; do eval "set -- \"\$@\" \"$name=\$v_$name\""; done
+  if [ -n "$account" ]; then
+    exec setsid sudo -n -H -u "$account" -- /bin/sh -c "$loader" flow-loader "$tmp" "$program" $lengths "$@" <"$a/all"
+  fi
+  enter="$a/work"
+  [ ! -s "$a/dir" ] || { enter=$(cat "$a/dir" && echo .) && enter=${enter%??}; }
+  cd "$enter" || { say "cannot enter the directory $enter" >&2; exit 125; }
+  set -- "$@" PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}" HOME="${HOME:-/}" USER="${USER:-}" LOGNAME="${USER:-}"
+  exec setsid env -i "$@" FLOW_OUTPUT="$a/output" "$program" "$a/prelude"
+}
+
+# What runs as another account: it takes its files from standard input, since it can read none of ours.
+loader="
+t=\$1 program=\$2
+part() { [ \"\$2\" = 0 ] || dd bs=1048576 iflag=count_bytes,fullblock count=\"\$2\" of=\"\$t/\$1\" 2>/dev/null || exit 125; }
+umask 077
+part prelude \"\$3\"
+part script \"\$4\"
+part dir \"\$5\"
+part data \"\$6\"
+umask 022
+enter=\$t/work
+mkdir \"\$t/work\" || exit 125
+[ ! -s \"\$t/dir\" ] || { enter=\$(cat \"\$t/dir\" && echo .) && enter=\${enter%??}; }
+cd \"\$enter\" || { echo \"cannot enter the directory \$enter\" >&2; exit 125; }
+shift 6
+exec env -i PATH=\"\$PATH\" HOME=\"\$HOME\" USER=\"\$USER\" LOGNAME=\"\$USER\" \"\$@\" FLOW_OUTPUT=\"\$t/output\" \"\$program\" \"\$t/prelude\" </dev/null
+"
+
+# Bytes behind descriptor $1 of the supervisor, which it shares with the sink that writes.
+size() { { read -r _ size <"/proc/$me/fdinfo/$1"; } 2>/dev/null; }
+# size: the kept bytes of stream $2; more: those that were not kept.
+count() {
+  size "$1"
+  more=0
+  [ "$size" -lt "$cap" ] || [ -e "$a/$2.more" ] || drain "$2"
+  [ -e "$a/$2.more" ] || return 0
+  pause=0.02
+  while [ ! -s "$a/$2.more" ]; do
+    # Something that outlives the script holds the stream open: at least one byte is missing.
+    [ "$pause" != 1 ] || { more=1; return; }
+    rest
+    longer
+  done
+  read -r more <"$a/$2.more"
+}
+drain() {
+  case $1 in out) wc -c <&3 >"$a/out.more" 8>&- & ;; err) wc -c <&4 >"$a/err.more" 8>&- & ;; esac
+}
+
+# $FLOW_OUTPUT, at most one byte more than may be in it.
+take_value() {
+  value=0
+  if [ -n "$tmp" ]; then
+    as /bin/sh -c "[ ! -f \"\$1\" ] || exec dd if=\"\$1\" bs=1048577 count=1 iflag=fullblock" flow "$tmp/output" >"$a/value" || value=-1
+    as rm -rf "$tmp"
+  elif [ -f "$a/output" ] && [ -s "$a/output" ]; then
+    dd if="$a/output" bs=1048577 count=1 iflag=fullblock >"$a/value" || value=-1
+  fi
+  [ "$value" = -1 ] || [ ! -s "$a/value" ] || value=$(wc -c <"$a/value")
+}
+
+# Enforces the deadline, wakes the follower, empties pipes whose sink is full.
+watch() {
+  trap "kill \$sleeper 2>/dev/null; exit 0" TERM
+  pause=0.02 last= sent=0 gone= leader=
+  while :; do
+    sleep "$pause" 3<&- 4<&- 5>&- 6>&- 8>&- &
+    sleeper=$!
+    wait "$sleeper" || sleep 1
+    clock
+    [ -n "$leader" ] || { [ -r "$a/pid" ] && read -r leader born <"$a/pid"; }
+    if [ -n "$leader" ]; then
+      look "$leader" && [ "$birth" = "$born" ] && [ "$state" != Z ] || gone=${gone:-$now}
+    fi
+    if [ -n "$gone" ]; then
+      look self
+      [ "$parent" = "$me" ] || exit 0
+      # What is left behind holds the pipes open: they are not waited for.
+      [ $((now - gone)) -lt 100 ] || kill -USR1 "$me"
+      pause=0.08
+    elif [ "$due" != - ] && [ "$now" -ge "$due" ]; then
+      [ -e "$a/stop" ] || say timedOut >"$a/stop"
+      empty "$a" "$grace"
+      continue
+    fi
+    if [ -n "$leader" ]; then
+      [ -e "/proc/$out/fdinfo/1" ] || [ -e "$a/out.more" ] || drain out
+      [ -e "/proc/$err/fdinfo/1" ] || [ -e "$a/err.more" ] || drain err
+    fi
+    size 5
+    mark=$size
+    size 6
+    if [ "$mark $size" = "$last" ]; then longer; else pause=0.04 last="$mark $size"; fi
+    tick
+  done
+}
+# A follower that does not read must never hold up the watch.
+tick() {
+  seen=0
+  [ ! -r "$a/seen" ] || read -r seen <"$a/seen"
+  [ $((sent - ${seen:-0})) -lt 100 ] || return 0
+  sent=$((sent + 1))
+  say tick >&8 2>/dev/null || sent=1000000000
+}
+
+# ---- follow ----
+
+# Sends what stream $1 (read at descriptor $2) has beyond $3, up to $4.
+send() {
+  at=$3
+  while [ "$at" -lt "$4" ]; do
+    length=$(($4 - at))
+    [ "$length" -le 262144 ] || length=262144
+    say "$1 $at $length"
+    case $2 in
+      5) dd bs="$length" count=1 iflag=fullblock <&5 2>/dev/null ;;
+      6) dd bs="$length" count=1 iflag=fullblock <&6 2>/dev/null ;;
+    esac || exit 1
+    at=$((at + length))
+  done
+}
+send_grown() {
+  me=$r_pid
+  size 5 && [ "$size" -gt "$sento" ] && { send O 5 "$sento" "$size"; sento=$size; }
+  size 6 && [ "$size" -gt "$sente" ] && { send E 6 "$sente" "$size"; sente=$size; }
+}
+open_spools() {
+  exec 5<"$a/stdout" 6<"$a/stderr"
+  [ "$sento" = 0 ] || dd bs=1 iflag=skip_bytes skip="$sento" count=0 <&5 2>/dev/null
+  [ "$sente" = 0 ] || dd bs=1 iflag=skip_bytes skip="$sente" count=0 <&6 2>/dev/null
+}
+send_end() {
+  if [ ! -e "$a/ended" ]; then
+    reason=died
+    [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
+    say "died $reason"
+    return
+  fi
+  read -r status reason at outs outd errs errd value <"$a/ended"
+  [ "$outs" -le "$sento" ] || send O 5 "$sento" "$outs"
+  [ "$errs" -le "$sente" ] || send E 6 "$sente" "$errs"
+  case $value in
+    0) ;;
+    -1) say "V -" ;;
+    *) say "V $value"; dd if="$a/value" bs="$value" count=1 iflag=fullblock 2>/dev/null || exit 1 ;;
+  esac
+  say "ended $status $reason $outs $outd $errs $errd"
+}
+
+# Standard input: what the supervisor says. Standard output: the engine.
+follow() {
+  round=0
+  while read -r word text; do
+    case $word in
+      started) load "$a"; say "started $text"; open_spools ;;
+      error) say "error $text"; exit 1 ;;
+      tick) send_grown; round=$((round + 1)); say "$round" >"$a/seen" ;;
+      ended) break ;;
+    esac
+  done
+  load "$a" || fail died "the supervisor was killed before the start"
+  [ -e "$a/ended" ] || finish "$a" died "$grace"
+  send_end
+  farewell
+}
+# The engine has journaled the outcome when it says so; an end of the connection leaves the record.
+farewell() {
+  read -r word <&3 && [ "$word" = forget ] && forget && say forgotten
+  tidy
+}
+
+forget() {
+  [ -d "$d" ] || return 0
+  r_cgroup=
+  lock
+  find_attempt
+  if [ -n "$a" ]; then
+    load "$a"
+    [ -e "$a/ended" ] || ! supervised || fail running "the attempt has not ended"
+  fi
+  others=
+  for f in "$d"/[0-9]*.[0-9]* "$d/fence"; do [ ! -e "$f" ] || [ "$f" = "$a" ] || others=yes; done
+  [ -n "$others" ] || a="$a $d/lock"
+  rm -rf $a
+  rmdir ${r_cgroup:+"$r_cgroup"} "$d" 2>/dev/null
+  unlock
+}
+# Once a day: what nobody has asked about for a week and what does not run goes.
+tidy() {
+  clock
+  day="$boot $((now / 8640000))" last=
+  [ ! -r "$s/tidied" ] || read -r last <"$s/tidied"
+  [ "$day" != "$last" ] && command -v find >/dev/null || return 0
+  { say "$day" >"$s/tidied"; } 2>/dev/null || return 0
+  for d in $(find "$s" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null); do
+    lock
+    old=$d
+    for a in "$d"/[0-9]*.[0-9]*; do
+      [ ! -d "$a" ] || { load "$a" && supervised && [ ! -e "$a/ended" ] && old=; }
+    done
+    [ -z "$old" ] || rm -rf "$old"
+    unlock
+  done
+  [ -z "$base" ] || rmdir "$base"/*.[0-9]*.[0-9]* 2>/dev/null
+}
+
+attach() {
+  mkdir -p "$d" 2>/dev/null || fail storage "cannot make a folder in $s"
+  lock
+  raise
+  find_attempt
+  unlock
+  [ -n "$a" ] || { say absent; return; }
+  load "$a"
+  if [ ! -e "$a/ended" ]; then
+    [ "$r_boot" = "$boot" ] || { say rebooted; return; }
+    if supervised; then
+      say "started $r_level"
+      pause=0.02
+      while [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ]; do supervised || break; rest; done
+    fi
+  fi
+  [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ] || open_spools
+  while [ ! -e "$a/ended" ]; do
+    supervised || { [ -e "$a/ended" ] || finish "$a" died "$r_grace"; break; }
+    before=$sento.$sente
+    send_grown
+    if [ "$before" = "$sento.$sente" ]; then longer; else pause=0.04; fi
+    rest
+  done
+  # Sinks that waited for a script which never came.
+  [ -e "$a/ended" ] || { true <>"$a/out" && true <>"$a/err"; }
+  send_end
+  farewell
+}
+
+stop() {
+  mkdir -p "$d" 2>/dev/null || fail storage "cannot make a folder in $s"
+  lock
+  raise
+  find_attempt
+  unlock
+  [ -n "$a" ] || { say absent; return; }
+  finish "$a" cancelled "$grace"
+  say empty
+}
+
+# ---- the request ----
+
+step= epoch= number= place= timeout=- grace=1000 cap=67108864 program=sh account= prelude= script= dir= data= parts=
+lengths="0 0 0 0" names= sento=0 sente=0
+request() {
+  while read -r key rest <&3; do
+    case $key in
+      step) case $rest in *[!0-9a-f]* | "") fail input step ;; esac; step=$rest ;;
+      fence) epoch=${rest% *} number=${rest#* }; numbers "$epoch" "$number" || fail input fence ;;
+      place) [ "$rest" = "$boot $spool" ] || fail moved "$boot $spool" ;;
+      timeout) timeout=$rest; [ "$rest" = - ] || numbers "$rest" || fail input timeout ;;
+      grace) grace=$rest; numbers "$rest" || fail input grace ;;
+      cap) cap=$rest; numbers "$rest" || fail input cap ;;
+      from) sento=${rest% *} sente=${rest#* }; numbers "$sento" "$sente" || fail input from ;;
+      program) command -v "$rest" >/dev/null || fail missing "$rest"; program=$rest ;;
+      account) account=$rest ;;
+      env) name=${rest%% *}; case $name in *[!A-Z_]*) fail input env ;; esac; eval "v_$name=\${rest#* }"; names="$names $name" ;;
+      lengths) numbers $rest || fail input lengths; lengths=$rest ;;
+      dir) dir=$rest ;;
+      prelude) prelude=$rest ;;
+      script) script=$rest ;;
+      file) numbers "${rest#* }" || fail input file; parts="$parts ${rest% *}:${rest#* }"; case $rest in data*) data=yes ;; esac ;;
+      go) [ -n "$step" ] && [ -n "$number" ] || fail input go; d=$s/$step; a=$d/$epoch.$number; return ;;
+      *) fail input "$key" ;;
+    esac
+  done
+  exit 1
+}
+
+find_place
+case ${1:-${0##*/}} in
+  hello) ;;
+  start) request; receive; supervise | follow ;;
+  attach) request; attach ;;
+  kill) request; stop ;;
+  forget) request; forget; say forgotten ;;
+  *) fail input "${1:-}" ;;
+esac

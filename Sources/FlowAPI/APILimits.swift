@@ -1,0 +1,37 @@
+/// The bounds of the HTTP edge, by name. Every one is in `docs/reference/limits.md`.
+package enum APILimits {
+    /// Bytes of all header fields of a request, of one of them, and how many there may be.
+    package static let headerBytes = 32 << 10
+    package static let headerFieldBytes = 16 << 10
+    package static let headerFields = 100
+    /// Seconds that a connection may be idle, or take for a request's header.
+    package static let idleSeconds = 60
+    /// Connections at once on one listener; more wait in the backlog.
+    package static let connections = 2_048
+    /// Seconds that a JSON body may take to arrive.
+    package static let bodySeconds = 30.0
+    /// Seconds that a blob may take to arrive.
+    package static let blobSeconds = 1_800.0
+    /// Seconds that a client may take to read what was written to it.
+    package static let writeSeconds = 60.0
+    /// Seconds that an error answer has to be read while the client still sends, before the connection is closed.
+    package static let lingerSeconds: Int64 = 5
+    /// Event streams and followed outputs at once.
+    package static let streams = 1_024
+    /// Seconds between the comments that keep an event stream alive.
+    package static let heartbeatSeconds = 15.0
+    /// Seconds between two looks at an output that is followed.
+    package static let followSeconds = 0.25
+    /// Journal records read at once for an event stream.
+    package static let streamPage = 256
+    /// Bytes of output sent at once.
+    package static let outputChunkBytes = 64 << 10
+    /// Items of a page: unless asked otherwise, and at most.
+    package static let page = 50
+    package static let maxPage = 1_000
+    /// Steps shown with a single run, attempts shown with a step.
+    package static let stepsShown = 200
+    package static let attemptsShown = 5
+    /// Bytes of an Idempotency-Key.
+    package static let keyBytes = 256
+}

@@ -1,0 +1,52 @@
+import FlowEngine
+import FlowModel
+import FlowWire
+import Hummingbird
+
+enum ApprovalHandlers {
+    static func list(_ call: Call) async throws -> Response {
+        let state = try state(call)
+        let text = try call.query("run")
+        var run: RunID?
+        if let text { run = try await call.run(named: text).id }
+        let rows = try await call.api.reader.approvals(state: state, run: run, limit: try call.pageSize())
+        return try Answer.page(rows.map { Wire.Approval($0) })
+    }
+
+    static func show(_ call: Call) async throws -> Response {
+        try Answer.json(Wire.Approval(try await approval(call)))
+    }
+
+    /// Votes for the caller. Who may, and what a vote binds, is the engine's rule; none of it is repeated here.
+    static func decide(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Decision.self)
+        try CommandHandlers.checkText(body.comment, "comment")
+        let row = try await approval(call)
+        let command = RunCommand.vote(row.step, body.decision, digest: body.digest)
+        _ = try await call.api.engine.perform(command, on: row.run, by: call.actor, message: body.comment)
+        return try Answer.json(Wire.Approval(try await approval(call)))
+    }
+
+    private static func approval(_ call: Call) async throws -> ApprovalRow {
+        let id = call.parameter("id")
+        guard let run = id.split(separator: ":").first.flatMap({ RunID(String($0)) }) else { throw noApproval(id) }
+        let rows = try await call.api.reader.approvals(state: nil, run: run, limit: Limits.planNodes)
+        guard let row = rows.first(where: { $0.id == id }) else { throw noApproval(id) }
+        return row
+    }
+
+    private static func noApproval(_ id: String) -> FlowError {
+        FlowError(
+            .notFound, subject: id, "There is no approval '\(id)'. An id has the form RUN:STEP:GENERATION.", hint: "flowctl approvals")
+    }
+
+    private static func state(_ call: Call) throws(FlowError) -> ApprovalRow.State? {
+        guard let text = try call.query("state") else { return .open }
+        if text == "all" { return nil }
+        guard let state = ApprovalRow.State(rawValue: text) else {
+            let known = (ApprovalRow.State.allCases.map(\.rawValue) + ["all"]).joined(separator: ", ")
+            throw FlowError(.usage, subject: "state", "There is no approval state '\(text)'. States: \(known).")
+        }
+        return state
+    }
+}

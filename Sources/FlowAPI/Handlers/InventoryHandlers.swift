@@ -1,0 +1,35 @@
+import FlowModel
+import FlowWire
+import HTTPTypes
+import Hummingbird
+
+enum InventoryHandlers {
+    static func show(_ call: Call) async throws -> Response {
+        try Answer.json(try await call.api.hosts.inventory())
+    }
+
+    static func hosts(_ call: Call) async throws -> Response {
+        guard let selector = try call.query("selector") else {
+            return try Answer.page(try await call.api.hosts.inventory().hosts)
+        }
+        return try Answer.page(try await call.api.hosts.hosts(matching: selector))
+    }
+
+    static func add(_ call: Call) async throws -> Response {
+        let host = try await call.body(Wire.Host.self)
+        return try Answer.json(try await call.api.hosts.add(host, by: call.actor), status: .created)
+    }
+
+    static func scan(_ call: Call) async throws -> Response {
+        try Answer.page(try await call.api.hosts.scan(try await call.body(Wire.Scan.self)))
+    }
+
+    static func importKnownHosts(_ call: Call) async throws -> Response {
+        let request = try await call.body(Wire.KnownHosts.self)
+        return try Answer.json(try await call.api.hosts.importKnownHosts(request, by: call.actor))
+    }
+
+    static func ping(_ call: Call) async throws -> Response {
+        try Answer.page(try await call.api.hosts.ping(try await call.body(Wire.Ping.self).selector))
+    }
+}

@@ -1,0 +1,109 @@
+import FlowEngine
+import FlowModel
+import FlowWire
+import HTTPTypes
+import Hummingbird
+
+enum RunHandlers {
+    /// `POST /v1/runs`. The answer follows the commit: 201 for a new run, 200 for the one that the key had started before.
+    static func start(_ call: Call) async throws -> Response {
+        let key = try idempotencyKey(call)
+        let content = try await call.json()
+        let start = try StrictDecoder.decode(Wire.Start.self, from: content)
+        try checkLabels(start.labels ?? [:])
+        if start.flow == nil { try call.demand(.author, to: "run a plan or command that is not registered") }
+        let request = try await call.api.preparation.prepare(start, key: key, content: content)
+        let receipt = try await call.api.engine.start(request, by: call.actor)
+        guard let row = try await call.api.reader.run(receipt.run) else { throw FlowError.noRun(receipt.run.text) }
+        let status: HTTPResponse.Status = receipt.isNew ? .created : .ok
+        return try Answer.json(Wire.Run(row), status: status, headers: [.location: "/v1/runs/\(receipt.run)"])
+    }
+
+    static func plan(_ call: Call) async throws -> Response {
+        let start = try await call.body(Wire.Start.self)
+        return try Answer.json(try await call.api.preparation.preview(start))
+    }
+
+    static func list(_ call: Call) async throws -> Response {
+        let limit = try call.pageSize()
+        var query = RunQuery(limit: limit + 1)
+        query.states = try states(call)
+        query.flow = try call.query("flow")
+        for label in try call.queries("label") {
+            let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else {
+                throw FlowError(.usage, subject: "label", "A label is given as key=value, found '\(label)'.")
+            }
+            query.labels[parts[0]] = parts[1]
+        }
+        if let after = try call.query("after") {
+            guard let id = RunID(after) else {
+                throw FlowError(.usage, subject: "after", "'after' is the id of the last run of the page before, found '\(after)'.")
+            }
+            query.before = id
+        }
+        let rows = try await call.api.reader.runs(query)
+        let shown = rows.prefix(limit).map { Wire.Run($0) }
+        return try Answer.page(shown, next: rows.count > limit ? shown.last?.id.text : nil)
+    }
+
+    static func show(_ call: Call) async throws -> Response {
+        let row = try await call.run()
+        let page = try await StepHandlers.page(of: row.id, after: nil, limit: APILimits.stepsShown, call.api)
+        return try Answer.json(Wire.Run(row, steps: page.items, next: page.next))
+    }
+
+    /// The plan that a run follows, as it was when it started.
+    static func startedPlan(_ call: Call) async throws -> Response {
+        let row = try await call.run()
+        let first = try await call.api.reader.journal(of: row.id, after: 0, limit: 1).first
+        var created: Created?
+        for entry in try first.map({ try Entry.decode($0.bytes) { _ in Array("null".utf8) } }) ?? [] {
+            if case .created(let content) = entry { created = content }
+        }
+        guard let created, let bytes = try await call.api.reader.blob(created.plan) else {
+            throw FlowError(.database, subject: row.id.text, "The plan of run \(row.id) is not in the database.", hint: "flowctl doctor")
+        }
+        let plan = try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self)
+        return try Answer.json(
+            Wire.Preview(
+                flow: created.flow, revision: created.revision, plan: plan, inputs: SealedText.redacted(row.inputs),
+                targets: created.targets.mapValues { $0.map(\.name) }))
+    }
+
+    private static func states(_ call: Call) throws(FlowError) -> Set<RunState> {
+        var states: Set<RunState> = []
+        for list in try call.queries("state") {
+            for name in list.split(separator: ",") {
+                guard let state = RunState(rawValue: String(name)) else {
+                    let known = RunState.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw FlowError(.usage, subject: "state", "There is no run state '\(name)'. States: \(known).")
+                }
+                states.insert(state)
+            }
+        }
+        return states
+    }
+
+    private static func idempotencyKey(_ call: Call) throws(FlowError) -> String? {
+        guard let key = call.request.headers[.idempotencyKey] else { return nil }
+        guard (1...APILimits.keyBytes).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else {
+            throw FlowError(
+                .usage, subject: "Idempotency-Key",
+                "Nothing was started: the key must have 1 to \(APILimits.keyBytes) printable ASCII characters.")
+        }
+        return key
+    }
+
+    private static func checkLabels(_ labels: [String: String]) throws(FlowError) {
+        for (key, value) in labels {
+            guard !key.isEmpty, key.utf8.count + value.utf8.count <= Limits.textBytes, !key.contains("="),
+                !SealedText.isPresent(in: key + value)
+            else {
+                throw FlowError(
+                    .usage, subject: "labels",
+                    "Nothing was started: label '\(key)' must have a name without '=' and at most \(Limits.textBytes) bytes in all.")
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import FlowModel
+import FlowWire
+import HTTPTypes
+import Hummingbird
+
+enum ServerHandlers {
+    static func health(_ call: Call) async throws -> Response {
+        try Answer.json(Wire.Health(status: "ok", version: flowVersion))
+    }
+
+    static func openAPI(_ call: Call) async throws -> Response {
+        try Answer.json(OpenAPIDocument.json)
+    }
+
+    static func metrics(_ call: Call) async throws -> Response {
+        Answer.text(call.api.meters.text, type: "text/plain; version=0.0.4; charset=utf-8")
+    }
+
+    static func doctor(_ call: Call) async throws -> Response {
+        try Answer.page(try await call.api.caretaker.findings())
+    }
+
+    static func backup(_ call: Call) async throws -> Response {
+        let backup = try await call.api.caretaker.backup()
+        return Answer.stream(type: "application/octet-stream", length: backup.bytes) { writer in
+            let sink = StreamSink(writer)
+            do {
+                while let piece = try await backup.next() { try await sink.write(piece) }
+                await backup.finish()
+            } catch {
+                await backup.finish()
+                throw error
+            }
+            try await sink.finish()
+        }
+    }
+
+    static func audit(_ call: Call) async throws -> Response {
+        let limit = try call.pageSize()
+        let before = try call.integer("after", in: 0...Int.max, unless: 0)
+        let entries = try await call.api.caretaker.audit(before: before == 0 ? nil : before, limit: limit + 1)
+        let shown = Array(entries.prefix(limit))
+        return try Answer.page(shown, next: entries.count > limit ? shown.last.map { String($0.sequence) } : nil)
+    }
+}

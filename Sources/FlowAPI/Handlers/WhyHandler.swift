@@ -1,0 +1,96 @@
+import FlowEngine
+import FlowModel
+import FlowWire
+import Hummingbird
+
+/// `GET /v1/runs/{id}/why`: the answer to the most asked question. Always says something.
+enum WhyHandler {
+    /// Steps looked at and shown. A run of more says how many more in its summary.
+    private static let shown = 100
+
+    static func why(_ call: Call) async throws -> Response {
+        let row = try await call.run()
+        let active = try await activeSteps(of: row, call.api)
+        var running: [Wire.Running] = []
+        for step in active where step.state == .running {
+            // A map runs through its elements, which are steps of their own.
+            guard let attempt = step.attempt else { continue }
+            let line = try await call.api.outputs.lastLine(of: row.id, step: step.path, attempt: attempt.number)
+            running.append(
+                Wire.Running(
+                    step: step.path, attempt: attempt.number, target: attempt.target, since: attempt.startedAt, lastLine: line))
+        }
+        let waits = waits(of: row, steps: active)
+        let why = Wire.Why(
+            run: row.id, flow: row.flow, state: row.state, summary: summary(row, waits, running),
+            reason: Wire.Run(row).reason, waitingFor: waits, running: running)
+        return try Answer.json(why)
+    }
+
+    /// Steps that are neither pending nor settled, and those that failed; at most `shown`.
+    private static func activeSteps(of row: RunRow, _ api: API) async throws -> [StepRow] {
+        var found: [StepRow] = []
+        var after: Int?
+        repeat {
+            let page = try await api.reader.steps(of: row.id, after: after, limit: APILimits.maxPage)
+            found += page.filter { $0.state != .pending && (!$0.state.isSettled || $0.state == .failed) }
+            after = page.count == APILimits.maxPage ? page.last?.index : nil
+        } while after != nil && found.count < shown
+        return Array(found.prefix(shown))
+    }
+
+    private static func waits(of row: RunRow, steps: [StepRow]) -> [Wire.Wait] {
+        var waits: [Wire.Wait] = []
+        for step in steps {
+            guard let waiting = step.waiting?.completed(for: row.id) else { continue }
+            waits.append(
+                Wire.Wait(
+                    kind: waiting.kind, subject: waiting.subject, step: step.path, since: waiting.since, until: waiting.until,
+                    release: waiting.release, reason: Wire.Step(step).reason))
+        }
+        // What the run itself waits for and no step does: a pause.
+        let known = Set(waits.map { "\($0.kind) \($0.subject)" })
+        for waiting in row.waitingFor where !known.contains("\(waiting.kind) \(waiting.subject)") {
+            let waiting = waiting.completed(for: row.id)
+            waits.append(
+                Wire.Wait(
+                    kind: waiting.kind, subject: waiting.subject, since: waiting.since, until: waiting.until,
+                    release: waiting.release))
+        }
+        if row.state == .paused, !waits.contains(where: { $0.step == nil }) {
+            let since = row.startedAt ?? row.createdAt
+            waits.append(Wire.Wait(kind: .hold, subject: row.id.text, since: since, release: "flowctl resume \(row.id)"))
+        }
+        return waits
+    }
+
+    private static func summary(_ row: RunRow, _ waits: [Wire.Wait], _ running: [Wire.Running]) -> String {
+        let name = "Run \(row.id) of flow '\(row.flow)'"
+        switch row.state {
+        case .succeeded: return "\(name) succeeded\(ended(row)); it waits for nothing."
+        case .failed: return "\(name) failed\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
+        case .cancelled: return "\(name) was cancelled\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
+        case .paused: return "\(name) is paused\(because(row)); nothing new starts. Go on with: flowctl resume \(row.id)"
+        case .cancelling: return "\(name) is being cancelled; \(count(running.count, "step")) must end first\(hosts(running))."
+        case .queued: return "\(name) was accepted at \(row.createdAt) and starts next."
+        case .undoing: return "\(name) undoes what it did; \(count(running.count, "step")) running."
+        case .waiting, .running:
+            var parts: [String] = []
+            if !running.isEmpty { parts.append("\(count(running.count, "step")) running\(hosts(running))") }
+            if let first = waits.first {
+                let kinds = Set(waits.map(\.kind.rawValue)).sorted().joined(separator: ", ")
+                parts.append("\(count(waits.count, "wait")) (\(kinds)), the first for '\(first.subject)' since \(first.since)")
+            }
+            if parts.isEmpty { parts.append("it is between two steps") }
+            return "\(name) is \(row.state.rawValue): \(parts.joined(separator: "; "))."
+        }
+    }
+
+    private static func because(_ row: RunRow) -> String { Wire.Run(row).reason.map { ": \($0)" } ?? "" }
+    private static func ended(_ row: RunRow) -> String { row.endedAt.map { " at \($0)" } ?? "" }
+    private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+    private static func hosts(_ running: [Wire.Running]) -> String {
+        let hosts = Set(running.compactMap(\.target)).sorted()
+        return hosts.isEmpty ? "" : " on \(hosts.prefix(5).joined(separator: ", "))\(hosts.count > 5 ? " …" : "")"
+    }
+}

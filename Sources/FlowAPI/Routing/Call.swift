@@ -1,0 +1,180 @@
+package import FlowEngine
+package import FlowModel
+import HTTPTypes
+package import Hummingbird
+package import Logging
+package import NIOCore
+
+/// Everything that the edge works with; made once by the composition root.
+package struct API: Sendable {
+    package var engine: Engine
+    package var reader: any JournalReader
+    package var identities: any Identities
+    package var catalogue: any FlowCatalogue
+    package var preparation: any RunPreparation
+    package var hosts: any HostDirectory
+    package var blobs: any BlobVault
+    package var outputs: any OutputReader
+    package var caretaker: any Caretaker
+    package var hub: ChangeHub
+    package var meters: Meters
+    package var now: @Sendable () -> Instant
+    package var logger: Logger
+
+    package init(
+        engine: Engine, reader: any JournalReader, identities: any Identities, catalogue: any FlowCatalogue,
+        preparation: any RunPreparation, hosts: any HostDirectory, blobs: any BlobVault, outputs: any OutputReader,
+        caretaker: any Caretaker, hub: ChangeHub, meters: Meters, now: @escaping @Sendable () -> Instant, logger: Logger
+    ) {
+        self.engine = engine
+        self.reader = reader
+        self.identities = identities
+        self.catalogue = catalogue
+        self.preparation = preparation
+        self.hosts = hosts
+        self.blobs = blobs
+        self.outputs = outputs
+        self.caretaker = caretaker
+        self.hub = hub
+        self.meters = meters
+        self.now = now
+        self.logger = logger
+    }
+}
+
+/// The version of Flow that this edge says it is.
+package let flowVersion = "0.2.0"
+
+/// One request, after it was let in.
+package struct Call: Sendable {
+    package let api: API
+    package let request: Request
+    package let channel: any Channel
+    package let route: Route
+    /// The decoded segments of the path, by name.
+    package let parameters: [String: String]
+    private let asker: Actor?
+
+    init(
+        api: API, request: Request, channel: any Channel, route: Route, parameters: [String: String], asker: Actor?
+    ) {
+        self.api = api
+        self.request = request
+        self.channel = channel
+        self.route = route
+        self.parameters = parameters
+        self.asker = asker
+    }
+
+    /// Who asks. Only routes that are open to anyone have nobody.
+    package var actor: Actor {
+        guard let asker else { preconditionFailure("\(route.verb) is open to anyone and must not ask for an actor") }
+        return asker
+    }
+
+    /// The role that decides what the caller may do beyond the route's own access rule.
+    package var role: Role? { asker.flatMap { Role.strongest(in: $0.roles) } }
+
+    /// Refuses unless the caller has at least `role`; `what` completes "… may not".
+    package func demand(_ role: Role, to what: String) throws(FlowError) {
+        guard let own = self.role, own >= role else {
+            throw .forbidden(actor, "may not \(what): that takes the role \(role.rawValue)")
+        }
+    }
+
+    package func parameter(_ name: String) -> String {
+        guard let value = parameters[name] else { preconditionFailure("\(route.path) has no parameter '\(name)'") }
+        return value
+    }
+
+    // MARK: - Query
+
+    package func query(_ name: String) throws(FlowError) -> String? {
+        try queries(name).last
+    }
+
+    package func queries(_ name: String) throws(FlowError) -> [String] {
+        guard let text = request.uri.query else { return [] }
+        var values: [String] = []
+        for pair in text.split(separator: "&", omittingEmptySubsequences: true) {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let key = PercentCoding.decode(parts[0], plusIsSpace: true) else { throw .badQuery(String(parts[0])) }
+            guard key == name else { continue }
+            let raw = parts.count == 2 ? parts[1] : ""
+            guard let value = PercentCoding.decode(raw, plusIsSpace: true) else { throw .badQuery(name) }
+            values.append(value)
+        }
+        return values
+    }
+
+    package func integer(_ name: String, in range: ClosedRange<Int>, unless fallback: Int) throws(FlowError) -> Int {
+        guard let text = try query(name) else { return fallback }
+        guard let value = Int(text), range.contains(value) else {
+            throw FlowError(
+                .usage, subject: name,
+                "Nothing was done: '\(name)' is '\(text)', it must be a number from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return value
+    }
+
+    package func flag(_ name: String) throws(FlowError) -> Bool {
+        switch try query(name) {
+        case nil, "false": return false
+        case "true", "": return true
+        case .some(let text):
+            throw FlowError(.usage, subject: name, "Nothing was done: '\(name)' is '\(text)', it must be true or false.")
+        }
+    }
+
+    /// `limit` of a list.
+    package func pageSize() throws(FlowError) -> Int {
+        try integer("limit", in: 1...APILimits.maxPage, unless: APILimits.page)
+    }
+
+    // MARK: - Runs
+
+    /// The run that `{id}` or another text names: its id, or the start of it that no other run has.
+    package func run(named text: String? = nil) async throws -> RunRow {
+        let text = (text ?? parameter("id")).lowercased()
+        if let id = RunID(text) {
+            if let row = try await api.reader.run(id) { return row }
+            throw FlowError.noRun(text)
+        }
+        let isPrefix = text.utf8.count >= 4 && text.utf8.allSatisfy { "0123456789abcdef-".utf8.contains($0) }
+        let matches = isPrefix ? try await api.reader.runIDs(startingWith: text) : []
+        guard let id = matches.first, let row = try await api.reader.run(id) else { throw FlowError.noRun(text) }
+        guard matches.count == 1 else {
+            throw FlowError(
+                .usage, subject: text, "Nothing was done: more than one run's id starts with '\(text)'.",
+                hint: "flowctl list")
+        }
+        return row
+    }
+
+    /// The step that `{path}` names, in a run.
+    package func step(of run: RunID) async throws -> StepRow {
+        let path = StepPath(parameter("path"))
+        guard let row = try await api.reader.step(of: run, at: path) else {
+            throw FlowError(
+                .notFound, subject: path.text, "Run \(run) has no step '\(path)' so far.", hint: "flowctl steps \(run)")
+        }
+        return row
+    }
+}
+
+extension FlowError {
+    static func noRun(_ text: String) -> FlowError {
+        FlowError(.notFound, subject: text, "There is no run '\(text)'.", hint: "flowctl list")
+    }
+
+    static func badQuery(_ name: String) -> FlowError {
+        FlowError(.usage, subject: name, "Nothing was done: the query's '\(name)' is not percent-encoded UTF-8 without NUL.")
+    }
+
+    static func forbidden(_ actor: Actor, _ message: String) -> FlowError {
+        let roles = actor.roles.isEmpty ? "no role" : "the roles " + actor.roles.joined(separator: ", ")
+        return FlowError(
+            .forbidden, subject: actor.user, "\(actor.user) \(message). They have \(roles).",
+            hint: "An admin can give one: flowctl user add \(actor.user) --role ROLE")
+    }
+}

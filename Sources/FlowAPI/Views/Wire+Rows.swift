@@ -1,0 +1,89 @@
+import FlowEngine
+package import FlowModel
+package import FlowWire
+
+// Rows as people see them. Everything that may hold a sealed secret is redacted here, in this file.
+
+extension Wire.Run {
+    package init(_ row: RunRow, steps: [Wire.Step]? = nil, next: String? = nil) {
+        self.init(
+            id: row.id, flow: row.flow, revision: row.revision, state: row.state, reason: row.reason.map(redacted),
+            waitingFor: row.waitingFor.isEmpty ? nil : row.waitingFor.map { $0.completed(for: row.id) }, outcome: row.outcome,
+            inputs: SealedText.redacted(row.inputs), labels: row.labels, actor: row.actor, key: row.key,
+            createdAt: row.createdAt, startedAt: row.startedAt, endedAt: row.endedAt,
+            counts: Dictionary(uniqueKeysWithValues: row.counts.map { ($0.key.rawValue, $0.value) }),
+            sequence: row.head.sequence, steps: steps, next: next)
+    }
+}
+
+extension Wire.Step {
+    /// `older` are the attempts before the newest one, newest first.
+    package init(_ row: StepRow, older: [AttemptRow] = []) {
+        var output: JSON?
+        var digest: Digest?
+        switch row.output {
+        case .inline(.null), nil: break
+        case .inline(let value): output = SealedText.redacted(value)
+        case .blob(let blob, _): digest = blob
+        }
+        let attempts = (row.attempt.map { [$0] } ?? []) + older
+        self.init(
+            path: row.path, name: row.name, kind: row.kind, state: row.state, reason: row.reason.map(redacted),
+            generation: row.generation, output: output, outputDigest: digest, changed: row.changed,
+            waitingFor: row.waiting?.completed(for: row.run), startedAt: row.startedAt, endedAt: row.endedAt,
+            attempts: attempts.prefix(APILimits.attemptsShown).map(Wire.Attempt.init))
+    }
+}
+
+extension Wire.Attempt {
+    package init(_ row: AttemptRow) {
+        self.init(
+            number: row.number, generation: row.generation, state: row.state, target: row.target, worker: row.worker,
+            exitStatus: row.exitStatus, signal: row.signal, startedAt: row.startedAt, endedAt: row.endedAt,
+            message: row.message.map(redacted), containment: row.containment, outputBytes: row.outputBytes,
+            truncated: row.truncated)
+    }
+}
+
+extension Wire.Approval {
+    package init(_ row: ApprovalRow) {
+        self.init(
+            id: row.id, run: row.run, flow: row.flow, step: row.step, generation: row.generation, state: row.state,
+            prompt: redacted(row.prompt), rules: row.rules.map(Wire.Rule.init), digest: row.digest, requester: row.requester,
+            since: row.since, deadlineAt: row.deadline,
+            votes: row.votes.map { Wire.Vote(user: $0.user, decision: $0.decision, comment: $0.comment, at: $0.at) })
+    }
+}
+
+extension Wire.Rule {
+    package init(_ rule: ApprovalRule) {
+        switch rule {
+        case .role(let role, let count): self.init(role: role, count: count)
+        case .user(let user): self.init(user: user, count: 1)
+        case .anyone(let count): self.init(count: count)
+        }
+    }
+}
+
+extension Waiting {
+    /// With the command that would end the wait, where the engine did not name one.
+    package func completed(for run: RunID) -> Waiting {
+        var waiting = self
+        waiting.release = release ?? Waiting.command(for: kind, subject: subject, run: run)
+        return waiting
+    }
+
+    private static func command(for kind: WaitKind, subject: String, run: RunID) -> String? {
+        let step = "'\(subject)'"
+        return switch kind {
+        case .approval: "flowctl approve \(run) \(step)"
+        case .hold: "flowctl retry \(run) --from \(step)"
+        case .unknown: "flowctl resolve \(run) \(step) --as succeeded|failed|retry -m TEXT"
+        case .unreachable: "flowctl ping HOST"
+        case .timer: "flowctl skip \(run) \(step) -m TEXT"
+        case .signal, .child, .lock, .rate, .worker, .window, .soak, .breakpoint: nil
+        }
+    }
+}
+
+private func redacted(_ text: String) -> String { SealedText.replacing(in: text) { _ in "<redacted>" } }

@@ -1,0 +1,177 @@
+import FlowModel
+import FlowWire
+import Synchronization
+
+/// A connection to an engine, whichever way there is: a URL, the socket of a home, or an engine opened in this process.
+///
+/// Always made by `Session.with`, which also ends what was opened.
+final class Session: Sendable {
+    /// How long the engine is needed.
+    enum Need: Sendable {
+        /// For this command: one opened here ends with it, unless a run can go on; then another is left to go on with it.
+        case command
+        /// Beyond this command: a home without an engine gets one of its own.
+        case beyond
+    }
+
+    private enum Place: Sendable {
+        case url(String)
+        case home(String)
+    }
+
+    let client: FlowClient
+    /// Whether the engine runs in this process.
+    var isEmbedded: Bool { engine.withLock { $0 != nil } }
+
+    private let place: Place
+    private let surroundings: Surroundings
+    private let engine = Mutex<(any OpenEngine)?>(nil)
+
+    /// Runs `work` with a session and closes it, also when `work` throws.
+    static func with<Value>(
+        _ options: ConnectionOptions, need: Need = .command, _ work: (Session) async throws -> Value
+    ) async throws -> Value {
+        let session = try Session(options, Surroundings.here)
+        try await session.connect(need)
+        let value: Value
+        do {
+            value = try await work(session)
+        } catch {
+            do {
+                try await session.close()
+            } catch let other {
+                try await session.surroundings.terminal.say(Messages.text(of: other))
+            }
+            throw error
+        }
+        try await session.close()
+        return value
+    }
+
+    /// The version that the server says it is; nil when there is none now. Starts nothing.
+    static func versionOfServer(_ options: ConnectionOptions) async throws -> String? {
+        let session = try Session(options, Surroundings.here)
+        let (health, failure) = await session.health()
+        if case .url = session.place, let failure { throw Messages.noAnswer(failure, from: session.client.address()) }
+        return health?.version
+    }
+
+    private init(_ options: ConnectionOptions, _ surroundings: Surroundings) throws(FlowError) {
+        self.surroundings = surroundings
+        let environment = surroundings.environment
+        if let server = options.server ?? (options.home == nil ? environment["FLOW_SERVER"]?.nonEmpty : nil) {
+            guard options.home == nil else { throw Messages.serverAndHome }
+            let url = try Session.checked(server)
+            place = .url(url)
+            client = FlowClient(
+                address: { .url(url) }, token: environment["FLOW_TOKEN"]?.nonEmpty, transport: surroundings.transport)
+        } else {
+            let socket = "\(options.homePath)/flow.sock"
+            place = .home(options.homePath)
+            client = FlowClient(address: { .socket(socket) }, token: nil, transport: surroundings.transport)
+        }
+    }
+
+    private static func checked(_ server: String) throws(FlowError) -> String {
+        var url = server
+        while url.hasSuffix("/") { url.removeLast() }
+        guard url.hasPrefix("http://") || url.hasPrefix("https://"), !url.hasSuffix("//") else {
+            throw Messages.notAURL(server)
+        }
+        return url
+    }
+
+    // MARK: - Opening
+
+    private func connect(_ need: Need) async throws {
+        guard case .home(let home) = place else { return }
+        try await reach(home, need)
+    }
+
+    /// Makes sure that an engine serves the home's socket: the one that does, or one that is started here.
+    ///
+    /// Two commands that start at once both try; the one that comes second finds the home owned and connects to the first.
+    private func reach(_ home: String, _ need: Need) async throws {
+        let giveUp = surroundings.now() + CommandLimits.startSeconds
+        var isStarted = false
+        while true {
+            let (answer, failure) = await health()
+            if answer?.status == "ok" { return }
+            if let failure, failure.kind == .denied { throw Messages.socketDenied(home) }
+            if answer == nil, !isStarted { isStarted = try await start(home, need) }
+            if isEmbedded { return }
+            guard surroundings.now() < giveUp else { throw Messages.engineSilent(home) }
+            try await surroundings.pause(0.05)
+        }
+    }
+
+    private func start(_ home: String, _ need: Need) async throws -> Bool {
+        do throws(FlowError) {
+            switch need {
+            case .command:
+                let opened = try await surroundings.engines.open(home: home)
+                engine.withLock { $0 = opened }
+            case .beyond: try await surroundings.engines.detach(home: home)
+            }
+            return true
+        } catch {
+            guard error.code == .owned else { throw error }
+            // Somebody else is starting or ending there: look again, and give up with their name when it stays so.
+            guard try await ownerAnswers() else { throw error }
+            return false
+        }
+    }
+
+    private func ownerAnswers() async throws -> Bool {
+        for _ in 0..<100 {
+            if await health().0 != nil { return true }
+            try await surroundings.pause(0.05)
+        }
+        return false
+    }
+
+    private func health() async -> (Wire.Health?, TransportFailure?) {
+        let call = client.call("GET", "/healthz", deadlineSeconds: 5)
+        var body: [UInt8] = []
+        do {
+            _ = try await surroundings.transport.send(call) { _, bytes in body += bytes }
+            return (try JSON.parse(body).decode(as: Wire.Health.self), nil)
+        } catch {
+            return (nil, error as? TransportFailure ?? TransportFailure(.other, "\(error)"))
+        }
+    }
+
+    /// After a lost connection: reaches the home's engine again, which may be another by now. A URL is simply tried again.
+    func reconnect() async throws {
+        guard case .home(let home) = place, !isEmbedded else { return }
+        try await reach(home, .command)
+    }
+
+    // MARK: - Closing
+
+    private func close() async throws {
+        guard case .home(let home) = place, let opened = engine.withLock({ $0 }) else { return }
+        let open = await runsThatCanGoOn()
+        engine.withLock { $0 = nil }
+        try await opened.close()
+        guard !open.isEmpty else { return }
+        try await surroundings.engines.detach(home: home)
+        try await surroundings.terminal.say(Messages.leftInBackground(open.count, home: home))
+    }
+
+    /// Runs that need an engine to go on by themselves: those that do something, and those that wait for a time.
+    private func runsThatCanGoOn() async -> [Wire.Run] {
+        let states: [RunState] = [.queued, .running, .waiting, .cancelling, .undoing]
+        let query = [("state", states.map(\.rawValue).joined(separator: ",")), ("limit", "\(CommandLimits.page)")]
+        // An engine that does not answer now is not asked to go on: it says so itself when it is opened again.
+        let page = try? await client.fetch(Wire.Page<Wire.Run>.self, "GET", "/v1/runs", query: query)
+        return (page?.items ?? []).filter { run in
+            guard run.state == .waiting else { return true }
+            return (run.waitingFor ?? []).contains { $0.kind == .timer || $0.kind == .unreachable }
+        }
+    }
+}
+
+extension String {
+    var nonEmpty: String? { isEmpty ? nil : self }
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+import FlowModel
+import FlowWire
+
+/// `approvals`: gates that wait.
+struct ApprovalsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "approvals", abstract: "Lists the approvals that wait.")
+
+    @Flag(name: .long, help: "Decided ones, too.") var all = false
+    @Option(name: .long, help: "Only those of this run.") var run: String?
+    @OptionGroup var show: ShowOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    func run() async throws {
+        let query: [(String, String?)] = [("state", all ? "all" : nil), ("run", run), ("limit", "\(CommandLimits.page)")]
+        try await Session.with(connection) { session in
+            let json = try await session.client.request("GET", "/v1/approvals", query: query)
+            let here = Surroundings.here
+            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            let items = try session.client.decode(Wire.Page<Wire.Approval>.self, json).items
+            guard !items.isEmpty else { return try await here.terminal.say("No approvals wait.") }
+            let short = ShortIDs(items.map(\.run))
+            var table = Table("run", "flow", "step", "state", "since", "until", "requester", "rules", "votes", "digest", "question")
+            for item in items {
+                table.add(
+                    .init(short[item.run]), .init(item.flow), .init(item.step.text),
+                    .init(item.state.rawValue, item.state == .open ? .yellow : .plain), .init(momentText(item.since)),
+                    .init(item.deadlineAt.map(momentText) ?? ""), .init(item.requester),
+                    .init(item.rules.map(\.text).joined(separator: " and ")),
+                    .init(item.votes.map { "\($0.user) \($0.decision.rawValue)" }.joined(separator: ", ")), .init(item.digest.short),
+                    .init(item.prompt))
+            }
+            try await here.terminal.show(table.lines(style: here.terminal.style, width: here.terminal.tableWidth))
+        }
+    }
+}
+
+/// What `approve` and `reject` have in common.
+struct VoteOptions: ParsableArguments {
+    @Argument(help: "The run that waits.") var run: String
+    @Argument(help: "The approval's step; needed when the run waits for several.") var step: String?
+    @Option(name: .long, help: "Only if what waits has this digest, or one that starts so: vote on what you saw before.")
+    var digest: String?
+    @OptionGroup var message: MessageOptions
+    @OptionGroup var show: ShowOptions
+    @OptionGroup var connection: ConnectionOptions
+
+    /// Shows what the vote is about, and gives it for exactly that.
+    func vote(_ decision: ApprovalRow.Vote.Decision) async throws {
+        let here = Surroundings.here
+        if connection.leadsToHome, !here.files.exists(connection.homePath) { throw Messages.noHome(run, connection.homePath) }
+        try await Session.with(connection, need: .beyond) { session in
+            let approval = try await find(session)
+            if let digest, digest.count < 8 || !approval.digest.hex.hasPrefix(digest.lowercased()) {
+                throw Messages.otherDigest(given: digest, shown: approval.digest)
+            }
+            let preview = try await session.client.preview(of: approval.run.text)
+            try await here.terminal.say(ApprovalText.lines(approval, preview, decision).joined(separator: "\n"))
+            let request = Wire.Decision(decision: decision, comment: message.message, digest: approval.digest)
+            let json = try await session.client.request(
+                "POST", "/v1/approvals/\(percentEncoded(approval.id))/decisions", body: try body(request))
+            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            try await here.terminal.say(Messages.voted(decision, try session.client.decode(Wire.Approval.self, json)))
+        }
+    }
+
+    private func find(_ session: Session) async throws -> Wire.Approval {
+        let open = try await session.client.fetch(
+            Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals", query: [("run", run), ("limit", "\(CommandLimits.page)")]).items
+        if let step {
+            if let found = open.first(where: { $0.step.text == step }) { return found }
+            // Perhaps it was decided: the engine says by whom when it is asked, and it is asked with the digest that was open.
+            let all = try await session.client.fetch(
+                Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals",
+                query: [("run", run), ("state", "all"), ("limit", "\(CommandLimits.page)")]).items
+            if let decided = all.first(where: { $0.step.text == step }) { return decided }
+            throw Messages.noApproval(run: run, step: step, open: open)
+        }
+        guard let first = open.first else { throw Messages.noApproval(run: run, step: nil, open: open) }
+        guard open.count == 1 else { throw Messages.severalApprovals(run: run, open: open) }
+        return first
+    }
+}
+
+struct ApproveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "approve", abstract: "Shows what waits for approval, and approves exactly that.")
+    @OptionGroup var options: VoteOptions
+
+    func run() async throws { try await options.vote(.approved) }
+}
+
+struct RejectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reject", abstract: "Shows what waits for approval, and rejects it.")
+    @OptionGroup var options: VoteOptions
+
+    func validate() throws { try options.message.demand("why it is rejected") }
+
+    func run() async throws { try await options.vote(.rejected) }
+}

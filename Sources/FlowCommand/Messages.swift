@@ -1,0 +1,233 @@
+import FlowModel
+import FlowWire
+
+/// What `flowctl` says beside its data. One function a message; `Tests/FlowctlTests/Snapshots` pins the wording.
+enum Messages {
+    /// An error for people: what, why, each fault on its own line, what to type next.
+    static func text(of error: any Error) -> String {
+        guard let error = error as? FlowError else { return "flowctl: \(String(describing: error).neutralised())" }
+        var lines = ["flowctl: \(error.message)"]
+        for detail in error.errors {
+            let place = detail.location.map { "\($0): " } ?? ""
+            let subject = detail.subject.isEmpty || place.contains(detail.subject) ? "" : "\(detail.subject): "
+            lines.append("  \(place)\(subject)\(detail.message)")
+        }
+        if let hint = error.hint { lines.append("Next: \(hint)") }
+        return lines.map { $0.neutralised(keeping: ["\n", "\t"]) }.joined(separator: "\n")
+    }
+
+    // MARK: - Reaching an engine
+
+    static let serverAndHome = FlowError(
+        .usage, subject: "--server", "Nothing was done: --server and --home are both given, and they are two places.",
+        hint: "leave out one of them")
+
+    static func notAURL(_ text: String) -> FlowError {
+        FlowError(
+            .usage, subject: text, "Nothing was done: '\(text)' is not the URL of a server.",
+            hint: "give one such as https://flow.example.org:8443")
+    }
+
+    static func noAnswer(_ failure: TransportFailure, from server: ServerAddress) -> FlowError {
+        let why =
+            switch failure.kind {
+            case .nobody: "nobody listens there"
+            case .denied: "this user may not connect to it"
+            case .timedOut: "it did not answer in time"
+            case .lost: "the connection ended before the answer was complete"
+            case .other: failure.message
+            }
+        return FlowError(
+            .unreachable, subject: "\(server)", "No answer from \(server): \(why).", hint: "flowctl doctor")
+    }
+
+    static func refusal(status: Int, from server: ServerAddress) -> FlowError {
+        let code: FlowError.Code =
+            switch status {
+            case 400: .usage
+            case 401: .unauthenticated
+            case 403: .forbidden
+            case 404: .notFound
+            case 409: .conflict
+            case 413: .tooLarge
+            case 503: .overloaded
+            default: .unreachable
+            }
+        return FlowError(
+            code, subject: "\(server)", "\(server) answered with HTTP status \(status) and without saying why.",
+            hint: "flowctl doctor")
+    }
+
+    static func strangeAnswer(from server: ServerAddress, status: Int, _ why: String) -> FlowError {
+        FlowError(
+            .unreachable, subject: "\(server)",
+            "\(server) answered (HTTP status \(status)) with something that this flowctl does not understand: \(why).",
+            hint: "compare both versions with: flowctl version")
+    }
+
+    static func socketDenied(_ home: String) -> FlowError {
+        FlowError(
+            .unreachable, subject: home, "The engine of \(home) was not reached: this user may not open \(home)/flow.sock.",
+            hint: "ask the owner of the directory, or use its server: flowctl --server URL …")
+    }
+
+    static func engineSilent(_ home: String) -> FlowError {
+        FlowError(
+            .unreachable, subject: home,
+            "The engine of \(home) did not answer within \(Int(CommandLimits.startSeconds)) s after it was started.",
+            hint: "tail \(home)/flowd.log")
+    }
+
+    static func leftInBackground(_ count: Int, home: String) -> String {
+        let runs = count == 1 ? "1 run goes" : "\(count) runs go"
+        return "\(runs) on in the background, in an engine that ends when it has nothing to do (log: \(home)/flowd.log)."
+    }
+
+    // MARK: - Following
+
+    static func detached(_ run: RunID) -> String {
+        "Run \(run) goes on in the background. Watch it with: flowctl watch \(run)"
+    }
+
+    static func interrupted(_ run: RunID) -> String {
+        "Interrupted: you left, run \(run) goes on.\nWatch it with:  flowctl watch \(run)\nCancel it with: flowctl cancel \(run)"
+    }
+
+    static func reconnecting(_ server: String) -> String { "The connection to \(server) was lost; trying again." }
+
+    static func gaveUpFollowing(_ run: RunID, _ failure: FlowError) -> FlowError {
+        FlowError(
+            .unreachable, subject: run.text,
+            "Run \(run) is no longer followed: \(failure.message) The run goes on wherever its engine does.",
+            hint: "flowctl watch \(run)")
+    }
+
+    static func existed(_ run: RunID) -> String { "Run \(run) was started with this key before; nothing new was started." }
+
+    // MARK: - Arguments
+
+    static func badPair(_ text: String, option: String) -> FlowError {
+        FlowError(
+            .usage, subject: option, "Nothing was done: '\(text)' after \(option) has no '='; expected name=value.",
+            hint: "\(option) name=value")
+    }
+
+    static func givenTwice(_ name: String, option: String) -> FlowError {
+        FlowError(.usage, subject: name, "Nothing was done: \(option) gives '\(name)' twice.")
+    }
+
+    static func badInputsFile(_ path: String, _ why: String) -> FlowError {
+        FlowError(
+            .inputs, subject: path, "Nothing was done: \(path) is not a JSON object of inputs: \(why).",
+            hint: #"write it as {"name": "value"}"#)
+    }
+
+    static func badJSON(_ text: String, _ error: JSONError, option: String) -> FlowError {
+        FlowError(
+            .usage, subject: option, "Nothing was done: '\(text)' after \(option) is not JSON: \(error).",
+            hint: #"\#(option) '{"name": "value"}'"#)
+    }
+
+    // MARK: - Approvals
+
+    static func noApproval(run: String, step: String?, open: [Wire.Approval]) -> FlowError {
+        let what = step.map { "at step '\($0)'" } ?? "for approval"
+        let others = open.map(\.step.text).joined(separator: ", ")
+        return FlowError(
+            .notFound, subject: run,
+            "No vote was given: run \(run) does not wait \(what)." + (others.isEmpty ? "" : " It waits at: \(others)."),
+            hint: "flowctl why \(run)")
+    }
+
+    static func severalApprovals(run: String, open: [Wire.Approval]) -> FlowError {
+        let steps = open.map(\.step.text)
+        return FlowError(
+            .usage, subject: run,
+            "No vote was given: run \(run) waits for \(steps.count) approvals: \(steps.joined(separator: ", ")). Name one.",
+            hint: "flowctl approve \(run) \(steps.first ?? "STEP")")
+    }
+
+    static func otherDigest(given: String, shown: Digest) -> FlowError {
+        FlowError(
+            .conflict, subject: given,
+            "No vote was given: '\(given)' is not the digest of what waits now, which is \(shown).",
+            hint: "look at it again: flowctl approvals")
+    }
+
+    // MARK: - Inventory
+
+    static func noFingerprintConfirmed(_ name: String, found: [Wire.HostKey]) -> FlowError {
+        let shown = found.map { FlowError.Detail(subject: $0.type, message: $0.fingerprint) }
+        return FlowError(
+            .usage, subject: name, "Host '\(name)' was not added: nobody confirmed its key. It showed:",
+            hint: "compare with the host's own console, then add: --yes \(found.first?.fingerprint ?? "SHA256:…")", errors: shown)
+    }
+
+    static func fingerprintNotFound(_ wanted: [String], name: String, found: [Wire.HostKey]) -> FlowError {
+        let shown = found.map { FlowError.Detail(subject: $0.type, message: $0.fingerprint) }
+        return FlowError(
+            .hostKey, subject: name,
+            "Host '\(name)' was not added: it did not show a key with fingerprint \(wanted.joined(separator: ", ")). It showed:",
+            hint: "if the host has new keys, compare them at its console; if not, somebody stands between you and it", errors: shown)
+    }
+
+    static func noKeys(_ address: String) -> FlowError {
+        FlowError(
+            .unreachable, subject: address, "Nothing was added: \(address) showed no host key.",
+            hint: "flowctl inventory add NAME ADDRESS --port PORT")
+    }
+}
+
+// MARK: - Outcomes
+
+extension Messages {
+    static func notSucceeded(_ run: Wire.Run, failed: [Wire.Step]) -> String {
+        let shown = 10
+        var lines = ["Run \(run.id) \(run.state == .cancelled ? "was cancelled" : run.state.rawValue)" + (run.reason.map { ": \($0)." } ?? ".")]
+        // The parts say more than the whole: a map fails because a step in it did.
+        let parts = failed.filter { step in !failed.contains { $0.path.text.hasPrefix(step.path.text + "[") } }
+        for step in parts.prefix(shown) {
+            let place = step.attempts.first?.target.map { " on \($0)" } ?? ""
+            lines.append("  \(step.path)\(place): \(step.reason ?? step.state.rawValue)")
+        }
+        if parts.count > shown { lines.append("  and \(parts.count - shown) more: flowctl steps \(run.id) --state failed") }
+        if let first = parts.first(where: { !$0.attempts.isEmpty }) {
+            lines.append("Look at it: flowctl logs \(run.id) \(shellQuoted(first.path.text))")
+        }
+        lines.append("Go on with: flowctl retry \(run.id)")
+        return lines.joined(separator: "\n").neutralised(keeping: ["\n"])
+    }
+
+    /// What a command on a run did.
+    static func commanded(_ verb: String, _ run: Wire.Run) -> String {
+        "Run \(run.id): \(verb) accepted; it is \(run.state.rawValue)" + (run.reason.map { " (\($0))" } ?? "") + "."
+    }
+
+    static func voted(_ decision: ApprovalRow.Vote.Decision, _ approval: Wire.Approval) -> String {
+        let what = "\(decision == .approved ? "Approved" : "Rejected") '\(approval.step)' of run \(approval.run)"
+        switch approval.state {
+        case .open:
+            let needed = approval.rules.map(\.text).joined(separator: " and ")
+            return "\(what); it still waits: \(needed), \(approval.votes.count) voted so far."
+        case .approved: return "\(what); the run goes on."
+        case .rejected, .expired, .cancelled: return "\(what); the step fails."
+        }
+    }
+}
+
+extension Wire.Rule {
+    /// For people: `2 of role release-manager`.
+    var text: String {
+        if let role { return "\(count) of role \(role)" }
+        if let user { return "user \(user)" }
+        return "\(count) of anyone"
+    }
+}
+
+extension Messages {
+    static func noHome(_ run: String, _ home: String) -> FlowError {
+        FlowError(
+            .notFound, subject: run, "There is no run '\(run)': there is no Flow in this place, \(home) does not exist.",
+            hint: "go to its directory, or name it with --home or --server")
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import FlowModel
+
+/// Where the engine is.
+struct ConnectionOptions: ParsableArguments {
+    @Option(name: .long, help: "URL of a Flow server; FLOW_SERVER else. FLOW_TOKEN holds the token.")
+    var server: String?
+
+    @Option(name: .long, help: "Directory of the engine when there is no server; FLOW_HOME else, or .flow here.", completion: .directory)
+    var home: String?
+
+    /// Whether no server is named.
+    var leadsToHome: Bool { home != nil || server == nil && Surroundings.here.environment["FLOW_SERVER"]?.nonEmpty == nil }
+
+    /// The absolute path of the home.
+    var homePath: String {
+        let here = Surroundings.here
+        return here.absolute(home ?? here.environment["FLOW_HOME"]?.nonEmpty ?? ".flow").withoutTrailingSlash
+    }
+}
+
+/// `-o`: for people or for programs.
+struct ShowOptions: ParsableArguments {
+    enum Form: String, CaseIterable, ExpressibleByArgument { case text, json }
+
+    @Option(name: .customShort("o"), help: ArgumentHelp("How to show it.", valueName: "text|json"))
+    var form: Form = .text
+
+    var isJSON: Bool { form == .json }
+}
+
+/// `-m`: why, for the journal.
+struct MessageOptions: ParsableArguments {
+    @Option(name: [.customShort("m"), .long], help: "Why; kept in the run's journal.")
+    var message: String?
+}
+
+/// What `run` and `plan` take as inputs.
+struct InputOptions: ParsableArguments {
+    @Option(
+        name: .customShort("p"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("An input; repeat it for each.", valueName: "name=value"))
+    var parameters: [String] = []
+
+    @Option(name: .long, help: "A file with a JSON object of inputs; - reads standard input.", completion: .file(extensions: ["json"]))
+    var inputs: String?
+
+    @Option(name: .long, help: ArgumentHelp("Only these hosts take part: a selector.", valueName: "selector"))
+    var limit: String?
+
+    /// All inputs, typed by the flow's parameters. What `-p` gives comes before what the file gives.
+    func values(for parameters: [Parameter]) async throws -> [String: JSON] {
+        var values: [String: JSON] = [:]
+        if let inputs { values = try await read(inputs) }
+        let pairs = try pairs(of: self.parameters, option: "-p")
+        return try Surroundings.here.loader.inputs(pairs, and: values, for: parameters)
+    }
+
+    private func read(_ path: String) async throws(FlowError) -> [String: JSON] {
+        let here = Surroundings.here
+        let bytes = try await here.files.read(path == "-" ? path : here.absolute(path), limit: CommandLimits.inputFileBytes)
+        let json: JSON
+        do throws(JSONError) {
+            json = try JSON.parse(bytes)
+        } catch {
+            throw Messages.badInputsFile(path, "\(error)")
+        }
+        guard let members = json.objectValue else { throw Messages.badInputsFile(path, "it is \(json.typeName)") }
+        return members
+    }
+}
+
+/// `name=value` arguments, each name once.
+func pairs(of texts: [String], option: String) throws(FlowError) -> [(name: String, text: String)] {
+    var pairs: [(name: String, text: String)] = []
+    for text in texts {
+        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+            throw Messages.badPair(text, option: option)
+        }
+        let name = String(text[..<equals])
+        guard !pairs.contains(where: { $0.name == name }) else { throw Messages.givenTwice(name, option: option) }
+        pairs.append((name, String(text[text.index(after: equals)...])))
+    }
+    return pairs
+}
+
+extension String {
+    var withoutTrailingSlash: String {
+        var text = self
+        while text.count > 1, text.hasSuffix("/") { text.removeLast() }
+        return text
+    }
+}

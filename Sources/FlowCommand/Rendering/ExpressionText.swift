@@ -1,0 +1,50 @@
+import FlowModel
+
+/// Expressions as an author would write them.
+enum ExpressionText {
+    static func text(_ expression: Expression) -> String {
+        switch expression {
+        case .literal(let value): value.text
+        case .parameter(let name): "$\(name)"
+        case .output(let node, let path): ([last(node)] + path).joined(separator: ".")
+        case .element(let map, let path): path.isEmpty ? "the element of \(last(map))" : (["\(last(map))[]"] + path).joined(separator: ".")
+        case .run(let fact): "run.\(fact.rawValue)"
+        case .optional(let inner): "\(text(inner))?"
+        case .fallback(let one, let other): "\(text(one)) ?? \(text(other))"
+        case .text(let parts): parts.map(part).joined()
+        case .list(let parts): "[\(parts.map(text).joined(separator: ", "))]"
+        case .not(let inner): "!(\(text(inner)))"
+        case .and(let one, let other): "(\(text(one)) && \(text(other)))"
+        case .or(let one, let other): "(\(text(one)) || \(text(other)))"
+        case .compare(let comparison, let one, let other): "\(text(one)) \(symbol(comparison)) \(text(other))"
+        case .count(let inner): "\(text(inner)).count"
+        case .contains(let whole, let part): "\(text(whole)).contains(\(text(part)))"
+        }
+    }
+
+    static func rule(_ rule: ApprovalRule) -> String {
+        switch rule {
+        case .role(let role, let count): "\(count) of role \(role)"
+        case .user(let user): "user \(user)"
+        case .anyone(let count): "\(count) of anyone"
+        }
+    }
+
+    /// Inside a text, what is not constant stands in braces.
+    private static func part(_ expression: Expression) -> String {
+        if case .literal(let value) = expression { value.text } else { "{\(text(expression))}" }
+    }
+
+    private static func last(_ id: String) -> String { id.split(separator: "/").last.map(String.init) ?? id }
+
+    private static func symbol(_ comparison: Expression.Comparison) -> String {
+        switch comparison {
+        case .equal: "=="
+        case .notEqual: "!="
+        case .less: "<"
+        case .lessOrEqual: "<="
+        case .greater: ">"
+        case .greaterOrEqual: ">="
+        }
+    }
+}

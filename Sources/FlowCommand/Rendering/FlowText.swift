@@ -1,0 +1,38 @@
+import FlowModel
+import FlowWire
+
+/// A registered flow, for people.
+enum FlowText {
+    static func lines(_ flow: Wire.Flow, style: Style) -> [String] {
+        var lines = ["\(style.paint(flow.name, .bold))  revision \(flow.revision.short), added \(momentText(flow.addedAt)) by \(flow.addedBy)"]
+        if let source = flow.source { lines.append("source    \(source)".neutralised()) }
+        if !flow.parameters.isEmpty {
+            var table = Table("parameter", "type", "default", "what for")
+            for parameter in flow.parameters {
+                let fallback = parameter.isSecret ? "<secret>" : parameter.fallback?.canonical ?? "required"
+                let choices = parameter.choices.isEmpty ? "" : " (one of \(parameter.choices.map(\.text).joined(separator: ", ")))"
+                let pattern = parameter.pattern.map { " (matches \($0))" } ?? ""
+                table.add(.init(parameter.name), .init(parameter.kind.text), .init(fallback), .init(parameter.help + choices + pattern))
+            }
+            lines += table.lines(style: style)
+        }
+        if let plan = flow.plan {
+            let preview = Wire.Preview(flow: flow.name, revision: flow.revision, plan: plan, inputs: .object([:]), targets: [:])
+            lines += PlanText(preview, style: style).lines.dropFirst().dropLast()
+        }
+        return lines
+    }
+}
+
+extension Parameter.Kind {
+    var text: String {
+        switch self {
+        case .string: "String"
+        case .int: "Int"
+        case .double: "Double"
+        case .bool: "Bool"
+        case .selector: "Selector"
+        case .list(let element): "[\(element.text)]"
+        }
+    }
+}

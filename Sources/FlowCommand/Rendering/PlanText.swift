@@ -1,0 +1,77 @@
+import FlowModel
+package import FlowWire
+
+/// What a run would do, for people: inputs, hosts, and the steps in order with what decides about each.
+package struct PlanText {
+    private let preview: Wire.Preview
+    private let style: Style
+
+    package init(_ preview: Wire.Preview, style: Style) {
+        self.preview = preview
+        self.style = style
+    }
+
+    package var lines: [String] {
+        var lines = ["\(style.paint(preview.flow, .bold))  revision \(preview.revision.short)"]
+        if let summary = preview.plan.summary { lines.append(summary.neutralised()) }
+        lines += RunTables.inputs(preview.inputs).map { $0.neutralised() }
+        for (selector, hosts) in preview.targets.sorted(by: { $0.key < $1.key }) {
+            let shown = hosts.prefix(20).joined(separator: ", ") + (hosts.count > 20 ? " and \(hosts.count - 20) more" : "")
+            lines.append("hosts     \(selector) → \(hosts.count): \(shown)".neutralised())
+        }
+        lines.append("steps")
+        let width = preview.plan.nodes.map { depth(of: $0) * 2 + $0.name.displayWidth }.max() ?? 0
+        lines += preview.plan.nodes.filter { $0.kindName != "when" }.map { line($0, width: min(width, 40)) }
+        lines.append(style.paint("Nothing was started.", .dim))
+        return lines
+    }
+
+    private func depth(of node: Node) -> Int { 1 + node.id.filter { $0 == "/" }.count }
+
+    private func line(_ node: Node, width: Int) -> String {
+        let indent = String(repeating: "  ", count: depth(of: node))
+        let name = (indent + node.name).padded(to: width + 2)
+        let facts = [what(node), guards(node), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap { $0 }
+        let place = node.location.map { "  \($0)" } ?? ""
+        return "\(name) \(node.kindName.padded(to: 9)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
+            + style.paint(place, .dim)
+    }
+
+    private func what(_ node: Node) -> String? {
+        switch node.kind {
+        case .shell(let spec): return spec.target.map { "on \(ExpressionText.text($0))" } ?? "here"
+        case .copy(let spec):
+            return "\(ExpressionText.text(spec.from)) → \(spec.target.map { ExpressionText.text($0) + ":" } ?? "")\(ExpressionText.text(spec.to))"
+        case .step: return nil
+        case .approval(let spec):
+            let rules = spec.rules.map(ExpressionText.rule).joined(separator: " and ")
+            let deadline = spec.deadlineSeconds.map { ", rejected after \(durationText($0))" } ?? ""
+            return "\"\(ExpressionText.text(spec.prompt))\" by \(rules)\(deadline)" + (spec.selfApproval ? ", the requester too" : "")
+        case .sleep(let seconds): return "\(ExpressionText.text(seconds)) s"
+        case .choice(let condition): return ExpressionText.text(condition)
+        case .map(let spec):
+            switch spec.elements {
+            case .hosts(let selector): return "each host of \(ExpressionText.text(selector)), \(spec.width) at a time"
+            case .list(let list): return "each of \(ExpressionText.text(list)), \(spec.width) at a time"
+            }
+        }
+    }
+
+    /// The branch that it stands in, in words of the condition.
+    private func guards(_ node: Node) -> String? {
+        let conditions = node.guards.map { branch in
+            let choice = preview.plan.nodes.first { $0.id == branch.choice }
+            guard let choice, case .choice(let condition) = choice.kind else { return branch.choice }
+            return (branch.answer ? "" : "not ") + ExpressionText.text(condition)
+        }
+        return conditions.isEmpty ? nil : "when " + conditions.joined(separator: " and ")
+    }
+
+    private func policy(_ node: Node) -> String? {
+        var parts: [String] = []
+        if let retry = node.policy.retry { parts.append("\(retry.attempts) attempts") }
+        if let timeout = node.policy.timeoutSeconds { parts.append("at most \(durationText(timeout))") }
+        if node.policy.onFailure != .stop { parts.append("on failure \(node.policy.onFailure.rawValue)") }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+}

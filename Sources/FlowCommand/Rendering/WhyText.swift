@@ -1,0 +1,35 @@
+package import FlowModel
+package import FlowWire
+
+/// The answer to "why", for people.
+package struct WhyText {
+    private let why: Wire.Why
+    private let now: Instant
+    private let style: Style
+
+    package init(_ why: Wire.Why, now: Instant, style: Style) {
+        self.why = why
+        self.now = now
+        self.style = style
+    }
+
+    package var lines: [String] {
+        var lines = [why.summary.neutralised()]
+        for wait in why.waitingFor {
+            let subject = wait.step?.text ?? wait.subject
+            let until = wait.until.map { ", until \(momentText($0))" } ?? ""
+            let since = "since \(momentText(wait.since)) (\(durationText(now.seconds(since: wait.since))))"
+            lines.append("  waits for \(style.paint(wait.kind.rawValue, .yellow)) '\(subject.neutralised())' \(since)\(until)")
+            if let reason = wait.reason { lines.append("      \(reason.neutralised())") }
+            if let release = wait.release { lines.append("      release it: \(style.paint(release.neutralised(), .bold))") }
+        }
+        for step in why.running {
+            let place = step.target.map { " on \($0)" } ?? ""
+            lines.append(
+                "  \(style.paint("running", .cyan)) '\(step.step.text.neutralised())'\(place.neutralised()), attempt \(step.attempt), "
+                    + "for \(durationText(now.seconds(since: step.since)))")
+            if let line = step.lastLine { lines.append("      last line: \(line.neutralised())") }
+        }
+        return lines
+    }
+}

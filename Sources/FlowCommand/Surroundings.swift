@@ -1,0 +1,169 @@
+package import FlowModel
+
+/// The world as a command sees it. The executable makes a real one, a test a scripted one.
+package struct Surroundings: Sendable {
+    package var environment: [String: String]
+    /// The absolute path of the directory that the command was given in.
+    package var directory: String
+    package var version: String
+    package var terminal: Terminal
+    package var transport: any HTTPTransport
+    package var files: any FileAccess
+    package var loader: any FlowFileLoader
+    package var engines: any EngineStarter
+    package var now: @Sendable () -> Instant
+    /// Waits for so many seconds; ends early when the task is cancelled.
+    package var pause: @Sendable (Double) async throws -> Void
+    /// Gives a value each time that somebody asks the command to end (Ctrl-C, SIGTERM, a closed terminal).
+    package var interrupts: @Sendable () -> AsyncStream<Void>
+
+    package init(
+        environment: [String: String], directory: String, version: String, terminal: Terminal,
+        transport: any HTTPTransport, files: any FileAccess, loader: any FlowFileLoader, engines: any EngineStarter,
+        now: @escaping @Sendable () -> Instant, pause: @escaping @Sendable (Double) async throws -> Void,
+        interrupts: @escaping @Sendable () -> AsyncStream<Void>
+    ) {
+        self.environment = environment
+        self.directory = directory
+        self.version = version
+        self.terminal = terminal
+        self.transport = transport
+        self.files = files
+        self.loader = loader
+        self.engines = engines
+        self.now = now
+        self.pause = pause
+        self.interrupts = interrupts
+    }
+
+    /// The parser makes commands itself, so what they need reaches them with the task.
+    @TaskLocal static var bound: Surroundings?
+
+    static var here: Surroundings {
+        guard let bound else { preconditionFailure("a command ran outside runFlowctl(_:in:)") }
+        return bound
+    }
+
+    /// `path` as seen from the directory of the command.
+    func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
+}
+
+/// Files of the machine that the command runs on. Nothing here blocks the caller's thread.
+package protocol FileAccess: Sendable {
+    /// The whole file; `-` is standard input. Throws when it is missing, unreadable or larger than `limit`.
+    func read(_ path: String, limit: Int) async throws(FlowError) -> [UInt8]
+    /// Makes a file that is not there yet, with the folders it needs.
+    func create(_ path: String, contents: [UInt8]) async throws(FlowError)
+    /// Makes a file that is not there yet of what `produce` writes; nothing is left of it when that throws.
+    func receive(
+        _ path: String, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws
+    func exists(_ path: String) -> Bool
+    func sha256(_ bytes: [UInt8]) -> Digest
+}
+
+/// Turns a flow file into a plan.
+package protocol FlowFileLoader: Sendable {
+    /// Compiles, evaluates and validates the file, named as it was typed; all diagnostics at once.
+    func load(_ path: String) async throws(FlowError) -> LoadedFile
+    /// What is given, with the values that `-p name=text` stand for, typed by kind of parameter. Everything is checked against the
+    /// parameters here already, and all faults are thrown at once: what is not acceptable opens no engine.
+    func inputs(
+        _ texts: [(name: String, text: String)], and given: [String: JSON], for parameters: [Parameter]
+    ) throws(FlowError) -> [String: JSON]
+    /// The files that a new flow starts with.
+    func template(name: String) throws(FlowError) -> [(path: String, contents: String)]
+    /// What this machine's compiler and confinement look like.
+    func findings() async -> [Finding]
+}
+
+/// A flow file as the loader gives it.
+package struct LoadedFile: Sendable {
+    package var plan: Plan
+    package var revision: Digest
+    /// The compiled flow, when the plan has Swift steps.
+    package var binary: (path: String, digest: Digest)?
+    /// Embedded files.
+    package var assets: [Digest: [UInt8]]
+
+    package init(plan: Plan, revision: Digest, binary: (path: String, digest: Digest)? = nil, assets: [Digest: [UInt8]] = [:]) {
+        self.plan = plan
+        self.revision = revision
+        self.binary = binary
+        self.assets = assets
+    }
+}
+
+/// One line of `doctor`.
+package struct Finding: Hashable, Sendable {
+    package enum Level: String, Sendable { case ok, warn, fail }
+    package var name: String
+    package var level: Level
+    package var message: String
+    package var hint: String?
+
+    package init(_ name: String, _ level: Level, _ message: String, hint: String? = nil) {
+        self.name = name
+        self.level = level
+        self.message = message
+        self.hint = hint
+    }
+}
+
+/// Starts engines for a home that has none.
+package protocol EngineStarter: Sendable {
+    /// Opens the home in this process and serves its socket. Throws `.owned` when another engine has it.
+    func open(home: String) async throws(FlowError) -> any OpenEngine
+    /// Starts an engine that outlives this process and ends when it has nothing to do. It may not answer yet on return.
+    func detach(home: String) async throws(FlowError)
+    /// Serves in the foreground until it is told to stop.
+    func serve(_ options: ServeOptions) async throws(FlowError)
+}
+
+/// An engine inside this process.
+package protocol OpenEngine: Sendable {
+    /// Ends it; scripts that run go on and are taken up again by the next engine of the home.
+    func close() async throws(FlowError)
+}
+
+/// What `flowctl server` was asked for.
+package struct ServeOptions: Hashable, Sendable {
+    package var home: String
+    package var inventory: String?
+    /// Ends after so many seconds without work and clients.
+    package var idleSeconds: Double?
+
+    package init(home: String, inventory: String? = nil, idleSeconds: Double? = nil) {
+        self.home = home
+        self.inventory = inventory
+        self.idleSeconds = idleSeconds
+    }
+}
+
+/// The bounds of this room.
+package enum CommandLimits {
+    /// Seconds for one request and its answer.
+    static let requestSeconds = 60.0
+    /// Seconds for an upload of a blob, and for a backup.
+    static let transferSeconds = 1_800.0
+    /// Seconds that a stream may stay silent: servers send a comment every 15.
+    static let silenceSeconds = 60.0
+    /// Seconds that an engine has to answer after it was started.
+    static let startSeconds = 20.0
+    /// Seconds of failing to reconnect after which following a run is given up.
+    static let reconnectSeconds = 120.0
+    /// Bytes of one answer that is read into memory, and of one message of an event stream.
+    static let answerBytes = 64 << 20
+    static let messageBytes = 8 << 20
+    /// A plan beyond these is sent as a blob: bodies are limited to 1 MiB and 64 levels.
+    static let inlinePlanBytes = 512 << 10
+    static let inlinePlanDepth = 40
+    /// Items asked for with one page.
+    static let page = 200
+    /// Steps whose output is followed at once.
+    static let followedOutputs = 32
+    /// Redraws a second.
+    static let redrawsPerSecond = 10.0
+    /// Bytes of `--inputs` and of a `known_hosts` file.
+    static let inputFileBytes = 1 << 20
+}

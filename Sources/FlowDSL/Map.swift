@@ -1,0 +1,84 @@
+internal import FlowModel
+
+/// Runs its body once for each host, `width` at a time. Its value is the list of what the bodies' last steps hand out.
+///
+/// Once a body has failed no further one is begun.
+@discardableResult
+public func map<Body: FlowBody>(
+    _ name: String, over hosts: some Reference<Selector>, width: Int = 8, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (HostReference) -> Body
+) -> Step<[Body.Output]> {
+    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
+    return call.record(.hosts(hosts.reference.expression)) { body(HostReference(map: $0)) }
+}
+
+/// Runs its body once for each host that the selector matches when the run starts.
+@discardableResult
+public func map<Body: FlowBody>(
+    _ name: String, over hosts: Selector, width: Int = 8, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (HostReference) -> Body
+) -> Step<[Body.Output]> {
+    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
+    return call.record(.hosts(.literal(.string(hosts.text)))) { body(HostReference(map: $0)) }
+}
+
+/// Runs its body once for each element of a list.
+@discardableResult
+public func map<Element: Decodable & Sendable, Body: FlowBody>(
+    _ name: String, over list: some Reference<[Element]>, width: Int = 8, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (Ref<Element>) -> Body
+) -> Step<[Body.Output]> {
+    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
+    return call.record(.list(list.reference.expression)) { body(Ref(.element(map: $0, path: []))) }
+}
+
+/// Runs its body once for each element of a list that is known now.
+@discardableResult
+public func map<Element: Codable & Sendable, Body: FlowBody>(
+    _ name: String, over list: [Element], width: Int = 8, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (Ref<Element>) -> Body
+) -> Step<[Body.Output]> {
+    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
+    return call.record(.list(.constant(list, call.site))) { body(Ref(.element(map: $0, path: []))) }
+}
+
+/// What all maps have in common.
+private struct MapCall {
+    let name: String
+    let width: Int
+    let onFailure: OnFailure
+    let after: [any StepHandle]
+    let site: Site
+
+    func record<Body: FlowBody>(_ elements: MapSpec.Elements, _ body: (String) -> Body) -> Step<[Body.Output]> {
+        let isHostMap = if case .hosts = elements { true } else { false }
+        let id = Recorder.add(
+            "map",
+            Recorder.Entry(
+                name: name, kind: .map(MapSpec(elements: elements, width: width)), policy: Policy(nil, nil, onFailure),
+                after: after, site: site))
+        Recorder.current?.change { $0.openMap(id, isHostMap: isHostMap) }
+        let end = body(id).end.node
+        let last = Recorder.current?.change { $0.closeMap() } ?? nil
+        checkEnd(end, last)
+        return Step(id: id)
+    }
+
+    /// The type of the map's value is that of the last statement, its value that of the last step: they must be the same.
+    private func checkEnd(_ end: String?, _ last: String?) {
+        guard Recorder.current != nil else { return }
+        if last == nil {
+            Recorder.complain(name, "the body of map '\(name)' has no steps", site)
+        } else if let end, let last, end != last, let place = Recorder.current?.change({ $0.places[last]?.site }) {
+            let step = last.split(separator: "/").last ?? ""
+            Recorder.complain(
+                name,
+                "the value of map '\(name)' is that of its last step, but '\(step)' stands in a let or a block; end the body with a plain step",
+                place)
+        }
+    }
+}

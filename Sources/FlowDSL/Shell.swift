@@ -1,0 +1,112 @@
+internal import FlowModel
+
+/// What a command or script hands out.
+public struct ShellResult: Codable, Hashable, Sendable {
+    public var exitStatus: Int
+    /// The beginning of its standard output, 64 KiB at most.
+    public var stdout: String
+    /// What it said of itself with `changed=true` in `$FLOW_OUTPUT`.
+    public var changed: Bool
+}
+
+/// What a command or script with a declared output hands out.
+public struct ShellOutput<Value: Decodable & Sendable>: Decodable, Sendable {
+    public var exitStatus: Int
+    public var stdout: String
+    public var changed: Bool
+    /// What it wrote to `$FLOW_OUTPUT`.
+    public var value: Value
+}
+
+/// A command or script, as a reference to its result. Members of a declared `output:` are members of the step.
+@dynamicMemberLookup
+public struct ShellStep<Value: Decodable & Sendable, Whole: Decodable & Sendable>: Reference, StepHandle, FlowBody {
+    public typealias Output = Whole
+    let id: String
+    let path: [String]
+
+    public var reference: Ref<Value> { Ref(.output(node: id, path: path)) }
+    public var end: BodyEnd { BodyEnd(node: id) }
+
+    public var exitStatus: Ref<Int> { Ref(.output(node: id, path: ["exitStatus"])) }
+    public var stdout: Ref<String> { Ref(.output(node: id, path: ["stdout"])) }
+    public var changed: Ref<Bool> { Ref(.output(node: id, path: ["changed"])) }
+
+    /// A stored property of the declared output.
+    public subscript<Member: Decodable & Sendable>(
+        dynamicMember keyPath: KeyPath<Value, Member>
+    ) -> Ref<Member> {
+        reference[dynamicMember: keyPath]
+    }
+
+    /// The value, or none when the step was skipped or failed and was ignored.
+    public var optional: Ref<Value?> { reference.optional }
+}
+
+extension ShellStep where Value: Encodable {
+    /// The value, or `other` when the step was skipped or failed and was ignored.
+    public func `default`(_ other: Value, file: String = #fileID, line: Int = #line) -> Ref<Value> {
+        reference.default(other, file: file, line: line)
+    }
+}
+
+/// Runs a command with `/bin/sh`, here or on a host.
+///
+/// It runs under `set -eu` with a clean environment, in a folder of its own unless `workdir` says otherwise. Exit status 0 is
+/// success. `account` runs it through `sudo -n`.
+@discardableResult
+public func shell(
+    _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
+    workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> ShellStep<ShellResult, ShellResult> {
+    let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
+    let id = Recorder.add(
+        "shell",
+        Recorder.Entry(
+            name: name, kind: .shell(call.spec(of: command, named: name)), policy: Policy(retry, timeout, onFailure),
+            after: after, site: Site(file, line)))
+    return ShellStep(id: id, path: [])
+}
+
+/// Runs a command that writes a value of type `Output` to `$FLOW_OUTPUT`: a JSON object, or lines of `name=value`.
+@discardableResult
+public func shell<Output: Decodable & Sendable>(
+    _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
+    workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, output: Output.Type,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> ShellStep<Output, ShellOutput<Output>> {
+    let site = Site(file, line)
+    let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
+    let id = Recorder.add(
+        "shell",
+        Recorder.Entry(
+            name: name, kind: .shell(call.spec(of: command, named: name)), policy: Policy(retry, timeout, onFailure),
+            output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
+    return ShellStep(id: id, path: ["value"])
+}
+
+/// What commands and scripts have in common.
+struct ShellCall {
+    var target: (any Target)?
+    var account: Text?
+    var env: [String: Text]
+    var workdir: Text?
+
+    func spec(of command: Command, named name: String) -> ShellSpec {
+        for refusal in command.refusals {
+            Recorder.complain(
+                name, "a value cannot stand \(refusal.reason). Quoting would not hold there; \\(raw:) inserts a text as it is",
+                refusal.site)
+        }
+        var spec = spec(source: .text(command.text), interpreter: .sh)
+        spec.variables = command.variables
+        return spec
+    }
+
+    func spec(source: ShellSpec.Source, interpreter: ShellSpec.Interpreter) -> ShellSpec {
+        ShellSpec(
+            interpreter: interpreter, source: source, environment: env.mapValues(\.expression), workdir: workdir?.expression,
+            target: target?.target.expression, account: account?.expression)
+    }
+}

@@ -1,0 +1,110 @@
+internal import FlowModel
+
+// MARK: - Approvals
+
+/// What people decided.
+public struct Decision: Codable, Hashable, Sendable {
+    public var decision: String
+    /// Who approved.
+    public var by: [String]
+    public var comment: String?
+}
+
+/// Who may open a gate, and how many of them must. One person counts once.
+public struct ApprovalRule: Sendable {
+    let rule: FlowModel.ApprovalRule
+
+    public static func role(_ role: String, count: Int = 1) -> ApprovalRule { ApprovalRule(rule: .role(role, count: count)) }
+    public static func user(_ name: String) -> ApprovalRule { ApprovalRule(rule: .user(name)) }
+    public static func anyone(count: Int = 1) -> ApprovalRule { ApprovalRule(rule: .anyone(count: count)) }
+    public static var anyone: ApprovalRule { .anyone() }
+}
+
+/// Waits until people have approved. A rejection fails the step; so does the deadline, if one is given.
+///
+/// All rules must be met. Whoever started the run cannot approve it, unless `selfApproval` says so.
+@discardableResult
+public func approval(
+    _ name: String, _ prompt: Text, rules: [ApprovalRule] = [.anyone], deadline: Duration? = nil, selfApproval: Bool = false,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> Step<Decision> {
+    let spec = ApprovalSpec(
+        prompt: prompt.expression, rules: rules.map(\.rule), deadlineSeconds: deadline?.inSeconds, selfApproval: selfApproval)
+    return Step(
+        id: Recorder.add(
+            "approval",
+            Recorder.Entry(
+                name: name, kind: .approval(spec), policy: Policy(nil, nil, onFailure), after: after, site: Site(file, line))))
+}
+
+// MARK: - Copies
+
+/// What a copy hands out.
+public struct CopyResult: Codable, Hashable, Sendable {
+    /// Whether the file was another one before.
+    public var changed: Bool
+    public var sha256: String
+    public var bytes: Int
+}
+
+/// Copies a file to a target, unless the same is there already; replaces it in one step. 64 MiB at most.
+///
+/// Inside a map over hosts it goes to that map's host unless `on:` says otherwise. `mode` is octal, such as `"0644"`.
+@discardableResult
+public func copy(
+    _ name: String, from: Text, to: Text, on target: (any Target)? = nil, as account: Text? = nil, mode: String? = nil,
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
+    file: String = #fileID, line: Int = #line
+) -> Step<CopyResult> {
+    let host = target?.target.expression ?? Recorder.current?.change { $0.hostElement }
+    let spec = CopySpec(
+        from: from.expression, to: to.expression, target: host, account: account?.expression, mode: mode)
+    return Step(
+        id: Recorder.add(
+            "copy",
+            Recorder.Entry(
+                name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line)))
+    )
+}
+
+/// Copies the file that a reference names.
+@discardableResult
+public func copy(
+    _ name: String, from: some Reference<String>, to: Text, on target: (any Target)? = nil, as account: Text? = nil,
+    mode: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> Step<CopyResult> {
+    copy(
+        name, from: Text(from), to: to, on: target, as: account, mode: mode, retry: retry, timeout: timeout,
+        onFailure: onFailure, after: after, file: file, line: line)
+}
+
+// MARK: - Sleep
+
+/// Waits. It costs no worker, and lasts over restarts.
+@discardableResult
+public func sleep(
+    _ name: String, _ duration: Duration, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> Step<NoValue> {
+    Step(
+        id: Recorder.add(
+            "sleep",
+            Recorder.Entry(
+                name: name, kind: .sleep(.literal(.double(duration.inSeconds))), after: after, site: Site(file, line))))
+}
+
+// MARK: - The run
+
+/// Facts of the run, as references.
+public struct RunFacts: Sendable {
+    public var id: Ref<String> { Ref(.run(.id)) }
+    public var flow: Ref<String> { Ref(.run(.flow)) }
+    /// The user who started it.
+    public var actor: Ref<String> { Ref(.run(.actor)) }
+    public var startedAt: Ref<String> { Ref(.run(.startedAt)) }
+    /// `succeeded`, `failed` or `cancelled`; known in `finally` only.
+    public var outcome: Ref<String> { Ref(.run(.outcome)) }
+}
+
+/// The run that the flow is executed as.
+public let run = RunFacts()

@@ -1,0 +1,41 @@
+internal import CFlowShims
+internal import FlowModel
+
+/// What a flow file may do while it is evaluated: compute, and read the libraries that it is linked with.
+package struct Confinement: Sendable {
+    /// Paths that can be read and executed; no other.
+    var readable: [String]
+    var memoryBytes = UInt64(Limits.evaluateMemoryBytes)
+    var fileBytes = UInt64(Limits.evaluateFileBytes)
+
+    /// What of it the kernel offers, for `doctor`.
+    package struct Level: Hashable, Sendable, Codable {
+        /// The version of Landlock; 0 means that a flow file can read what this user can.
+        package var landlock: Int
+        /// Whether sockets, processes and writing are refused by a filter on system calls.
+        package var seccomp: Bool
+
+        package var isComplete: Bool { landlock > 0 && seccomp }
+
+        /// What is missing, one sentence each.
+        package var missing: [String] {
+            var missing: [String] = []
+            if landlock == 0 { missing.append("the kernel has no Landlock: a flow file can read what you can while it is loaded") }
+            if !seccomp {
+                missing.append(
+                    "the kernel does not filter system calls: a flow file can use the network and start processes while it is loaded")
+            }
+            return missing
+        }
+    }
+
+    /// What the kernel offers here.
+    package static func level() -> Level {
+        Level(landlock: Int(flow_confine_landlock()), seccomp: flow_confine_seccomp() != 0)
+    }
+
+    /// What a refused system call was about; nil for a number that is not refused.
+    static func meaning(ofCall number: Int) -> String? {
+        flow_confine_describe(Int32(truncatingIfNeeded: number)).map { String(cString: $0) }
+    }
+}

@@ -1,0 +1,94 @@
+internal import FlowModel
+
+/// Compiles one flow file to a program.
+struct FlowCompiler {
+    let toolchain: Toolchain
+    let cache: FlowCache
+    let seconds: Double
+    /// The file as the user named it.
+    let display: String
+
+    /// The flags that make the file a flow: an editor needs the same.
+    static func flags(_ toolchain: Toolchain) -> [String] {
+        ["-parse-as-library", "-swift-version", "6", "-module-name", "flowfile", "-I", toolchain.modules]
+    }
+
+    /// Compiles `source` in `work`; the program is `flow` there. Throws with all diagnostics of the compiler.
+    func compile(_ source: [UInt8], in work: String, _ cancellation: ChildProcess.Cancellation) throws(FlowError) {
+        let file = "\(work)/\(Files.name(of: display))"
+        try Files.write(source, to: file)
+        let arguments =
+            ["-Onone"] + FlowCompiler.flags(toolchain) + [
+                "-module-cache-path", "\(cache.folder)/modules", "-no-color-diagnostics", "-diagnostic-style", "llvm",
+            ] + [file] + toolchain.objects + ["-o", "\(work)/flow"]
+        let compiler = ChildProcess(
+            path: toolchain.compiler, arguments: arguments,
+            environment: ["PATH": "/usr/bin:/bin", "HOME": work, "TMPDIR": work, "LANG": "C.UTF-8"], folder: work,
+            seconds: seconds, confinement: nil)
+        let end = try compiler.run(cancellation)
+        let diagnostics = CompilerDiagnostics(end.errors + end.output, of: file, shownAs: display)
+        switch end.reason {
+        case .ended: break
+        case .cancelled: throw FlowError(.load, subject: display, "compiling \(display) was cancelled")
+        case .flooded: throw FlowError(.load, subject: display, "compiling \(display) was stopped: the compiler wrote too much")
+        case .deadline:
+            throw FlowError(
+                .load, subject: display, "compiling \(display) did not finish within \(Int(seconds)) s and was stopped",
+                hint: "give long expressions a type, or split the flow")
+        }
+        guard end.status == 0, diagnostics.errors.isEmpty else {
+            throw FlowError(
+                .load, subject: display, "\(display) does not compile", hint: "flowctl flow check \(display)",
+                errors: diagnostics.errors.isEmpty ? [diagnostics.rest(end)] : diagnostics.errors)
+        }
+    }
+}
+
+/// What the compiler said, by line of the flow file.
+struct CompilerDiagnostics {
+    private(set) var errors: [FlowError.Detail] = []
+    private let text: Substring
+
+    /// The message of FlowDSL for a reference inside a plain string: a warning of the compiler, a mistake here.
+    private static let misusedReference = "a reference has no value while the plan is made"
+
+    init(_ bytes: [UInt8], of file: String, shownAs display: String) {
+        let text = String(decoding: bytes, as: UTF8.self)
+        self.text = text.suffix(2_000)
+        for line in text.split(whereSeparator: \.isNewline) {
+            guard let found = CompilerDiagnostics.parse(line, file), errors.count < LoadLimits.diagnostics else { continue }
+            guard found.isError || found.message.contains(CompilerDiagnostics.misusedReference) else { continue }
+            let detail = FlowError.Detail(
+                subject: "compiler", message: found.message + CompilerDiagnostics.advice(found.message),
+                location: "\(display):\(found.line)")
+            if !errors.contains(detail) { errors.append(detail) }
+        }
+    }
+
+    /// `FILE:LINE:COLUMN: error: MESSAGE`
+    private static func parse(_ line: Substring, _ file: String) -> (line: Int, isError: Bool, message: String)? {
+        guard line.hasPrefix("\(file):") else { return nil }
+        let parts = line.dropFirst(file.count + 1).split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count == 4, let number = Int(parts[0]) else { return nil }
+        let kind = parts[2].drop { $0 == " " }
+        guard kind == "error" || kind == "warning" else { return nil }
+        return (number, kind == "error", String(parts[3].drop { $0 == " " }))
+    }
+
+    /// What to do about messages that name types of FlowDSL instead of what the author meant.
+    private static func advice(_ message: String) -> String {
+        if message.contains("Condition' (aka 'Ref<Bool>') to") || message.contains("Ref<Bool>' to expected condition") {
+            return ". The value is known when the run gets there: use when(…) { } instead of if"
+        }
+        if message.contains("'Reference'"), message.contains("conform") {
+            return ". An input of a step is a reference: another step, $parameter, or a member of one"
+        }
+        return ""
+    }
+
+    /// For failures without a line in the flow file: linking, a broken installation.
+    func rest(_ end: ChildProcess.End) -> FlowError.Detail {
+        let how = end.signal.map { "was ended by signal \($0)" } ?? "exited with status \(end.status ?? -1)"
+        return FlowError.Detail(subject: "compiler", message: "swiftc \(how): \(text.isEmpty ? "it said nothing" : String(text))")
+    }
+}

@@ -1,0 +1,159 @@
+package import FlowModel
+
+/// Checks of a plan that go beyond its shape: what members exist, what single values can be. `PlanValidation` comes first: these
+/// rely on names and order being right.
+package enum PlanDetails {
+    /// Everything that is wrong in the details, in the order of the steps; empty when nothing is.
+    package static func faults(in plan: Plan) -> [FlowError.Detail] {
+        let nodes = Dictionary(plan.nodes.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let parameters = plan.parameters.flatMap { parameter in
+            faults(of: parameter).map { FlowError.Detail(subject: parameter.name, message: $0) }
+        }
+        let steps = plan.nodes.flatMap { node in
+            (faults(of: node) + faultsOfReading(node, nodes)).map {
+                FlowError.Detail(subject: node.name, message: $0, location: node.location?.description)
+            }
+        }
+        return parameters + steps
+    }
+
+    private static func faults(of parameter: Parameter) -> [String] {
+        var faults: [String] = []
+        if !parameter.name.isVariableName { faults.append("is not a parameter name: letters, digits and _, not beginning with a digit") }
+        if let pattern = parameter.pattern {
+            if parameter.kind != .string, parameter.kind != .list(.string) { faults.append("has a pattern, but is not a text") }
+            if pattern.count > LoadLimits.patternCharacters {
+                faults.append("its pattern has \(pattern.count) characters; at most \(LoadLimits.patternCharacters) are allowed")
+            }
+        }
+        if parameter.isSecret {
+            if parameter.kind != .string { faults.append("is secret, but not a String: only texts can be sealed") }
+            if parameter.fallback != nil { faults.append("is secret and has a default, which everyone who sees the flow could read") }
+            if !parameter.choices.isEmpty { faults.append("is secret and lists its choices, which everyone could read") }
+        }
+        return faults
+    }
+
+    private static func faults(of node: Node) -> [String] {
+        var faults: [String] = []
+        switch node.kind {
+        case .copy(let copy):
+            if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && Int(mode, radix: 8) != nil) {
+                faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")
+            }
+            if let start = copy.to.leadingText, !start.hasPrefix("/") {
+                faults.append("its target path must be absolute, found one that begins with '\(start)'")
+            }
+        case .shell(let shell):
+            if case .text(let text) = shell.source, text.allSatisfy(\.isWhitespace) { faults.append("its command is empty") }
+        case .map(let map) where map.width > Limits.mapElements:
+            faults.append("its width must be at most \(Limits.mapElements), found \(map.width)")
+        case .sleep(.literal(let value)):
+            if value.doubleValue.map({ $0 >= 0 && $0 <= 100 * 365 * 86_400 }) != true {
+                faults.append("a sleep takes 0 seconds to a hundred years, found \(value.text)")
+            }
+        case .map, .sleep, .step, .choice, .approval: break
+        }
+        if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
+            faults.append("its retry names exit status \(bad); failures have 1 to 255")
+        }
+        if let elapsed = node.policy.retry?.maxElapsedSeconds, !(elapsed > 0) {
+            faults.append("its retry must have a maximum elapsed time of more than 0 seconds, found \(elapsed)")
+        }
+        for text in node.literals where text.utf8.contains(0) || SealedText.isPresent(in: text) {
+            faults.append("a text of it has a character that no text may have: NUL, U+E0F1 or U+E0F2")
+        }
+        return faults
+    }
+
+    private static func faultsOfReading(_ node: Node, _ nodes: [String: Node]) -> [String] {
+        var faults: [String] = []
+        for expression in node.expressions {
+            expression.forEach { part in
+                switch part {
+                case .output(let other, let path):
+                    if let fault = nodes[other]?.memberFault(path) { faults.append(fault) }
+                case .element(let map, let path):
+                    if let fault = nodes[map]?.elementFault(path) { faults.append(fault) }
+                case .run(.outcome) where !node.isFinally:
+                    faults.append("it reads the run's outcome, which is known in 'finally' only")
+                default: break
+                }
+            }
+        }
+        return faults
+    }
+}
+
+extension Node {
+    fileprivate var literals: [String] {
+        var texts: [String] = []
+        for expression in expressions {
+            expression.forEach { if case .literal(.string(let text)) = $0 { texts.append(text) } }
+        }
+        return texts
+    }
+
+    /// Why `path` of the step's output cannot be read; nil when it can.
+    fileprivate func memberFault(_ path: [String]) -> String? {
+        guard let shape = outputShape else {
+            return path.isEmpty ? nil : "it reads '\(path.joined(separator: "."))' of step '\(id)', which hands out nothing"
+        }
+        return shape.memberFault(path[...]).map { "it reads '\(path.joined(separator: "."))' of step '\(id)': \($0)" }
+    }
+
+    /// Why `path` of an element of this map cannot be read; nil when it can.
+    fileprivate func elementFault(_ path: [String]) -> String? {
+        guard case .map(let map) = kind, case .hosts = map.elements, let first = path.first else { return nil }
+        let members = ["name", "address", "port", "user", "labels"]
+        if members.contains(first), path.count <= (first == "labels" ? 2 : 1) { return nil }
+        return "it reads '\(path.joined(separator: "."))' of a host, which has: \(members.joined(separator: ", "))"
+    }
+
+    /// The shape of what the step hands out; nil for nothing.
+    private var outputShape: TypeShape? {
+        func object(_ fields: KeyValuePairs<String, TypeShape>) -> TypeShape {
+            .object(fields.map { TypeShape.Field(name: $0.key, shape: $0.value) })
+        }
+        switch kind {
+        case .shell:
+            if let output { return object(["exitStatus": .int, "stdout": .string, "changed": .bool, "value": output]) }
+            return object(["exitStatus": .int, "stdout": .string, "changed": .bool])
+        case .copy: return object(["changed": .bool, "sha256": .string, "bytes": .int])
+        case .approval: return object(["decision": .string, "by": .list(.string), "comment": .optional(.string)])
+        case .step: return output
+        case .choice: return .bool
+        case .map: return .list(.any)
+        case .sleep: return nil
+        }
+    }
+}
+
+extension TypeShape {
+    /// Why nothing can be found under `path`; nil when something can.
+    fileprivate func memberFault(_ path: ArraySlice<String>) -> String? {
+        guard let name = path.first else { return nil }
+        switch self {
+        case .any: return nil
+        case .optional(let inner): return inner.memberFault(path)
+        case .dictionary(let value): return value.memberFault(path.dropFirst())
+        case .list(let element):
+            return Int(name) == nil ? "the elements of a list are named by number" : element.memberFault(path.dropFirst())
+        case .object(let fields):
+            if let field = fields.first(where: { $0.name == name }) { return field.shape.memberFault(path.dropFirst()) }
+            return "there is no '\(name)'; it has: \(fields.map(\.name).joined(separator: ", "))"
+        case .string, .int, .double, .bool: return "\(self) has no members"
+        }
+    }
+}
+
+extension Expression {
+    /// The constant text that the value begins with; nil when it begins with something else.
+    fileprivate var leadingText: String? {
+        switch self {
+        case .literal(.string(let text)): text
+        case .text(let parts): parts.first?.leadingText
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,117 @@
+package import FlowModel
+import FlowAPI
+
+/// `flowd.yaml`. Everything has a default; `docs/reference/configuration.md` lists it.
+package struct ServerConfiguration: Codable, Equatable, Sendable {
+    /// `ADDRESS:PORT` to serve besides the socket; nothing unless given.
+    package var listen: String?
+    package var tls: TLS?
+    /// Says that a proxy in front does TLS: allows plain HTTP off loopback.
+    package var behindProxy: Bool?
+    package var retention: RetentionRule?
+    package var notify: Notify?
+    package var workers: Workers?
+    /// The inventory file, absolute or relative to the home; `inventory.yaml` unless given.
+    package var inventory: String?
+    package var log: Log?
+
+    package struct TLS: Codable, Equatable, Sendable {
+        /// PEM files, absolute or relative to the home.
+        package var certificate: String
+        package var key: String
+    }
+
+    package struct RetentionRule: Codable, Equatable, Sendable {
+        /// Runs that ended longer ago are deleted; 90 unless given, 0 keeps everything.
+        package var days: Double?
+    }
+
+    package struct Notify: Codable, Equatable, Sendable {
+        /// A program and its arguments; the message is on its standard input.
+        package var command: [String]?
+        /// Where the message is posted. Loopback, or https.
+        package var url: String?
+        package var timeoutSeconds: Double?
+    }
+
+    package struct Workers: Codable, Equatable, Sendable {
+        /// Attempts at once.
+        package var concurrency: Int?
+        /// The account that local steps run as, when the server runs as root.
+        package var localUser: String?
+        /// Bytes of each stream kept of an attempt.
+        package var capturedOutputBytes: Int?
+    }
+
+    package struct Log: Codable, Equatable, Sendable {
+        package enum Level: String, Codable, CaseIterable, Sendable { case debug, info, notice, warning, error }
+        package var level: Level?
+    }
+
+    package init() {}
+
+    package var retentionDays: Double { retention?.days ?? 90 }
+
+    /// Refuses what cannot work or is not safe, all at once.
+    package func validate(file: String) throws(FlowError) {
+        var faults: [FlowError.Detail] = []
+        func fault(_ subject: String, _ message: String) { faults.append(.init(subject: subject, message: message)) }
+        if let listen {
+            if let address = try? ListenAddress(listen) {
+                if !address.isLoopback, tls == nil, behindProxy != true {
+                    fault("listen", "'\(listen)' is not loopback: it takes 'tls', or 'behindProxy: true' with a proxy that does TLS")
+                }
+            } else {
+                fault("listen", "'\(listen)' is not ADDRESS:PORT such as 127.0.0.1:7373 or [::1]:7373")
+            }
+        }
+        if let days = retention?.days, !(0...36_500).contains(days) { fault("retention.days", "must be from 0 to 36500") }
+        if let concurrency = workers?.concurrency, !(1...100_000).contains(concurrency) {
+            fault("workers.concurrency", "must be from 1 to 100000")
+        }
+        if let bytes = workers?.capturedOutputBytes, !(1_024...(1 << 34)).contains(bytes) {
+            fault("workers.capturedOutputBytes", "must be from 1024 to \(1 << 34)")
+        }
+        if let notify { faults += notify.faults }
+        guard faults.isEmpty else {
+            throw FlowError(.usage, subject: file, "The server did not start: \(file) is not acceptable.", errors: faults)
+        }
+    }
+}
+
+extension ServerConfiguration.Notify {
+    fileprivate var faults: [FlowError.Detail] {
+        var faults: [FlowError.Detail] = []
+        func fault(_ subject: String, _ message: String) { faults.append(.init(subject: subject, message: message)) }
+        if (command == nil) == (url == nil) { fault("notify", "takes exactly one of 'command' and 'url'") }
+        if let command, command.first?.hasPrefix("/") != true { fault("notify.command", "begins with the absolute path of a program") }
+        if let url, NotifyURL(url) == nil { fault("notify.url", "must be an http URL on loopback, or an https URL") }
+        if let seconds = timeoutSeconds, !(1...300).contains(seconds) { fault("notify.timeoutSeconds", "must be from 1 to 300") }
+        return faults
+    }
+}
+
+/// `ADDRESS:PORT`, the address numeric or `localhost`.
+package struct ListenAddress: Equatable, Sendable {
+    package var host: String
+    package var port: Int
+
+    package init(_ text: String) throws(FlowError) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
+            throw FlowError(.usage, subject: "listen", "'\(text)' is not ADDRESS:PORT.")
+        }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        guard !host.isEmpty else { throw FlowError(.usage, subject: "listen", "'\(text)' is not ADDRESS:PORT.") }
+        self.host = host
+        self.port = port
+    }
+
+    package var isLoopback: Bool { ListenAddress.isLoopback(host) }
+
+    static func isLoopback(_ host: String) -> Bool {
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isIPv4 = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+        return host == "localhost" || host == "::1" || isIPv4 && parts[0] == "127"
+    }
+}

@@ -1,0 +1,58 @@
+import FlowModel
+import Glibc
+
+/// `$FLOW_HOME`: the directory that holds everything one engine keeps.
+package struct Home: Hashable, Sendable {
+    /// Absolute, without a slash at its end.
+    package let path: String
+
+    package var socket: String { path + "/flow.sock" }
+    package var configuration: String { path + "/flowd.yaml" }
+    package var outputs: String { path + "/output" }
+    package var trapNote: String { path + "/inhand" }
+    /// Where a file named in the configuration is.
+    package func file(_ name: String) -> String { name.hasPrefix("/") ? name : path + "/" + name }
+
+    /// Opens the directory, or makes it, for its owner alone. Refuses one that others may write to.
+    package init(opening path: String) throws(FlowError) {
+        mkdir(path, 0o700)
+        let code = errno
+        guard let resolved = realpath(path, nil) else {
+            throw FlowError(
+                .storage, subject: path, "The engine did not start: the directory \(path) cannot be made: \(Home.text(code)).",
+                hint: "flowctl --home DIR …, or export FLOW_HOME=DIR")
+        }
+        defer { free(resolved) }
+        let absolute = String(cString: resolved)
+        var status = stat()
+        guard stat(absolute, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw FlowError(.storage, subject: absolute, "The engine did not start: \(absolute) is not a directory.")
+        }
+        guard status.st_mode & 0o022 == 0 else {
+            throw FlowError(
+                .storage, subject: absolute,
+                "The engine did not start: others than its owner may write to \(absolute), and so change what is run.",
+                hint: "chmod 700 \(absolute)")
+        }
+        guard access(absolute, R_OK | W_OK | X_OK) == 0 else {
+            throw FlowError(
+                .storage, subject: absolute, "The engine did not start: \(absolute) cannot be written: \(Home.text(errno)).")
+        }
+        // A unix socket's address holds 107 bytes.
+        guard absolute.utf8.count + "/flow.sock".utf8.count <= 107 else {
+            throw FlowError(
+                .storage, subject: absolute,
+                "The engine did not start: the path \(absolute) is too long for a socket in it (97 bytes are allowed).",
+                hint: "export FLOW_HOME to a shorter path")
+        }
+        self.path = absolute
+    }
+
+    /// The user who owns the directory: the first admin.
+    package var owner: UInt32 {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_uid : geteuid()
+    }
+
+    private static func text(_ code: CInt) -> String { String(cString: strerror(code)) }
+}

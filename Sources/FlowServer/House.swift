@@ -1,0 +1,157 @@
+import CFlowShims
+import Crypto
+import FlowAPI
+import FlowEngine
+import FlowModel
+import FlowStoreSQLite
+import FoundationEssentials
+import Glibc
+import Logging
+import NIOSSL
+import ServiceLifecycle
+
+/// Everything of one home, put together: the only place that knows every room.
+///
+/// The order matters. The home and its owner lock come first, so that nothing of another engine's is touched; the engine comes
+/// after the hands, since it hands orders out as soon as it exists; the listeners come last, since what they accept must work.
+struct House: Sendable {
+    let home: Home
+    let configuration: ServerConfiguration
+    private let store: SQLiteStore
+    private let engine: Engine
+    private let hands: Hands
+    private let api: API
+    private let activity = Activity()
+    private let idleSeconds: Double?
+    private let logger: Logger
+
+    init(_ options: FlowServer.Options, logger: Logger) async throws {
+        let home = try Home(opening: options.home)
+        // A client that went away must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        let configuration = try ServerConfiguration.load(home.configuration)
+        let store = try await House.openStore(home)
+        do {
+            let vault = try Vault(home: home.path)
+            let hosts = InventoryService(file: options.inventory ?? home.file(configuration.inventory ?? "inventory.yaml"), store: store)
+            let relay = ReportRelay()
+            let hands = try Hands(home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
+            let gate = RestoreGate(behind: hands.dispatcher, isOpen: !store.isRestored, report: { relay.report($0) })
+            let engine = try Engine(store: store, dispatcher: gate, environment: House.environment(home, store, logger))
+            relay.connect(engine)
+            try await gate.pauseRestored(engine: engine, store: store, logger: logger)
+            api = try await House.api(engine, store, vault, hosts, hands, home, logger)
+            self.engine = engine
+            self.hands = hands
+        } catch {
+            // Nothing was served: let another engine have the home.
+            try store.close()
+            throw error
+        }
+        self.home = home
+        self.configuration = configuration
+        self.store = store
+        self.logger = logger
+        idleSeconds = options.idleSeconds
+    }
+
+    private static func openStore(_ home: Home) async throws -> SQLiteStore {
+        try await onThreadPool { try SQLiteStore.open(in: home.path, socket: home.socket, now: Wall.now()) }
+    }
+
+    private static func environment(_ home: Home, _ store: SQLiteStore, _ logger: Logger) -> EngineEnvironment {
+        let code = flow_trap_note_open(home.trapNote)
+        if code != 0 { logger.warning("a run that crashes the engine cannot be told", metadata: ["error": "\(code)"]) }
+        var id = [CChar](repeating: 0, count: 37)
+        let trapped = flow_trap_note_take(&id) != 0 ? id.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } : nil
+        return EngineEnvironment(
+            now: Wall.now, random: SystemRandom.bytes, hash: { Digest.of($0) },
+            breadcrumb: { run in
+                if let run { run.text.withCString { flow_trap_note_set($0) } } else { flow_trap_note_set(nil) }
+            },
+            trapped: trapped.flatMap { RunID($0) },
+            fatal: { reason in
+                logger.critical("the engine ends: the database is lost to it", metadata: ["reason": "\(reason)"])
+                // At once: whatever this process still believes may be wrong. 74 is EX_IOERR.
+                _exit(74)
+            },
+            log: { level, message in
+                switch level {
+                case .info: logger.info("\(message)")
+                case .warning: logger.warning("\(message)")
+                case .error: logger.error("\(message)")
+                }
+            })
+    }
+
+    private static func api(
+        _ engine: Engine, _ store: SQLiteStore, _ vault: Vault, _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ logger: Logger
+    ) async throws -> API {
+        let meters = Meters()
+        ProcessGauges.add(to: meters)
+        let identities = IdentityService(accounts: Accounts(store), now: Wall.now)
+        try await identities.ensureAdmin(owner: home.owner)
+        let blobs = BlobStore(store)
+        let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
+        let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
+        let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, resolve: { try hosts.resolve($0) })
+        return API(
+            engine: engine, reader: store, identities: identities, catalogue: flows, preparation: preparer,
+            hosts: HostDirectoryService(inventory: hosts, hands: hands, audit: Audit(store)), blobs: StoredBlobs(blobs: blobs),
+            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home, hands: hands), hub: ChangeHub(meters: meters),
+            meters: meters, now: Wall.now, logger: logger)
+    }
+
+    // MARK: - Services
+
+    /// How many listeners there are.
+    var listeners: Int { configuration.listen == nil ? 1 : 2 }
+
+    /// In order of start; they end in the opposite order.
+    func services(onReady: @escaping @Sendable (Int?) -> Void) throws -> [any Service] {
+        var services: [any Service] = [
+            EngineService(engine: engine, store: store, logger: logger), hands.service,
+            RetentionService(
+                engine: engine, days: configuration.retentionDays, sweepOutputs: { try await hands.removeOutputs(endedBefore: $0) },
+                now: Wall.now, logger: logger),
+            NotificationService(engine: engine, hook: hook, logger: logger),
+        ]
+        if let idleSeconds {
+            services.append(IdleService(seconds: idleSeconds, activity: activity, hub: api.hub, reader: store, logger: logger))
+        }
+        services.append(listener(.socket(path: home.socket), onReady))
+        if let listen = configuration.listen {
+            services.append(listener(.network(try ListenAddress(listen), tls: try tls()), onReady))
+        }
+        services.append(ChangeService(engine: engine, hub: api.hub))
+        return services
+    }
+
+    private func listener(_ address: ListenerService.Address, _ onReady: @escaping @Sendable (Int?) -> Void) -> ListenerService {
+        ListenerService(address: address, api: api, activity: activity, logger: logger) { onReady($0) }
+    }
+
+    private var hook: any NotificationHook {
+        guard let notify = configuration.notify else { return NoHook() }
+        let seconds = notify.timeoutSeconds ?? 30
+        if let command = notify.command { return CommandHook(command: command, timeoutSeconds: seconds) }
+        if let url = notify.url { return HTTPHook(url: url, timeoutSeconds: seconds) }
+        return NoHook()
+    }
+
+    private func tls() throws -> TLSConfiguration? {
+        guard let tls = configuration.tls else { return nil }
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(home.file(tls.certificate)).map { NIOSSLCertificateSource.certificate($0) }
+            let key = try NIOSSLPrivateKey(file: home.file(tls.key), format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = ["http/1.1"]
+            return configuration
+        } catch {
+            throw FlowError(
+                .usage, subject: "tls", "The server did not start: the certificate or key cannot be used: \(error).",
+                hint: "flowd.yaml: tls: {certificate: FILE.pem, key: FILE.pem}")
+        }
+    }
+}

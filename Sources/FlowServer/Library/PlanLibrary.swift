@@ -1,0 +1,82 @@
+import FlowModel
+import FlowStoreSQLite
+import FlowWire
+
+/// Finds and checks plans: stored ones by digest, those that came with a request, and those made from a command.
+struct PlanLibrary: Sendable {
+    let blobs: BlobStore
+    let cache: PlanCache
+    /// Refuses a plan that cannot run, with all its faults.
+    let check: @Sendable (Plan) throws(FlowError) -> Void
+
+    /// The plan that is stored under `digest`.
+    func plan(_ digest: Digest) async throws(FlowError) -> LoadedPlan {
+        if let known = cache[digest] { return known }
+        guard let bytes = try await blobs.read(digest) else {
+            throw FlowError(
+                .notFound, subject: digest.hex, "There is no plan \(digest).", hint: "Store it with PUT /v1/blobs/\(digest)")
+        }
+        let plan: Plan
+        do {
+            plan = try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self)
+        } catch {
+            throw FlowError(.load, subject: digest.hex, "Blob \(digest) is not a plan: \(error).")
+        }
+        return try await admit(plan, digest: digest)
+    }
+
+    /// A plan that came with a request. It is stored, so that a registered flow can name it.
+    func plan(_ plan: Plan) async throws(FlowError) -> LoadedPlan {
+        let bytes = try canonical(plan)
+        let digest = Digest.of(bytes)
+        if let known = cache[digest] { return known }
+        let loaded = try await admit(plan, digest: digest)
+        _ = try await blobs.store(bytes)
+        return loaded
+    }
+
+    private func admit(_ plan: Plan, digest: Digest) async throws(FlowError) -> LoadedPlan {
+        guard plan.format == Plan.currentFormat else {
+            throw FlowError(
+                .load, subject: plan.flow,
+                "The plan of '\(plan.flow)' has format \(plan.format), this server knows \(Plan.currentFormat).")
+        }
+        try check(plan)
+        for asset in plan.assets where !(try await blobs.contains(asset.digest)) {
+            throw FlowError(
+                .notFound, subject: asset.name, "File '\(asset.name)' of flow '\(plan.flow)' is not stored.",
+                hint: "PUT /v1/blobs/\(asset.digest)")
+        }
+        let revision: Digest
+        do {
+            revision = Digest.of(try plan.canonicalBytes)
+        } catch {
+            throw FlowError(.load, subject: plan.flow, "The plan of '\(plan.flow)' has no JSON form: \(error).")
+        }
+        let loaded = LoadedPlan(plan: plan, revision: revision, digest: digest)
+        cache.insert(loaded)
+        return loaded
+    }
+
+    /// The binary that a run of `plan` needs; refuses when it is missing.
+    func binary(_ given: Digest?, for plan: Plan) async throws(FlowError) -> Digest? {
+        guard plan.hasSwiftSteps else { return nil }
+        guard let given else {
+            throw FlowError(
+                .usage, subject: "binary", "Flow '\(plan.flow)' has Swift steps; they need the digest of its binary.",
+                hint: "Use flowctl, which compiles the flow and stores the binary.")
+        }
+        guard try await blobs.contains(given) else {
+            throw FlowError(.notFound, subject: given.hex, "The binary \(given) is not stored.", hint: "PUT /v1/blobs/\(given)")
+        }
+        return given
+    }
+
+    private func canonical(_ plan: Plan) throws(FlowError) -> [UInt8] {
+        do {
+            return try JSON(encoding: plan).canonicalBytes
+        } catch {
+            throw FlowError(.load, subject: plan.flow, "The plan of '\(plan.flow)' has no JSON form: \(error).")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import FlowEngine
+import FlowModel
+import FlowStoreSQLite
+import Logging
+import Synchronization
+
+/// Keeps a database that came out of a backup from doing anything again.
+///
+/// What happened after the backup was taken happened in the world and is not in the journal. So every open run is paused before
+/// anything is handed out, and what the engine wanted to start meanwhile is given back as never started; an operator looks and
+/// resumes. Asking hosts about attempts that were out is harmless and goes through.
+final class RestoreGate: AttemptDispatcher {
+    private let hands: any AttemptDispatcher
+    private let report: @Sendable (AttemptReport) -> Void
+    private let isOpen: Mutex<Bool>
+
+    init(behind hands: any AttemptDispatcher, isOpen: Bool, report: @escaping @Sendable (AttemptReport) -> Void) {
+        self.hands = hands
+        self.report = report
+        self.isOpen = Mutex(isOpen)
+    }
+
+    func dispatch(_ order: AttemptOrder) {
+        if order.mode == .start, !isOpen.withLock({ $0 }) {
+            return report(AttemptReport(id: order.id, fence: order.fence, event: .neverStarted))
+        }
+        hands.dispatch(order)
+    }
+
+    func proceed(_ id: AttemptID) { hands.proceed(id) }
+    func stop(_ id: AttemptID, force: Bool) { hands.stop(id, force: force) }
+    func forget(_ id: AttemptID, target: Host?) { hands.forget(id, target: target) }
+
+    /// Pauses the open runs of a restored database, then lets orders through.
+    func pauseRestored(engine: Engine, store: SQLiteStore, logger: Logger) async throws {
+        guard store.isRestored else { return }
+        var query = RunQuery(states: [.queued, .running, .waiting, .undoing], limit: 500)
+        var paused = 0
+        while true {
+            let rows = try await store.runs(query)
+            for row in rows {
+                do {
+                    _ = try await engine.perform(.pause, on: row.id, by: .engine, message: "restored from a backup: look before it goes on")
+                    paused += 1
+                } catch where error.code == .conflict {
+                    // It ended or was paused between the two looks.
+                }
+            }
+            guard rows.count == query.limit, let last = rows.last else { break }
+            query.before = last.id
+        }
+        try await engine.exclusively { _ in try store.acceptRestore() }
+        isOpen.withLock { $0 = true }
+        logger.warning("the database came out of a backup: open runs are paused", metadata: ["runs": "\(paused)"])
+    }
+}

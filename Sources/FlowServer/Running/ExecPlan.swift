@@ -1,0 +1,39 @@
+import FlowModel
+import FlowWire
+
+/// The plan of `exec`: one command on every host of a selector, as a flow of one map with one step.
+///
+/// It is built here and not in clients, so that `flowctl exec` and a line of `curl` give the same run.
+enum ExecPlan {
+    static let flow = "exec"
+    private static let defaultWidth = 16
+    private static let maxWidth = 1_000
+
+    static func make(_ exec: Wire.Exec) throws(FlowError) -> Plan {
+        let width = exec.width ?? defaultWidth
+        var faults: [FlowError.Detail] = []
+        if !(1...maxWidth).contains(width) { faults.append(.init(subject: "exec.width", message: "must be from 1 to \(maxWidth)")) }
+        if exec.command.isEmpty { faults.append(.init(subject: "exec.command", message: "is empty")) }
+        if exec.command.utf8.count > Limits.scriptBytes {
+            faults.append(.init(subject: "exec.command", message: "has more than \(Limits.scriptBytes) bytes"))
+        }
+        if exec.command.utf8.contains(0) || SealedText.isPresent(in: exec.command) {
+            faults.append(.init(subject: "exec.command", message: "has a NUL or a reserved character"))
+        }
+        if let seconds = exec.timeoutSeconds, !(seconds > 0 && seconds <= 31_536_000) {
+            faults.append(.init(subject: "exec.timeoutSeconds", message: "must be more than 0 and at most a year"))
+        }
+        guard faults.isEmpty else { throw FlowError(.usage, subject: "exec", "Nothing was started.", errors: faults) }
+        let command = ShellSpec(
+            source: .text(exec.command), target: .element(map: "on", path: ["name"]), account: exec.account.map { .literal(.string($0)) })
+        return Plan(
+            flow: flow, summary: "A command on hosts",
+            nodes: [
+                Node(id: "on", name: "on", kind: .map(MapSpec(elements: .hosts(.literal(.string(exec.selector))), width: width))),
+                Node(
+                    id: "on/command", name: "command", scope: "on", kind: .shell(command),
+                    // One host's failure is not a reason to leave the others out; the map fails in the end all the same.
+                    policy: Policy(timeoutSeconds: exec.timeoutSeconds)),
+            ], dsl: "exec-1")
+    }
+}

@@ -1,0 +1,70 @@
+import FlowAPI
+import FlowModel
+import FlowWire
+
+/// Makes what somebody wants to run ready to start. Everything that can be refused is refused here, before anything is kept.
+struct RunPreparer: RunPreparation {
+    let flows: FlowLibrary
+    let plans: PlanLibrary
+    let vault: Vault
+    /// Complete, typed inputs from those given; refuses with all faults at once.
+    let inputs: @Sendable ([Parameter], [String: JSON]) throws(FlowError) -> [String: JSON]
+    let resolve: @Sendable (String) throws(FlowError) -> [Host]
+
+    private struct Ready {
+        var loaded: LoadedPlan
+        var binary: Digest?
+        var inputs: [String: JSON]
+        var targets: [String: [Host]]
+    }
+
+    func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
+        let ready = try await ready(start)
+        var sealed = ready.inputs
+        for parameter in ready.loaded.plan.parameters where parameter.isSecret {
+            if let value = sealed[parameter.name] { sealed[parameter.name] = try vault.sealed(value) }
+        }
+        return StartRequest(
+            plan: ready.loaded.plan, revision: ready.loaded.revision, binary: ready.binary, inputs: sealed,
+            targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content))
+    }
+
+    func preview(_ start: Wire.Start) async throws -> Wire.Preview {
+        let ready = try await ready(start)
+        var shown = ready.inputs
+        for parameter in ready.loaded.plan.parameters where parameter.isSecret && shown[parameter.name] != nil {
+            shown[parameter.name] = "<redacted>"
+        }
+        return Wire.Preview(
+            flow: ready.loaded.plan.flow, revision: ready.loaded.revision, plan: ready.loaded.plan, inputs: .object(shown),
+            targets: ready.targets.mapValues { $0.map(\.name) })
+    }
+
+    private func ready(_ start: Wire.Start) async throws -> Ready {
+        let (loaded, binary) = try await source(start)
+        let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
+        let resolver = TargetResolver(resolve: resolve)
+        let targets = try resolver.targets(of: loaded.plan, inputs: complete, limit: start.limit)
+        return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets)
+    }
+
+    private func source(_ start: Wire.Start) async throws -> (LoadedPlan, Digest?) {
+        let given = [start.flow != nil, start.plan != nil, start.planDigest != nil, start.exec != nil].filter { $0 }.count
+        guard given == 1 else {
+            throw FlowError(
+                .usage, subject: "flow", "Nothing was started: give exactly one of 'flow', 'plan', 'planDigest' and 'exec'.")
+        }
+        if let name = start.flow { return try await flows.current(name) }
+        let loaded: LoadedPlan
+        if let plan = start.plan {
+            loaded = try await plans.plan(plan)
+        } else if let digest = start.planDigest {
+            loaded = try await plans.plan(digest)
+        } else if let exec = start.exec {
+            loaded = try await plans.plan(try ExecPlan.make(exec))
+        } else {
+            preconditionFailure("exactly one source was given")
+        }
+        return (loaded, try await plans.binary(start.binary, for: loaded.plan))
+    }
+}

@@ -1,0 +1,85 @@
+import FlowAPI
+import FlowModel
+import Glibc
+import Hummingbird
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+
+/// Serves the API on one address.
+struct ListenerService: Service {
+    enum Address: Sendable {
+        case socket(path: String)
+        case network(ListenAddress, tls: TLSConfiguration?)
+    }
+
+    let address: Address
+    let api: API
+    let activity: Activity
+    let logger: Logger
+    /// Called when connections are accepted, with the port for a network address.
+    let onReady: @Sendable (Int?) async -> Void
+
+    func run() async throws {
+        let listener: Listener
+        let bind: BindAddress
+        switch address {
+        case .socket(let path): (listener, bind) = (.socket, .unixDomainSocket(path: path))
+        case .network(let address, _): (listener, bind) = (.network, .hostname(address.host, port: address.port))
+        }
+        // Hummingbird says more about itself than an operator wants to know.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let application = Application(
+            responder: Counted(edge: Edge(api: api, listener: listener), activity: activity), server: try server,
+            configuration: ApplicationConfiguration(
+                address: bind, serverName: nil, backlog: 1_024,
+                availableConnectionsDelegate: .maximum(APILimits.connections, logger: quiet)),
+            onServerRunning: { await ready($0) }, logger: quiet)
+        try await application.run()
+        if case .socket(let path) = address { unlink(path) }
+    }
+
+    private var server: HTTPServerBuilder {
+        get throws {
+            let http = HTTPServerBuilder.http1(
+                configuration: .init(
+                    idleTimeout: .seconds(Int64(APILimits.idleSeconds)),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: APILimits.headerFieldBytes, maxHeaderListSize: APILimits.headerBytes,
+                        maxHeaderFieldCount: APILimits.headerFields)))
+            guard case .network(_, let tls?) = address else { return http }
+            return try .tls(http, tlsConfiguration: tls)
+        }
+    }
+
+    private func ready(_ channel: any Channel) async {
+        switch address {
+        case .socket(let path):
+            // The directory is its owner's alone unless an admin opened it to a group on purpose.
+            chmod(path, 0o660)
+            logger.info("serving", metadata: ["socket": "\(path)"])
+            await onReady(nil)
+        case .network(let address, let tls):
+            let port = channel.localAddress?.port
+            let place = "\(address.host):\(port ?? address.port)"
+            logger.info("serving", metadata: ["address": "\(place)", "tls": "\(tls != nil)"])
+            await onReady(port)
+        }
+    }
+}
+
+/// Tells the idle watch that somebody asked for something.
+private struct Counted: HTTPResponder {
+    let edge: Edge
+    let activity: Activity
+
+    func respond(to request: Request, context: EdgeContext) async throws -> Response {
+        activity.begin()
+        defer { activity.end() }
+        return try await edge.respond(to: request, context: context)
+    }
+}

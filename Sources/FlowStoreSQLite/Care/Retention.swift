@@ -1,0 +1,126 @@
+package import FlowEngine
+package import FlowModel
+internal import GRDB
+internal import Synchronization
+
+extension SQLiteStore {
+    /// What one call of `deleteRuns` did.
+    package struct Deletion: Hashable, Sendable {
+        /// Runs that are gone from every view.
+        package var runs: Int
+        /// Whether more is to be done now: call again.
+        package var hasMore: Bool
+
+        package init(runs: Int, hasMore: Bool) {
+            self.runs = runs
+            self.hasMore = hasMore
+        }
+    }
+
+    /// Deletes up to `limit` runs that ended before `cutoff`, oldest first, and some of their rows; on the writer's thread.
+    ///
+    /// A run disappears as a whole; its rows follow, at most `StoreLimits.deletedRows` in one call, so that no call holds the
+    /// writer up for long. Runs that have not ended and the audit trail are never touched. Does nothing during a backup.
+    package func deleteRuns(endedBefore cutoff: Instant, limit: Int) throws(StoreError) -> Deletion {
+        guard backups.load(ordering: .sequentiallyConsistent) == 0 else { return Deletion(runs: 0, hasMore: false) }
+        let (deletion, files) = try transaction { database in
+            try database.execute(
+                sql: """
+                    UPDATE meta SET value = max(value, (SELECT coalesce(max(sequence), 0) FROM journal))
+                    WHERE name = 'deletedSequence'
+                    """)
+            let runs = try SQLiteStore.hideRuns(endedBefore: cutoff, limit: limit, database)
+            let purge = try SQLiteStore.purge(database)
+            return (Deletion(runs: runs, hasMore: runs == limit || !purge.isDone), purge.files)
+        }
+        memory.withLock { $0 = RunMemory() }
+        // A backup that began meanwhile may still need them; left behind they do no harm.
+        if backups.load(ordering: .sequentiallyConsistent) == 0 {
+            for digest in files { blobFiles.remove(digest) }
+        }
+        return deletion
+    }
+
+    /// Takes the rows that views start from, and notes the run numbers whose other rows are to go.
+    private static func hideRuns(endedBefore cutoff: Instant, limit: Int, _ database: Database) throws -> Int {
+        let terminal = RunState.allCases.filter(\.isTerminal).map(\.rawValue)
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT number, id FROM run WHERE endedAt IS NOT NULL AND endedAt < ?
+                AND +state IN (?, ?, ?) AND +isLive = 0 ORDER BY endedAt LIMIT ?
+                """, arguments: [cutoff.milliseconds, terminal[0], terminal[1], terminal[2], limit])
+        for row in rows {
+            let number = Int.fromDatabaseValue(row[0])
+            let id = String.fromDatabaseValue(row[1])
+            try database.execute(sql: "INSERT INTO deleted_run VALUES (?)", arguments: [number])
+            let labels = try String.fetchOne(database, sql: "SELECT labels FROM run WHERE number = ?", arguments: [number])
+            for (name, value) in (try labels.map { try JSON.parse($0) })?.objectValue ?? [:] {
+                try database.execute(
+                    sql: "DELETE FROM label WHERE name = ? AND value = ? AND run = ?",
+                    arguments: [name, value.stringValue, id])
+            }
+            for table in ["approval", "timer", "outbox", "run_now"] {
+                try database.execute(sql: "DELETE FROM \(table) WHERE run = ?", arguments: [number])
+            }
+            try database.execute(sql: "DELETE FROM run WHERE number = ?", arguments: [number])
+        }
+        return rows.count
+    }
+
+    /// Removes rows of deleted runs up to the bound. Gives the digests of blob files that nothing names any more.
+    private static func purge(_ database: Database) throws -> (isDone: Bool, files: [Digest]) {
+        var left = StoreLimits.deletedRows
+        var files: [Digest] = []
+        while left > 0 {
+            guard let run = try Int.fetchOne(database, sql: "SELECT number FROM deleted_run ORDER BY number LIMIT 1") else {
+                return (true, files)
+            }
+            files += try removeOutputs(of: run, limit: left, database)
+            let before = left
+            let steps = [StepRow.number(run: run, index: 0), StepRow.number(run: run + 1, index: 0)]
+            left -= try delete("step", "number", "number >= \(steps[0]) AND number < \(steps[1])", left, database)
+            left -= try delete("journal", "sequence", "run = \(run)", left, database)
+            if left == before {
+                try database.execute(sql: "DELETE FROM attempt WHERE run = ?", arguments: [run])
+                try database.execute(sql: "DELETE FROM deleted_run WHERE number = ?", arguments: [run])
+                left -= 1
+            }
+        }
+        return (false, files)
+    }
+
+    private static func delete(
+        _ table: String, _ key: String, _ condition: String, _ limit: Int, _ database: Database
+    ) throws -> Int {
+        guard limit > 0 else { return 0 }
+        try database.execute(
+            sql: "DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM \(table) WHERE \(condition) ORDER BY \(key) LIMIT \(limit))")
+        return database.changesCount
+    }
+
+    /// Removes the outputs of the run's next `limit` steps from the blobs, unless another step or a registered flow names them.
+    private static func removeOutputs(of run: Int, limit: Int, _ database: Database) throws -> [Digest] {
+        let digests = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT outputDigest FROM (SELECT outputDigest FROM step WHERE number >= ? AND number < ? ORDER BY number LIMIT ?)
+                WHERE outputDigest IS NOT NULL
+                """,
+            arguments: [StepRow.number(run: run, index: 0), StepRow.number(run: run + 1, index: 0), limit]
+        ).compactMap { [UInt8].fromBlob($0[0]) }
+        var files: [Digest] = []
+        for digest in digests {
+            let first = StepRow.number(run: run, index: 0)
+            let size = try Int.fetchOne(
+                database,
+                sql: """
+                    DELETE FROM blob WHERE digest = ?1
+                    AND NOT EXISTS (SELECT 1 FROM step WHERE outputDigest = ?1 AND NOT (number >= ?2 AND number < ?3))
+                    AND NOT EXISTS (SELECT 1 FROM flow WHERE plan = ?1 OR binary = ?1) RETURNING size
+                    """, arguments: [digest.data, first, StepRow.number(run: run + 1, index: 0)])
+            if let size, size > StoreLimits.blobRowBytes { files.append(Digest(bytes: digest)) }
+        }
+        return files
+    }
+}

@@ -1,0 +1,153 @@
+internal import FlowEngine
+package import FlowModel
+internal import GRDB
+
+/// A user name and the person behind it.
+package struct UserRow: Hashable, Sendable {
+    /// `os:alice`, `alice`.
+    package var name: String
+    package var person: String
+    /// Those of the person, sorted.
+    package var roles: [String]
+    package var createdAt: Instant
+}
+
+/// Who may do what: users, the persons they belong to, and the persons' roles.
+///
+/// A person is named after the first of its users and keeps that name. Roles belong to persons; several users can be one
+/// person. Every change is written together with its audit row, and is durable when the call returns.
+package struct Accounts: Sendable {
+    let store: SQLiteStore
+
+    package init(_ store: SQLiteStore) { self.store = store }
+
+    /// The person behind a user name; nil for a name that is not known.
+    package func actor(user: String) async throws(FlowError) -> Actor? {
+        try await store.read { try Accounts.actor(user, $0) }
+    }
+
+    /// By name.
+    package func users() async throws(FlowError) -> [UserRow] {
+        try await store.read { database in
+            let query = try Query(database, "user", "SELECT name, person, createdAt FROM user ORDER BY name")
+            var users: [UserRow] = []
+            while try query.next() {
+                let person = try query.text(1)
+                users.append(
+                    UserRow(
+                        name: try query.text(0), person: person, roles: try Accounts.roles(of: person, database),
+                        createdAt: try query.instant(2)))
+            }
+            return users
+        }
+    }
+
+    /// Adds a user who is a person of its own, with these roles; throws `conflict` when the name is taken.
+    package func add(user: String, roles: [String], by actor: String, at: Instant) async throws(FlowError) {
+        try await store.transaction { database in
+            guard try Accounts.person(of: user, database) == nil else {
+                throw FlowError(
+                    .conflict, subject: user, "User '\(user)' was not added: the name is taken.", hint: "flowctl user list")
+            }
+            // A person keeps the name of a user who was linked away or removed, so the name may be in use.
+            let person = try Accounts.freePerson(named: user, database)
+            try database.execute(
+                sql: "INSERT INTO user VALUES (?, ?, ?)", arguments: [user, person, at.milliseconds])
+            try Accounts.set(roles, of: person, database)
+            try AuditChain.append(
+                AuditEntry(
+                    at: at, actor: actor, verb: "user.add", subject: user,
+                    detail: ["roles": .array(roles.sorted().map(JSON.string))]), database)
+        }
+    }
+
+    /// Gives the person behind the user exactly these roles.
+    package func setRoles(_ roles: [String], of user: String, by actor: String, at: Instant) async throws(FlowError) {
+        try await store.transaction { database in
+            let person = try Accounts.knownPerson(of: user, database)
+            try Accounts.set(roles, of: person, database)
+            try AuditChain.append(
+                AuditEntry(
+                    at: at, actor: actor, verb: "user.roles", subject: user,
+                    detail: ["roles": .array(roles.sorted().map(JSON.string))]), database)
+        }
+    }
+
+    /// Makes the two users one person, with the roles of both.
+    package func link(_ user: String, to other: String, by actor: String, at: Instant) async throws(FlowError) {
+        try await store.transaction { database in
+            let gone = try Accounts.knownPerson(of: user, database)
+            let kept = try Accounts.knownPerson(of: other, database)
+            if gone != kept {
+                try database.execute(sql: "UPDATE user SET person = ? WHERE person = ?", arguments: [kept, gone])
+                try database.execute(sql: "UPDATE OR IGNORE role SET person = ? WHERE person = ?", arguments: [kept, gone])
+                try database.execute(sql: "DELETE FROM role WHERE person = ?", arguments: [gone])
+            }
+            try AuditChain.append(
+                AuditEntry(at: at, actor: actor, verb: "user.link", subject: user, detail: ["to": .string(other)]), database)
+        }
+    }
+
+    /// Removes the user and revokes its tokens; the person stays while it has another user. False when there is no such user.
+    package func remove(user: String, by actor: String, at: Instant) async throws(FlowError) -> Bool {
+        try await store.transaction { database in
+            guard let person = try Accounts.person(of: user, database) else { return false }
+            try database.execute(sql: "DELETE FROM user WHERE name = ?", arguments: [user])
+            try database.execute(
+                sql: "UPDATE token SET revokedAt = ? WHERE user = ? AND revokedAt IS NULL", arguments: [at.milliseconds, user])
+            try database.execute(
+                sql: "DELETE FROM role WHERE person = ?1 AND NOT EXISTS (SELECT 1 FROM user WHERE person = ?1)",
+                arguments: [person])
+            try AuditChain.append(AuditEntry(at: at, actor: actor, verb: "user.remove", subject: user), database)
+            return true
+        }
+    }
+}
+
+// MARK: - Within a transaction
+
+extension Accounts {
+    static func actor(_ user: String, _ database: Database) throws -> Actor? {
+        guard let person = try person(of: user, database) else { return nil }
+        let names = try String.fetchAll(
+            database, sql: "SELECT name FROM user WHERE person = ? ORDER BY name", arguments: [person])
+        return Actor(person: person, user: user, names: names, roles: try roles(of: person, database))
+    }
+
+    static func person(of user: String, _ database: Database) throws -> String? {
+        try String.fetchOne(database, sql: "SELECT person FROM user WHERE name = ?", arguments: [user])
+    }
+
+    static func knownPerson(of user: String, _ database: Database) throws -> String {
+        guard let person = try person(of: user, database) else {
+            let names = try String.fetchAll(database, sql: "SELECT name FROM user ORDER BY name LIMIT 1000")
+            let near = nearestNames(to: user, in: names)
+            let guess = near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
+            throw FlowError(.notFound, subject: user, "There is no user '\(user)'.\(guess)", hint: "flowctl user list")
+        }
+        return person
+    }
+
+    private static func roles(of person: String, _ database: Database) throws -> [String] {
+        try String.fetchAll(database, sql: "SELECT role FROM role WHERE person = ? ORDER BY role", arguments: [person])
+    }
+
+    private static func set(_ roles: [String], of person: String, _ database: Database) throws {
+        try database.execute(sql: "DELETE FROM role WHERE person = ?", arguments: [person])
+        for role in Set(roles) {
+            try database.execute(sql: "INSERT INTO role VALUES (?, ?)", arguments: [person, role])
+        }
+    }
+
+    private static func freePerson(named name: String, _ database: Database) throws -> String {
+        var candidate = name
+        var count = 1
+        while try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM user WHERE person = ?)", arguments: [candidate]) ?? false
+        {
+            count += 1
+            candidate = "\(name)-\(count)"
+        }
+        return candidate
+    }
+}

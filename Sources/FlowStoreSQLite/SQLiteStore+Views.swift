@@ -1,0 +1,171 @@
+package import FlowEngine
+package import FlowModel
+internal import GRDB
+
+// What views read, on the reading connections.
+extension SQLiteStore: JournalReader {
+    package func run(_ id: RunID) async throws -> RunRow? {
+        try await view { try SQLiteStore.run(id, $0) }
+    }
+
+    package func runIDs(startingWith prefix: String) async throws -> [RunID] {
+        let prefix = prefix.lowercased()
+        guard prefix.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) || $0 == 0x2D }) else { return [] }
+        return try await view { database in
+            // "g" comes after every character of an id.
+            var query = try Query(
+                database, "run", "SELECT number, id FROM run WHERE id >= ? AND id < ? ORDER BY id LIMIT 2")
+            query.bind(prefix)
+            query.bind(prefix + "g")
+            var ids: [RunID] = []
+            while try query.next() { ids.append(try query.runID(1)) }
+            return ids
+        }
+    }
+
+    package func runs(_ query: RunQuery) async throws -> [RunRow] {
+        try await view { try RunSearch(query).rows($0) }
+    }
+
+    package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
+        try await view { database in
+            guard let number = try SQLiteStore.number(of: run, database) else { return [] }
+            var query = try Query(
+                database, "step",
+                "SELECT \(StepRow.columns) FROM step WHERE number > ? AND number < ? ORDER BY number LIMIT ?")
+            query.bind(StepRow.number(run: number, index: 0) + (index ?? -1))
+            query.bind(StepRow.number(run: number + 1, index: 0))
+            query.bind(min(limit, StoreLimits.pageRows))
+            var rows: [StepRow] = []
+            while try query.next() { rows.append(try StepRow(query, run: run)) }
+            return rows
+        }
+    }
+
+    package func step(of run: RunID, at path: StepPath) async throws -> StepRow? {
+        try await view { database in
+            guard let number = try SQLiteStore.number(of: run, database) else { return nil }
+            // A walk over the run's own steps: an index by path would cost every step that ends more than it saves here.
+            var query = try Query(
+                database, "step", "SELECT \(StepRow.columns) FROM step WHERE number >= ? AND number < ? AND path = ?")
+            query.bind(StepRow.number(run: number, index: 0))
+            query.bind(StepRow.number(run: number + 1, index: 0))
+            query.bind(path.text)
+            return try query.next() ? try StepRow(query, run: run) : nil
+        }
+    }
+
+    package func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow] {
+        try await view { database in
+            guard let number = try SQLiteStore.number(of: run, database) else { return [] }
+            var query = try Query(
+                database, "attempt",
+                "SELECT run, \(AttemptRow.columns) FROM attempt WHERE run = ? AND path = ? ORDER BY attempt DESC LIMIT ?")
+            query.bind(number)
+            query.bind(path.text)
+            query.bind(min(limit, StoreLimits.pageRows))
+            var rows: [AttemptRow] = []
+            while try query.next() { rows.append(try AttemptRow(query, from: 1)) }
+            return rows
+        }
+    }
+
+    package func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] {
+        try await view { database in
+            var conditions: [String] = []
+            if state != nil { conditions.append("state = ?") }
+            if run != nil { conditions.append("run = (SELECT number FROM run WHERE id = ?)") }
+            let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+            var query = try Query(
+                database, "approval",
+                """
+                SELECT \(ApprovalRow.columns) FROM approval \(filter)
+                ORDER BY since DESC, runID DESC, path DESC, generation DESC LIMIT ?
+                """)
+            if let state { query.bind(state.rawValue) }
+            if let run { query.bind(run.text) }
+            query.bind(min(limit, StoreLimits.pageRows))
+            var rows: [ApprovalRow] = []
+            while try query.next() { rows.append(try ApprovalRow(query)) }
+            return rows
+        }
+    }
+
+    package func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord] {
+        try await view { database in
+            try SQLiteStore.records(of: run, after: sequence, limit: min(limit, StoreLimits.pageRows), database)
+        }
+    }
+
+    package func blob(_ digest: Digest) async throws -> [UInt8]? {
+        try await view { try self.blobBytes(digest, $0) }
+    }
+
+    private func view<Result: Sendable>(_ body: @escaping @Sendable (Database) throws -> Result) async throws -> Result {
+        do {
+            return try await pool.read(body)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw StoreFailure.reading(error)
+        }
+    }
+}
+
+/// Finds runs newest first, each search a walk along one index: by label where one is asked for, else by flow, else by state.
+private struct RunSearch {
+    let query: RunQuery
+    private let limit: Int
+
+    init(_ query: RunQuery) {
+        self.query = query
+        limit = max(0, min(query.limit, StoreLimits.pageRows))
+    }
+
+    func rows(_ database: Database) throws -> [RunRow] {
+        let states = query.states.sorted { $0.rawValue < $1.rawValue }
+        if !query.labels.isEmpty { return try byLabel(states, database) }
+        if query.flow == nil, states.isEmpty { return try walk("", [], database) }
+        // The newest of each state, then the newest of all: no index has several states in order of age.
+        var found: [RunRow] = []
+        for state in states.isEmpty ? RunState.allCases : states {
+            if let flow = query.flow {
+                found += try walk("AND flow = ? AND state = ?", [flow, state.rawValue], database)
+            } else {
+                found += try walk("AND state = ?", [state.rawValue], database)
+            }
+        }
+        return Array(found.sorted { $0.id > $1.id }.prefix(limit))
+    }
+
+    private func byLabel(_ states: [RunState], _ database: Database) throws -> [RunRow] {
+        var filter = ""
+        var values: [String] = []
+        for (name, value) in query.labels.sorted(by: { $0.key < $1.key }) {
+            filter += " AND run.id IN (SELECT run FROM label WHERE name = ? AND value = ?)"
+            values += [name, value]
+        }
+        if let flow = query.flow {
+            filter += " AND +flow = ?"
+            values.append(flow)
+        }
+        if !states.isEmpty {
+            filter += " AND +state IN (\(states.map { _ in "?" }.joined(separator: ", ")))"
+            values += states.map(\.rawValue)
+        }
+        return try walk(filter, values, database)
+    }
+
+    private func walk(_ filter: String, _ values: [String], _ database: Database) throws -> [RunRow] {
+        var statement = try Query(
+            database, "run",
+            "SELECT \(RunRow.columns) FROM \(RunRow.tables) WHERE run.id < ? \(filter) ORDER BY run.id DESC LIMIT ?")
+        // "g" comes after every id.
+        statement.bind(query.before?.text ?? "g")
+        for value in values { statement.bind(value) }
+        statement.bind(limit)
+        var rows: [RunRow] = []
+        while try statement.next() { rows.append(try RunRow(statement)) }
+        return rows
+    }
+}

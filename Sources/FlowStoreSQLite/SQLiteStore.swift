@@ -1,0 +1,276 @@
+package import FlowEngine
+package import FlowModel
+internal import GRDB
+internal import GRDBSQLite
+internal import Glibc
+internal import Synchronization
+
+/// The journal of one directory, in `journal.db`.
+///
+///     let store = try SQLiteStore.open(in: "/var/lib/flow", socket: "/var/lib/flow/flow.sock", now: now)
+///     let epoch = try store.beginEpoch()
+///     try store.commit(batch)          // on the writer's thread
+///     let row = try await store.run(id) // anywhere
+///     try store.close()
+///
+/// One process at a time has it open. Writes go through one connection, one after the other, whoever asks; when a write
+/// returns it has been through `fsync`. Views read what was committed, on other connections, and never hold the writer up.
+/// After a failure that leaves the file in doubt every later write throws `StoreError.fatal`: the process must end.
+package final class SQLiteStore: Sendable {
+    /// The directory, `$FLOW_HOME`.
+    package let directory: String
+    /// True for a database that came out of a backup, until `acceptRestore`: nothing in it may start by itself.
+    package var isRestored: Bool { restored.withLock { $0 } }
+
+    let pool: DatabasePool
+    let memory = Mutex(RunMemory())
+    let blobFiles: BlobFiles
+    /// Held while a backup is taken: what it needs must not be deleted.
+    let backups = Atomic<Int>(0)
+    private let lock: OwnerLock
+    private let crumb: BreadcrumbFile
+    private let restored: Mutex<Bool>
+    private let lost = Mutex<String?>(nil)
+    private let checkpointer: Checkpointer
+    private let identities: [FileIdentity]
+
+    /// Opens the directory's journal, or makes the directory and a new journal where there is none.
+    ///
+    /// Refuses with `owned` while another engine has it, `database` for a file that is not a Flow database, is newer or lacks
+    /// its log, `storage` for a directory that is not ours or cannot be written. What is refused is not changed.
+    package static func open(in directory: String, socket: String? = nil, now: Instant) throws(FlowError) -> SQLiteStore {
+        try open(in: directory, socket: socket, now: now, migrations: Migration.all)
+    }
+
+    /// The same with other migrations than those of this version: for tests of upgrading.
+    package static func open(
+        in directory: String, socket: String?, now: Instant, migrations: [Migration]
+    ) throws(FlowError) -> SQLiteStore {
+        try DatabaseFile.prepare(directory: directory)
+        let file = DatabaseFile(directory: directory, migrations: migrations)
+        let lock = try OwnerLock(directory: directory, socket: socket, now: now)
+        do {
+            if try file.isMissing(after: lock.previous) { try file.create() }
+            return try SQLiteStore(file: file, lock: lock, now: now)
+        } catch let error as FlowError {
+            throw error
+        } catch {
+            throw StoreFailure.told(error, path: file.path)
+        }
+    }
+
+    private init(file: DatabaseFile, lock: OwnerLock, now: Instant) throws {
+        directory = file.directory
+        self.lock = lock
+        pool = try DatabasePool(path: file.path, configuration: SQLiteStore.configuration())
+        try file.check(version: try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 })
+        try SQLiteStore.makeDurable(pool, file)
+        try SQLiteStore.upgrade(pool, file)
+        restored = Mutex(try SQLiteStore.raiseEpochAfterRestore(pool, now: now))
+        checkpointer = try Checkpointer(pool)
+        blobFiles = try BlobFiles(directory: file.directory)
+        crumb = try BreadcrumbFile(path: file.directory + "/breadcrumb")
+        identities = [FileIdentity(file.path), FileIdentity(file.path + "-wal")].compactMap { $0 }
+        try lock.note(isOpen: true)
+    }
+
+    /// Copies the log into the database, closes all connections and lets another engine in.
+    package func close() throws(StoreError) {
+        defer { lock.release() }
+        do {
+            // The log goes away with the last connection, so from here on its absence is no sign of loss.
+            try lock.note(isOpen: false)
+            checkpointer.stop(pool)
+            try pool.close()
+        } catch {
+            throw StoreFailure.writing(error)
+        }
+    }
+
+    // MARK: - Writing
+
+    /// Does `body` in one durable transaction; after a refusal the connection is as before.
+    ///
+    /// - Parameter before: runs first, outside the transaction, in the same turn of the writer.
+    func transaction<Result>(
+        before: (Database) throws -> Void = { _ in }, _ body: (Database) throws -> Result
+    ) throws(StoreError) -> Result {
+        do {
+            return try perform(before: before, body)
+        } catch {
+            throw StoreFailure.writing(error)
+        }
+    }
+
+    /// Does `body` in a durable transaction, from any task, without blocking Swift's threads. A `FlowError` undoes it.
+    func transaction<Result: Sendable>(_ body: @escaping @Sendable (Database) throws -> Result) async throws(FlowError) -> Result {
+        do {
+            return try await Blocking.run { try self.perform(body) }
+        } catch {
+            throw StoreFailure.told(error, path: directory + "/journal.db")
+        }
+    }
+
+    /// Throws a `StoreError`, or the `FlowError` of `body`.
+    private func perform<Result>(
+        before: (Database) throws -> Void = { _ in }, _ body: (Database) throws -> Result
+    ) throws -> Result {
+        if let reason = lost.withLock({ $0 }) { throw StoreError.fatal(reason) }
+        do {
+            return try pool.writeWithoutTransaction { database in
+                try checkIdentity()
+                try before(database)
+                let result = try SQLiteStore.inTransaction(database) { try body(database) }
+                try checkpointer.checkpointIfDue(database)
+                return result
+            }
+        } catch let error as FlowError {
+            throw error
+        } catch {
+            let failure = StoreFailure.writing(error)
+            if case .fatal(let reason) = failure { lost.withLock { $0 = $0 ?? reason } }
+            throw failure
+        }
+    }
+
+    /// By hand, and not by GRDB, because only here the system's reason for a failed commit is still known.
+    private static func inTransaction<Result>(_ database: Database, _ body: () throws -> Result) throws -> Result {
+        try runOnce(database, "BEGIN IMMEDIATE")
+        do {
+            let result = try body()
+            try runOnce(database, "COMMIT")
+            return result
+        } catch {
+            // SQLite may have undone it already.
+            if database.isInsideTransaction { try runOnce(database, "ROLLBACK") }
+            throw error
+        }
+    }
+
+    private static func runOnce(_ database: Database, _ sql: String) throws {
+        var query = try Query(database, "transaction", sql)
+        try query.run()
+    }
+
+    /// Reads on the writer's own connection: for the engine's thread.
+    func reading<Result>(_ body: (Database) throws -> Result) throws(StoreError) -> Result {
+        do {
+            return try pool.writeWithoutTransaction(body)
+        } catch {
+            throw StoreFailure.reading(error)
+        }
+    }
+
+    /// Does `body` on a reading connection, from any task.
+    func read<Result: Sendable>(_ body: @escaping @Sendable (Database) throws -> Result) async throws(FlowError) -> Result {
+        do {
+            return try await pool.read(body)
+        } catch {
+            throw StoreFailure.told(error, path: directory + "/journal.db")
+        }
+    }
+
+    /// A file that was removed or replaced would swallow what is acknowledged.
+    private func checkIdentity() throws(StoreError) {
+        for identity in identities where FileIdentity(identity.path) != identity {
+            throw .fatal("\(identity.path) was moved, replaced or deleted while it was open")
+        }
+    }
+
+    /// Forgets that the database came out of a backup: an operator has looked at it.
+    package func acceptRestore() throws(StoreError) {
+        try transaction { try $0.execute(sql: "DELETE FROM meta WHERE name IN ('backup', 'restored')") }
+        restored.withLock { $0 = false }
+    }
+
+    package func breadcrumb() throws(StoreError) -> Breadcrumb? { crumb.read() }
+
+    package func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError) {
+        do {
+            try crumb.write(breadcrumb)
+        } catch {
+            throw StoreFailure.writing(error)
+        }
+    }
+}
+
+// MARK: - Opening
+
+extension SQLiteStore {
+    private static func configuration() -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "flow.journal"
+        configuration.maximumReaderCount = StoreLimits.readers
+        configuration.busyMode = .timeout(StoreLimits.busySeconds)
+        configuration.prepareDatabase { database in
+            // Checkpoints are the writer's own, see Checkpointer. SQLite 3.40.1 can lose a log that two connections reset.
+            try database.execute(
+                sql: """
+                    PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;
+                    PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;
+                    PRAGMA cache_size = \(database.configuration.readonly ? -2_000 : -16_000);
+                    """)
+        }
+        return configuration
+    }
+
+    /// Sets the writer to `synchronous=FULL` and refuses to go on without it: anything less loses acknowledged commits.
+    private static func makeDurable(_ pool: DatabasePool, _ file: DatabaseFile) throws {
+        try pool.writeWithoutTransaction { database in
+            // The pool sets NORMAL while it opens.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            // Nobody observes transactions here, and GRDB does not see those that are made by hand.
+            sqlite3_commit_hook(database.sqliteConnection, nil, nil)
+            sqlite3_rollback_hook(database.sqliteConnection, nil, nil)
+            let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
+            let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+            guard mode == "wal", level == 2 else {
+                throw file.refusal(
+                    "journal_mode is \(mode ?? "unknown") and synchronous \(level ?? -1); only wal and 2 (FULL) keep what is acknowledged.")
+            }
+        }
+    }
+
+    /// Brings an older schema up to date, keeping a copy from before.
+    private static func upgrade(_ pool: DatabasePool, _ file: DatabaseFile) throws {
+        let version = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+        guard version < file.migrations.last?.version ?? 0 else { return }
+        let copy = file.path + ".schema\(version)"
+        unlink(copy)
+        try pool.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [copy]) }
+        try Files.Descriptor(opening: copy, O_RDWR).synchronize()
+        try file.migrate(pool)
+        // So that the file's header tells an older program at once.
+        _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+    }
+
+    /// Starts a restored database in an epoch beyond any that its hosts can have seen since the backup was taken.
+    private static func raiseEpochAfterRestore(_ pool: DatabasePool, now: Instant) throws -> Bool {
+        try pool.writeWithoutTransaction { database in
+            try database.inTransaction(.immediate) {
+                try database.execute(
+                    sql: """
+                        UPDATE meta SET value = max(value + 1, ?) WHERE name = 'epoch'
+                        AND EXISTS (SELECT 1 FROM meta WHERE name = 'backup')
+                        """, arguments: [now.milliseconds / 1000])
+                try database.execute(sql: "UPDATE meta SET name = 'restored' WHERE name = 'backup'")
+                return .commit
+            }
+            return try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM meta WHERE name = 'restored')") ?? false
+        }
+    }
+}
+
+/// Which file a path leads to.
+private struct FileIdentity: Equatable, Sendable {
+    let path: String
+    let device: UInt
+    let node: UInt
+
+    init?(_ path: String) {
+        guard let status = Files.status(path) else { return nil }
+        self.path = path
+        device = UInt(status.st_dev)
+        node = UInt(status.st_ino)
+    }
+}

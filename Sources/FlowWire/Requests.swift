@@ -1,0 +1,119 @@
+package import FlowModel
+
+extension Wire {
+    /// `POST /v1/runs` and `POST /v1/plans`. Exactly one of `flow`, `plan`, `planDigest`, `exec` says what to run.
+    package struct Start: Codable, Equatable, Sendable {
+        /// A registered flow. Operators may start these and nothing else.
+        package var flow: String?
+        /// A plan as it is.
+        package var plan: Plan?
+        /// A plan that was stored with `PUT /v1/blobs/{sha256}` as JSON.
+        package var planDigest: Digest?
+        /// The flow binary, if the plan has Swift steps; stored as a blob.
+        package var binary: Digest?
+        /// A command on hosts, as a run of one step.
+        package var exec: Exec?
+        package var inputs: [String: JSON]?
+        /// A selector: only hosts that it names too take part.
+        package var limit: String?
+        package var labels: [String: String]?
+
+        package init(
+            flow: String? = nil, plan: Plan? = nil, planDigest: Digest? = nil, binary: Digest? = nil, exec: Exec? = nil,
+            inputs: [String: JSON]? = nil, limit: String? = nil, labels: [String: String]? = nil
+        ) {
+            self.flow = flow
+            self.plan = plan
+            self.planDigest = planDigest
+            self.binary = binary
+            self.exec = exec
+            self.inputs = inputs
+            self.limit = limit
+            self.labels = labels
+        }
+    }
+
+    /// A command for `/bin/sh` on every host of a selector.
+    package struct Exec: Codable, Equatable, Sendable {
+        package var selector: String
+        package var command: String
+        /// Hosts at a time; 16 unless given.
+        package var width: Int?
+        /// The account to run as, through `sudo -n`.
+        package var account: String?
+        package var timeoutSeconds: Double?
+
+        package init(
+            selector: String, command: String, width: Int? = nil, account: String? = nil, timeoutSeconds: Double? = nil
+        ) {
+            self.selector = selector
+            self.command = command
+            self.width = width
+            self.account = account
+            self.timeoutSeconds = timeoutSeconds
+        }
+    }
+
+    /// `POST /v1/runs/{id}/pause`, `resume`, `cancel`, `kill`, and `…/steps/{path}/skip`.
+    package struct Message: Codable, Equatable, Sendable {
+        package var message: String?
+
+        package init(message: String? = nil) { self.message = message }
+    }
+
+    /// `POST /v1/runs/{id}/retry`. Without `from`: all that failed, timed out, is unknown, held or cancelled.
+    package struct Retry: Codable, Equatable, Sendable {
+        package var from: StepPath?
+        package var message: String?
+
+        package init(from: StepPath? = nil, message: String? = nil) {
+            self.from = from
+            self.message = message
+        }
+    }
+
+    /// `POST /v1/runs/{id}/steps/{path}/resolve`.
+    package struct Resolve: Codable, Equatable, Sendable {
+        package enum Answer: String, Codable, CaseIterable, Sendable { case succeeded, failed, retry }
+        package var `as`: Answer
+        /// With `succeeded` only, where the step declares an output.
+        package var output: JSON?
+        package var message: String?
+
+        package init(as answer: Answer, output: JSON? = nil, message: String? = nil) {
+            self.as = answer
+            self.output = output
+            self.message = message
+        }
+    }
+
+    /// `POST /v1/approvals/{id}/decisions`.
+    package struct Decision: Codable, Equatable, Sendable {
+        package var decision: ApprovalRow.Vote.Decision
+        package var comment: String?
+        /// The digest that the voter saw; a vote for anything else is refused.
+        package var digest: Digest
+
+        package init(decision: ApprovalRow.Vote.Decision, comment: String? = nil, digest: Digest) {
+            self.decision = decision
+            self.comment = comment
+            self.digest = digest
+        }
+    }
+
+    /// `PUT /v1/flows/{name}`. Exactly one of `plan` and `planDigest`.
+    package struct Register: Codable, Equatable, Sendable {
+        package var plan: Plan?
+        package var planDigest: Digest?
+        package var binary: Digest?
+        /// Where it came from, for people: a file name.
+        package var source: String?
+
+        package init(plan: Plan? = nil, planDigest: Digest? = nil, binary: Digest? = nil, source: String? = nil) {
+            self.plan = plan
+            self.planDigest = planDigest
+            self.binary = binary
+            self.source = source
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import AsyncHTTPClient
+import FlowCommand
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// HTTP over TCP and unix sockets.
+struct ClientTransport: HTTPTransport {
+    private static let connectSeconds: Int64 = 10
+    /// Seconds without a byte after which a stream counts as lost: the server sends a comment every 15.
+    private static let silenceSeconds: Int64 = 60
+
+    /// For exchanges with a deadline of their own.
+    private let requests: HTTPClient
+    /// For streams that have none.
+    private let streams: HTTPClient
+
+    init() {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(Self.connectSeconds)
+        configuration.redirectConfiguration = .disallow
+        configuration.decompression = .disabled
+        // Who is not there is not there: whether to try again is decided above.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        requests = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        configuration.timeout.read = .seconds(Self.silenceSeconds)
+        streams = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    func close() async {
+        // The process ends; connections that do not close in order are closed by that.
+        try? await requests.shutdown()
+        try? await streams.shutdown()
+    }
+
+    func send(_ call: HTTPCall, receive: (HTTPHead, [UInt8]) async throws -> Void) async throws -> HTTPHead {
+        let request = try ClientTransport.request(call)
+        let client = call.deadlineSeconds == nil ? streams : requests
+        let deadline = call.deadlineSeconds.map { NIODeadline.now() + .nanoseconds(Int64($0 * 1e9)) } ?? .distantFuture
+        let response = try await told { try await client.execute(request, deadline: deadline) }
+        let head = HTTPHead(
+            status: Int(response.status.code),
+            headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $0 + ", " + $1 }))
+        var body = response.body.makeAsyncIterator()
+        while let piece = try await told({ try await body.next() }) { try await receive(head, Array(piece.readableBytesView)) }
+        return head
+    }
+
+    private static func request(_ call: HTTPCall) throws -> HTTPClientRequest {
+        let base =
+            switch call.server {
+            case .socket(let path): "http+unix://\(percentEncoded(path))"
+            case .url(let url): url
+            }
+        var request = HTTPClientRequest(url: base + call.path)
+        request.method = HTTPMethod(rawValue: call.method)
+        for (name, value) in call.headers { request.headers.add(name: name, value: value) }
+        switch call.body {
+        case .none: break
+        case .bytes(let bytes): request.body = .bytes(ByteBuffer(bytes: bytes))
+        case .file(let path):
+            let pieces = try FilePieces(path)
+            request.body = .stream(pieces, length: .known(Int64(pieces.bytes)))
+        }
+        return request
+    }
+
+    private func told<Value>(_ work: () async throws -> Value) async throws -> Value {
+        do {
+            return try await work()
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            throw ClientTransport.failure(error)
+        }
+    }
+
+    private static func failure(_ error: any Error) -> any Error {
+        switch error {
+        case let error as HTTPClientError:
+            switch error {
+            case .connectTimeout, .readTimeout, .writeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout:
+                return TransportFailure(.timedOut, error.description)
+            case .remoteConnectionClosed: return TransportFailure(.lost, error.description)
+            default: return TransportFailure(.other, error.description)
+            }
+        case let error as IOError: return failure(errno: error.errnoCode, "\(error)")
+        case let error as NIOConnectionError:
+            if let error = error.connectionErrors.first?.error as? IOError { return failure(errno: error.errnoCode, "\(error)") }
+            return TransportFailure(.other, "\(error.host) cannot be found: \(error.dnsAError.map { "\($0)" } ?? "no address")")
+        case is ChannelError: return TransportFailure(.lost, "\(error)")
+        default: return TransportFailure(.other, "\(error)")
+        }
+    }
+
+    private static func failure(errno code: Int32, _ message: String) -> TransportFailure {
+        switch code {
+        case ECONNREFUSED, ENOENT, ENOTDIR: TransportFailure(.nobody, message)
+        case EACCES, EPERM: TransportFailure(.denied, message)
+        case ETIMEDOUT: TransportFailure(.timedOut, message)
+        case ECONNRESET, EPIPE: TransportFailure(.lost, message)
+        default: TransportFailure(.other, String(cString: strerror(code)))
+        }
+    }
+}
+
+/// The bytes of a file, read piece by piece on threads that may block.
+private struct FilePieces: AsyncSequence, Sendable {
+    private static let pieceBytes = 256 << 10
+    let path: String
+    let bytes: Int
+
+    init(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw TransportFailure(.other, "\(path): \(String(cString: strerror(errno)))") }
+        self.path = path
+        bytes = Int(status.st_size)
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        let path: String
+        var offset = 0
+
+        mutating func next() async throws -> ByteBuffer? {
+            let (path, start) = (path, offset)
+            let piece = try await NIOThreadPool.singleton.runIfActive { try FilePieces.read(path, from: start) }
+            offset += piece.count
+            return piece.isEmpty ? nil : ByteBuffer(bytes: piece)
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(path: path) }
+
+    private static func read(_ path: String, from offset: Int) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw TransportFailure(.other, "\(path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var failure: Int32 = 0
+        let piece = [UInt8](unsafeUninitializedCapacity: pieceBytes) { buffer, count in
+            let read = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+            if read < 0 { failure = errno }
+            count = max(0, read)
+        }
+        guard failure == 0 else { throw TransportFailure(.other, "\(path): \(String(cString: strerror(failure)))") }
+        return piece
+    }
+}

@@ -1,0 +1,116 @@
+import FlowCommand
+import FlowLoading
+import FlowModel
+import Glibc
+import NIOPosix
+
+/// Files of this machine.
+struct LocalFiles: FileAccess {
+    func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    func sha256(_ bytes: [UInt8]) -> Digest { Digest(of: bytes) }
+
+    func read(_ path: String, limit: Int) async throws(FlowError) -> [UInt8] {
+        try await onThread { () throws(FlowError) in
+            let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw LocalFiles.unreadable(path, errno) }
+            defer { if path != "-" { close(descriptor) } }
+            var bytes: [UInt8] = []
+            var piece = [UInt8](repeating: 0, count: 64 << 10)
+            while true {
+                let count = Glibc.read(descriptor, &piece, piece.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { throw LocalFiles.unreadable(path, errno) }
+                guard count > 0 else { return bytes }
+                bytes += piece[..<count]
+                guard bytes.count <= limit else {
+                    throw FlowError(.tooLarge, subject: path, "\(path) was not read: it has more than \(limit) bytes.")
+                }
+            }
+        }
+    }
+
+    func create(_ path: String, contents: [UInt8]) async throws(FlowError) {
+        try await onThread { () throws(FlowError) in
+            try LocalFiles.makeFolder(of: path)
+            let descriptor = try LocalFiles.createFile(path, mode: 0o644)
+            defer { close(descriptor) }
+            try LocalFiles.write(contents, to: descriptor, path)
+        }
+    }
+
+    func receive(
+        _ path: String, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws {
+        // A backup holds everything that the home does: it is its owner's alone.
+        let descriptor = try await onThread { () throws(FlowError) in try LocalFiles.createFile(path, mode: 0o600) }
+        do {
+            try await produce { bytes in
+                try await onThread { () throws(FlowError) in try LocalFiles.write(bytes, to: descriptor, path) }
+            }
+            try await onThread { () throws(FlowError) in
+                guard fsync(descriptor) == 0 else { throw LocalFiles.unwritable(path, errno) }
+            }
+            close(descriptor)
+        } catch {
+            close(descriptor)
+            unlink(path)
+            throw error
+        }
+    }
+
+    // MARK: - Blocking
+
+    private func onThread<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(FlowError) -> Value
+    ) async throws(FlowError) -> Value {
+        do {
+            return try await NIOThreadPool.singleton.runIfActive { try work() }
+        } catch let error as FlowError {
+            throw error
+        } catch {
+            throw FlowError(.storage, subject: "files", "No thread could be started to work with files: \(error).")
+        }
+    }
+
+    private static func makeFolder(of path: String) throws(FlowError) {
+        var folder = ""
+        for part in path.split(separator: "/", omittingEmptySubsequences: false).dropLast() {
+            folder += part.isEmpty ? (folder.isEmpty ? "/" : "") : (folder.hasSuffix("/") || folder.isEmpty ? "" : "/") + part
+            guard !folder.isEmpty, access(folder, F_OK) != 0 else { continue }
+            guard mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw unwritable(folder, errno) }
+        }
+    }
+
+    private static func createFile(_ path: String, mode: mode_t) throws(FlowError) -> Int32 {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            guard errno == EEXIST else { throw unwritable(path, errno) }
+            throw FlowError(
+                .conflict, subject: path, "\(path) was not written: it exists, and nothing is written over.",
+                hint: "choose another name, or remove it")
+        }
+        return descriptor
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(FlowError) {
+        var failure: Int32 = 0
+        bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count, failure == 0 {
+                let count = Glibc.write(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+                if count >= 0 { done += count } else if errno != EINTR { failure = errno }
+            }
+        }
+        guard failure == 0 else { throw unwritable(path, failure) }
+    }
+
+    private static func unreadable(_ path: String, _ code: Int32) -> FlowError {
+        FlowError(
+            code == ENOENT ? .notFound : .storage, subject: path, "\(path) cannot be read: \(String(cString: strerror(code))).")
+    }
+
+    private static func unwritable(_ path: String, _ code: Int32) -> FlowError {
+        FlowError(.storage, subject: path, "\(path) cannot be written: \(String(cString: strerror(code))).")
+    }
+}

@@ -1,0 +1,67 @@
+import Dispatch
+import FlowCommand
+import Glibc
+
+/// Standard input, output and error of this process.
+///
+/// Writing and reading can block for as long as the other side likes, so they happen on threads of their own.
+enum ProcessTerminal {
+    private static let output = DispatchQueue(label: "flow.output")
+    private static let input = DispatchQueue(label: "flow.input")
+
+    static func make(_ environment: [String: String]) -> Terminal {
+        let isTerminal = isatty(STDOUT_FILENO) == 1
+        return Terminal(
+            writeOut: { try await write($0, to: STDOUT_FILENO) }, writeError: { try await write($0, to: STDERR_FILENO) },
+            isInteractive: isTerminal && environment["TERM"] != "dumb",
+            canAsk: isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
+            style: Style(environment: environment, isTerminal: isTerminal), size: size,
+            readLine: {
+                await withCheckedContinuation { continuation in
+                    input.async { continuation.resume(returning: Swift.readLine()) }
+                }
+            })
+    }
+
+    private static let size: @Sendable () -> (columns: Int, rows: Int) = {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) async throws {
+        let code = await withCheckedContinuation { continuation in
+            output.async { continuation.resume(returning: writeAll(bytes, to: descriptor)) }
+        }
+        if code == EPIPE, descriptor == STDOUT_FILENO { endAsByPipe() }
+        guard code == 0 else { throw WriteFailure(String(cString: strerror(code))) }
+    }
+
+    /// 0, or an errno.
+    private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+        bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let count = Glibc.write(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+                if count >= 0 {
+                    done += count
+                } else if errno == EAGAIN {
+                    // Somebody made the terminal non-blocking; wait until it takes more.
+                    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    poll(&waiting, 1, -1)
+                } else if errno != EINTR {
+                    return errno
+                }
+            }
+            return 0
+        }
+    }
+
+    /// Nobody reads any more (`flowctl list | head -1`): ends as every filter does, by SIGPIPE. An engine in this process loses
+    /// nothing by it: it is made for worse.
+    private static func endAsByPipe() -> Never {
+        signal(SIGPIPE, SIG_DFL)
+        kill(getpid(), SIGPIPE)
+        _exit(128 + SIGPIPE)
+    }
+}

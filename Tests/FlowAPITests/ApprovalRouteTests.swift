@@ -1,0 +1,83 @@
+import AsyncHTTPClient
+import FlowAPI
+import FlowEngine
+import FlowModel
+import FlowWire
+import NIOCore
+import NIOHTTP1
+import Testing
+
+@Suite("Approvals over HTTP", .timeLimit(.minutes(1)))
+struct ApprovalRouteTests {
+    private func openGate(_ harness: Harness) async throws -> (run: RunID, approval: Wire.Approval) {
+        let run = try await harness.start("gate", as: "alice")
+        _ = try await harness.run(run.id) { $0.state == .waiting }
+        let page = try await harness.client.get("/v1/approvals?run=\(run.id)", as: "bob").decode(Wire.Page<Wire.Approval>.self)
+        return (run.id, try #require(page.items.first))
+    }
+
+    private func vote(
+        _ harness: Harness, _ approval: Wire.Approval, as user: String, _ decision: ApprovalRow.Vote.Decision = .approved,
+        digest: Digest? = nil
+    ) async throws -> Reply {
+        let id = approval.id.replacing(":", with: "%3A")
+        return try await harness.client.post(
+            "/v1/approvals/\(id)/decisions", Wire.Decision(decision: decision, comment: "seen", digest: digest ?? approval.digest), as: user)
+    }
+
+    @Test func `two people of the role open the gate; the requester, by whatever token, does not count`() async throws {
+        try await Harness.run { harness in
+            let (run, approval) = try await openGate(harness)
+            #expect(approval.requester == "alice")
+            #expect(try await vote(harness, approval, as: "alice").status == 403)
+            #expect(try await vote(harness, approval, as: "alice-2").status == 403)
+            #expect(try await vote(harness, approval, as: "viewer").status == 403)
+            #expect(try await vote(harness, approval, as: "root").status == 403, "admin gives no right to approve")
+            #expect(try await vote(harness, approval, as: "bob").status == 200)
+            let twice = try await vote(harness, approval, as: "bob")
+            #expect(twice.status == 409)
+            #expect(try twice.problem.detail.contains("bob"))
+            let decided = try await vote(harness, approval, as: "carol").decode(Wire.Approval.self)
+            #expect(decided.state == .approved)
+            #expect(decided.votes.map(\.user) == ["bob", "carol"])
+            _ = try await harness.run(run) { $0.state == .succeeded }
+            let late = try await vote(harness, approval, as: "carol")
+            #expect(late.status == 409)
+            #expect(try late.problem.detail.contains("carol"))
+        }
+    }
+
+    @Test func `a vote binds to the digest that was seen`() async throws {
+        try await Harness.run { harness in
+            let (_, approval) = try await openGate(harness)
+            let other = try #require(Digest(hex: String(repeating: "a", count: 64)))
+            #expect(try await vote(harness, approval, as: "bob", digest: other).status == 409)
+            let (_, second) = try await openGate(harness)
+            #expect(try await vote(harness, second, as: "bob", digest: approval.digest).status == 409)
+            let none = try await harness.client.send(
+                "POST", "/v1/approvals/\(approval.id.replacing(":", with: "%3A"))/decisions", token: "token-bob",
+                body: Array(#"{"decision":"approved"}"#.utf8))
+            #expect(none.status == 400)
+            #expect(try await harness.client.get("/v1/approvals", as: "bob").decode(Wire.Page<Wire.Approval>.self).items.count == 2)
+        }
+    }
+
+    @Test func `a rejection fails the step and says who and why`() async throws {
+        try await Harness.run { harness in
+            let (run, approval) = try await openGate(harness)
+            #expect(try await vote(harness, approval, as: "bob", .rejected).status == 200)
+            let ended = try await harness.run(run) { $0.state.isTerminal }
+            #expect(ended.state == .failed)
+            #expect(ended.steps?.first?.reason?.contains("rejected by bob") == true)
+        }
+    }
+
+    @Test func `an approval that is not there is not found`() async throws {
+        try await Harness.run { harness in
+            for id in ["x", "01890000-0000-7000-8000-000000000000%3Ago%3A1", "%3A%3A"] {
+                let reply = try await harness.client.get("/v1/approvals/\(id)", as: "bob")
+                #expect(reply.status == 404)
+            }
+        }
+    }
+}

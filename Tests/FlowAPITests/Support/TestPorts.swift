@@ -1,0 +1,161 @@
+import Crypto
+import FlowAPI
+import FlowModel
+import FlowWire
+import NIOCore
+import Synchronization
+
+/// Everybody whom the tests know: a token `token-ROLE` for each role, and people for approvals.
+struct TestIdentities: Identities {
+    let socketRoles = SocketRoles()
+
+    final class SocketRoles: Sendable {
+        private let roles = Mutex<[String]>([])
+        var value: [String] {
+            get { roles.withLock { $0 } }
+            set { roles.withLock { $0 = newValue } }
+        }
+    }
+
+    static let people: [String: Actor] = {
+        var people: [String: Actor] = [:]
+        for role in Role.allCases {
+            let name = role.rawValue
+            people["token-\(name)"] = Actor(person: name, user: name, names: [name], roles: [name])
+        }
+        people["token-nobody"] = Actor(person: "nobody", user: "nobody", names: ["nobody"], roles: ["release-manager"])
+        people["token-alice"] = Actor(person: "alice", user: "alice", names: ["alice", "os:alice"], roles: ["author", "manager"])
+        people["token-alice-2"] = Actor(person: "alice", user: "os:alice", names: ["alice", "os:alice"], roles: ["author", "manager"])
+        people["token-bob"] = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["viewer", "manager"])
+        people["token-carol"] = Actor(person: "carol", user: "carol", names: ["carol"], roles: ["viewer", "manager"])
+        people["token-root"] = Actor(person: "root", user: "root", names: ["root"], roles: ["admin"])
+        return people
+    }()
+
+    func actor(uid: UInt32) async throws -> Actor {
+        Actor(person: "uid\(uid)", user: "os:uid\(uid)", names: ["os:uid\(uid)"], roles: socketRoles.value)
+    }
+    func actor(token: String) async throws -> Actor? { TestIdentities.people[token] }
+    func users() async throws -> [Wire.User] { [] }
+    func setRoles(_ roles: [String], of name: String, by actor: Actor) async throws -> Wire.User {
+        Wire.User(person: name, names: [name], roles: roles)
+    }
+    func link(_ name: String, with other: String, by actor: Actor) async throws -> Wire.User {
+        Wire.User(person: name, names: [name, other], roles: [])
+    }
+    func remove(user name: String, by actor: Actor) async throws {}
+    func tokens(of person: String?) async throws -> [Wire.Token] {
+        let all = ["alice", "bob"].map { Wire.Token(id: "of-\($0)", name: "t", user: $0, createdAt: Instant(milliseconds: 0)) }
+        return all.filter { person == nil || $0.user == person }
+    }
+    func createToken(_ request: Wire.TokenRequest, by actor: Actor) async throws -> Wire.Token {
+        Wire.Token(id: "1", name: request.name, user: request.user ?? actor.user, createdAt: Instant(milliseconds: 0), token: "flow_x")
+    }
+    func revokeToken(_ id: String, by actor: Actor) async throws {}
+}
+
+final class TestCatalogue: FlowCatalogue {
+    private let plans = Mutex<[String: Plan]>([:])
+
+    func plan(_ name: String) -> Plan? { plans.withLock { $0[name] } }
+    func add(_ plan: Plan) { plans.withLock { $0[plan.flow] = plan } }
+
+    private func wire(_ plan: Plan, full: Bool) -> Wire.Flow {
+        Wire.Flow(
+            name: plan.flow, revision: TestPreparation.digest(plan.flow), parameters: plan.parameters, steps: plan.nodes.count,
+            addedAt: Instant(milliseconds: 0), addedBy: "alice", plan: full ? plan : nil)
+    }
+    func flows() async throws -> [Wire.Flow] {
+        plans.withLock { $0.values.sorted { $0.flow < $1.flow } }.map { wire($0, full: false) }
+    }
+    func flow(_ name: String) async throws -> Wire.Flow? { plan(name).map { wire($0, full: true) } }
+    func register(_ name: String, _ request: Wire.Register, by actor: Actor) async throws -> Wire.Flow {
+        guard let plan = request.plan else { throw FlowError(.usage, subject: "plan", "no plan") }
+        add(plan)
+        return wire(plan, full: true)
+    }
+    func remove(flow name: String, by actor: Actor) async throws {
+        guard plans.withLock({ $0.removeValue(forKey: name) }) != nil else { throw FlowError(.notFound, subject: name, "none") }
+    }
+}
+
+struct TestPreparation: RunPreparation {
+    let catalogue: TestCatalogue
+
+    static func digest(_ text: String) -> FlowModel.Digest { FlowModel.Digest(bytes: SHA256.hash(data: Array(text.utf8))) }
+
+    func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
+        let plan = try plan(start)
+        var inputs = start.inputs ?? [:]
+        for parameter in plan.parameters where parameter.isSecret {
+            if inputs[parameter.name] != nil { inputs[parameter.name] = .string(SealedText.marker("c2VhbGVk")) }
+        }
+        return StartRequest(
+            plan: plan, revision: TestPreparation.digest(plan.flow), binary: nil, inputs: inputs, targets: [:],
+            labels: start.labels ?? [:], key: key, fingerprint: TestPreparation.digest(content.canonical))
+    }
+    func preview(_ start: Wire.Start) async throws -> Wire.Preview {
+        let plan = try plan(start)
+        return Wire.Preview(
+            flow: plan.flow, revision: TestPreparation.digest(plan.flow), plan: plan, inputs: .object(start.inputs ?? [:]), targets: [:])
+    }
+    private func plan(_ start: Wire.Start) throws -> Plan {
+        if let plan = start.plan { return plan }
+        guard let name = start.flow else { throw FlowError(.usage, subject: "flow", "Nothing was started: say what.") }
+        guard let plan = catalogue.plan(name) else { throw FlowError(.notFound, subject: name, "no flow") }
+        return plan
+    }
+}
+
+struct TestHosts: HostDirectory {
+    static let host = Wire.Host(name: "web-1", address: "127.0.0.1", port: 22)
+    func inventory() async throws -> Wire.Inventory { Wire.Inventory(hosts: [TestHosts.host], groups: [:]) }
+    func hosts(matching selector: String) async throws -> [Wire.Host] { [TestHosts.host] }
+    func add(_ host: Wire.Host, by actor: Actor) async throws -> Wire.Host { host }
+    func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey] { [] }
+    func importKnownHosts(_ request: Wire.KnownHosts, by actor: Actor) async throws -> Wire.KnownHostsResult {
+        Wire.KnownHostsResult(imported: [], skipped: [])
+    }
+    func ping(_ selector: String) async throws -> [Wire.PingResult] { [] }
+}
+
+final class TestBlobs: BlobVault {
+    private let stored = Mutex<[FlowModel.Digest: Int]>([:])
+    func contains(_ digest: FlowModel.Digest) async throws -> Bool { stored.withLock { $0[digest] != nil } }
+    func put(_ digest: FlowModel.Digest, next: @Sendable () async throws -> ByteBuffer?) async throws {
+        var hash = SHA256()
+        var size = 0
+        while let piece = try await next() {
+            size += piece.readableBytes
+            hash.update(data: Array(piece.readableBytesView))
+        }
+        guard FlowModel.Digest(bytes: hash.finalize()) == digest else { throw FlowError(.usage, subject: digest.hex, "another digest") }
+        stored.withLock { $0[digest] = size }
+    }
+}
+
+final class TestOutputs: OutputReader {
+    private let content = Mutex<[UInt8]>([])
+    func append(_ text: String) { content.withLock { $0 += text.utf8 } }
+    func output(
+        of run: RunID, step: StepPath, attempt: Int, stream: OutputStream, offset: Int, limit: Int
+    ) async throws -> [UInt8] {
+        content.withLock { Array($0.dropFirst(offset).prefix(limit)) }
+    }
+    func lastLine(of run: RunID, step: StepPath, attempt: Int) async throws -> String? { "the last line" }
+}
+
+struct TestCaretaker: Caretaker {
+    func findings() async throws -> [Wire.Finding] { [] }
+    func backup() async throws -> Backup {
+        let box = PieceBox(pieces: ["SQLite", "-ish"])
+        return Backup(bytes: 10, next: { box.next().map { ByteBuffer(string: $0) } }, finish: {})
+    }
+    func audit(before sequence: Int?, limit: Int) async throws -> [Wire.AuditEntry] { [] }
+
+    private final class PieceBox: Sendable {
+        private let pieces: Mutex<[String]>
+        init(pieces: [String]) { self.pieces = Mutex(pieces) }
+        func next() -> String? { pieces.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
+    }
+}

@@ -1,0 +1,6 @@
+import FlowDSL
+
+struct Sample: Flow {
+    var body: some FlowBody { shell("x", "true") }
+}
+// expect main

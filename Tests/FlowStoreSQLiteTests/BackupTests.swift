@@ -1,0 +1,85 @@
+import FlowEngine
+import FlowModel
+import FlowStoreSQLite
+import Foundation
+import Testing
+
+@Suite("Backup")
+struct BackupTests {
+    private func restore(_ backup: String, in scratch: Scratch, now: Instant) throws -> SQLiteStore {
+        try FileManager.default.copyItem(atPath: backup, toPath: scratch.database)
+        return try SQLiteStore.open(in: scratch.path, now: now)
+    }
+
+    @Test func `backups taken during writes are whole, and each run in them is sound`() async throws {
+        let (scratch, other) = (try Scratch(), try Scratch())
+        let store = try scratch.open()
+        let epoch = try store.beginEpoch()
+        let blob = try await BlobStore(store).store([UInt8](repeating: 9, count: 3 << 20 + 7))
+        let isDone = Flag()
+        async let written = write(store, Chain(epoch: epoch), until: isDone)
+        for number in 1...5 {
+            let file = "\(other.path)/backup-\(number)"
+            try await store.backup(to: file, now: start)
+            let home = try Scratch()
+            let restored = try restore(file, in: home, now: start)
+            #expect(try await restored.verify() == [])
+            #expect(try await BlobStore(restored).read(blob)?.count == 3 << 20 + 7)
+            #expect(restored.isRestored)
+            try restored.close()
+        }
+        isDone.raise()
+        #expect(try await written > 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: other.path).sorted() == (1...5).map { "backup-\($0)" })
+        try store.close()
+    }
+
+    private func write(_ store: SQLiteStore, _ chain: Chain, until isDone: Flag) async throws -> Int {
+        var chain = chain
+        var commits = 0
+        while !isDone.isRaised {
+            try store.commit(chain.batch((0..<20).map(runID)))
+            commits += 1
+            await Task.yield()
+        }
+        return commits
+    }
+
+    @Test func `a restored database starts in an epoch beyond all that came after the backup, until accepted`() async throws {
+        let (scratch, home) = (try Scratch(), try Scratch())
+        let store = try scratch.open()
+        _ = try store.beginEpoch()
+        try await store.backup(to: scratch.path + "/backup", now: start)
+        for _ in 0..<50 { _ = try store.beginEpoch() }
+        let later = try store.beginEpoch()
+        try store.close()
+        let restored = try restore(scratch.path + "/backup", in: home, now: start)
+        #expect(try restored.beginEpoch() > later)
+        #expect(restored.isRestored)
+        try restored.close()
+        let again = try home.open()
+        #expect(again.isRestored)
+        try again.acceptRestore()
+        #expect(!again.isRestored)
+        try again.close()
+        let accepted = try home.open()
+        #expect(!accepted.isRestored)
+        try accepted.close()
+    }
+
+    @Test func `a backup never replaces a file, and one that fails leaves none`() async throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        defer { try? store.close() }
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: scratch.path + "/file"))
+        let error = await #expect(throws: FlowError.self) { try await store.backup(to: scratch.path + "/file", now: start) }
+        #expect(error?.code == .conflict)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/file")) == Data("precious".utf8))
+        await #expect(throws: FlowError.self) { try await store.backup(to: scratch.path + "/none/file", now: start) }
+        let digest = try await BlobStore(store).store([UInt8](repeating: 1, count: 100_000))
+        try FileManager.default.removeItem(atPath: "\(scratch.path)/blobs/\(digest.hex.prefix(2))/\(digest.hex.dropFirst(2))")
+        await #expect(throws: FlowError.self) { try await store.backup(to: scratch.path + "/broken", now: start) }
+        #expect(!FileManager.default.fileExists(atPath: scratch.path + "/broken"))
+        #expect(!FileManager.default.fileExists(atPath: scratch.path + "/broken.incomplete"))
+    }
+}

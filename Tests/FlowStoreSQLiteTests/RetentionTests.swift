@@ -1,0 +1,119 @@
+import FlowEngine
+import FlowModel
+import FlowStoreSQLite
+import Foundation
+import GRDB
+import Testing
+
+@Suite("Retention")
+struct RetentionTests {
+    private let future = Instant(milliseconds: start.milliseconds + 1)
+
+    private func deleteAll(_ store: SQLiteStore, limit: Int = 10) throws -> Int {
+        var runs = 0
+        while true {
+            let deletion = try store.deleteRuns(endedBefore: future, limit: limit)
+            runs += deletion.runs
+            if !deletion.hasMore { return runs }
+        }
+    }
+
+    @Test func `ended runs go with every row of theirs, the others and the audit trail stay`() async throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        var chain = Chain(epoch: try store.beginEpoch())
+        let (old, live) = ((0..<25).map(runID), (100..<105).map(runID))
+        try store.commit(chain.batch(old + live))
+        var batch = chain.batch(old, state: .succeeded)
+        let big = [UInt8](repeating: 5, count: 100_000)
+        batch.blobs = [(sha256(big), big), (sha256([6]), [6])]
+        for run in old + live {
+            for index in 0..<3 {
+                batch.steps.append(
+                    StepRow(
+                        run: run, index: index, path: StepPath("s\(index)"), name: "s", kind: "shell", state: .succeeded,
+                        output: index == 0 ? .blob(run == live[0] || index == 1 ? sha256([6]) : sha256(big), bytes: 1) : nil))
+            }
+            batch.attempts.append((run, StepPath("s1"), AttemptRow(number: 1, generation: 1, state: .failed, target: nil, worker: "w", startedAt: start)))
+            batch.setTimers.append(TimerRow(id: .init(run: run, step: StepPath("s2")), due: start))
+            batch.addOutbox.append(OutboxRow(id: 1, run: run, kind: "k", body: .null))
+        }
+        // A live run names the large output as well: it must stay.
+        batch.steps.append(
+            StepRow(
+                run: live[1], index: 9, path: StepPath("s9"), name: "s", kind: "shell", state: .succeeded,
+                output: .blob(sha256([6]), bytes: 1)))
+        try store.commit(batch)
+        try await Audit(store).append(AuditEntry(at: start, actor: "a", verb: "v", subject: "s"))
+        #expect(try deleteAll(store) == 25)
+        #expect(try await store.runs(RunQuery(limit: 100)).map(\.id) == live.reversed())
+        #expect(try await store.runs(RunQuery(labels: ["team": "web"], limit: 100)).count == 5)
+        #expect(try store.journal(of: old[0]) == nil)
+        #expect(try store.lastSequence() == 55)
+        #expect(try await Audit(store).rows(limit: 10).count == 1)
+        #expect(try await BlobStore(store).read(sha256([6])) == [6])
+        #expect(try await store.verify() == [])
+        try store.close()
+        let file = try DatabaseQueue(path: scratch.database)
+        let counts = try await file.read { database in
+            try ["run", "run_now", "label", "journal", "step", "attempt", "timer", "outbox", "deleted_run"].map {
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM \($0)")
+            }
+        }
+        #expect(counts == [5, 5, 5, 5, 16, 5, 5, 5, 0])
+        try file.close()
+    }
+
+    @Test func `sequence numbers of deleted records are not given out again`() throws {
+        let scratch = try Scratch()
+        var store = try scratch.open()
+        var chain = Chain(epoch: try store.beginEpoch())
+        try store.commit(chain.batch((0..<5).map(runID), state: .failed))
+        #expect(try deleteAll(store) == 5)
+        #expect(try store.lastSequence() == 5)
+        try store.close()
+        store = try scratch.open()
+        #expect(try store.lastSequence() == 5)
+        var next = Chain(epoch: try store.beginEpoch(), after: 5)
+        try store.commit(next.batch([runID(9)]))
+        #expect(try store.lastSequence() == 6)
+        try store.close()
+    }
+
+    @Test func `a run too large for one transaction goes in several, and from views at once`() async throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        defer { try? store.close() }
+        var chain = Chain(epoch: try store.beginEpoch())
+        for _ in 0..<25 { try store.commit(many(&chain, 1_000)) }
+        try store.commit(chain.batch([runID(1)], state: .cancelled))
+        let first = try store.deleteRuns(endedBefore: future, limit: 10)
+        #expect(first == .init(runs: 1, hasMore: true))
+        #expect(try await store.run(runID(1)) == nil)
+        #expect(try await store.verify() == [])
+        #expect(try deleteAll(store) == 0)
+    }
+
+    /// A batch of many records of one run.
+    private func many(_ chain: inout Chain, _ count: Int) -> CommitBatch {
+        var batch = chain.batch([runID(1)])
+        for _ in 1..<count {
+            let next = chain.batch([runID(1)])
+            batch.records += next.records
+            batch.runs = next.runs
+        }
+        return batch
+    }
+
+    @Test func `what has not ended, or not long enough ago, is never deleted`() throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        defer { try? store.close() }
+        var chain = Chain(epoch: try store.beginEpoch())
+        for (number, state) in RunState.allCases.enumerated() {
+            try store.commit(chain.batch([runID(number)], state: state))
+        }
+        #expect(try store.deleteRuns(endedBefore: start, limit: 100) == .init(runs: 0, hasMore: false))
+        #expect(try deleteAll(store) == 3)
+    }
+}
