@@ -1,4 +1,22 @@
 import FlowDSL
+import Foundation
+
+/// The same lines as `mark.sh` leaves, from a Swift step.
+enum Ledger {
+    static func mark(_ context: StepContext, _ path: String) async throws {
+        try line("start", context, path)
+        try await Task.sleep(for: .milliseconds(100))
+        try line("end", context, path)
+    }
+
+    private static func line(_ what: String, _ context: StepContext, _ path: String) throws {
+        let uptime = try String(contentsOfFile: "/proc/uptime", encoding: .utf8).prefix { $0 != " " }
+        let text = "\(what) \(context.runID) \(context.step) \(context.attempt) \(uptime)\n"
+        guard let file = fopen(path, "a") else { throw CocoaError(.fileWriteUnknown) }
+        fputs(text, file)
+        fclose(file)
+    }
+}
 
 /// Forty steps of every kind, each of which leaves a line for every start and every end.
 @main struct Torture: Flow {
@@ -13,7 +31,7 @@ import FlowDSL
         parallel {
             for number in 1...4 {
                 step("swift-\(number)", $ledger) { context, ledger in
-                    try Ledger.mark(context, ledger)
+                    try await Ledger.mark(context, ledger)
                     return ["number": number]
                 }
             }
