@@ -17,6 +17,7 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
@@ -79,7 +80,7 @@ let package = Package(
             [
                 "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowStoreSQLite",
                 "FlowWire",
-                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
+                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
             ]),
         room("FlowTestKit", ["CFlowShims", "FlowEngine", "FlowModel", "Workers", .crypto]),
@@ -87,8 +88,8 @@ let package = Package(
         .executableTarget(
             name: "flowctl",
             dependencies: [
-                "FlowAPI", "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .logging, .nioCore, .nioHTTP1,
-                .nioPosix,
+                "CFlowShims", "FlowAPI", "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .nioCore,
+                .nioHTTP1, .nioPosix,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
         .executableTarget(
@@ -104,8 +105,12 @@ let package = Package(
                 "FlowAPI", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
                 .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
             ]),
+        tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
+        .testTarget(
+            name: "FlowLoadingTests", dependencies: ["FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
+            swiftSettings: strict),
         tests(
             "FlowStoreSQLiteTests",
             [

@@ -241,8 +241,8 @@ static _Noreturn void become(const struct flow_confined *child, int ruleset, int
     if (child->confined) {
         limit(RLIMIT_NOFILE, 256);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) give_up(failures, STAGE_FILTER);
-        // Swift reads a program's arguments there. It is added here since it names the child, not its parent.
-        if (ruleset >= 0) allow(ruleset, "/proc/self/cmdline");
+        // Swift finds a program's arguments through it. It is added here since it names the child, not its parent.
+        if (ruleset >= 0) allow(ruleset, "/proc/self/maps");
         if (ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) give_up(failures, STAGE_LANDLOCK);
         if (flow_confine_seccomp()) {
             struct program program;

@@ -16,27 +16,27 @@ struct Flowctl: AsyncParsableCommand {
             """,
         groupedSubcommands: [
             CommandGroup(
-                name: "Flows:", subcommands: [FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self]),
+                name: "Flows", subcommands: [FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self]),
             CommandGroup(
-                name: "Runs:",
+                name: "Runs",
                 subcommands: [
                     ListCommand.self, ShowCommand.self, StepsCommand.self, WatchCommand.self, GraphCommand.self, LogsCommand.self,
                     WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self, RetryCommand.self,
                     SkipCommand.self, ResolveCommand.self,
                 ]),
-            CommandGroup(name: "Approvals:", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self]),
+            CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self]),
             CommandGroup(
-                name: "Hosts:", subcommands: [InventoryCommands.self, HostsCommand.self, PingCommand.self]),
-            CommandGroup(name: "People:", subcommands: [UserCommands.self, TokenCommands.self]),
+                name: "Hosts", subcommands: [InventoryCommands.self, HostsCommand.self, PingCommand.self]),
+            CommandGroup(name: "People", subcommands: [UserCommands.self, TokenCommands.self]),
             CommandGroup(
-                name: "Engine:",
+                name: "Engine",
                 subcommands: [
                     ServerCommand.self, DoctorCommand.self, BackupCommand.self, VersionCommand.self, CompletionCommand.self,
                 ]),
         ])
 
     /// See `runFlowctl`.
-    fileprivate static func run(_ arguments: [String], in surroundings: Surroundings) async -> ExitStatus {
+    fileprivate static func run(_ arguments: [String], in surroundings: Surroundings) async -> CommandExit {
         await Surroundings.$bound.withValue(surroundings) {
             do {
                 var command = try parseAsRoot(arguments)
@@ -53,13 +53,13 @@ struct Flowctl: AsyncParsableCommand {
     }
 
     /// Help goes to standard output with status 0, everything else to standard error.
-    private static func end(with error: any Error, _ terminal: Terminal) async -> ExitStatus {
+    private static func end(with error: any Error, _ terminal: Terminal) async -> CommandExit {
         do {
             switch error {
-            case let status as ExitStatus: return status
+            case let status as CommandExit: return status
             case let error as FlowError:
                 try await terminal.say(Messages.text(of: error))
-                return ExitStatus(error.code)
+                return CommandExit(error.code)
             case is CancellationError: return .interrupted
             case let error as WriteFailure: throw error
             default: break
@@ -82,7 +82,7 @@ struct Flowctl: AsyncParsableCommand {
 }
 
 /// Does what the arguments of a command line say and returns how to end. Says everything that there is to say.
-package func runFlowctl(_ arguments: [String], in surroundings: Surroundings) async -> ExitStatus {
+package func runFlowctl(_ arguments: [String], in surroundings: Surroundings) async -> CommandExit {
     await Flowctl.run(arguments, in: surroundings)
 }
 

@@ -30,7 +30,7 @@ extension Flow {
     public static var summary: String { "" }
 
     /// Describes the flow or serves its steps, as the arguments say: what `@main` calls.
-    @concurrent
+    @MainActor
     public static func main() async {
         await FlowProcess.main(Self.self, arguments: CommandLine.arguments)
     }

@@ -18,6 +18,18 @@ public struct Block: FlowBody {
     public var end: BodyEnd { BodyEnd(node: nil) }
 }
 
+/// A block behind a Swift `if`.
+extension Optional: FlowBody where Wrapped: FlowBody {
+    public typealias Output = NoValue
+    public var end: BodyEnd { BodyEnd(node: nil) }
+}
+
+/// The blocks of a Swift `if … else`.
+public struct EitherBody<First: FlowBody, Second: FlowBody>: FlowBody {
+    public typealias Output = NoValue
+    public var end: BodyEnd { BodyEnd(node: nil) }
+}
+
 /// The value of a step that hands out nothing.
 public struct NoValue: Codable, Hashable, Sendable {
     public init() {}
@@ -41,8 +53,12 @@ public enum FlowBuilder {
     public static func buildBlock() -> Block { Block() }
     public static func buildPartialBlock<Part: FlowBody>(first: Part) -> Part { first }
     public static func buildPartialBlock<Part: FlowBody>(accumulated: some FlowBody, next: Part) -> Part { next }
-    public static func buildOptional(_ part: (some FlowBody)?) -> Block { Block() }
-    public static func buildEither(first part: some FlowBody) -> Block { Block() }
-    public static func buildEither(second part: some FlowBody) -> Block { Block() }
+    public static func buildOptional<Part: FlowBody>(_ part: Part?) -> Part? { part }
+    public static func buildEither<First: FlowBody, Second: FlowBody>(first part: First) -> EitherBody<First, Second> {
+        EitherBody()
+    }
+    public static func buildEither<First: FlowBody, Second: FlowBody>(second part: Second) -> EitherBody<First, Second> {
+        EitherBody()
+    }
     public static func buildArray(_ parts: [some FlowBody]) -> Block { Block() }
 }

@@ -41,6 +41,20 @@ public func step<each Input: Reference>(
     }
 }
 
+/// A closure whose value cannot be handed out. Without this, the compiler would take it for one that hands out nothing.
+@available(*, deprecated, message: "what a step returns must be Codable and Sendable")
+@discardableResult
+public func step<each Input: Reference, Output>(
+    _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output
+) -> Step<NoValue> {
+    Recorder.complain(
+        name, "step '\(name)' returns \(Output.self), which is not Codable and Sendable and so cannot be handed out",
+        Site(file, line))
+    return Step(id: name)
+}
+
 private struct SwiftStepCall {
     let name: String
     let inputs: [Expression]

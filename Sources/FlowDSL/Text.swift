@@ -81,12 +81,10 @@ public struct Interpolation<Whole>: StringInterpolationProtocol {
 extension DefaultStringInterpolation {
     /// References have no value while the plan is made: in a plain `String` they would leave their type's name.
     @available(*, deprecated, message: "a reference has no value while the plan is made; use it in a command, in Text(\"…\"), or as an input of a step")
-    public mutating func appendInterpolation(
-        _ reference: some Reference, file: String = #fileID, line: Int = #line
-    ) {
+    public mutating func appendInterpolation(_ reference: some Reference) {
         Recorder.complain(
             "reference",
             "a reference has no value while the plan is made; use it in a command, in Text(\"…\"), or as an input of a step",
-            Site(file, line))
+            nil)
     }
 }

@@ -15,6 +15,11 @@ package struct Confinement: Sendable {
         /// Whether sockets, processes and writing are refused by a filter on system calls.
         package var seccomp: Bool
 
+        package init(landlock: Int, seccomp: Bool) {
+            self.landlock = landlock
+            self.seccomp = seccomp
+        }
+
         package var isComplete: Bool { landlock > 0 && seccomp }
 
         /// What is missing, one sentence each.

@@ -59,8 +59,10 @@ package struct FlowCache: Sendable {
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Stores the folder, which holds the program as `flow`, under the key. Another process may have been faster.
-    func store(_ work: String, _ entry: Entry, as key: Digest) throws(FlowError) {
+    /// Stores the folder, which holds the program as `flow`, under the key. Gives the entry that is there then: another process may
+    /// have been faster.
+    func store(_ work: String, _ entry: Entry, as key: Digest) throws(FlowError) -> Entry {
+        defer { prune() }
         do {
             try Files.write(try JSON(encoding: entry).canonicalBytes, to: "\(work)/entry.json")
         } catch let error as FlowError {
@@ -70,13 +72,12 @@ package struct FlowCache: Sendable {
         }
         if rename(work, "\(folder)/flows/\(key)") != 0 {
             guard errno == EEXIST || errno == ENOTEMPTY else { throw Files.failure("make folder", "\(folder)/flows/\(key)") }
-            if self.entry(key) == nil {
-                // The one that is there is broken.
-                Files.removeFolder("\(folder)/flows/\(key)")
-                guard rename(work, "\(folder)/flows/\(key)") == 0 else { throw Files.failure("replace", "\(folder)/flows/\(key)") }
-            }
+            if let other = self.entry(key) { return other }
+            // The one that is there is broken.
+            Files.removeFolder("\(folder)/flows/\(key)")
+            guard rename(work, "\(folder)/flows/\(key)") == 0 else { throw Files.failure("replace", "\(folder)/flows/\(key)") }
         }
-        prune()
+        return entry
     }
 
     /// Drops the entries that were not used for longest, and work that a killed process left behind.

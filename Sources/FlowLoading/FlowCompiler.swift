@@ -19,7 +19,7 @@ struct FlowCompiler {
         try Files.write(source, to: file)
         let arguments =
             ["-Onone"] + FlowCompiler.flags(toolchain) + [
-                "-module-cache-path", "\(cache.folder)/modules", "-no-color-diagnostics", "-diagnostic-style", "llvm",
+                "-module-cache-path", "\(cache.folder)/modules", "-file-prefix-map", "\(work)=.", "-no-color-diagnostics", "-diagnostic-style", "llvm",
             ] + [file] + toolchain.objects + ["-o", "\(work)/flow"]
         let compiler = ChildProcess(
             path: toolchain.compiler, arguments: arguments,
@@ -80,8 +80,14 @@ struct CompilerDiagnostics {
         if message.contains("Condition' (aka 'Ref<Bool>') to") || message.contains("Ref<Bool>' to expected condition") {
             return ". The value is known when the run gets there: use when(…) { } instead of if"
         }
-        if message.contains("'Reference'"), message.contains("conform") {
+        if message.contains("Reference'") || message.contains("no exact matches in call to global function 'step'") {
             return ". An input of a step is a reference: another step, $parameter, or a member of one"
+        }
+        if message.contains("pack expansion requires") || message.contains("contextual closure type") {
+            return ". A step's closure takes the context and one value for each input: { context, a, b in … }"
+        }
+        if message.contains("cannot be used with result builder 'FlowBuilder'") {
+            return ". A body has steps, constants, if and for; declare types and functions outside of it"
         }
         return ""
     }

@@ -21,8 +21,9 @@ struct FlowEvaluator {
         let libraries = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", toolchain.libraries].compactMap { $0 }
         let child = ChildProcess(
             path: binary, arguments: ["describe", "3"],
-            // One arena for memory: others would reserve more than the limit allows.
-            environment: ["LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1"], folder: "/", seconds: seconds,
+            // One arena for memory: others would reserve more than the limit allows. The runtime's own crash reports start a
+            // process, which is refused.
+            environment: ["LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "SWIFT_BACKTRACE": "enable=no"], folder: "/", seconds: seconds,
             confinement: Confinement(readable: [binary] + libraries))
         let end = try child.run(cancellation)
         try check(end)

@@ -115,8 +115,7 @@ package struct FlowLoader: Sendable {
         timings.evaluateSeconds = start.secondsUntilNow
         let binary = Digest(of: try Files.read("\(work)/flow", limit: Limits.blobBytes))
         let entry = FlowCache.Entry(plan: envelope.plan, diagnostics: envelope.diagnostics, binary: binary)
-        try cache.store(work, entry, as: key)
-        return entry
+        return try cache.store(work, entry, as: key)
     }
 
     /// Puts in what the flow's program cannot know, and checks everything.

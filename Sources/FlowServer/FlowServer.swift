@@ -35,6 +35,11 @@ package final class FlowServer: Sendable {
         }
     }
 
+    /// What the listeners have found out; shared with them.
+    private final class Bound: Sendable {
+        let port = Mutex<Int?>(nil)
+    }
+
     /// Seconds that services have to end before they are cancelled.
     private static let shutdownSeconds = 20.0
 
@@ -43,14 +48,14 @@ package final class FlowServer: Sendable {
     /// The socket that is served.
     package let socket: String
     /// The port of `listen`, when it is served; of use when the configuration asked for port 0.
-    package var port: Int? { ports.withLock { $0 } }
+    package var port: Int? { bound.port.withLock { $0 } }
 
     private let house: House
     private let group: ServiceGroup
     private let logger: Logger
-    private let ports = Mutex<Int?>(nil)
+    private let bound = Bound()
     private let running = Mutex<Task<Void, any Error>?>(nil)
-    private let started: (stream: AsyncStream<Void>, signal: AsyncStream<Void>.Continuation)
+    private let started: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
 
     private init(_ options: Options, signals: [UnixSignal]) async throws {
         let logger = options.logger ?? Logger(label: "flow") { _ in LineLogHandler(level: .warning, now: Wall.now) }
@@ -61,11 +66,11 @@ package final class FlowServer: Sendable {
         socket = house.home.socket
         let started = AsyncStream.makeStream(of: Void.self)
         self.started = started
-        let ports = ports
+        let bound = bound
         group = ServiceGroup(
             configuration: FlowServer.configuration(
                 try house.services { port in
-                    if let port { ports.withLock { $0 = port } }
+                    if let port { bound.port.withLock { $0 = port } }
                     started.continuation.yield()
                 }, signals, logger))
     }
@@ -109,7 +114,7 @@ package final class FlowServer: Sendable {
     /// Runs the services in a task that this server owns, and waits until every listener accepts connections.
     private func start() async throws {
         let group = group
-        let signal = started.signal
+        let signal = started.continuation
         let task = Task {
             // Whatever ends the services ends the wait for them too.
             defer { signal.finish() }
@@ -145,5 +150,16 @@ package final class FlowServer: Sendable {
         } catch {
             throw FlowError(.storage, subject: home, "The engine on \(home) ended: \(error).", hint: "flowctl doctor")
         }
+    }
+}
+
+extension FlowServer {
+    /// A logger that writes lines to standard error, at the level that the home's configuration asks for.
+    ///
+    /// A configuration that does not load gives the default: the server will refuse it and say why.
+    package static func standardLogger(home: String) -> Logger {
+        let configured = (try? ServerConfiguration.load(home + "/flowd.yaml"))?.log?.level
+        let level = configured.flatMap { Logger.Level(rawValue: $0.rawValue) } ?? .info
+        return Logger(label: "flow") { _ in LineLogHandler(level: level, now: Wall.now) }
     }
 }

@@ -1,4 +1,5 @@
-import FlowModel
+import CFlowShims
+package import FlowModel
 import Glibc
 
 /// `$FLOW_HOME`: the directory that holds everything one engine keeps.
@@ -24,11 +25,11 @@ package struct Home: Hashable, Sendable {
         }
         defer { free(resolved) }
         let absolute = String(cString: resolved)
-        var status = stat()
-        guard stat(absolute, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        var facts = flow_file_facts()
+        guard flow_facts_of_path(absolute, &facts) == 0, facts.mode & UInt32(S_IFMT) == UInt32(S_IFDIR) else {
             throw FlowError(.storage, subject: absolute, "The engine did not start: \(absolute) is not a directory.")
         }
-        guard status.st_mode & 0o022 == 0 else {
+        guard facts.mode & 0o022 == 0 else {
             throw FlowError(
                 .storage, subject: absolute,
                 "The engine did not start: others than its owner may write to \(absolute), and so change what is run.",
@@ -50,8 +51,8 @@ package struct Home: Hashable, Sendable {
 
     /// The user who owns the directory: the first admin.
     package var owner: UInt32 {
-        var status = stat()
-        return stat(path, &status) == 0 ? status.st_uid : geteuid()
+        var facts = flow_file_facts()
+        return flow_facts_of_path(path, &facts) == 0 ? facts.owner : geteuid()
     }
 
     private static func text(_ code: CInt) -> String { String(cString: strerror(code)) }

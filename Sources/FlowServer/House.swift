@@ -33,7 +33,7 @@ struct House: Sendable {
         let store = try await House.openStore(home)
         do {
             let vault = try Vault(home: home.path)
-            let hosts = InventoryService(file: options.inventory ?? home.file(configuration.inventory ?? "inventory.yaml"), store: store)
+            let hosts = InventoryService(file: options.inventory ?? home.file(configuration.inventory ?? "inventory.yaml"))
             let relay = ReportRelay()
             let hands = try Hands(home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
             let gate = RestoreGate(behind: hands.dispatcher, isOpen: !store.isRestored, report: { relay.report($0) })
@@ -94,11 +94,11 @@ struct House: Sendable {
         let blobs = BlobStore(store)
         let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
         let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
-        let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, resolve: { try hosts.resolve($0) })
+        let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts)
         return API(
             engine: engine, reader: store, identities: identities, catalogue: flows, preparation: preparer,
-            hosts: HostDirectoryService(inventory: hosts, hands: hands, audit: Audit(store)), blobs: StoredBlobs(blobs: blobs),
-            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home, hands: hands), hub: ChangeHub(meters: meters),
+            hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)), blobs: StoredBlobs(blobs: blobs),
+            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home), hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
     }
 

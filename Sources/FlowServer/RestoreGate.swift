@@ -42,8 +42,9 @@ final class RestoreGate: AttemptDispatcher {
                 do {
                     _ = try await engine.perform(.pause, on: row.id, by: .engine, message: "restored from a backup: look before it goes on")
                     paused += 1
-                } catch where error.code == .conflict {
-                    // It ended or was paused between the two looks.
+                } catch {
+                    // A conflict: it ended or was paused between the two looks.
+                    if error.code != .conflict { throw error }
                 }
             }
             guard rows.count == query.limit, let last = rows.last else { break }

@@ -13,7 +13,7 @@ extension SQLiteStore {
     }
 
     package func commit(_ batch: CommitBatch) throws(StoreError) {
-        // Taken out: a transaction that fails leaves the memory empty, so nothing of it is remembered.
+        // Taken out, so that changing it copies nothing; a transaction that fails leaves the memory empty.
         var working = memory.withLock { memory in
             defer { memory = RunMemory() }
             return memory

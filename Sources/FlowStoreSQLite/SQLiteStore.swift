@@ -70,6 +70,8 @@ package final class SQLiteStore: Sendable {
         checkpointer = try Checkpointer(pool)
         blobFiles = try BlobFiles(directory: file.directory)
         crumb = try BreadcrumbFile(path: file.directory + "/breadcrumb")
+        // SQLite does not say when the log's own entry in the directory could not be made durable.
+        try Files.synchronize(directory: file.directory)
         identities = [FileIdentity(file.path), FileIdentity(file.path + "-wal")].compactMap { $0 }
         try lock.note(isOpen: true)
     }

@@ -57,12 +57,15 @@ extension Wire {
         package var fingerprint: String
         /// The host of the inventory that it belongs to, when known.
         package var host: String?
+        /// The host has another key of this type: it was changed, or somebody is in between. Look twice.
+        package var isChanged: Bool?
 
-        package init(key: String, type: String, fingerprint: String, host: String? = nil) {
+        package init(key: String, type: String, fingerprint: String, host: String? = nil, isChanged: Bool? = nil) {
             self.key = key
             self.type = type
             self.fingerprint = fingerprint
             self.host = host
+            self.isChanged = isChanged
         }
     }
 

@@ -38,13 +38,30 @@ struct ClientTransport: HTTPTransport {
         let request = try ClientTransport.request(call)
         let client = call.deadlineSeconds == nil ? streams : requests
         let deadline = call.deadlineSeconds.map { NIODeadline.now() + .nanoseconds(Int64($0 * 1e9)) } ?? .distantFuture
-        let response = try await told { try await client.execute(request, deadline: deadline) }
-        let head = HTTPHead(
-            status: Int(response.status.code),
-            headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $0 + ", " + $1 }))
-        var body = response.body.makeAsyncIterator()
-        while let piece = try await told({ try await body.next() }) { try await receive(head, Array(piece.readableBytesView)) }
-        return head
+        do {
+            let response = try await client.execute(request, deadline: deadline)
+            let head = HTTPHead(
+                status: Int(response.status.code),
+                headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $0 + ", " + $1 }))
+            for try await piece in response.body {
+                do {
+                    try await receive(head, Array(piece.readableBytesView))
+                } catch {
+                    throw Declined(error: error)
+                }
+            }
+            return head
+        } catch let declined as Declined {
+            throw declined.error
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            throw ClientTransport.failure(error)
+        }
+    }
+
+    /// What the receiver threw, to tell it from what the connection threw.
+    private struct Declined: Error {
+        var error: any Error
     }
 
     private static func request(_ call: HTTPCall) throws -> HTTPClientRequest {
@@ -64,15 +81,6 @@ struct ClientTransport: HTTPTransport {
             request.body = .stream(pieces, length: .known(Int64(pieces.bytes)))
         }
         return request
-    }
-
-    private func told<Value>(_ work: () async throws -> Value) async throws -> Value {
-        do {
-            return try await work()
-        } catch {
-            if Task.isCancelled { throw CancellationError() }
-            throw ClientTransport.failure(error)
-        }
     }
 
     private static func failure(_ error: any Error) -> any Error {
@@ -111,10 +119,11 @@ private struct FilePieces: AsyncSequence, Sendable {
     let bytes: Int
 
     init(_ path: String) throws {
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw TransportFailure(.other, "\(path): \(String(cString: strerror(errno)))") }
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw TransportFailure(.other, "\(path): \(String(cString: strerror(errno)))") }
+        defer { Glibc.close(descriptor) }
+        bytes = Int(lseek(descriptor, 0, SEEK_END))
         self.path = path
-        bytes = Int(status.st_size)
     }
 
     struct AsyncIterator: AsyncIteratorProtocol {
@@ -139,7 +148,7 @@ private struct FilePieces: AsyncSequence, Sendable {
         let piece = [UInt8](unsafeUninitializedCapacity: pieceBytes) { buffer, count in
             let read = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
             if read < 0 { failure = errno }
-            count = max(0, read)
+            count = Swift.max(0, read)
         }
         guard failure == 0 else { throw TransportFailure(.other, "\(path): \(String(cString: strerror(failure)))") }
         return piece

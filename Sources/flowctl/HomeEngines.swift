@@ -1,8 +1,8 @@
+import CFlowShims
 import FlowCommand
 import FlowModel
 import FlowServer
 import Glibc
-import Logging
 import NIOPosix
 
 /// Engines for homes: in this process, in one of its own, or in the foreground.
@@ -16,10 +16,10 @@ struct HomeEngines: EngineStarter {
     }
 
     func serve(_ options: ServeOptions) async throws(FlowError) {
-        let logger = Logger(label: "flow") { _ in LineLogHandler(level: .info, now: wallClock) }
         try await FlowServer.serve(
             FlowServer.Options(
-                home: options.home, inventory: options.inventory, idleSeconds: options.idleSeconds, logger: logger))
+                home: options.home, inventory: options.inventory, idleSeconds: options.idleSeconds,
+                logger: FlowServer.standardLogger(home: options.home)))
     }
 
     /// Starts this program again as `flowctl server`, in a session of its own, so that neither Ctrl-C nor the end of the terminal
@@ -27,6 +27,7 @@ struct HomeEngines: EngineStarter {
     func detach(home: String) async throws(FlowError) {
         let log = "\(home)/flowd.log"
         let child = try await HomeEngines.spawn(home: home, log: log)
+        defer { Glibc.close(child) }
         let deadline = wallClock() + Self.startSeconds
         while wallClock() < deadline {
             if HomeEngines.answers("\(home)/flow.sock") { return }
@@ -45,46 +46,57 @@ struct HomeEngines: EngineStarter {
 
     // MARK: - A process of its own
 
-    private static func spawn(home: String, log: String) async throws(FlowError) -> pid_t {
-        let arguments = ["flowctl", "server", "--home", home, "--idle", "\(idleSeconds)"]
+    /// Starts it; gives the descriptor that tells its end.
+    private static func spawn(home: String, log: String) async throws(FlowError) -> Int32 {
+        do {
+            return try await NIOThreadPool.singleton.runIfActive { try spawnNow(home: home, log: log) }
+        } catch {
+            throw error as? FlowError ?? failure(home, "starting it", "\(error)")
+        }
+    }
+
+    private static func spawnNow(home: String, log: String) throws(FlowError) -> Int32 {
         // 0700, as the engine would make it.
-        guard mkdir(home, 0o700) == 0 || errno == EEXIST else { throw failure(home, errno) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
-        // Whatever else is open here is nothing of its: a pipe that it kept would never end for its reader.
-        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) | newSession)
-        var child = pid_t()
-        var words = arguments.map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        let code = posix_spawn(&child, "/proc/self/exe", &actions, &attributes, &words, environ)
-        guard code == 0 else { throw failure(home, code) }
-        return child
+        guard mkdir(home, 0o700) == 0 || errno == EEXIST else { throw failure(home, "making its directory", reason(errno)) }
+        let output = Glibc.open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard output >= 0 else { throw failure(home, "opening \(log)", reason(errno)) }
+        defer { Glibc.close(output) }
+        let words = ["flowctl", "server", "--home", home, "--idle", "\(idleSeconds)"]
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        var end: Int32 = -1
+        var stage: UnsafePointer<CChar>?
+        let code = "/proc/self/exe".withCString { path in
+            [-1, output, output].withUnsafeBufferPointer { descriptors in
+                arguments.withUnsafeMutableBufferPointer { arguments in
+                    var child = flow_spawn()
+                    child.program = -1
+                    child.path = path
+                    child.argv = UnsafePointer(arguments.baseAddress)
+                    child.envp = UnsafePointer(environ)
+                    child.descriptors = descriptors.baseAddress
+                    child.descriptor_count = Int32(descriptors.count)
+                    child.uid = -1
+                    child.gid = -1
+                    return flow_spawn(&child, &pid, &end, &stage)
+                }
+            }
+        }
+        guard code == 0 else { throw failure(home, stage.map { String(cString: $0) } ?? "starting it", reason(code)) }
+        return end
     }
 
-    /// `POSIX_SPAWN_SETSID` of glibc, which it shows to GNU sources only.
-    private static let newSession: Int16 = 0x80
+    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
 
-    private static func failure(_ home: String, _ code: Int32) -> FlowError {
-        FlowError(.storage, subject: home, "No engine was started for \(home): \(String(cString: strerror(code))).")
+    private static func failure(_ home: String, _ doing: String, _ reason: String) -> FlowError {
+        FlowError(.storage, subject: home, "No engine was started for \(home): \(doing) failed: \(reason).")
     }
 
-    private static func hasEnded(_ child: pid_t) -> Bool {
+    private static func hasEnded(_ child: Int32) -> Bool {
         var status: Int32 = 0
-        return waitpid(child, &status, WNOHANG) == child
+        var signalled: Int32 = 0
+        return flow_spawn_reap(child, &status, &signalled) != 0
     }
 
     /// Whether somebody accepts connections on the socket.

@@ -1,6 +1,7 @@
 import FlowAPI
 import FlowCommand
 import FlowModel
+import FoundationEssentials
 import Glibc
 
 /// `flowctl`: the command line, with the real world behind it.
@@ -23,9 +24,7 @@ import Glibc
 
 /// The time of day. Only here: the rooms are given it.
 let wallClock: @Sendable () -> Instant = {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Instant(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    Instant(milliseconds: Int64((Date.now.timeIntervalSince1970 * 1_000).rounded(.down)))
 }
 
 enum ProcessEnvironment {

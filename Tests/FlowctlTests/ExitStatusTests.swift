@@ -24,11 +24,11 @@ struct ExitStatusTests {
     }
 
     @Test(arguments: [
-        (FlowError.Code.usage, ExitStatus.usage), (.inputs, .usage), (.load, .usage), (.selector, .usage), (.notFound, .notFound),
+        (FlowError.Code.usage, CommandExit.usage), (.inputs, .usage), (.load, .usage), (.selector, .usage), (.notFound, .notFound),
         (.unauthenticated, .refused), (.forbidden, .refused), (.conflict, .refused), (.keyReused, .refused), (.storage, .unavailable),
         (.owned, .unavailable), (.database, .unavailable), (.unreachable, .unavailable), (.overloaded, .unavailable),
     ])
-    func `what a server refuses decides the status`(code: FlowError.Code, status: ExitStatus) async {
+    func `what a server refuses decides the status`(code: FlowError.Code, status: CommandExit) async {
         let problem = Sample.json(Wire.Problem(FlowError(code, subject: "x", "It was not done.", hint: "flowctl list")))
         let world = World { _, _ in .json(problem, status: code.httpStatus) }
         #expect(await world.run("show", "019a") == status)
@@ -57,7 +57,7 @@ struct ExitStatusTests {
         let world = World(environment: [:])
         #expect(await world.run("run", "flows/patch.swift") == .usage)
         #expect(world.err.contains("flows/patch.swift:31: drian: there is no such step. Did you mean 'drain'?"))
-        #expect(world.state.withLock { $0.opened + $0.detached } == 0)
+        #expect(world.known.opened + world.known.detached == 0)
     }
 
     @Test func `a server and a home are two places`() async {

@@ -52,11 +52,12 @@ final class World: Sendable {
         state.withLock { $0.answers = answers }
     }
 
-    func run(_ arguments: String...) async -> ExitStatus { await runFlowctl(arguments, in: surroundings) }
+    func run(_ arguments: String...) async -> CommandExit { await runFlowctl(arguments, in: surroundings) }
 
     var out: String { state.withLock { String(decoding: $0.out, as: UTF8.self) } }
     var err: String { state.withLock { String(decoding: $0.err, as: UTF8.self) } }
-    var calls: [HTTPCall] { state.withLock { $0.calls } }
+    var known: State { state.withLock { $0 } }
+    var calls: [HTTPCall] { known.calls }
     /// `GET /v1/runs` …
     var requests: [String] { calls.map { "\($0.method) \($0.path)" } }
     func interrupt() { state.withLock { $0.interrupts }.forEach { $0.yield() } }

@@ -11,6 +11,7 @@ enum RunHandlers {
         let content = try await call.json()
         let start = try StrictDecoder.decode(Wire.Start.self, from: content)
         try checkLabels(start.labels ?? [:])
+        try checkSource(start)
         if start.flow == nil { try call.demand(.author, to: "run a plan or command that is not registered") }
         let request = try await call.api.preparation.prepare(start, key: key, content: content)
         let receipt = try await call.api.engine.start(request, by: call.actor)
@@ -21,6 +22,7 @@ enum RunHandlers {
 
     static func plan(_ call: Call) async throws -> Response {
         let start = try await call.body(Wire.Start.self)
+        try checkSource(start)
         return try Answer.json(try await call.api.preparation.preview(start))
     }
 
@@ -93,6 +95,15 @@ enum RunHandlers {
                 "Nothing was started: the key must have 1 to \(APILimits.keyBytes) printable ASCII characters.")
         }
         return key
+    }
+
+    private static func checkSource(_ start: Wire.Start) throws(FlowError) {
+        let given = [start.flow != nil, start.plan != nil, start.planDigest != nil, start.exec != nil].filter { $0 }.count
+        guard given == 1 else {
+            throw FlowError(
+                .usage, subject: "flow",
+                "Nothing was started: give exactly one of 'flow', 'plan', 'planDigest' and 'exec'; \(given) are given.")
+        }
     }
 
     private static func checkLabels(_ labels: [String: String]) throws(FlowError) {

@@ -23,6 +23,22 @@ package struct EdgeContext: RequestContext {
     }
 }
 
+/// There is no route for the request.
+private struct NoRoute: Error {}
+
+/// Says so in a way that `Edge` can tell from everything else: the router would answer by itself, without a word.
+private struct UnroutedMiddleware: RouterMiddleware {
+    func handle(
+        _ request: Request, context: EdgeContext, next: @concurrent (Request, EdgeContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError where error.status == .notFound {
+            throw NoRoute()
+        }
+    }
+}
+
 /// Answers every request on one listener: finds the route, lets in whom it allows, and shows errors as problems.
 package struct Edge: HTTPResponder {
     private let router: RouterResponder<EdgeContext>
@@ -31,11 +47,12 @@ package struct Edge: HTTPResponder {
 
     package init(api: API, listener: Listener, routes: [Route] = Routes.all) {
         let router = Router(context: EdgeContext.self)
+        router.add(middleware: UnroutedMiddleware())
         let door = Door(identities: api.identities, listener: listener)
         for route in routes {
             let path = route.path.split(separator: "/").map { $0.hasPrefix("{") ? ":\($0.dropFirst().dropLast())" : String($0) }
             router.on(RouterPath("/" + path.joined(separator: "/")), method: route.method) { request, context in
-                try await Edge.answer(request, context, route, api, door)
+                await Edge.answer(request, context, route, api, door)
             }
         }
         self.router = router.buildResponder()
@@ -46,8 +63,7 @@ package struct Edge: HTTPResponder {
     package func respond(to request: Request, context: EdgeContext) async throws -> Response {
         do {
             return try await router.respond(to: request, context: context)
-        } catch {
-            // Whatever the router throws is its way to say that there is no such route.
+        } catch is NoRoute {
             meters.countRequest(verb: "none", method: request.method.rawValue, status: 404, seconds: 0)
             let what = "\(request.method.rawValue) \(String(request.uri.path.prefix(200)))"
             let problem = FlowError(.notFound, subject: what, "There is no route for \(what).", hint: "GET /openapi.json lists them.")
@@ -55,9 +71,10 @@ package struct Edge: HTTPResponder {
         }
     }
 
+    /// Lets in, calls the handler, shows errors as problems, counts. Never throws: what the router throws is its own.
     private static func answer(
         _ request: Request, _ context: EdgeContext, _ route: Route, _ api: API, _ door: Door
-    ) async throws -> Response {
+    ) async -> Response {
         let start = ContinuousClock.now
         var response: Response
         do {

@@ -1,6 +1,7 @@
 import FlowEngine
 import FlowModel
 import FlowWire
+import HTTPTypes
 import Hummingbird
 import NIOCore
 
@@ -15,7 +16,7 @@ enum EventStream {
         let wakes = try call.api.hub.follow(run)
         let body = call.request.body
         let reader = call.api.reader
-        return Answer.stream(type: "text/event-stream; charset=utf-8") { writer in
+        return Answer.stream(type: "text/event-stream; charset=utf-8", headers: [.connection: "close"]) { writer in
             let sink = StreamSink(writer)
             try await body.consumeWithCancellationOnInboundClose { _ in
                 try await EventStream.pump(run, after: start, wakes: wakes, reader: reader, into: sink)

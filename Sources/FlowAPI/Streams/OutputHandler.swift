@@ -23,7 +23,9 @@ enum OutputHandler {
         let isComplete = attempt.state.isTerminal
         let follows = try call.flag("follow") && !isComplete
         let wakes = follows ? try call.api.hub.follow(run) : nil
-        let headers: HTTPFields = [.flowOutputComplete: String(isComplete), .contentDisposition: "attachment; filename=output.txt"]
+        var headers: HTTPFields = [.flowOutputComplete: String(isComplete), .contentDisposition: "attachment; filename=output.txt"]
+        // Watching for a client that goes away uses the connection up.
+        if follows { headers[.connection] = "close" }
         let body = call.request.body
         let api = call.api
         return Answer.stream(type: "text/plain; charset=utf-8", headers: headers) { writer in

@@ -44,7 +44,7 @@ struct DoctorCommand: AsyncParsableCommand {
         } else {
             try await here.terminal.show(findings.flatMap { DoctorText.lines($0, style: here.terminal.style) })
         }
-        if findings.contains(where: { $0.level == .fail }) { throw ExitStatus.unavailable }
+        if findings.contains(where: { $0.level == .fail }) { throw CommandExit.unavailable }
     }
 
     /// What the engine finds about itself; that it cannot be reached is a finding, too.

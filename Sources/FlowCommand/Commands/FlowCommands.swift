@@ -101,7 +101,7 @@ struct FlowCommands: AsyncParsableCommand {
                     }
                 }
             }
-            if failed { throw ExitStatus.usage }
+            if failed { throw CommandExit.usage }
         }
 
         private func report(_ members: [String: JSON]) async throws(FlowError) {

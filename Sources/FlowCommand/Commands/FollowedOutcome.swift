@@ -43,13 +43,13 @@ enum FollowedOutcome {
         let terminal = Surroundings.here.terminal
         guard case .ended(let state) = ending else {
             try await terminal.say(Messages.interrupted(id))
-            throw ExitStatus.interrupted
+            throw CommandExit.interrupted
         }
         if show.isJSON {
             try await terminal.show(try await session.client.request("GET", session.client.path(id.text)).pretty)
         }
         if state != .succeeded { try await explain(id, session) }
-        let status = ExitStatus(state)
+        let status = CommandExit(state)
         if status != .succeeded { throw status }
     }
 

@@ -108,7 +108,7 @@ struct InventoryCommands: AsyncParsableCommand {
                 }
                 if !yes {
                     let preview = try session.client.decode(Wire.KnownHostsResult.self, try await post(dryRun: true))
-                    guard try await confirm(preview) else { throw ExitStatus.refused }
+                    guard try await confirm(preview) else { throw CommandExit.refused }
                 }
                 let json = try await post(dryRun: false)
                 if show.isJSON { return try await here.terminal.show(json.pretty) }
@@ -179,7 +179,7 @@ struct PingCommand: AsyncParsableCommand {
                 }
                 try await here.terminal.show(table.lines(style: here.terminal.style))
             }
-            if results.contains(where: { !$0.ok }) { throw ExitStatus.unavailable }
+            if results.contains(where: { !$0.ok }) { throw CommandExit.unavailable }
         }
     }
 }

@@ -137,7 +137,7 @@ struct LogsCommand: AsyncParsableCommand {
         }
         guard isInterrupted else { return }
         try await here.terminal.say(Messages.interrupted(run))
-        throw ExitStatus.interrupted
+        throw CommandExit.interrupted
     }
 }
 

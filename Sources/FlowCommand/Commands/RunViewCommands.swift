@@ -100,9 +100,9 @@ struct WatchCommand: AsyncParsableCommand {
             let ending = try await RunFollower(session: session, form: .records).follow(found, fromStart: true)
             guard case .ended(let state) = ending else {
                 try await Surroundings.here.terminal.say(Messages.interrupted(found.id))
-                throw ExitStatus.interrupted
+                throw CommandExit.interrupted
             }
-            if state != .succeeded { throw ExitStatus(state) }
+            if state != .succeeded { throw CommandExit(state) }
         }
     }
 }

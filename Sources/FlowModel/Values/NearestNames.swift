@@ -8,18 +8,21 @@ package func nearestNames(to name: String, in candidates: some Sequence<String>)
     return ranked.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
 }
 
-/// Levenshtein's distance between two strings.
+/// Levenshtein's distance between two strings, with two neighbours that changed places as one edit: the commonest mistyping.
 private func editDistance(_ one: String, _ other: String) -> Int {
-    let other = Array(other)
-    var row = Array(0...other.count)
-    for (line, character) in one.enumerated() {
-        var diagonal = row[0]
-        row[0] = line + 1
+    let (one, other) = (Array(one), Array(other))
+    var (beforeLast, last) = ([Int](), Array(0...other.count))
+    for line in one.indices {
+        var row = [line + 1]
         for column in other.indices {
-            let substituted = diagonal + (character == other[column] ? 0 : 1)
-            diagonal = row[column + 1]
-            row[column + 1] = min(substituted, diagonal + 1, row[column] + 1)
+            let substituted = last[column] + (one[line] == other[column] ? 0 : 1)
+            var distance = min(substituted, last[column + 1] + 1, row[column] + 1)
+            if line > 0, column > 0, one[line] == other[column - 1], one[line - 1] == other[column] {
+                distance = min(distance, beforeLast[column - 1] + 1)
+            }
+            row.append(distance)
         }
+        (beforeLast, last) = (last, row)
     }
-    return row[other.count]
+    return last[other.count]
 }

@@ -1,5 +1,5 @@
 import FlowAPI
-import FlowModel
+package import FlowModel
 import FoundationEssentials
 import Yams
 
@@ -25,14 +25,14 @@ extension ServerConfiguration {
     }
 
     static func parse(_ text: String, file: String) throws(FlowError) -> ServerConfiguration {
-        let node: Node?
+        let node: Yams.Node?
         do {
             node = try Yams.compose(yaml: text)
         } catch {
             throw FlowError(.usage, subject: file, "The server did not start: \(file) is not YAML: \(error).")
         }
         guard let node else { return ServerConfiguration() }
-        do {
+        do throws(FlowError) {
             return try StrictDecoder.decode(ServerConfiguration.self, from: try json(node, depth: 8))
         } catch {
             throw FlowError(
@@ -40,7 +40,7 @@ extension ServerConfiguration {
         }
     }
 
-    private static func json(_ node: Node, depth: Int) throws(FlowError) -> JSON {
+    private static func json(_ node: Yams.Node, depth: Int) throws(FlowError) -> JSON {
         guard depth > 0 else { throw FlowError(.usage, subject: "yaml", "It is nested too deeply.") }
         switch node {
         case .scalar(let scalar):

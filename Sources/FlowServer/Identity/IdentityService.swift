@@ -1,8 +1,8 @@
+import CFlowShims
 import FlowAPI
 package import FlowModel
 package import FlowStoreSQLite
-import FlowWire
-import Glibc
+package import FlowWire
 import NIOPosix
 import Synchronization
 
@@ -190,12 +190,9 @@ package final class IdentityService: Identities {
     /// `os:NAME`. Asking the system for a name can block, so that happens on a thread made for it.
     private static func name(of uid: UInt32) async throws -> String {
         let name = try await NIOThreadPool.singleton.runIfActive { () -> String? in
-            var entry = passwd()
-            var result: UnsafeMutablePointer<passwd>?
-            var buffer = [CChar](repeating: 0, count: 16_384)
-            let status = getpwuid_r(uid, &entry, &buffer, buffer.count, &result)
-            guard status == 0, result != nil, let name = entry.pw_name else { return nil }
-            return String(cString: name)
+            var name = [UInt8](repeating: 0, count: 64)
+            let isKnown = name.withUnsafeMutableBytes { flow_user_name(uid, $0.assumingMemoryBound(to: CChar.self).baseAddress, $0.count) != 0 }
+            return isKnown ? String(decoding: name.prefix { $0 != 0 }, as: UTF8.self) : nil
         }
         return "os:\(name ?? String(uid))"
     }

@@ -9,7 +9,7 @@ struct RunPreparer: RunPreparation {
     let vault: Vault
     /// Complete, typed inputs from those given; refuses with all faults at once.
     let inputs: @Sendable ([Parameter], [String: JSON]) throws(FlowError) -> [String: JSON]
-    let resolve: @Sendable (String) throws(FlowError) -> [Host]
+    let inventory: InventoryService
 
     private struct Ready {
         var loaded: LoadedPlan
@@ -43,17 +43,15 @@ struct RunPreparer: RunPreparation {
     private func ready(_ start: Wire.Start) async throws -> Ready {
         let (loaded, binary) = try await source(start)
         let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
-        let resolver = TargetResolver(resolve: resolve)
-        let targets = try resolver.targets(of: loaded.plan, inputs: complete, limit: start.limit)
+        let selectors = TargetResolver.selectors(of: loaded.plan, inputs: complete)
+        var targets: [String: [Host]] = [:]
+        if !selectors.isEmpty || start.limit != nil {
+            targets = try TargetResolver.targets(of: selectors, in: try await inventory.current(), limit: start.limit)
+        }
         return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets)
     }
 
     private func source(_ start: Wire.Start) async throws -> (LoadedPlan, Digest?) {
-        let given = [start.flow != nil, start.plan != nil, start.planDigest != nil, start.exec != nil].filter { $0 }.count
-        guard given == 1 else {
-            throw FlowError(
-                .usage, subject: "flow", "Nothing was started: give exactly one of 'flow', 'plan', 'planDigest' and 'exec'.")
-        }
         if let name = start.flow { return try await flows.current(name) }
         let loaded: LoadedPlan
         if let plan = start.plan {
@@ -63,7 +61,7 @@ struct RunPreparer: RunPreparation {
         } else if let exec = start.exec {
             loaded = try await plans.plan(try ExecPlan.make(exec))
         } else {
-            preconditionFailure("exactly one source was given")
+            throw FlowError(.usage, subject: "flow", "Nothing was started: the request does not say what.")
         }
         return (loaded, try await plans.binary(start.binary, for: loaded.plan))
     }

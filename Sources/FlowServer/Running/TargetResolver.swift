@@ -1,19 +1,19 @@
+import FlowInventory
 import FlowModel
 
 /// Finds every selector that a run will need and freezes its hosts.
 ///
 /// A selector is known at start when it is a constant, an input, or made of these; what a step computes later can only name
 /// hosts among those that are frozen.
-struct TargetResolver {
-    /// The hosts of a selector, in the order of the inventory; refuses unknown names and empty results.
-    let resolve: @Sendable (String) throws(FlowError) -> [Host]
-
-    /// The hosts of each selector that the plan or its inputs name. With `limit`, only those that it names too.
-    func targets(of plan: Plan, inputs: [String: JSON], limit: String?) throws(FlowError) -> [String: [Host]] {
-        let allowed = try limit.map { text throws(FlowError) in Set(try resolve(text).map(\.name)) }
+enum TargetResolver {
+    /// The hosts of each of the selectors, in the order of the inventory. With `limit`, only those that it names too.
+    ///
+    /// Refuses unknown names and selections that are empty.
+    static func targets(of selectors: [String], in inventory: Inventory, limit: String?) throws(FlowError) -> [String: [Host]] {
+        let allowed = try limit.map { text throws(FlowError) in Set(try inventory.resolve(text).map(\.name)) }
         var targets: [String: [Host]] = [:]
-        for selector in selectors(of: plan, inputs: inputs) {
-            var hosts = try resolve(selector)
+        for selector in selectors {
+            var hosts = try inventory.resolve(selector)
             if let allowed, let limit {
                 hosts.removeAll { !allowed.contains($0.name) }
                 guard !hosts.isEmpty else {
@@ -28,8 +28,8 @@ struct TargetResolver {
         return targets
     }
 
-    /// Sorted, so that the first fault is always the same one.
-    private func selectors(of plan: Plan, inputs: [String: JSON]) -> [String] {
+    /// The selectors that the plan or its inputs name. Sorted, so that the first fault is always the same one.
+    static func selectors(of plan: Plan, inputs: [String: JSON]) -> [String] {
         var found = Set<String>()
         for parameter in plan.parameters { collect(inputs[parameter.name], as: parameter.kind, into: &found) }
         let scope = StartScope(inputs: inputs)
@@ -42,7 +42,7 @@ struct TargetResolver {
         return found.sorted()
     }
 
-    private func collect(_ value: JSON?, as kind: Parameter.Kind, into found: inout Set<String>) {
+    private static func collect(_ value: JSON?, as kind: Parameter.Kind, into found: inout Set<String>) {
         switch (kind, value) {
         case (.selector, .string(let text)) where !text.isEmpty: found.insert(text)
         case (.list(let element), .array(let values)):

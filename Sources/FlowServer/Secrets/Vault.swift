@@ -1,5 +1,6 @@
+import CFlowShims
 import Crypto
-import FlowModel
+package import FlowModel
 import FoundationEssentials
 import Glibc
 
@@ -98,9 +99,9 @@ enum SecretFile {
             throw fault("read", path)
         }
         defer { close(file) }
-        var status = stat()
-        guard fstat(file, &status) == 0 else { throw fault("read", path) }
-        guard status.st_mode & 0o077 == 0 else {
+        var facts = flow_file_facts()
+        guard flow_facts_of_descriptor(file, &facts) == 0 else { throw fault("read", path) }
+        guard facts.mode & 0o077 == 0 else {
             throw FlowError(
                 .storage, subject: path, "\(path) was not used: others than its owner may read it.", hint: "chmod 600 \(path)")
         }

@@ -1,5 +1,5 @@
+package import FlowModel
 package import Logging
-import FlowModel
 import Glibc
 
 /// Writes one line a message to standard error: time, level, message, `key=value` pairs. Control characters are escaped, so

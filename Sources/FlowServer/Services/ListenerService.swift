@@ -2,6 +2,7 @@ import FlowAPI
 import FlowModel
 import Glibc
 import Hummingbird
+import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore

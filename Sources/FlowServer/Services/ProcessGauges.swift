@@ -1,4 +1,6 @@
+import CFlowShims
 import FlowAPI
+import FlowModel
 import Glibc
 
 /// What the process takes, for `/metrics`, under the names that Prometheus' dashboards know.
@@ -7,12 +9,7 @@ enum ProcessGauges {
         let start = Wall.now()
         meters.gauge("process_start_time_seconds", "When the process started, since the epoch.") { Double(start.milliseconds) / 1000 }
         meters.gauge("process_resident_memory_bytes", "Memory in use.") { residentBytes() }
-        meters.gauge("process_cpu_seconds_total", "CPU used.") {
-            var usage = rusage()
-            getrusage(RUSAGE_SELF, &usage)
-            let user = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
-            return user + Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
-        }
+        meters.gauge("process_cpu_seconds_total", "CPU used.") { flow_cpu_seconds() }
         meters.gauge("process_open_fds", "Open descriptors.") { openDescriptors() }
     }
 

@@ -95,7 +95,10 @@ package final class OwnerLock: Sendable {
             defer { number = nil }
             return number
         }
-        if let number { close(number) }
+        guard let number else { return }
+        // Said, not left to close: a child between fork and exec still has the descriptor, and with it the lock.
+        _ = flock(number, LOCK_UN)
+        close(number)
     }
 
     deinit { release() }

@@ -85,8 +85,9 @@ package final class HostileServer: Sendable {
 
     private static func acceptAll(_ listener: Int32, _ server: () -> HostileServer?) {
         while true {
-            let connection = accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+            let connection = accept(listener, nil, nil)
             guard connection >= 0, let server = server() else { break }
+            _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
             let isOpen = server.state.withLock { state in
                 if !state.isStopped { state.connections.append(connection) }
                 return !state.isStopped
@@ -125,7 +126,7 @@ package final class HostileServer: Sendable {
     private func send(_ connection: Int32, _ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.send(connection, $0.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = bytes.withUnsafeBytes { Glibc.send(connection, $0.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { return false }
             sent += count
         }

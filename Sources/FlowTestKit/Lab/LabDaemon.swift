@@ -4,23 +4,23 @@ import Glibc
 /// One sshd of the lab, first process of its own namespaces: whatever its sessions leave behind ends with it.
 struct LabDaemon: Codable, Hashable, Sendable {
     var folder: String
-    /// `ADDRESS port PORT`, the way sshd logs the last place where it listens.
-    var lastAddress: String
+    var addresses: Int
     var process: LabProcess
 
-    static func start(folder: String, lastAddress: String) throws -> LabDaemon {
+    static func start(folder: String, addresses: Int) throws -> LabDaemon {
         let arguments = ["--mount", "--pid", "--fork", "--kill-child=KILL", "/bin/sh", folder + "/setup.sh"]
         let process = try LabProcess.start("/usr/bin/unshare", arguments, log: folder + "/setup.log")
-        return LabDaemon(folder: folder, lastAddress: lastAddress, process: process)
+        return LabDaemon(folder: folder, addresses: addresses, process: process)
     }
 
-    /// Returns when it listens at its last address for the `times`th time.
-    func waitUntilListening(times: Int = 1) throws {
+    /// Returns when it listens everywhere, for the `times`th time. `urge` is done again and again until then.
+    func waitUntilListening(times: Int = 1, urge: () -> Void = {}) throws {
         let deadline = Date.now.addingTimeInterval(LabLimits.startSeconds)
-        while announcements < times {
+        while announcements < times * addresses {
+            urge()
             guard Date.now < deadline, process.isAlive else {
                 let why = [folder + "/setup.log", folder + "/log"].compactMap { try? String(contentsOfFile: $0, encoding: .utf8) }
-                throw LabError("the sshd of '\(folder)' does not listen at \(lastAddress): \(why.joined().suffix(500))")
+                throw LabError("the sshd of '\(folder)' does not listen: \(why.joined().suffix(500))")
             }
             usleep(5000)
         }
@@ -30,14 +30,17 @@ struct LabDaemon: Codable, Hashable, Sendable {
     func reload() throws {
         let before = announcements
         guard let daemon = process.children.first else { throw LabError("the sshd of '\(folder)' is gone") }
-        kill(daemon.id, SIGHUP)
-        try waitUntilListening(times: before + 1)
+        // Again and again: the first process of a namespace does not get signals that it has no handler for yet.
+        try waitUntilListening(times: before / addresses + 1) {
+            kill(daemon.id, SIGHUP)
+            usleep(50_000)
+        }
     }
 
     private var announcements: Int {
         // No file yet: not listening.
         let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-        return log.split(separator: "\n").count { $0.contains("Server listening on \(lastAddress)") }
+        return log.split(separator: "\n").count { $0.contains("Server listening on") }
     }
 }
 

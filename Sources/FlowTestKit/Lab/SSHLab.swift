@@ -145,8 +145,7 @@ package final class SSHLab: Sendable {
         let roots = try plan.hosts.map { try layout.writeHost($0.name) }
         let folder = try layout.writeDaemon(
             plan.number, hosts: plan.hosts, port: port, hasDefaults: plan.hasDefaults, cgroup: cgroup)
-        let last = plan.hosts.last.map { "\($0.address) port \(port)" } ?? ""
-        state.daemons.append(try LabDaemon.start(folder: folder, lastAddress: last))
+        state.daemons.append(try LabDaemon.start(folder: folder, addresses: plan.hosts.count))
         let key = try layout.hostKey(plan.number)
         return zip(plan.hosts, roots).enumerated().map { index, entry in
             let (place, files) = entry

@@ -287,9 +287,14 @@ run() {
   # In the foreground: what a shell starts in the background ignores SIGINT for ever.
   (launch) 9<&-
   status=$?
+  [ -s "$a/pid" ] || say "0 0" >"$a/pid"
+  release
   # Interrupted by watch when the pipes are held open by what the script left behind.
+  trap release USR1
   wait "$out"
+  full_out=$?
   wait "$err"
+  full_err=$?
   kill "$watch"
   wait "$watch"
   reason=-
@@ -300,15 +305,18 @@ run() {
   fi
   take_value
   true >"$a/prelude"
-  count 5 out
+  count 5 out "$full_out"
   ended="$size $more"
-  count 6 err
+  count 6 err "$full_err"
   clock
   say "$status $reason $now $ended $size $more $value" 1<>"$a/ended.new"
   settle "$a/ended.new"
   mv "$a/ended.new" "$a/ended"
   say ended >&8
 }
+
+# Had the script never come, the sinks would wait for it for ever.
+release() { true <>"$a/out" && true <>"$a/err"; }
 
 # Copies what comes until the end, and the first $cap bytes of it at most: then it ends.
 sink() {
@@ -322,11 +330,11 @@ sink() {
 launch() {
   look self
   say "$pid $birth" >"$a/pid"
+  exec >"$a/out" 2>"$a/err" 3<&- 4<&- 5>&- 6>&- 8>&-
   [ -z "$cgroup" ] || echo 0 >"$cgroup/cgroup.procs" || exit 125
   # A kill that came first has seen nothing to end.
   [ ! -e "$a/stop" ] || exit 125
   [ "$parent" = "$me" ] || exit 125
-  exec >"$a/out" 2>"$a/err" 3<&- 4<&- 5>&- 6>&- 8>&-
   set -- LANG=C.UTF-8 LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" FLOW_ATTEMPT_MARK="${a#"$s/"}"
   for name in $names; do eval "set -- \"\$@\" \"$name=\$v_$name\""; done
   if [ -n "$account" ]; then
@@ -359,11 +367,15 @@ exec env -i PATH=\"\$PATH\" HOME=\"\$HOME\" USER=\"\$USER\" LOGNAME=\"\$USER\" \
 
 # Bytes behind descriptor $1 of the supervisor, which it shares with the sink that writes.
 size() { { read -r _ size <"/proc/$me/fdinfo/$1"; } 2>/dev/null; }
-# size: the kept bytes of stream $2; more: those that were not kept.
+# size: the kept bytes of stream $2, whose sink ended with $3; more: those that were not kept.
 count() {
   size "$1"
   more=0
-  [ "$size" -lt "$cap" ] || [ -e "$a/$2.more" ] || drain "$2"
+  case $3 in
+    # It saw the end, or was not waited for.
+    0 | 138) ;;
+    *) [ -e "$a/$2.more" ] || drain "$2" ;;
+  esac
   [ -e "$a/$2.more" ] || return 0
   pause=0.02
   while [ ! -s "$a/$2.more" ]; do
@@ -403,8 +415,10 @@ watch() {
     if [ -n "$leader" ]; then
       look "$leader" && [ "$birth" = "$born" ] && [ "$state" != Z ] || gone=${gone:-$now}
     fi
+    look self
+    # Without a supervisor only the deadline is left to watch over.
+    [ "$parent" = "$me" ] || [ -n "$leader" ] || exit 0
     if [ -n "$gone" ]; then
-      look self
       [ "$parent" = "$me" ] || exit 0
       # What is left behind holds the pipes open: they are not waited for.
       [ $((now - gone)) -lt 100 ] || kill -USR1 "$me"
@@ -464,6 +478,8 @@ send_end() {
   if [ ! -e "$a/ended" ]; then
     reason=died
     [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
+    # Sinks that wait for a script which never came.
+    release
     say "died $reason"
     return
   fi
@@ -559,8 +575,6 @@ attach() {
     if [ "$before" = "$sento.$sente" ]; then longer; else pause=0.04; fi
     rest
   done
-  # Sinks that waited for a script which never came.
-  [ -e "$a/ended" ] || { true <>"$a/out" && true <>"$a/err"; }
   send_end
   farewell
 }

@@ -21,7 +21,11 @@ final class SSHChannel: TransportChannel {
     }
 
     func finishInput() async throws {
-        try await ask { command, reply in command.finishInput(reply) }
+        do {
+            try await ask { command, reply in command.finishInput(reply) }
+        } catch is TransportError {
+            // The command has ended, and its input with it. How it ended is told to who reads.
+        }
     }
 
     func next() async throws -> TransportEvent? {

@@ -104,7 +104,8 @@ final class SSHCommand {
 
     private func started() {
         phase = .running
-        deadline = Tick(nanoseconds: .max)
+        // A quick command may have ended before its start was confirmed.
+        deadline = exit == nil ? Tick(nanoseconds: .max) : reactor.now + reactor.limits.drain
         connection.started()
         answer(.success(SSHChannel(id: id, inbox: inbox, mailbox: reactor.mailbox)))
         endIfOver()
@@ -133,7 +134,7 @@ final class SSHCommand {
     }
 
     func finishInput(_ reply: Reply<Void>) {
-        guard phase == .running, endOfInput == nil else { return refuse(reply) }
+        guard phase == .running, endOfInput == nil else { return reply.settle(.success(())) }
         endOfInput = reply
     }
 
@@ -275,7 +276,7 @@ final class SSHCommand {
         deadline = Tick(nanoseconds: .max)
         reactor.unregister(self)
         for write in writes { refuse(write.reply) }
-        if let endOfInput { refuse(endOfInput) }
+        if let reply = endOfInput { reactor.atEndOfTurn { reply.settle(.success(())) } }
         writes = []
         endOfInput = nil
         inbox.fail(TransportError(.stream, "\(connection.host.endpoint): the channel was closed here", mayHaveRun: true))

@@ -73,12 +73,13 @@ final class SSHConnection: SocketOwner, Timed {
             totalDeadline = dialled.deadline
             let verified = try verify(dialled)
             dialled.socket.owner = self
-            begin(phase: limits.authenticate)
             if let path = endpoint.identityFile {
                 phase = .authenticating(verified, dialled.socket, .awaited)
+                begin(phase: limits.authenticate)
                 reactor.identities.load(path, now: reactor.now) { [weak self] in self?.identityArrived($0) }
             } else {
                 try lend(verified, dialled.socket)
+                begin(phase: limits.authenticate)
             }
         } catch let error as TransportError {
             fail(error)

@@ -16,4 +16,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: contextual closure type
+// expect 15: one value for each input

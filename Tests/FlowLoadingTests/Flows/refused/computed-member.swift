@@ -12,10 +12,10 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
     var body: some FlowBody {
         let build = step("build", $version) { context, version in Image(name: version, digest: "d", size: 1) }
         let unit = step("unit", build) { context, image in Report(passed: image.size, failed: 0) }
-        struct Box: Codable, Sendable { var a: Int; var twice: Int { a * 2 } }
         let box = step("box") { context in Box(a: 1) }
         shell("x", "echo \(box.twice)")
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 17: a computed property of Box cannot be read
+struct Box: Codable, Sendable { var a: Int; var twice: Int { a * 2 } }
+// expect 16: a computed property of Box cannot be read

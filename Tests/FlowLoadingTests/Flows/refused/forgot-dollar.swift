@@ -16,4 +16,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: Reference
+// expect 15: An input of a step is a reference

@@ -17,4 +17,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: 'later' before it is declared
+// expect 15: use of local variable 'later' before its declaration

@@ -1,7 +1,7 @@
 package import FlowModel
 
 /// How `flowctl` ends (contracts §1). Scripts rely on these.
-package enum ExitStatus: Int32, Error, CaseIterable, Sendable {
+package enum CommandExit: Int32, Error, CaseIterable, Sendable {
     /// The run succeeded, was detached, or what was asked for was shown.
     case succeeded = 0
     /// The followed run failed, was rejected or cancelled.

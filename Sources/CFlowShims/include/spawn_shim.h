@@ -1,0 +1,44 @@
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/// A program to start in a session of its own.
+struct flow_spawn {
+    /// An open descriptor of the program (it runs even where its path is hidden), or -1 and `path` counts.
+    int program;
+    const char *path;
+    char *const *argv;
+    char *const *envp;
+    /// NULL: the folder of this process.
+    const char *folder;
+    /// `descriptors[n]` becomes descriptor n of the child; -1: /dev/null. The child gets no others.
+    const int *descriptors;
+    int descriptor_count;
+    /// The account to become before the program starts; -1: stays as it is. Needs root.
+    int64_t uid, gid;
+    /// Directories that the child sees empty, ended by NULL; NULL: sees everything. It gets mounts of its own for that.
+    const char *const *hidden;
+};
+
+/// Starts it. 0 with its number and a descriptor that becomes readable when it ends (close-on-exec, to be closed by the caller), or
+/// an errno with `*stage` naming what failed; then nothing runs. Blocks until the program has begun, about a millisecond.
+int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, const char **stage);
+
+/// Takes the exit of a child whose pidfd is readable, and removes it. 1: `*status` is its exit status or, when `*signalled`, the number
+/// of the signal; 0: it has not ended; -1 with errno.
+int flow_spawn_reap(int pidfd, int *status, int *signalled);
+
+/// Sends a signal to a child that has not been reaped; 0, or an errno.
+int flow_spawn_signal(int pidfd, int signal);
+
+/// A pipe: reading end, writing end; close-on-exec. 0, or an errno.
+int flow_pipe(int ends[2]);
+
+/// A poll set; -1 with errno.
+int flow_poll_make(void);
+/// What happens to a descriptor of a poll set. Waits are for one event: a descriptor is armed again for the next.
+enum flow_poll_change { FLOW_POLL_ADD, FLOW_POLL_REMOVE, FLOW_POLL_ARM_READABLE, FLOW_POLL_ARM_WRITABLE };
+int flow_poll_change(int poll, int descriptor, enum flow_poll_change change, uint64_t token);
+/// Blocks until something is ready; writes at most `capacity` tokens and says how many.
+int flow_poll_wait(int poll, uint64_t *tokens, int capacity);

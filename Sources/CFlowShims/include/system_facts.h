@@ -1,0 +1,28 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// What the system says about files, users and time, in types of our own: where a C library of a dependency includes the same
+// system headers, Swift 6.3 attributes `struct stat` and its like to that library and refuses their members to others.
+
+typedef struct {
+    uint32_t mode;
+    uint32_t owner;
+    int64_t size;
+    uint64_t node;
+    /// Last change of the content, in nanoseconds since the epoch.
+    int64_t modified;
+} flow_file_facts;
+
+/// What `path` leads to. Returns 0, or errno.
+int flow_facts_of_path(const char *path, flow_file_facts *facts);
+/// What `descriptor` is open on. Returns 0, or errno.
+int flow_facts_of_descriptor(int descriptor, flow_file_facts *facts);
+/// Bytes that an unprivileged process may still write where `path` is; -1 when that cannot be told.
+int64_t flow_free_bytes(const char *path);
+/// The name of the user into `name`, NUL-terminated. Returns 1, or 0 when there is none. May ask a directory service: can block.
+int flow_user_name(uint32_t user, char *name, size_t size);
+/// Milliseconds since the epoch, by the wall clock.
+int64_t flow_wall_milliseconds(void);
+/// CPU that this process has used.
+double flow_cpu_seconds(void);

@@ -1,0 +1,165 @@
+// Starts programs without copying this process: between vfork and exec the child runs on our memory, so it calls nothing that
+// allocates, takes locks, or is more than a system call.
+
+#define _GNU_SOURCE
+#include "include/spawn_shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum stage { STAGE_PROCESS, STAGE_SESSION, STAGE_HIDING, STAGE_ACCOUNT, STAGE_FOLDER, STAGE_DESCRIPTORS, STAGE_EXEC };
+static const char *const stages[] = {
+    "making a process", "making a session", "hiding the engine's files from it", "becoming its account",
+    "entering its folder", "arranging its descriptors", "starting it",
+};
+
+struct launch {
+    const struct flow_spawn *child;
+    char uid_map[48], gid_map[48];
+    volatile int error;
+    volatile enum stage stage;
+};
+
+static int write_text(const char *path, const char *text) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    size_t length = strlen(text);
+    ssize_t written = write(file, text, length);
+    close(file);
+    return written == (ssize_t)length ? 0 : -1;
+}
+
+// Mounts of its own with an empty file system over each hidden directory. Without root this takes a user namespace, in which the
+// child stays who it is.
+static int hide(const struct launch *launch) {
+    if (!launch->child->hidden) return 0;
+    if (geteuid() == 0) {
+        if (unshare(CLONE_NEWNS) < 0) return -1;
+    } else {
+        if (unshare(CLONE_NEWNS | CLONE_NEWUSER) < 0) return -1;
+        if (write_text("/proc/self/setgroups", "deny") < 0) return -1;
+        if (write_text("/proc/self/uid_map", launch->uid_map) < 0) return -1;
+        if (write_text("/proc/self/gid_map", launch->gid_map) < 0) return -1;
+    }
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
+    for (const char *const *path = launch->child->hidden; *path; path++)
+        if (mount("none", *path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k,mode=555") < 0) return -1;
+    return 0;
+}
+
+// By bare system calls: the C library's would change every thread of our process.
+static int become_account(const struct flow_spawn *child) {
+    if (child->gid >= 0) {
+        gid_t group = (gid_t)child->gid;
+        if (syscall(SYS_setgroups, 1, &group) < 0 || syscall(SYS_setresgid, group, group, group) < 0) return -1;
+    }
+    if (child->uid < 0) return 0;
+    uid_t user = (uid_t)child->uid;
+    return (int)syscall(SYS_setresuid, user, user, user);
+}
+
+static int arrange_descriptors(const struct flow_spawn *child) {
+    int count = child->descriptor_count, moved[16];
+    if (count > 16) return errno = EINVAL, -1;
+    // Out of the way first: a source may have the number of another's goal.
+    for (int number = 0; number < count; number++) {
+        int source = child->descriptors[number];
+        int opened = source < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : source;
+        if (opened < 0) return -1;
+        moved[number] = fcntl(opened, F_DUPFD_CLOEXEC, 64);
+        if (moved[number] < 0) return -1;
+    }
+    for (int number = 0; number < count; number++)
+        if (dup2(moved[number], number) < 0) return -1;
+    // What some library opened without close-on-exec closes here; the program's own descriptor closes at exec too.
+    syscall(SYS_close_range, (unsigned)count, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
+    return 0;
+}
+
+// No handler of ours may run in the child, and it must not inherit what we ignore.
+static void reset_signals(void) {
+    struct sigaction now, plain = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_DFL) sigaction(number, &plain, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void give_up(struct launch *launch, enum stage stage) {
+    launch->error = errno ? errno : EIO;
+    launch->stage = stage;
+    _exit(127);
+}
+
+static void become(struct launch *launch) {
+    const struct flow_spawn *child = launch->child;
+    if (setsid() < 0) give_up(launch, STAGE_SESSION);
+    reset_signals();
+    // The program has a high number first, so that the arranging below cannot hit it.
+    int program = child->program < 0 ? -1 : fcntl(child->program, F_DUPFD_CLOEXEC, 256);
+    if (child->program >= 0 && program < 0) give_up(launch, STAGE_DESCRIPTORS);
+    if (child->folder && chdir(child->folder) < 0) give_up(launch, STAGE_FOLDER);
+    if (hide(launch) < 0) give_up(launch, STAGE_HIDING);
+    if (become_account(child) < 0) give_up(launch, STAGE_ACCOUNT);
+    if (arrange_descriptors(child) < 0) give_up(launch, STAGE_DESCRIPTORS);
+    if (program >= 0)
+        syscall(SYS_execveat, program, "", child->argv, child->envp, AT_EMPTY_PATH);
+    else
+        execve(child->path, child->argv, child->envp);
+    give_up(launch, STAGE_EXEC);
+}
+
+int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, const char **stage) {
+    struct launch launch = {.child = child, .error = 0, .stage = STAGE_PROCESS};
+    snprintf(launch.uid_map, sizeof launch.uid_map, "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+    snprintf(launch.gid_map, sizeof launch.gid_map, "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t made = vfork();
+    if (made == 0) become(&launch);
+    if (made < 0) launch.error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    *stage = stages[launch.stage];
+    if (made > 0 && launch.error != 0) {
+        while (waitpid(made, NULL, 0) < 0 && errno == EINTR) {}
+        return launch.error;
+    }
+    if (made < 0) return launch.error;
+    // Only we reap it, so its number cannot belong to another yet.
+    *pidfd = (int)syscall(SYS_pidfd_open, made, 0);
+    if (*pidfd < 0) {
+        int error = errno;
+        kill(made, SIGKILL);
+        while (waitpid(made, NULL, 0) < 0 && errno == EINTR) {}
+        *stage = "watching it (this takes Linux 5.3)";
+        return error;
+    }
+    *pid = made;
+    return 0;
+}
+
+int flow_spawn_reap(int pidfd, int *status, int *signalled) {
+    siginfo_t info = {0};
+    int result;
+    do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG); while (result < 0 && errno == EINTR);
+    if (result < 0) return -1;
+    if (info.si_pid == 0) return 0;
+    *status = info.si_status;
+    *signalled = info.si_code != CLD_EXITED;
+    return 1;
+}
+
+int flow_spawn_signal(int pidfd, int signal) {
+    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? errno : 0;
+}

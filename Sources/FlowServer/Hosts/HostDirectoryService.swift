@@ -1,0 +1,87 @@
+import FlowAPI
+import FlowInventory
+import FlowModel
+import FlowStoreSQLite
+import FlowWire
+
+/// The routes about hosts: the inventory file behind them, and the reach of the hands.
+struct HostDirectoryService: HostDirectory {
+    let inventoryService: InventoryService
+    let reach: HostReach
+    let audit: Audit
+
+    func inventory() async throws -> Wire.Inventory {
+        let inventory = try await inventoryService.current()
+        return Wire.Inventory(hosts: inventory.hosts.map { Wire.Host($0) }, groups: inventory.groups)
+    }
+
+    func hosts(matching selector: String) async throws -> [Wire.Host] {
+        try await inventoryService.current().resolve(selector).map { Wire.Host($0) }
+    }
+
+    func add(_ host: Wire.Host, by actor: Actor) async throws -> Wire.Host {
+        var keys: [String] = []
+        for text in host.hostKeys ?? [] { keys.append(try HostDirectoryService.key(text).text) }
+        let added = Host(
+            name: host.name, address: host.address, port: host.port ?? 22, user: host.user, identityFile: host.identityFile,
+            hostKeys: keys, labels: host.labels ?? [:])
+        try await inventoryService.edit { try $0.add(added) }
+        try await audit.append(
+            AuditEntry(
+                at: Wall.now(), actor: actor.user, verb: "inventory.add", subject: host.name,
+                detail: ["address": .string(host.address), "hostKeys": .array(keys.map(JSON.string))]))
+        return Wire.Host(added)
+    }
+
+    func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey] {
+        try await reach.scan(address: request.address, port: request.port ?? 22)
+    }
+
+    func importKnownHosts(_ request: Wire.KnownHosts, by actor: Actor) async throws -> Wire.KnownHostsResult {
+        let changes = try KnownHosts(request.text).changes(for: try await inventoryService.current())
+        if request.dryRun != true, !changes.additions.isEmpty {
+            try await inventoryService.edit { try $0.apply(changes.additions) }
+            let keys = changes.additions.map { JSON.string("\($0.host) \($0.key.text)") }
+            try await audit.append(
+                AuditEntry(
+                    at: Wall.now(), actor: actor.user, verb: "inventory.import", subject: "known_hosts", detail: ["keys": .array(keys)]))
+        }
+        return Wire.KnownHostsResult(changes)
+    }
+
+    func ping(_ selector: String) async throws -> [Wire.PingResult] {
+        await reach.ping(try await inventoryService.current().resolve(selector))
+    }
+
+    private static func key(_ text: String) throws(FlowError) -> HostKey {
+        do throws(HostKey.Fault) {
+            return try HostKey(text)
+        } catch {
+            throw FlowError(.usage, subject: "hostKeys", "The host was not added: \(error.message).")
+        }
+    }
+}
+
+extension Wire.Host {
+    init(_ host: Host) {
+        self.init(
+            name: host.name, address: host.address, port: host.port, user: host.user, identityFile: host.identityFile,
+            hostKeys: host.hostKeys.isEmpty ? nil : host.hostKeys, labels: host.labels.isEmpty ? nil : host.labels)
+    }
+}
+
+extension Wire.KnownHostsResult {
+    fileprivate init(_ changes: KnownHosts.Import) {
+        var skipped = changes.skipped.map { FlowError.Detail(subject: "line \($0.line)", message: $0.reason) }
+        skipped += changes.revoked.map {
+            FlowError.Detail(subject: $0.host, message: "the file revokes \($0.key.fingerprint), which the inventory accepts: remove it there")
+        }
+        skipped += changes.stillUnknown.map { FlowError.Detail(subject: $0, message: "the file has no key for it") }
+        self.init(
+            imported: changes.additions.map {
+                Wire.HostKey(
+                    key: $0.key.text, type: $0.key.type, fingerprint: $0.key.fingerprint, host: $0.host,
+                    isChanged: $0.replacesType ? true : nil)
+            }, skipped: skipped)
+    }
+}

@@ -1,0 +1,131 @@
+import CFlowShims
+import FlowAPI
+import FlowLoading
+import FlowModel
+import FlowStoreSQLite
+import FlowWire
+import Glibc
+import NIOCore
+
+/// What `doctor`, `backup` and the audit list are answered with.
+struct ServerCare: Caretaker {
+    let store: SQLiteStore
+    let home: Home
+    let audits: Audit
+
+    init(store: SQLiteStore, home: Home) {
+        self.store = store
+        self.home = home
+        audits = Audit(store)
+    }
+
+    // MARK: - Findings
+
+    func findings() async throws -> [Wire.Finding] {
+        var findings = [homeFinding(), spaceFinding()]
+        let damages = try await store.verify()
+        if damages.isEmpty {
+            findings.append(Wire.Finding(name: "journal", level: .ok, message: "every run, audit row and blob is as it was written"))
+        }
+        findings += damages.map { damage in
+            Wire.Finding(
+                name: "journal", level: .fail, message: "\(damage.subject): \(damage.message)",
+                hint: "Keep a copy of \(home.path), then restore a backup.")
+        }
+        let level = Confinement.level()
+        findings.append(
+            level.isComplete
+                ? Wire.Finding(name: "confinement", level: .ok, message: "flow files are evaluated without network, files and processes")
+                : Wire.Finding(name: "confinement", level: .warn, message: level.missing.joined(separator: "; ")))
+        findings.append(accountFinding())
+        return findings
+    }
+
+    private func homeFinding() -> Wire.Finding {
+        var facts = flow_file_facts()
+        guard flow_facts_of_path(home.path, &facts) == 0 else {
+            return Wire.Finding(name: "home", level: .fail, message: "\(home.path) cannot be looked at")
+        }
+        let isPrivate = facts.mode & 0o077 == 0
+        return Wire.Finding(
+            name: "home", level: isPrivate ? .ok : .warn,
+            message: isPrivate ? "\(home.path) is its owner's alone" : "others than its owner can enter \(home.path)",
+            hint: isPrivate ? nil : "chmod 700 \(home.path), unless a group is meant to reach the socket")
+    }
+
+    private func spaceFinding() -> Wire.Finding {
+        let free = flow_free_bytes(home.path)
+        guard free >= 0 else { return Wire.Finding(name: "space", level: .warn, message: "free space cannot be told") }
+        let mebibytes = free >> 20
+        return Wire.Finding(
+            name: "space", level: mebibytes < 100 ? .fail : mebibytes < 1_024 ? .warn : .ok,
+            message: "\(mebibytes) MiB are free for \(home.path)",
+            hint: mebibytes < 1_024 ? "flowd.yaml: retention: {days: N} keeps less" : nil)
+    }
+
+    private func accountFinding() -> Wire.Finding {
+        geteuid() == 0
+            ? Wire.Finding(
+                name: "account", level: .warn, message: "the engine runs as root, and local steps with it",
+                hint: "Run flowd under an account of its own, as packaging/flowd.service does.")
+            : Wire.Finding(name: "account", level: .ok, message: "the engine runs as user \(geteuid())")
+    }
+
+    // MARK: - Backup and audit
+
+    func backup() async throws -> Backup {
+        let path = home.path + "/backup-\(SystemRandom.bytes(8).base64URL).tmp"
+        try await store.backup(to: path, now: Wall.now())
+        do {
+            let file = try await onThreadPool { try BackupFile(path: path) }
+            return Backup(bytes: file.bytes, next: { try await onThreadPool { try file.next() } }, finish: { file.remove() })
+        } catch {
+            unlink(path)
+            throw error
+        }
+    }
+
+    func audit(before sequence: Int?, limit: Int) async throws -> [Wire.AuditEntry] {
+        try await audits.rows(before: sequence, limit: limit).map { row in
+            let detail = row.entry.detail == [:] ? nil : SealedText.redacted(row.entry.detail)
+            return Wire.AuditEntry(
+                sequence: row.number, at: row.entry.at, actor: row.entry.actor, verb: row.entry.verb, subject: row.entry.subject,
+                detail: detail)
+        }
+    }
+}
+
+/// A finished copy, read once from its beginning, by one task at a time.
+private final class BackupFile: @unchecked Sendable {
+    // `next` and `remove` follow one another: the answer's writer is one task.
+    private static let pieceBytes = 256 << 10
+    private let path: String
+    private var file: CInt
+    let bytes: Int
+
+    init(path: String) throws {
+        self.path = path
+        file = open(path, O_RDONLY | O_CLOEXEC)
+        var facts = flow_file_facts()
+        guard file >= 0, flow_facts_of_descriptor(file, &facts) == 0 else {
+            if file >= 0 { close(file) }
+            throw FlowError(.storage, subject: path, "The backup was not read: \(String(cString: strerror(errno))).")
+        }
+        bytes = Int(facts.size)
+    }
+
+    func next() throws -> ByteBuffer? {
+        var buffer = [UInt8](repeating: 0, count: BackupFile.pieceBytes)
+        let count = read(file, &buffer, buffer.count)
+        guard count >= 0 else { throw FlowError(.storage, subject: path, "The backup was not read: \(String(cString: strerror(errno))).") }
+        return count == 0 ? nil : ByteBuffer(bytes: buffer.prefix(count))
+    }
+
+    func remove() {
+        if file >= 0 { close(file) }
+        file = -1
+        unlink(path)
+    }
+
+    deinit { remove() }
+}

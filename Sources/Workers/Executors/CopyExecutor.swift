@@ -1,0 +1,124 @@
+import FlowModel
+
+/// Copies a file to a target: compared by SHA-256 first, written beside its goal, synced, and put in its place at once.
+///
+/// Output: `{"changed","sha256","bytes"}`. A file that is there already, with the mode asked for, is left alone and nothing is sent.
+/// A symbolic link at the goal is followed; the owner of a file that is replaced stays where the account may say so.
+struct CopyExecutor: Executor {
+    let hosts: @Sendable (Host?) -> any HostRecording
+    let transports: @Sendable (Host?) -> any Transport
+    let outputs: OutputStore
+    let open: SecretOpener
+    let memory: ByteBudget
+
+    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
+        guard case .copy(let sealed) = attempt.order.work else { preconditionFailure("not a copy: \(attempt.order.work)") }
+        do throws(AttemptResult.Failure) {
+            var secrets = SecretOpening(open)
+            var work = sealed
+            work.from = try secrets.text(sealed.from)
+            work.to = try secrets.text(sealed.to)
+            work.account = try sealed.account.map { account throws(AttemptResult.Failure) in try secrets.text(account) }
+            try CopyExecutor.check(work)
+            return try await carryOut(attempt, work, SecretPatterns(secrets.opened))
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    private func carryOut(
+        _ attempt: LiveAttempt, _ work: CopyWork, _ patterns: SecretPatterns
+    ) async throws(AttemptResult.Failure) -> AttemptReport.Event {
+        guard attempt.order.mode == .start else { return await converse(attempt, work, nil, patterns) }
+        let size = try await SourceFile.size(work.from)
+        do {
+            // What waits for memory has not read its file yet.
+            return try await memory.lend(size) {
+                do throws(AttemptResult.Failure) {
+                    return await converse(attempt, work, try await SourceFile.read(work.from), patterns)
+                } catch {
+                    return .failed(error)
+                }
+            }
+        } catch {
+            return .cancelled
+        }
+    }
+
+    private func converse(
+        _ attempt: LiveAttempt, _ work: CopyWork, _ file: SourceFile?, _ patterns: SecretPatterns
+    ) async -> AttemptReport.Event {
+        do throws(AttemptResult.Failure) {
+            let order = attempt.order
+            let job = try CopyExecutor.job(order, work, file)
+            var record = hosts(order.target)
+            if let file { record = ComparingRecord(record: record, transport: transports(order.target), work: work, file: file) }
+            let recorder = OutputRecorder(store: outputs, id: order.id, cap: job.outputCap, patterns: patterns)
+            let outcome = await HostConversation(record: record, attempt: attempt, sink: recorder).outcome(of: job)
+            if let report = attempt.report(of: outcome) { return report }
+            guard case .ended(let end) = outcome else { return .cancelled }
+            var result = ShellResult(
+                end: end, output: await recorder.finish(), shape: CopyExecutor.shape, patterns: patterns
+            ).result
+            if case .succeeded(let output, let changed) = result.outcome {
+                result.outcome = .succeeded(output: output["value"] ?? .null, changed: changed)
+            }
+            return .ended(result)
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    private static func check(_ work: CopyWork) throws(AttemptResult.Failure) {
+        guard work.to.hasPrefix("/"), !work.to.hasSuffix("/"), !work.to.utf8.contains(where: { $0 == 0 || $0 == 0x0A }) else {
+            throw .init(.input, "nothing was copied: '\(work.to)' is not the absolute path of a file")
+        }
+        guard work.mode.map({ Int($0, radix: 8).map { (0...0o7777).contains($0) } ?? false }) ?? true else {
+            throw .init(.input, "nothing was copied: '\(work.mode ?? "")' is not a mode such as 0644")
+        }
+    }
+
+    private static let shape = TypeShape.object([
+        .init(name: "changed", shape: .bool), .init(name: "sha256", shape: .string), .init(name: "bytes", shape: .int),
+    ])
+
+    private static func job(_ order: AttemptOrder, _ work: CopyWork, _ file: SourceFile?) throws(AttemptResult.Failure) -> HostJob {
+        let values = ShellWork(
+            interpreter: .sh, source: .text(""),
+            variables: [
+                .init(name: "to", value: work.to), .init(name: "mode", value: work.mode ?? ""),
+                .init(name: "sum", value: file?.digest.hex ?? ""), .init(name: "size", value: String(file?.bytes.count ?? 0)),
+            ])
+        return HostJob(
+            interpreter: "/bin/sh", prelude: try Prelude.bytes(for: values), script: Array(script.utf8), data: file?.bytes ?? [],
+            environment: HostJob.environment(of: order), account: work.account, deadlineSeconds: order.timeoutSeconds)
+    }
+
+    /// Runs with `to`, `mode`, `sum` and `size` set, the bytes in `data` beside the program.
+    private static let script = #"""
+        refuse() { echo "cannot copy to $to: $1" >&2; exit 1; }
+        [ ! -L "$to" ] || to=$(readlink -f "$to") || refuse "its link leads nowhere"
+        [ ! -d "$to" ] || refuse "it is a directory"
+        [ ! -e "$to" ] || [ -f "$to" ] || refuse "it is not a plain file"
+        folder=${to%/*}
+        [ -d "$folder/" ] || refuse "the directory $folder does not exist"
+        new=$(mktemp "$folder/.flow.XXXXXXXXXX") || refuse "nothing can be written in $folder"
+        trap 'rm -f "$new"' EXIT
+        trap 'exit 143' HUP INT TERM
+        cat "${0%/*}/data" >"$new" || refuse "no room in $folder"
+        found=$(sha256sum "$new")
+        [ "${found%% *}" = "$sum" ] || refuse "other bytes arrived than were sent"
+        kept=644
+        if [ -e "$to" ]; then
+          kept=$(stat -c %a "$to")
+          chown "$(stat -c %u:%g "$to")" "$new" 2>/dev/null || :
+        fi
+        chmod "${mode:-$kept}" "$new"
+        sync "$new" 2>/dev/null || sync
+        mv -f "$new" "$to"
+        trap - EXIT
+        sync "$folder/" 2>/dev/null || sync
+        printf 'sha256=%s\nbytes=%s\nchanged=true\n' "$sum" "$size" >"$FLOW_OUTPUT"
+
+        """#
+}

@@ -1,0 +1,82 @@
+import FlowModel
+
+/// What a script wrote to `$FLOW_OUTPUT`: a JSON object, or lines `name=value`.
+///
+/// Lines are coerced to the declared type; the last of two with one name counts. `changed` says whether the script changed
+/// anything, with every form and beside every declared type.
+struct FlowOutput: Hashable, Sendable {
+    /// The value of the declared type; nil where none is declared.
+    var value: JSON?
+    var changed: Bool?
+
+    /// Reads `bytes` (nil: there is no file) against the declared shape, if any.
+    init(_ bytes: [UInt8]?, as shape: TypeShape?) throws(AttemptResult.Failure) {
+        let bytes = bytes ?? []
+        let isJSON = bytes.first == UInt8(ascii: "{")
+        let members = isJSON ? try FlowOutput.object(bytes) : try FlowOutput.lines(bytes, shape)
+        changed = try FlowOutput.changed(members["changed"])
+        guard let shape else { return }
+        let value = JSON.object(members)
+        let faults = shape.faults(in: value)
+        guard faults.isEmpty else {
+            let list = faults.map { ($0.subject.isEmpty ? "" : "\($0.subject): ") + $0.message }.joined(separator: "; ")
+            let found = bytes.isEmpty ? "nothing was written to it" : list
+            throw FlowOutput.failure("it does not hold the declared \(shape): \(found)")
+        }
+        self.value = value
+    }
+
+    private static func object(_ bytes: [UInt8]) throws(AttemptResult.Failure) -> [String: JSON] {
+        do throws(JSONError) {
+            return try JSON.parse(bytes).objectValue ?? [:]
+        } catch {
+            throw failure("it begins with { and is not a JSON object: \(error)")
+        }
+    }
+
+    private static func lines(_ bytes: [UInt8], _ shape: TypeShape?) throws(AttemptResult.Failure) -> [String: JSON] {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("it is not UTF-8") }
+        guard !text.utf8.contains(0) else { throw failure("it contains a NUL character") }
+        var members: [String: JSON] = [:]
+        for line in text.split(separator: "\n") {
+            guard let equals = line.firstIndex(of: "="), equals != line.startIndex else {
+                // Without a declared type the file is the script's own, but for `changed`.
+                if shape == nil { continue }
+                throw failure("the line '\(line.prefix(80))' is not name=value, and the file does not begin with {")
+            }
+            let (name, value) = (String(line[..<equals]), String(line[line.index(after: equals)...]))
+            members[name] = try coerce(name, value, shape)
+        }
+        return members
+    }
+
+    private static func coerce(_ name: String, _ text: String, _ shape: TypeShape?) throws(AttemptResult.Failure) -> JSON {
+        guard let member = shape?.member(name) else { return .string(text) }
+        guard let value = member.coerce(text) else { throw failure("\(name): '\(text.prefix(80))' is not \(member)") }
+        return value
+    }
+
+    private static func changed(_ value: JSON?) throws(AttemptResult.Failure) -> Bool? {
+        switch value {
+        case nil: return nil
+        case .bool(let flag)?: return flag
+        case .string("true")?: return true
+        case .string("false")?: return false
+        case let other?: throw failure("changed is true or false, found \(other.text.prefix(80))")
+        }
+    }
+
+    private static func failure(_ message: String) -> AttemptResult.Failure { .init(.output, "$FLOW_OUTPUT is not accepted: \(message)") }
+}
+
+extension TypeShape {
+    /// The shape of a member, where values have members.
+    fileprivate func member(_ name: String) -> TypeShape? {
+        switch self {
+        case .object(let fields): fields.first { $0.name == name }?.shape
+        case .dictionary(let value): value
+        case .optional(let inner): inner.member(name)
+        default: nil
+        }
+    }
+}

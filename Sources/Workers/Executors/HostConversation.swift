@@ -1,0 +1,82 @@
+import FlowModel
+
+/// The host record of one place, as executors see it. `HostRecordClient` says what each promises.
+protocol HostRecording: Sendable {
+    func start(
+        _ id: AttemptID, fence: Fence, target: String?, job: HostJob, sink: any OutputSink,
+        placed: @Sendable (Place) async -> Bool, report: @Sendable (AttemptReport.Event) -> Void) async -> HostOutcome
+    func attach(
+        _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
+        report: @Sendable (AttemptReport.Event) -> Void) async -> HostOutcome
+    func kill(_ id: AttemptID, fence: Fence, target: String?, grace: Double) async
+    func forget(_ id: AttemptID, target: String?) async
+}
+
+/// Follows one attempt on its host and obeys the stops that come meanwhile.
+struct HostConversation {
+    let record: any HostRecording
+    let attempt: LiveAttempt
+    let sink: any OutputSink
+
+    /// Carries `job` out, or finds out what came of it: the order says which. nil: stopped before anything was sent.
+    func outcome(of job: HostJob) async -> HostOutcome? {
+        let outcome = await withTaskGroup(of: HostOutcome?.self) { group in
+            group.addTask { await converse(job) }
+            group.addTask {
+                await obeyStops()
+                return nil
+            }
+            // Either it has come to its end, or it was withdrawn and nobody needs its end.
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        return attempt.isWithdrawn ? nil : outcome
+    }
+
+    private func converse(_ job: HostJob) async -> HostOutcome {
+        let order = attempt.order
+        switch order.mode {
+        case .start:
+            return await record.start(
+                order.id, fence: order.fence, target: order.target?.name, job: job, sink: sink,
+                placed: { await attempt.placed($0) }, report: { attempt.report($0) })
+        case .attach(let place):
+            return await record.attach(
+                order.id, fence: order.fence, target: order.target?.name, place: place, sink: sink,
+                report: { attempt.report($0) })
+        }
+    }
+
+    /// Ends on a withdrawal or on cancellation only: an attempt that was killed is followed to its end all the same.
+    private func obeyStops() async {
+        await withDiscardingTaskGroup { kills in
+            for await stop in attempt.stops {
+                guard case .end(let force) = stop else { break }
+                // Beside each other: a second, hard stop must not wait for the grace of the first.
+                kills.addTask {
+                    let order = attempt.order
+                    await record.kill(
+                        order.id, fence: order.fence, target: order.target?.name,
+                        grace: force ? 0 : WorkerLimits.graceSeconds)
+                }
+            }
+        }
+    }
+}
+
+extension LiveAttempt {
+    /// What to report where the host said anything but `ended`.
+    func report(of outcome: HostOutcome?) -> AttemptReport.Event? {
+        switch outcome {
+        case nil: return .cancelled
+        case .ended?: return nil
+        case .neverStarted?: return wasStopped ? .cancelled : .neverStarted
+        case .lost(let reason)?: return .ended(AttemptResult(outcome: .lost(reason)))
+        case .refused(let failure)?:
+            if wasStopped { return .cancelled }
+            // Only a start that was refused is certain not to have run.
+            return order.mode == .start ? .failed(failure) : .ended(AttemptResult(outcome: .lost(failure.message)))
+        }
+    }
+}

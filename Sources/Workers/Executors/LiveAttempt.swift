@@ -1,0 +1,123 @@
+import FlowModel
+import Synchronization
+
+/// One order on its way: what the engine says to it, and what it says to the engine.
+final class LiveAttempt: Sendable {
+    /// What a stop asks of who carries the attempt out.
+    enum Stop: Hashable, Sendable {
+        /// Nothing was sent: let go of it.
+        case withdraw
+        /// End it on its host.
+        case end(force: Bool)
+    }
+
+    private enum Phase {
+        /// Nothing was sent.
+        case before
+        /// The place was reported; the engine has not answered.
+        case asking(CheckedContinuation<Bool, Never>)
+        /// It may run.
+        case sent
+        /// Its stop came before it was sent.
+        case withdrawn
+    }
+
+    private struct State {
+        var phase: Phase
+        var wasStopped = false
+        var isDetached = false
+    }
+
+    let order: AttemptOrder
+    /// The stops that come, in order. Read by one task.
+    let stops: AsyncStream<Stop>
+    private let stopFeed: AsyncStream<Stop>.Continuation
+    private let state: Mutex<State>
+    private let tell: @Sendable (LiveAttempt, AttemptReport.Event) -> Void
+
+    init(_ order: AttemptOrder, tell: @escaping @Sendable (LiveAttempt, AttemptReport.Event) -> Void) {
+        self.order = order
+        self.tell = tell
+        (stops, stopFeed) = AsyncStream.makeStream()
+        state = Mutex(State(phase: order.mode == .start ? .before : .sent))
+    }
+
+    var id: AttemptID { order.id }
+    var wasStopped: Bool { state.withLock { $0.wasStopped } }
+
+    /// Says something to the engine. Nothing any more once it is detached.
+    func report(_ event: AttemptReport.Event) {
+        guard !state.withLock({ $0.isDetached }) else { return }
+        tell(self, event)
+    }
+
+    /// Reports the place and waits for the engine's answer: true means send it now, false never.
+    func placed(_ place: Place) async -> Bool {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOpen = state.withLock { state in
+                    guard case .before = state.phase, !Task.isCancelled, !state.isDetached else { return false }
+                    state.phase = .asking(continuation)
+                    return true
+                }
+                guard isOpen else { return continuation.resume(returning: false) }
+                report(.placed(place))
+            }
+        } onCancel: {
+            answer(false)
+        }
+    }
+
+    /// The place is journaled.
+    func proceed() { answer(true) }
+
+    private func answer(_ isAllowed: Bool) {
+        let waiting = state.withLock { state -> CheckedContinuation<Bool, Never>? in
+            guard case .asking(let continuation) = state.phase else { return nil }
+            state.phase = isAllowed ? .sent : .withdrawn
+            return continuation
+        }
+        waiting?.resume(returning: isAllowed)
+    }
+
+    func stop(force: Bool) {
+        let (stop, waiting) = state.withLock { state -> (Stop, CheckedContinuation<Bool, Never>?) in
+            state.wasStopped = true
+            switch state.phase {
+            case .sent: return (.end(force: force), nil)
+            case .asking(let continuation):
+                state.phase = .withdrawn
+                return (.withdraw, continuation)
+            case .before, .withdrawn:
+                state.phase = .withdrawn
+                return (.withdraw, nil)
+            }
+        }
+        waiting?.resume(returning: false)
+        stopFeed.yield(stop)
+    }
+
+    /// The engine goes away: what runs on its host runs on, and nobody is told of anything.
+    func detach() { state.withLock { $0.isDetached = true } }
+
+    /// Whether a stop came before anything was sent, so that it is certain that nothing ran.
+    var isWithdrawn: Bool {
+        state.withLock { if case .withdrawn = $0.phase { true } else { false } }
+    }
+}
+
+/// Carries out one kind of work.
+protocol Executor: Sendable {
+    /// Carries the order to its end; the last report of the attempt.
+    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event
+}
+
+extension AttemptReport.Event {
+    static func failed(_ failure: AttemptResult.Failure) -> AttemptReport.Event { .ended(AttemptResult(outcome: .failed(failure))) }
+    static func failed(_ cause: AttemptResult.Failure.Cause, _ message: String) -> AttemptReport.Event {
+        failed(AttemptResult.Failure(cause, message))
+    }
+    static var cancelled: AttemptReport.Event { .ended(AttemptResult(outcome: .cancelled)) }
+}
+
+extension AttemptResult.Failure: Error {}

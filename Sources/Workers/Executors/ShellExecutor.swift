@@ -1,0 +1,120 @@
+import FlowModel
+
+/// Carries out commands and scripts.
+///
+/// Output of a success: `{"exitStatus","stdout","changed"}` and `value` where a type is declared. `stdout` is what `$(…)` would give: the
+/// beginning of standard output as text, at most `Limits.stdoutValueBytes`, without the newlines at its end; `stdoutTruncated` is
+/// there, and true, when it was longer. `changed` is false unless the script said so.
+struct ShellExecutor: Executor {
+    let hosts: @Sendable (Host?) -> any HostRecording
+    let outputs: OutputStore
+    let blobs: BlobSource
+    let open: SecretOpener
+
+    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
+        guard case .shell(let sealed) = attempt.order.work else { preconditionFailure("not a command: \(attempt.order.work)") }
+        let (job, patterns): (HostJob, SecretPatterns)
+        do throws(AttemptResult.Failure) {
+            (job, patterns) = try await makeJob(attempt.order, sealed)
+        } catch {
+            return .failed(error)
+        }
+        let recorder = OutputRecorder(store: outputs, id: attempt.id, cap: job.outputCap, patterns: patterns)
+        let conversation = HostConversation(record: hosts(attempt.order.target), attempt: attempt, sink: recorder)
+        let outcome = await conversation.outcome(of: job)
+        if let report = attempt.report(of: outcome) { return report }
+        guard case .ended(let end) = outcome else { return .cancelled }
+        return .ended(ShellResult(end: end, output: await recorder.finish(), shape: sealed.output, patterns: patterns).result)
+    }
+
+    private func makeJob(
+        _ order: AttemptOrder, _ sealed: ShellWork
+    ) async throws(AttemptResult.Failure) -> (HostJob, SecretPatterns) {
+        var secrets = SecretOpening(open)
+        var work = try secrets.shell(sealed)
+        let script = try await script(work.source, mode: order.mode)
+        // Scripts read it under `set -u`, here and on targets alike.
+        if order.target == nil { work.environment["FLOW_TARGET"] = work.environment["FLOW_TARGET"] ?? "" }
+        let job = HostJob(
+            interpreter: Prelude.program(work.interpreter), prelude: try Prelude.bytes(for: work), script: script,
+            environment: HostJob.environment(of: order), workdir: work.workdir, account: work.account,
+            deadlineSeconds: order.timeoutSeconds)
+        return (job, SecretPatterns(secrets.opened))
+    }
+
+    private func script(_ source: ShellSpec.Source, mode: AttemptOrder.Mode) async throws(AttemptResult.Failure) -> [UInt8] {
+        switch source {
+        case .text(let text): return Array((text + "\n").utf8)
+        case .asset(let digest):
+            // What runs already has its script.
+            guard mode == .start else { return [] }
+            do {
+                return try await blobs(digest)
+            } catch {
+                throw AttemptResult.Failure(.infrastructure, "nothing was started: script \(digest.short) could not be read: \(error)")
+            }
+        }
+    }
+}
+
+extension HostJob {
+    /// `FLOW_RUN_ID` … `FLOW_IDEMPOTENCY_KEY`.
+    static func environment(of order: AttemptOrder) -> [String: String] {
+        var environment = [
+            "FLOW_RUN_ID": order.id.run.text, "FLOW_STEP": order.id.step.text, "FLOW_ATTEMPT": String(order.id.number),
+            "FLOW_IDEMPOTENCY_KEY": order.idempotencyKey,
+        ]
+        if let target = order.target { environment["FLOW_TARGET"] = target.name }
+        return environment
+    }
+}
+
+/// What a host's end of a script means for its step.
+struct ShellResult {
+    let end: HostEnd
+    let output: OutputRecorder.Summary
+    let shape: TypeShape?
+    let patterns: SecretPatterns
+
+    var result: AttemptResult {
+        AttemptResult(
+            outcome: outcome, exitStatus: end.exitStatus, signal: end.signal,
+            outputBytes: max(output.bytes, end.stdoutBytes + end.stderrBytes),
+            truncated: output.isTruncated || output.fault != nil || end.stdoutBytes + end.stderrBytes > output.bytes,
+            lastLine: output.lastLine)
+    }
+
+    private var outcome: AttemptResult.Outcome {
+        switch end.cause {
+        case .timedOut: return .timedOut
+        case .cancelled: return .cancelled
+        case .signalled:
+            return .failed(.init(.signal, "ended by signal \(end.signal.map(String.init) ?? "unknown")\(lastLine)"))
+        case .exited:
+            guard end.exitStatus == 0 else {
+                return .failed(.init(.exitStatus, "exited with status \(end.exitStatus.map(String.init) ?? "unknown")\(lastLine)"))
+            }
+            do throws(AttemptResult.Failure) {
+                return try success()
+            } catch {
+                return .failed(.init(error.cause, patterns.masked(error.message)))
+            }
+        }
+    }
+
+    private var lastLine: String { output.lastLine.map { ". Last line: \"\($0)\"" } ?? "" }
+
+    private func success() throws(AttemptResult.Failure) -> AttemptResult.Outcome {
+        guard !end.outputIsTooLong else {
+            throw .init(.output, "$FLOW_OUTPUT is not accepted: it is longer than \(Limits.stepOutputBytes) bytes")
+        }
+        let written = try FlowOutput(end.output, as: shape)
+        let stdout = OutputText.value(output.stdout)
+        var members: [String: JSON] = [
+            "exitStatus": 0, "stdout": .string(stdout.text), "changed": .bool(written.changed ?? false),
+        ]
+        if stdout.isCut { members["stdoutTruncated"] = true }
+        if let value = written.value { members["value"] = patterns.masked(value) }
+        return .succeeded(output: .object(members), changed: written.changed)
+    }
+}

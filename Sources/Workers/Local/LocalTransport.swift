@@ -1,0 +1,34 @@
+import Glibc
+
+/// Runs commands on this machine, by `/bin/sh`, in sessions of their own.
+///
+/// The command gets a clean environment: where programs and homes are, nothing of the engine's.
+package struct LocalTransport: Transport {
+    private let environment: [String: String]
+
+    /// `environment` is added to what every command gets.
+    package init(environment: [String: String] = [:]) {
+        self.environment = LocalTransport.inherited.merging(environment) { _, given in given }
+    }
+
+    package func open(_ command: String) async throws -> any TransportChannel {
+        do {
+            return try await LocalChannel.open(command, environment: environment)
+        } catch let error as CallError {
+            throw TransportError(.exec, "\(error)")
+        }
+    }
+
+    /// What a program needs of this process's environment, with what it has where there is none.
+    static let inherited: [String: String] = {
+        var environment = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"]
+        for name in ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR", "FLOW_SPOOL"] {
+            if let value = getenv(name), value.pointee != 0 { environment[name] = String(cString: value) }
+        }
+        if let account = getpwuid(geteuid())?.pointee {
+            environment["HOME"] = environment["HOME"] ?? String(cString: account.pw_dir)
+            environment["USER"] = environment["USER"] ?? String(cString: account.pw_name)
+        }
+        return environment
+    }()
+}

@@ -1,0 +1,83 @@
+import CFlowShims
+import Glibc
+
+/// A program to start in a session of its own.
+struct Launch: Sendable {
+    enum Program: Sendable {
+        case path(String)
+        /// An open descriptor of it, which stays the caller's: it runs even where its path is hidden.
+        case descriptor(CInt)
+    }
+
+    var program: Program
+    /// With the name it is called by.
+    var arguments: [String]
+    var environment: [String: String] = [:]
+    /// nil: that of this process.
+    var folder: String?
+    /// Become descriptors 0, 1 … of the child; -1 is /dev/null. They stay the caller's. It gets no others.
+    var descriptors: [CInt] = [-1, -1, -1]
+    var confinement = LaunchConfinement.none
+
+    /// Blocks until the program has begun. The number and the pidfd are the caller's.
+    func start() throws -> (pid: pid_t, pidfd: CInt) {
+        try CStrings.with(arguments) { argv in
+            try CStrings.with(environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }) { envp in
+                try CStrings.with(confinement.hidden) { hidden in
+                    try start(argv, envp, hidden)
+                }
+            }
+        }
+    }
+
+    private func start(_ argv: CStrings.Pointers, _ envp: CStrings.Pointers, _ hidden: CStrings.Pointers) throws -> (pid_t, CInt) {
+        var (path, descriptor): (String, CInt) = ("", -1)
+        switch program {
+        case .path(let text): path = text
+        case .descriptor(let number): descriptor = number
+        }
+        var (pid, pidfd): (pid_t, CInt) = (0, -1)
+        var stage: UnsafePointer<CChar>?
+        let code = path.withCString { path in
+            withOptionalCString(folder) { folder in
+                descriptors.withUnsafeBufferPointer { descriptors in
+                    hidden.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: confinement.hidden.count + 1) { hidden in
+                        var child = flow_spawn(
+                            program: descriptor, path: path, argv: argv, envp: envp, folder: folder,
+                            descriptors: descriptors.baseAddress, descriptor_count: CInt(descriptors.count),
+                            uid: confinement.account.map { Int64($0.user) } ?? -1,
+                            gid: confinement.account.map { Int64($0.group) } ?? -1,
+                            hidden: confinement.hidden.isEmpty ? nil : UnsafePointer(hidden))
+                        return flow_spawn(&child, &pid, &pidfd, &stage)
+                    }
+                }
+            }
+        }
+        guard code == 0 else {
+            let failing = stage.map { String(cString: $0) } ?? "starting it"
+            throw CallError("'\(arguments.first ?? "the program")' was not started, \(failing) failed", code)
+        }
+        return (pid, pidfd)
+    }
+}
+
+/// Texts as C wants them: an array of pointers that ends with NULL.
+private enum CStrings {
+    typealias Pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+    static func with<Value>(_ texts: [String], _ body: (Pointers) throws -> Value) rethrows -> Value {
+        let pointers = Pointers.allocate(capacity: texts.count + 1)
+        for (index, text) in texts.enumerated() { (pointers + index).initialize(to: strdup(text)) }
+        (pointers + texts.count).initialize(to: nil)
+        defer {
+            for index in texts.indices { free(pointers[index]) }
+            pointers.deallocate()
+        }
+        return try body(pointers)
+    }
+}
+
+private func withOptionalCString<Value>(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Value) -> Value {
+    guard let text else { return body(nil) }
+    return text.withCString { body($0) }
+}

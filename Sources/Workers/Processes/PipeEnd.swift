@@ -1,0 +1,109 @@
+import CFlowShims
+import Glibc
+import Synchronization
+
+/// Our end of a pipe to a child. Never blocks a thread; one task reads or writes it at a time.
+///
+/// What is in the pipe is all that is buffered, so a slow reader holds the other side up.
+final class PipeEnd: Sendable {
+    enum Taken {
+        case bytes([UInt8])
+        case end
+        /// Nothing for now: `wakeup` is signalled when there is.
+        case later
+    }
+
+    /// nil once closed.
+    private let state: Mutex<(descriptor: CInt, watch: PollLoop.Watch)?>
+    private let wakeup: Wakeup
+
+    /// Takes over the descriptor; closes it when this fails.
+    init(_ descriptor: CInt, wakeup: Wakeup = Wakeup()) throws {
+        self.wakeup = wakeup
+        do {
+            guard fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0 else { throw CallError("a pipe could not be set up") }
+            let watch = try PollLoop.shared.watch(descriptor) { wakeup.signal() }
+            state = Mutex((descriptor, watch))
+        } catch {
+            Glibc.close(descriptor)
+            throw error
+        }
+    }
+
+    deinit { close() }
+
+    /// A new pipe: the descriptor for the child, which the caller closes, and our end.
+    static func make(childReads: Bool, wakeup: Wakeup = Wakeup()) throws -> (child: CInt, end: PipeEnd) {
+        var pair: [CInt] = [-1, -1]
+        let code = flow_pipe(&pair)
+        guard code == 0 else { throw CallError("a pipe could not be made", code) }
+        let (child, ours) = childReads ? (pair[0], pair[1]) : (pair[1], pair[0])
+        do {
+            return (child, try PipeEnd(ours, wakeup: wakeup))
+        } catch {
+            Glibc.close(child)
+            throw error
+        }
+    }
+
+    /// What is there now.
+    func take() throws -> Taken {
+        try state.withLock { open in
+            guard let (descriptor, watch) = open else { return .end }
+            let bytes = try [UInt8](unsafeUninitializedCapacity: WorkerLimits.chunkBytes) { buffer, count in
+                let got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                guard got >= 0 || errno == EAGAIN || errno == EINTR else { throw CallError("reading a pipe") }
+                count = max(0, got)
+                if got == 0 { open = PipeEnd.release(descriptor, watch) }
+            }
+            if !bytes.isEmpty { return .bytes(bytes) }
+            guard open != nil else { return .end }
+            PollLoop.shared.arm(watch, for: .readable)
+            return .later
+        }
+    }
+
+    /// The next bytes; nil at the end. Throws `CancellationError`.
+    func read() async throws -> [UInt8]? {
+        while true {
+            switch try take() {
+            case .bytes(let bytes): return bytes
+            case .end: return nil
+            case .later: try await wakeup.wait()
+            }
+        }
+    }
+
+    /// Writes all of it. Throws when the other side is closed, and `CancellationError`; part of it may have gone then.
+    func write(_ bytes: [UInt8]) async throws {
+        var done = 0
+        while done < bytes.count {
+            let isFull = try state.withLock { open in
+                guard let (descriptor, watch) = open else { throw CallError("writing to a pipe", EPIPE) }
+                let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
+                if written >= 0 {
+                    done += written
+                    return false
+                }
+                guard errno == EAGAIN || errno == EINTR else { throw CallError("writing to a pipe") }
+                PollLoop.shared.arm(watch, for: .writable)
+                return true
+            }
+            if isFull { try await wakeup.wait() }
+        }
+    }
+
+    /// Idempotent. Wakes who waits.
+    func close() {
+        state.withLock { open in
+            if let (descriptor, watch) = open { open = PipeEnd.release(descriptor, watch) }
+        }
+        wakeup.signal()
+    }
+
+    private static func release(_ descriptor: CInt, _ watch: PollLoop.Watch) -> (descriptor: CInt, watch: PollLoop.Watch)? {
+        PollLoop.shared.remove(watch)
+        Glibc.close(descriptor)
+        return nil
+    }
+}

@@ -1,0 +1,36 @@
+/// The bounds of this room, by name. Every one is in `docs/reference/limits.md`.
+package enum WorkerLimits {
+    /// Attempts carried out at once, unless configured; others wait for a place.
+    package static let places = 64
+    /// Attempts of before a restart that are asked about at once. They have places of their own: a dead host must not keep new work
+    /// from starting.
+    package static let attaches = 256
+    /// Seconds between TERM and KILL.
+    package static let graceSeconds = 10.0
+    /// Bytes of files that are in memory to be copied, all copies together; never less than one `Limits.copyBytes`.
+    package static let copyMemoryBytes = 256 << 20
+    /// Seconds that a copy may take to find out whether the file is there already; after that it is sent.
+    static let compareSeconds = 60.0
+    /// Bytes read from a pipe at once.
+    static let chunkBytes = 64 << 10
+    /// Bytes at the end of a stream in which its last line is looked for, and characters of it that are kept.
+    static let lastLineBytes = 4 << 10
+    static let lastLineCharacters = 200
+    /// Bytes that one read of captured output gives at most.
+    static let outputReadBytes = 1 << 20
+    /// Threads for reading and writing files, and for starting processes.
+    static let fileThreads = 4
+    static let spawnThreads = 2
+    /// Bytes of one answer of a flow host.
+    static let hostFrameBytes = 8 << 20
+    /// Flow hosts at once; each step of a flow beyond it waits for one to end.
+    static let hostProcesses = 16
+    /// Seconds that a flow host without a step stays.
+    static let hostIdleSeconds = 300.0
+    /// Seconds that a step which ignores its cancellation may share its process with others before the process is killed.
+    static let stubbornSeconds = 60.0
+    /// Seconds that Swift steps get to end when the engine shuts down.
+    package static let drainSeconds = 10.0
+    /// Records that are removed at once.
+    static let forgets = 16
+}

@@ -1,0 +1,64 @@
+import FlowDSL
+import FlowModel
+import Testing
+
+@Suite("Mistakes in a body")
+struct DiagnosticTests {
+    @Test func `all mistakes are reported, each once`() {
+        struct Wrong: Flow {
+            var body: some FlowBody {
+                for _ in 0..<3 { shell("Bad name", "true") }
+                shell("twice", "true")
+                shell("twice", "true")
+                map("empty", over: "web-*") { host in }
+            }
+        }
+        let found = diagnostics(Wrong.self)
+        #expect(found.count == 3)
+        #expect(found.contains { $0.contains("'Bad name' is not a step's name") })
+        #expect(found.contains { $0.contains("two steps named 'twice'") })
+        #expect(found.contains { $0.contains("has no steps") })
+    }
+
+    @Test func `a parameter of another flow is no parameter here`() {
+        struct Other: Flow {
+            @Param("x") var secretOfOthers: String
+            var body: some FlowBody { shell("x", "true") }
+        }
+        struct Borrows: Flow {
+            var body: some FlowBody { shell("x", "echo \(Other().$secretOfOthers)") }
+        }
+        #expect(diagnostics(Borrows.self).contains { $0.contains("belongs to another flow") })
+    }
+
+    @Test func `more steps than a plan may have are one mistake`() {
+        struct Huge: Flow {
+            var body: some FlowBody {
+                parallel {
+                    for number in 0...Limits.planNodes { shell("s\(number)", "true") }
+                }
+            }
+        }
+        #expect(diagnostics(Huge.self) == ["a flow has at most \(Limits.planNodes) steps"])
+        #expect(plan(Huge.self).nodes.count == Limits.planNodes)
+    }
+
+    @Test func `a map's value is typed by its last step`() throws {
+        struct Maps: Flow {
+            var body: some FlowBody {
+                let sizes = map("each", over: ["a", "bb"]) { name in
+                    shell("list", "ls \(name)")
+                    step("size", name) { context, name in name.count }
+                }
+                step("sum", sizes) { context, sizes in sizes.reduce(0, +) }
+                map("hosts", over: "group:web", width: 2) { host in
+                    step("who", host) { context, host in "\(host.name) \(host.labels["role"] ?? "")" }
+                    shell("idc", "echo \(host.labels["idc"]) \(host.port)", on: host)
+                }
+            }
+        }
+        #expect(diagnostics(Maps.self) == [])
+        guard case .shell(let shell) = try plan(Maps.self).node("hosts/idc").kind else { return }
+        #expect(shell.variables.map(\.value) == [.element(map: "hosts", path: ["labels", "idc"]), .element(map: "hosts", path: ["port"])])
+    }
+}

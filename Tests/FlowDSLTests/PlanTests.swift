@@ -1,0 +1,152 @@
+import FlowDSL
+import FlowModel
+import Testing
+
+/// The plan of a flow, its diagnostics left aside.
+func plan<F: Flow>(_ type: F.Type) -> Plan { FlowDescription(of: type).envelope.plan }
+
+func diagnostics<F: Flow>(_ type: F.Type) -> [String] { FlowDescription(of: type).envelope.diagnostics.map(\.message) }
+
+extension Plan {
+    func node(_ id: String) throws -> Node { try #require(nodes.first { $0.id == id }, "no step '\(id)' in \(nodes.map(\.id))") }
+    func needs(_ id: String) throws -> Set<String> { Set(try node(id).needs) }
+}
+
+struct Build: Codable, Sendable {
+    var path: String
+    var sha256: String
+}
+
+private struct Release: Flow {
+    static let summary = "Releases"
+    @Param("Version to release", pattern: #"\d+\.\d+\.\d+"#) var version: String
+    @Param("Where to") var hosts: Selector = "group:web & !role=canary"
+    @Param("Careful") var careful: Bool = true
+
+    var body: some FlowBody {
+        let build = shell("build", "make dist VERSION=\($version)", timeout: .minutes(20), output: Build.self)
+        parallel {
+            shell("lint", "make lint")
+            shell("test", "make test")
+            shell("sign", "sign \(build.path)", after: [build])
+        }
+        approval("go", "Release \($version) (\(build.sha256))?", rules: [.role("release-manager", count: 2)], deadline: .hours(24))
+        let deployed = map("deploy", over: $hosts, width: 1) { host in
+            copy("package", from: build.path, to: "/opt/web/\($version).tar.gz", mode: "0644")
+            shell("switch", "/opt/web/switch \($version)", on: host, as: "web", retry: .attempts(2))
+        }
+        when($careful && build.path != "") {
+            shell("check", "check")
+            shell("check-again", "check")
+        } otherwise: {
+            shell("shrug", "true")
+        }
+        let report = step("report", build, deployed) { context, build, deployed in
+            context.log("released \(build.sha256)")
+            return ["digest": build.sha256, "hosts": "\(deployed.count)"]
+        }
+        sleep("soak", .seconds(5), after: [report])
+        finally {
+            shell("done", "notify \($version) \(run.outcome)")
+            shell("tidy", "rm -f \(build.path.optional)")
+        }
+    }
+}
+
+@Suite("A flow's plan")
+struct PlanTests {
+    @Test func `the name is the type's in kebab case`() {
+        #expect(plan(Release.self).flow == "release")
+        struct HTTPCheck2: Flow { var body: some FlowBody { shell("x", "true") } }
+        #expect(plan(HTTPCheck2.self).flow == "http-check2")
+    }
+
+    @Test func `a flow without mistakes has no diagnostics`() {
+        #expect(diagnostics(Release.self) == [])
+    }
+
+    @Test func `parameters carry type, default, pattern and help`() throws {
+        let parameters = plan(Release.self).parameters
+        #expect(
+            parameters == [
+                Parameter(name: "version", help: "Version to release", kind: .string, pattern: #"\d+\.\d+\.\d+"#),
+                Parameter(name: "hosts", help: "Where to", kind: .selector, fallback: "group:web & !role=canary"),
+                Parameter(name: "careful", help: "Careful", kind: .bool, fallback: true),
+            ])
+    }
+
+    @Test func `statements run one after the other, those of a parallel block together`() throws {
+        let plan = plan(Release.self)
+        #expect(try plan.needs("build") == [])
+        #expect(try plan.needs("lint") == ["build"])
+        #expect(try plan.needs("test") == ["build"])
+        #expect(try plan.needs("go").isSuperset(of: ["lint", "test", "sign"]))
+        #expect(try plan.needs("deploy").contains("go"))
+    }
+
+    @Test func `what a map's body reads from outside, the map needs`() throws {
+        let plan = plan(Release.self)
+        #expect(try plan.needs("deploy").contains("build"))
+        #expect(try plan.needs("deploy/package") == [])
+        #expect(try plan.needs("deploy/switch") == ["deploy/package"])
+    }
+
+    @Test func `a copy inside a map over hosts goes to its host, a command only when told`() throws {
+        let plan = plan(Release.self)
+        guard case .copy(let copy) = try plan.node("deploy/package").kind, case .shell(let shell) = try plan.node("deploy/switch").kind
+        else { return #expect(Bool(false), "other kinds") }
+        #expect(copy.target == .element(map: "deploy", path: ["name"]))
+        #expect(copy.from == .output(node: "build", path: ["value", "path"]))
+        #expect(shell.target == .element(map: "deploy", path: ["name"]))
+        #expect(shell.account == .literal("web"))
+        guard case .shell(let elsewhere) = try plan.node("build").kind else { return }
+        #expect(elsewhere.target == nil)
+    }
+
+    @Test func `a when is a condition that its branches are guarded by`() throws {
+        let plan = plan(Release.self)
+        let choice = try plan.node("when-1")
+        #expect(choice.kindName == "when")
+        #expect(try plan.node("check-again").guards == [BranchGuard(choice: "when-1", answer: true)])
+        #expect(try plan.node("shrug").guards == [BranchGuard(choice: "when-1", answer: false)])
+        #expect(try plan.needs("check-again") == ["check"])
+        #expect(try plan.needs("report").isSuperset(of: ["check-again", "shrug"]))
+    }
+
+    @Test func `finally comes after everything, in order of its own`() throws {
+        let plan = plan(Release.self)
+        #expect(try plan.node("done").isFinally)
+        #expect(try plan.needs("done") == [])
+        #expect(try plan.needs("tidy") == ["done"])
+    }
+
+    @Test func `values reach a command as variables, never as text`() throws {
+        guard case .shell(let shell) = try plan(Release.self).node("deploy/switch").kind else { return }
+        #expect(shell.source == .text("/opt/web/switch \"${flow_1}\""))
+        #expect(shell.variables == [ShellSpec.Variable(name: "flow_1", value: .parameter("version"))])
+    }
+
+    @Test func `policies are those given`() throws {
+        let plan = plan(Release.self)
+        #expect(try plan.node("build").policy == Policy(timeoutSeconds: 1200))
+        #expect(try plan.node("deploy/switch").policy.retry?.attempts == 2)
+        guard case .approval(let approval) = try plan.node("go").kind else { return }
+        #expect(approval.rules == [.role("release-manager", count: 2)])
+        #expect(approval.deadlineSeconds == 86_400)
+    }
+
+    @Test func `evaluating a body twice gives the same plan`() throws {
+        #expect(try plan(Release.self).canonicalBytes == plan(Release.self).canonicalBytes)
+    }
+
+    @Test func `constants shape the plan once`() throws {
+        struct Shaped: Flow {
+            var body: some FlowBody {
+                for name in ["a", "b"] { shell("on-\(name)", "echo \(name)") }
+                if "a" == "b" { shell("never", "true") } else { shell("always", "true") }
+            }
+        }
+        #expect(plan(Shaped.self).nodes.map(\.id) == ["on-a", "on-b", "always"])
+        #expect(try plan(Shaped.self).needs("on-b") == ["on-a"])
+    }
+}

@@ -1,0 +1,75 @@
+import FlowDSL
+import FlowModel
+import Testing
+
+private enum Level: String, Codable, Sendable { case low, high }
+
+private struct Inner: Codable, Sendable {
+    var count: Int
+    var note: String?
+}
+
+private struct Outer: Codable, Sendable {
+    var name: String
+    var level: Level
+    var inner: Inner
+    var list: [Inner]
+    var table: [String: Double]
+    var maybe: Inner?
+    var flag: Bool
+    var digest: String
+
+    enum CodingKeys: String, CodingKey { case name, level, inner, list, table, maybe, flag, digest = "sha-256" }
+}
+
+/// Contains itself.
+private final class Tree: Codable, Sendable {
+    let name: String
+    let children: [Tree]
+    init(name: String, children: [Tree]) {
+        self.name = name
+        self.children = children
+    }
+}
+
+private struct Shapes: Flow {
+    var body: some FlowBody {
+        let outer = shell("outer", "true", output: Outer.self)
+        shell("reads", "echo \(outer.digest) \(outer.inner.count) \(outer.maybe.note.default("")) \(outer.flag)")
+        step("tree") { context in Tree(name: "a", children: []) }
+        let nothing = step("nothing") { context in context.log("x") }
+        shell("last", "true", after: [nothing])
+    }
+}
+
+@Suite("Shapes of declared types")
+struct ShapeTests {
+    @Test func `a struct's shape has its coded members, nested, optional and renamed`() throws {
+        let inner = TypeShape.object([
+            .init(name: "count", shape: .int), .init(name: "note", shape: .optional(.string)),
+        ])
+        #expect(
+            try plan(Shapes.self).node("outer").output
+                == .object([
+                    .init(name: "name", shape: .string), .init(name: "level", shape: .string), .init(name: "inner", shape: inner),
+                    .init(name: "list", shape: .list(inner)), .init(name: "table", shape: .dictionary(.double)),
+                    .init(name: "maybe", shape: .optional(inner)), .init(name: "flag", shape: .bool),
+                    .init(name: "sha-256", shape: .string),
+                ]))
+    }
+
+    @Test func `a renamed member is read by its name in JSON`() throws {
+        guard case .shell(let shell) = try plan(Shapes.self).node("reads").kind else { return }
+        #expect(shell.variables.first?.value == .output(node: "outer", path: ["value", "sha-256"]))
+        #expect(shell.variables.dropFirst().first?.value == .output(node: "outer", path: ["value", "inner", "count"]))
+        #expect(diagnostics(Shapes.self) == [])
+    }
+
+    @Test func `a type that contains itself ends`() throws {
+        #expect(try plan(Shapes.self).node("tree").output != nil)
+    }
+
+    @Test func `a step that returns nothing has no output`() throws {
+        #expect(try plan(Shapes.self).node("nothing").output == nil)
+    }
+}

@@ -1,0 +1,172 @@
+import FlowCommand
+import FlowModel
+import FlowWire
+import Testing
+
+@Suite("Commands ask for exactly what they show")
+struct CommandTests {
+    private static let approval = Wire.Approval(
+        id: "\(Sample.id):go:1", run: Sample.id, flow: "release-web", step: StepPath("go"), generation: 1, state: .open,
+        prompt: "Release 1.4.2?\u{1B}[2J", rules: [Wire.Rule(role: "release-manager", count: 2)], digest: Sample.digest, requester: "os:alice",
+        since: Sample.at(0), votes: [])
+
+    private static func answer(_ call: HTTPCall, approvals: [Wire.Approval]) -> World.Reply {
+        if call.method == "POST" {
+            var approval = approvals[0]
+            approval.votes = [Wire.Vote(user: "bob", decision: .approved, at: Sample.at(1))]
+            return .json(Sample.json(approval))
+        }
+        if call.path.hasSuffix("/plan") {
+            let preview = Wire.Preview(
+                flow: "release-web", revision: Sample.digest, plan: Plan(flow: "release-web", nodes: [], dsl: "1"),
+                inputs: ["version": "1.4.2"], targets: ["group:web": ["web-1", "web-2"]])
+            return .json(Sample.json(preview))
+        }
+        return .json(Sample.page(approvals.map { Sample.json($0) }))
+    }
+
+    @Test func `approve shows what it approves, and votes for the digest that it showed`() async throws {
+        let world = World { call, _ in CommandTests.answer(call, approvals: [CommandTests.approval]) }
+        #expect(await world.run("approve", "019a", "-m", "looks good") == .succeeded)
+        try expectSnapshot(world.err, "approve")
+        let vote = try #require(world.calls.last)
+        #expect(vote.path == "/v1/approvals/\(Sample.id)%3Ago%3A1/decisions")
+        guard case .bytes(let bytes) = vote.body else { throw CancellationError() }
+        #expect(try JSON.parse(bytes) == ["decision": "approved", "comment": "looks good", "digest": .string(Sample.digest.hex)])
+    }
+
+    @Test func `approve with the digest of something else votes for nothing`() async {
+        let world = World { call, _ in CommandTests.answer(call, approvals: [CommandTests.approval]) }
+        #expect(await world.run("approve", "019a", "--digest", "00000000") == .refused)
+        #expect(!world.requests.contains { $0.hasPrefix("POST") })
+        #expect(await world.run("approve", "019a", "--digest", "abababab") == .succeeded)
+    }
+
+    @Test func `approve asks which, when a run waits for several`() async {
+        var other = Self.approval
+        other.step = StepPath("go-on")
+        let both = [Self.approval, other]
+        let world = World { call, _ in CommandTests.answer(call, approvals: both) }
+        #expect(await world.run("approve", "019a") == .usage)
+        #expect(world.err.contains("go, go-on. Name one.\nNext: flowctl approve 019a go"))
+        let none = World { call, _ in CommandTests.answer(call, approvals: []) }
+        #expect(await none.run("approve", "019a") == .notFound)
+    }
+
+    private static let keys = [Wire.HostKey(key: "ssh-ed25519 AAAA", type: "ssh-ed25519", fingerprint: "SHA256:right")]
+
+    private static func inventory(_ call: HTTPCall) -> World.Reply {
+        call.path.hasSuffix("/scan") ? .json(Sample.page(keys.map { Sample.json($0) })) : .json(["name": "web-1", "address": "10.0.0.1"], status: 201)
+    }
+
+    @Test func `a host is added only with a key that somebody confirmed`() async {
+        func add(_ world: World, _ more: String...) async -> CommandExit {
+            await runFlowctl(["inventory", "add", "web-1", "10.0.0.1"] + more, in: world.surroundings)
+        }
+        let serve: @Sendable (HTTPCall, World) -> World.Reply = { call, _ in CommandTests.inventory(call) }
+        let nobody = World(serve: serve)
+        #expect(await add(nobody) == .usage)
+        #expect(nobody.err.contains("ssh-ed25519: SHA256:right"))
+        #expect(await add(nobody, "--yes", "SHA256:wrong") == .unavailable)
+        let no = World(canAsk: true, answers: ["no"], serve: serve)
+        #expect(await add(no) == .usage)
+        for world in [nobody, no] { #expect(!world.requests.contains("POST /v1/inventory/hosts")) }
+
+        let named = World(serve: serve)
+        #expect(await add(named, "--yes", "SHA256:right", "--user", "ops", "--label", "role=web") == .succeeded)
+        let asked = World(canAsk: true, answers: [" yes "], serve: serve)
+        #expect(await add(asked) == .succeeded)
+        for world in [named, asked] { #expect(world.requests.last == "POST /v1/inventory/hosts") }
+        #expect(asked.err.contains("SHA256:right"), "who is asked sees what about")
+    }
+
+    @Test func `exec gives several words as they are, and one word to the shell`() async throws {
+        for (words, command) in [(["rm", "a b"], "rm 'a b'"), (["df -h | tail -1"], "df -h | tail -1")] {
+            let world = World { call, _ in .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201) }
+            #expect(await runFlowctl(["exec", "group:web", "--detach", "--"] + words, in: world.surroundings) == .succeeded)
+            guard case .bytes(let bytes) = try #require(world.calls.last).body else { throw CancellationError() }
+            #expect(try JSON.parse(bytes)["exec"] == ["selector": "group:web", "command": .string(command)])
+        }
+    }
+
+    @Test func `a binary that the server has is not sent again, a script that it lacks is`() async throws {
+        let script = Digest(bytes: [UInt8](repeating: 1, count: 32))
+        let binary = Digest(bytes: [UInt8](repeating: 2, count: 32))
+        let plan = LoadedFile(
+            plan: Plan(flow: "f", nodes: [], dsl: "1"), revision: Sample.digest, binary: ("/cache/f", binary), assets: [script: [1, 2, 3]])
+        let world = World(plan: plan) { call, _ in
+            if call.method == "HEAD" { return .bytes([], status: call.path.hasSuffix(binary.hex) ? 200 : 404) }
+            return .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201)
+        }
+        #expect(await world.run("run", "f.swift", "--detach") == .succeeded)
+        #expect(world.requests == [
+            "HEAD /v1/blobs/\(script)", "PUT /v1/blobs/\(script)", "HEAD /v1/blobs/\(binary)", "POST /v1/runs",
+        ])
+    }
+
+    @Test func `a plan that is too deep for a request goes as a blob`() async throws {
+        let deep = (0..<60).reduce(Expression.literal(true)) { inner, _ in .not(inner) }
+        let node = Node(id: "n", name: "n", kind: .choice(deep))
+        let plan = LoadedFile(plan: Plan(flow: "f", nodes: [node], dsl: "1"), revision: Sample.digest)
+        let world = World(plan: plan) { call, _ in
+            call.method == "POST" ? .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201) : .bytes([], status: call.method == "HEAD" ? 404 : 204)
+        }
+        #expect(await world.run("run", "f.json", "--detach") == .succeeded)
+        guard case .bytes(let bytes) = try #require(world.calls.last).body else { throw CancellationError() }
+        let body = try JSON.parse(bytes)
+        #expect(body["plan"] == nil)
+        #expect(body["planDigest"]?.stringValue != nil)
+    }
+
+    @Test func `all inputs that are not acceptable are listed at once`() async {
+        let plan = LoadedFile(plan: Plan(flow: "f", nodes: [], dsl: "1"), revision: Sample.digest)
+        let world = World(files: ["/work/in.json": #"{"one": 1}"#], plan: plan)
+        #expect(await world.run("run", "f.json", "--inputs", "in.json", "-p", "two=2") == .usage)
+        #expect(world.err.contains("one: is not a parameter") && world.err.contains("two: is not a parameter"))
+        #expect(world.calls.isEmpty)
+    }
+
+    @Test func `logs of one step are its bytes; of all steps, lines with the step's name`() async {
+        let step = Sample.step("build", .succeeded, ended: -1)
+        let world = World { call, _ in
+            if call.path.contains("stream=stdout") { return .pieces([Array("one\ntw".utf8), Array("o\n\u{1B}[2Jthree".utf8)]) }
+            if call.path.contains("stream=stderr") { return .bytes(Array("oops\n".utf8)) }
+            if call.path.hasSuffix("/steps/build") { return .json(Sample.json(step)) }
+            if call.path.contains("/steps?") { return .json(Sample.page([Sample.json(step)])) }
+            return .json(Sample.json(Sample.run(.succeeded)))
+        }
+        #expect(await world.run("logs", "019a", "build") == .succeeded)
+        #expect(world.out == "one\ntwo\n\u{1B}[2Jthree")
+        #expect(world.err == "oops\n")
+        let all = World(serve: world.serve)
+        #expect(await all.run("logs", "019a") == .succeeded)
+        #expect(all.out == "build | one\nbuild | two\nbuild | ␛[2Jthree\nbuild ! oops\n")
+    }
+
+    @Test func `followed logs continue at the byte where the connection broke`() async {
+        let lease: JSON = ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 1]
+        let world = World { call, _ in
+            if call.path.hasSuffix("/events") { return .pieces([Sample.record(1, lease), Sample.end(.succeeded)]) }
+            if call.path.contains("stream=stderr") { return .bytes([]) }
+            if call.path.contains("offset=0") { return .pieces([Array("one\ntw".utf8)], then: TransportFailure(.timedOut, "")) }
+            if call.path.contains("offset=6") { return .pieces([Array("o\n".utf8)]) }
+            return .json(Sample.json(Sample.run(.running)))
+        }
+        #expect(await world.run("logs", "019a", "-f") == .succeeded)
+        #expect(world.out == "build | one\nbuild | two\n")
+    }
+
+    @Test func `a backup is written as it comes`() async {
+        let world = World { _, _ in .pieces([[1, 2], [3]]) }
+        #expect(await world.run("backup", "b.db") == .succeeded)
+        #expect(world.known.created["/work/b.db"] == [1, 2, 3])
+    }
+
+    @Test func `a new token is data, everything about it is not`() async {
+        let token = Wire.Token(id: "t1", name: "ci", user: "alice", createdAt: Sample.at(0), token: "flow_secret")
+        let world = World { _, _ in .json(Sample.json(token), status: 201) }
+        #expect(await world.run("token", "create", "ci") == .succeeded)
+        #expect(world.out == "flow_secret\n")
+        #expect(!world.err.contains("flow_secret"))
+    }
+}

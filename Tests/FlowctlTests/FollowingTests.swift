@@ -1,0 +1,149 @@
+import FlowCommand
+import FlowModel
+import FlowWire
+import Testing
+
+@Suite("A followed run is followed to its end")
+struct FollowingTests {
+    private static let story: [[UInt8]] = [
+        Sample.record(1, ["kind": "runState", "state": "running"], ["kind": "stepReady", "step": "build", "state": "ready"]),
+        Sample.record(2, ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 1, "worker": "here"]),
+        Sample.record(
+            3, ["kind": "attemptEnded", "step": "build", "attemptState": "failed", "exitStatus": 1, "lastLine": "no\u{1B}[31m space"],
+            [
+                "kind": "stepBackingOff", "step": "build", "state": "backingOff", "reason": "exited with status 1",
+                "until": "2026-02-01T13:41:00.000Z",
+            ]),
+        Sample.record(4, ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 2, "target": "web-1", "worker": "here"]),
+        Sample.record(5, ["kind": "stepSettled", "step": "build", "state": "succeeded", "changed": true]),
+        Sample.record(
+            6, ["kind": "approvalOpened", "step": "go", "state": "waiting", "prompt": "Release 1.4.2?", "digest": "ab"],
+            ["kind": "runState", "state": "waiting"]),
+        Sample.record(7, ["kind": "approvalVoted", "step": "go", "actor": "bob", "decision": "approved", "comment": "fine"]),
+        Sample.record(8, ["kind": "stepSettled", "step": "go", "state": "succeeded"], ["kind": "runState", "state": "succeeded"]),
+    ]
+
+    private static func start(_ call: HTTPCall) -> World.Reply? {
+        switch (call.method, call.path) {
+        case ("GET", "/v1/flows/release-web"):
+            let flow = Wire.Flow(name: "release-web", revision: Sample.digest, parameters: [], steps: 2, addedAt: Sample.at(0), addedBy: "os:alice")
+            return .json(Sample.json(flow))
+        case ("POST", "/v1/runs"): return .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201)
+        case ("GET", "/v1/runs/\(Sample.id)"):
+            return .json(Sample.json(Sample.run(.queued, steps: [Sample.step("build", .pending), Sample.step("go", .pending, kind: "approval")])))
+        default: return nil
+        }
+    }
+
+    @Test func `without a terminal there is one line for each change, and the story is complete`() async throws {
+        let world = World { call, _ in FollowingTests.start(call) ?? .pieces(FollowingTests.story + [Sample.end(.succeeded)]) }
+        #expect(await world.run("run", "release-web") == .succeeded)
+        try expectSnapshot(world.out, "run-lines")
+        #expect(world.err.isEmpty)
+        #expect(!world.out.contains("\u{1B}"))
+    }
+
+    @Test func `a lost connection is taken up where it broke off`() async throws {
+        let world = World { call, world in
+            if let reply = FollowingTests.start(call) { return reply }
+            switch call.headers["last-event-id"] {
+            case "0": return .pieces(Array(FollowingTests.story.prefix(3)), then: TransportFailure(.lost, ""))
+            case "3": return world.requests.filter { $0.hasSuffix("/events") }.count < 5 ? .failure(TransportFailure(.nobody, ""))
+                : .pieces(Array(FollowingTests.story[3...]) + [Sample.end(.succeeded)])
+            default: return .failure(TransportFailure(.other, "asked from \(call.headers["last-event-id"] ?? "nowhere")"))
+            }
+        }
+        #expect(await world.run("run", "release-web") == .succeeded)
+        try expectSnapshot(world.out, "run-lines")
+        #expect(world.err.components("The connection to http://flow.test was lost; trying again.") == 1)
+    }
+
+    @Test func `a server that stays away ends the following with 5, not the run`() async {
+        let world = World { call, _ in FollowingTests.start(call) ?? .failure(TransportFailure(.nobody, "")) }
+        #expect(await world.run("run", "release-web") == .unavailable)
+        #expect(world.err.contains("is no longer followed"))
+        #expect(world.err.contains("Next: flowctl watch \(Sample.id)"))
+    }
+
+    @Test func `what a server refuses is not tried again`() async {
+        let problem = Sample.json(Wire.Problem(FlowError(.forbidden, subject: "x", "Not for you.")))
+        let world = World { call, _ in FollowingTests.start(call) ?? .json(problem, status: 403) }
+        #expect(await world.run("run", "release-web") == .refused)
+        #expect(world.requests.filter { $0.hasSuffix("/events") }.count == 1)
+    }
+
+    @Test func `a failed run ends with 1 and says which step, why, and how to go on`() async throws {
+        let failed = [
+            Sample.step("deploy", .failed, kind: "map", reason: "1 of 2 elements failed", ended: -2),
+            Sample.step("deploy[web-1]/switch", .failed, reason: "exited with status 3", target: "web-1", ended: -2),
+        ]
+        let world = World { call, world in
+            if call.path == "/v1/runs/\(Sample.id)", world.requests.contains(where: { $0.hasSuffix("/events") }) {
+                return .json(Sample.json(Sample.run(.failed, steps: failed)))
+            }
+            return FollowingTests.start(call)
+                ?? .pieces([Sample.record(1, ["kind": "runState", "state": "failed"]), Sample.end(.failed)])
+        }
+        #expect(await world.run("run", "release-web") == .runFailed)
+        try expectSnapshot(world.err, "run-failed")
+    }
+
+    @Test func `Ctrl-C leaves the run alone and says so`() async throws {
+        let world = World { call, _ in FollowingTests.start(call) ?? .open([FollowingTests.story[0]]) }
+        async let status = world.run("run", "release-web")
+        while world.known.interrupts.isEmpty { await Task.yield() }
+        world.interrupt()
+        #expect(await status == .interrupted)
+        try expectSnapshot(world.err, "run-interrupted")
+        #expect(!world.requests.contains { $0.contains("cancel") })
+    }
+
+    @Test func `on a terminal the tree is drawn in place, and its last picture stays`() async throws {
+        let world = World(isInteractive: true) { call, _ in
+            FollowingTests.start(call) ?? .pieces(FollowingTests.story + [Sample.end(.succeeded)])
+        }
+        #expect(await world.run("run", "release-web") == .succeeded)
+        let last = world.out.components(separatedBy: "\r").last ?? ""
+        #expect(last.contains("✓ build"))
+        #expect(last.contains("✓ go"))
+        #expect(last.contains("succeeded"))
+        #expect(!world.out.contains("\u{1B}[31m"), "an output cannot paint the screen")
+    }
+
+    @Test func `-o json prints the run and nothing else on standard output`() async throws {
+        let world = World { call, _ in FollowingTests.start(call) ?? .pieces(FollowingTests.story + [Sample.end(.succeeded)]) }
+        #expect(await world.run("run", "release-web", "-o", "json") == .succeeded)
+        #expect(try JSON.parse(world.out)["id"]?.stringValue == Sample.id.text)
+        #expect(world.err.contains("build running"))
+    }
+
+    @Test func `watch -o json prints every record once, one a line`() async throws {
+        let world = World { call, _ in FollowingTests.start(call) ?? .pieces(FollowingTests.story + [Sample.end(.succeeded)]) }
+        #expect(await world.run("watch", Sample.id.text, "-o", "json") == .succeeded)
+        let sequences = try world.out.split(separator: "\n").map { try JSON.parse(String($0))["sequence"]?.intValue }
+        #expect(sequences == Array(1...8))
+    }
+
+    @Test func `--detach prints the id and does not follow`() async {
+        let world = World { call, _ in FollowingTests.start(call) ?? .failure(TransportFailure(.other, "followed")) }
+        #expect(await world.run("run", "release-web", "--detach", "--key", "nightly", "--label", "ticket=OPS-7") == .succeeded)
+        #expect(world.out == "\(Sample.id)\n")
+        let post = world.calls.first { $0.method == "POST" }
+        #expect(post?.headers["idempotency-key"] == "nightly")
+        #expect(!world.requests.contains { $0.hasSuffix("/events") })
+    }
+}
+
+extension String {
+    /// How often `part` stands in the text.
+    func components(_ part: String) -> Int { components(separatedBy: part).count - 1 }
+    func components(separatedBy part: String) -> [String] {
+        var pieces: [String] = []
+        var rest = self[...]
+        while let range = rest.firstRange(of: part) {
+            pieces.append(String(rest[..<range.lowerBound]))
+            rest = rest[range.upperBound...]
+        }
+        return pieces + [String(rest)]
+    }
+}

@@ -1,0 +1,129 @@
+import FlowCommand
+import FlowModel
+import FlowWire
+import Testing
+
+@Suite("Runs, plans and graphs look as they should")
+struct RenderingTests {
+    private static let steps = [
+        Sample.step("build", .succeeded, started: -60, ended: -56, changed: true), Sample.step("when-1", .succeeded, kind: "when"),
+        Sample.step(
+            "go", .waiting, kind: "approval", reason: "Release 1.4.2?", started: -56,
+            waitingFor: Waiting(
+                kind: .approval, subject: "go", since: Sample.at(-56), until: Sample.at(3_600), release: "flowctl approve 019a9c31 go")),
+        Sample.step("deploy", .running, kind: "map", started: -20),
+        Sample.step("deploy[web-1]/package", .succeeded, target: "web-1", started: -20, ended: -18),
+        Sample.step("deploy[web-1]/switch", .succeeded, target: "web-1", started: -18, ended: -15),
+        Sample.step("deploy[web-2]/package", .succeeded, target: "web-2", started: -20, ended: -18),
+        Sample.step("deploy[web-2]/switch", .running, target: "web-2", attempt: 2, started: -18),
+        Sample.step("deploy[web-3]/package", .failed, reason: "exited with status 1\u{1B}[2J", target: "web-3", started: -12, ended: -8),
+        Sample.step("deploy[web-3]/switch", .skipped, reason: "package failed", started: nil),
+        Sample.step("deploy[web-4]/package", .pending), Sample.step("report", .pending, kind: "step"),
+        Sample.step("check", .unknown, reason: "the host was started again", target: "db-1", started: -30),
+    ]
+
+    @Test func `a tree shows who waits, who runs and who failed`() throws {
+        let run = FollowedRun(Sample.run(.running), steps: Self.steps)
+        let wide = TreeLines(run, now: Sample.at(0), style: Style()).lines()
+        let small = TreeLines(run, now: Sample.at(0), style: Style(isUnicode: false)).lines(columns: 60, rows: 9)
+        #expect(small.count == 9)
+        #expect(small.allSatisfy { $0.count <= 60 })
+        #expect(small.contains { $0.contains("web-2") }, "what goes on is shown before what is over")
+        try expectSnapshot((wide + ["", "60 columns, 9 rows, ASCII:", ""] + small).joined(separator: "\n") + "\n", "tree")
+    }
+
+    @Test func `colours are only escapes round the same text`() {
+        let run = FollowedRun(Sample.run(.running), steps: Self.steps)
+        let plain = TreeLines(run, now: Sample.at(0), style: Style()).lines(columns: 80)
+        let coloured = TreeLines(run, now: Sample.at(0), style: Style(isColoured: true)).lines(columns: 80)
+        let stripped = coloured.map { $0.replacing(/\u{1B}\[[0-9]*m/, with: "") }
+        #expect(coloured != plain)
+        #expect(zip(stripped, plain).allSatisfy { one, other in one == other || one.hasPrefix(other) })
+    }
+
+    @Test func `lists, steps and why are tables for people`() async throws {
+        let why = Wire.Why(
+            run: Sample.id, flow: "release-web", state: .waiting, summary: "Run 019a is waiting.",
+            waitingFor: [
+                Wire.Wait(
+                    kind: .approval, subject: "go", step: StepPath("go"), since: Sample.at(-56), until: Sample.at(3_600),
+                    release: "flowctl approve 019a go")
+            ],
+            running: [Wire.Running(step: StepPath("deploy[web-2]/switch"), attempt: 2, target: "web-2", since: Sample.at(-18), lastLine: "71 %")])
+        let waits = [Waiting(kind: .approval, subject: "go", since: Sample.at(-56))]
+        let world = World { call, _ in
+            switch call.path.split(separator: "?")[0] {
+            case "/v1/runs":
+                .json(
+                    Sample.page(
+                        [Sample.json(Sample.run(.waiting, steps: nil, waitingFor: waits)), Sample.json(Sample.run(.failed, steps: nil))],
+                        next: Sample.id.text))
+            case "/v1/runs/019a": .json(Sample.json(Sample.run(.running, steps: RenderingTests.steps)))
+            case "/v1/runs/019a/steps": .json(Sample.page(RenderingTests.steps.map { Sample.json($0) }))
+            default: .json(Sample.json(why))
+            }
+        }
+        #expect(await world.run("list", "--state", "waiting", "--state", "failed", "--label", "ticket=OPS-7") == .succeeded)
+        #expect(world.requests == ["GET /v1/runs?limit=50&state=waiting%2Cfailed&label=ticket%3DOPS-7"])
+        #expect(world.err == "More: flowctl list --after \(Sample.id)\n")
+        #expect(await world.run("show", "019a") == .succeeded)
+        #expect(await world.run("steps", "019a", "--state", "failed", "--state", "unknown") == .succeeded)
+        #expect(await world.run("why", "019a") == .succeeded)
+        try expectSnapshot(world.out, "views")
+    }
+
+    static let plan: Plan = {
+        let host = Expression.element(map: "deploy", path: ["name"])
+        return Plan(
+            flow: "release-web", summary: "Builds and releases the web tier",
+            parameters: [Parameter(name: "version", help: "Version to release", kind: .string, pattern: #"\d+\.\d+"#)],
+            nodes: [
+                Node(
+                    id: "build", name: "build", kind: .shell(ShellSpec(source: .text("make \"dist\""))),
+                    policy: Policy(retry: Retry(attempts: 3), timeoutSeconds: 1_200), location: SourceLocation(file: "release.swift", line: 12)),
+                Node(id: "when-1", name: "when-1", kind: .choice(.compare(.equal, .parameter("version"), .literal("1.4.2"))), needs: ["build"]),
+                Node(
+                    id: "go", name: "go",
+                    kind: .approval(
+                        ApprovalSpec(
+                            prompt: .text([.literal("Release "), .parameter("version"), .literal("?")]),
+                            rules: [.role("release-manager", count: 2), .user("bob")], deadlineSeconds: 86_400)),
+                    needs: ["when-1"], guards: [BranchGuard(choice: "when-1", answer: true)]),
+                Node(id: "deploy", name: "deploy", kind: .map(MapSpec(elements: .hosts(.parameter("hosts")), width: 2)), needs: ["go"]),
+                Node(
+                    id: "deploy/package", name: "package", scope: "deploy",
+                    kind: .copy(CopySpec(from: .output(node: "build", path: ["value", "path"]), to: .literal("/opt/web.tgz"), target: host))),
+                Node(
+                    id: "deploy/switch", name: "switch", scope: "deploy", kind: .shell(ShellSpec(source: .text("x"), target: host)),
+                    needs: ["deploy/package"], policy: Policy(onFailure: .hold)),
+                Node(id: "pause", name: "pause", kind: .sleep(.literal(5)), needs: ["deploy"]),
+                Node(id: "done", name: "done", isFinally: true, kind: .step(SwiftStepSpec(inputs: [])), needs: ["pause"]),
+            ], dsl: "1")
+    }()
+
+    @Test func `a plan says what would happen, where, and under which conditions`() throws {
+        let preview = Wire.Preview(
+            flow: "release-web", revision: Sample.digest, plan: Self.plan, inputs: ["version": "1.4.2", "hosts": "group:web"],
+            targets: ["group:web": ["web-1", "web-2"]])
+        try expectSnapshot(PlanText(preview, style: Style()).lines.joined(separator: "\n") + "\n", "plan")
+    }
+
+    @Test(arguments: GraphText.Format.allCases)
+    func `a graph has every step and every edge once`(format: GraphText.Format) throws {
+        let lines = GraphText(Self.plan, states: ["build": .succeeded, "go": .waiting]).lines(format)
+        try expectSnapshot(lines.joined(separator: "\n") + "\n", "graph-\(format.rawValue)")
+        let arrow = format == .dot ? "->" : "-->"
+        #expect(lines.filter { $0.contains(arrow) }.count == 6)
+    }
+
+    @Test func `a run's graph takes its states from all elements`() async {
+        let world = World { call, _ in
+            call.path.hasSuffix("/plan")
+                ? .json(Sample.json(Wire.Preview(flow: "f", revision: Sample.digest, plan: RenderingTests.plan, inputs: .object([:]), targets: [:])))
+                : .json(Sample.page(RenderingTests.steps.map { Sample.json($0) }))
+        }
+        #expect(await world.run("graph", "019a9c31", "--format", "mermaid") == .succeeded)
+        #expect(world.out.contains("class n4 failed"), "one host's package failed")
+        #expect(world.out.contains("class n5 running"))
+    }
+}
