@@ -112,11 +112,17 @@ let package = Package(
             name: "FlowLoadingTests", dependencies: ["FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
             swiftSettings: strict),
         tests(
+            "FlowServerTests",
+            [
+                "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1,
+            ]),
+        tests(
             "FlowStoreSQLiteTests",
             [
                 "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
             swiftSettings: strict),

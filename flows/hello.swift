@@ -19,7 +19,9 @@ struct Machine: Codable, Sendable {
 
         // These do not wait for one another.
         parallel {
-            shell("measure", "uname -s | sed 's/^/system=/' >>\"$FLOW_OUTPUT\"; echo processors=$(nproc) >>\"$FLOW_OUTPUT\"", output: Machine.self)
+            shell(
+                "measure", "uname -s | sed 's/^/system=/' >>\"$FLOW_OUTPUT\"; echo processors=$(nproc) >>\"$FLOW_OUTPUT\"",
+                output: Machine.self)
             map("count", over: $folders, width: 2) { folder in
                 shell("files", "find \(folder) -maxdepth 1 -type f | wc -l")
             }

@@ -20,8 +20,10 @@ struct Flowctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Runs",
                 subcommands: [
-                    ListCommand.self, ShowCommand.self, StepsCommand.self, WatchCommand.self, GraphCommand.self, LogsCommand.self,
-                    WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self, RetryCommand.self,
+                    ListCommand.self, ShowCommand.self, StepsCommand.self, WatchCommand.self, GraphCommand.self,
+                    LogsCommand.self,
+                    WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self,
+                    RetryCommand.self,
                     SkipCommand.self, ResolveCommand.self,
                 ]),
             CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self]),

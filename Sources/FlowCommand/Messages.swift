@@ -160,7 +160,8 @@ enum Messages {
         let shown = found.map { FlowError.Detail(subject: $0.type, message: $0.fingerprint) }
         return FlowError(
             .usage, subject: name, "Host '\(name)' was not added: nobody confirmed its key. It showed:",
-            hint: "compare with the host's own console, then add: --yes \(found.first?.fingerprint ?? "SHA256:…")", errors: shown)
+            hint: "compare with the host's own console, then add: --yes \(found.first?.fingerprint ?? "SHA256:…")",
+            errors: shown)
     }
 
     static func fingerprintNotFound(_ wanted: [String], name: String, found: [Wire.HostKey]) -> FlowError {
@@ -168,7 +169,8 @@ enum Messages {
         return FlowError(
             .hostKey, subject: name,
             "Host '\(name)' was not added: it did not show a key with fingerprint \(wanted.joined(separator: ", ")). It showed:",
-            hint: "if the host has new keys, compare them at its console; if not, somebody stands between you and it", errors: shown)
+            hint: "if the host has new keys, compare them at its console; if not, somebody stands between you and it",
+            errors: shown)
     }
 
     static func noKeys(_ address: String) -> FlowError {
@@ -183,7 +185,10 @@ enum Messages {
 extension Messages {
     static func notSucceeded(_ run: Wire.Run, failed: [Wire.Step]) -> String {
         let shown = 10
-        var lines = ["Run \(run.id) \(run.state == .cancelled ? "was cancelled" : run.state.rawValue)" + (run.reason.map { ": \($0)." } ?? ".")]
+        var lines = [
+            "Run \(run.id) \(run.state == .cancelled ? "was cancelled" : run.state.rawValue)"
+                + (run.reason.map { ": \($0)." } ?? ".")
+        ]
         // The parts say more than the whole: a map fails because a step in it did.
         let parts = failed.filter { step in !failed.contains { $0.path.text.hasPrefix(step.path.text + "[") } }
         for step in parts.prefix(shown) {

@@ -6,7 +6,9 @@ struct ConnectionOptions: ParsableArguments {
     @Option(name: .long, help: "URL of a Flow server; FLOW_SERVER else. FLOW_TOKEN holds the token.")
     var server: String?
 
-    @Option(name: .long, help: "Directory of the engine when there is no server; FLOW_HOME else, or .flow here.", completion: .directory)
+    @Option(
+        name: .long, help: "Directory of the engine when there is no server; FLOW_HOME else, or .flow here.",
+        completion: .directory)
     var home: String?
 
     /// Whether no server is named.
@@ -42,7 +44,9 @@ struct InputOptions: ParsableArguments {
         help: ArgumentHelp("An input; repeat it for each.", valueName: "name=value"))
     var parameters: [String] = []
 
-    @Option(name: .long, help: "A file with a JSON object of inputs; - reads standard input.", completion: .file(extensions: ["json"]))
+    @Option(
+        name: .long, help: "A file with a JSON object of inputs; - reads standard input.",
+        completion: .file(extensions: ["json"]))
     var inputs: String?
 
     @Option(name: .long, help: ArgumentHelp("Only these hosts take part: a selector.", valueName: "selector"))

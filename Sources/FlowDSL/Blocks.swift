@@ -59,7 +59,8 @@ public func finally(
 ) -> Block {
     let isAtTop = Recorder.current?.change { $0.openFinally() }
     if isAtTop == false {
-        Recorder.complain("finally", "finally { } stands at the top of a flow's body, not inside another block", Site(file, line))
+        Recorder.complain(
+            "finally", "finally { } stands at the top of a flow's body, not inside another block", Site(file, line))
     }
     _ = body()
     Recorder.current?.change { $0.closeFinally() }

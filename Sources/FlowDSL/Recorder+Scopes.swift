@@ -56,7 +56,9 @@ extension Recorder.State {
         for other in place.guards {
             let isOpposite = frames.contains { $0.guards.contains(BranchGuard(choice: other.choice, answer: !other.answer)) }
             let line = places[other.choice].map { "the when in line \($0.site.line)" } ?? "a when"
-            if isOpposite { return "step '\(source)' stands in the other branch of \(line): where one runs, the other is skipped" }
+            if isOpposite {
+                return "step '\(source)' stands in the other branch of \(line): where one runs, the other is skipped"
+            }
         }
         return nil
     }

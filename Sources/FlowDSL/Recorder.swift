@@ -93,7 +93,8 @@ final class Recorder: Sendable {
     @discardableResult
     static func add(_ verb: String, _ entry: Entry) -> String {
         guard let current else {
-            let message = "\(verb) '\(entry.name)' was called outside of a flow's body; verbs describe steps, they do not run them"
+            let message =
+                "\(verb) '\(entry.name)' was called outside of a flow's body; verbs describe steps, they do not run them"
             guard let step = RunningStep.current else { preconditionFailure("\(entry.site.location): \(message)") }
             step.note(message)
             return entry.name
@@ -182,7 +183,8 @@ extension Recorder.State {
         }
         guard let other = places[id] else { return nil }
         let scope = frame.map.map { "map '\($0)'" } ?? "this flow"
-        return "\(scope) has two steps named '\(entry.name)', the other in line \(other.site.line); names are unique in their scope"
+        return
+            "\(scope) has two steps named '\(entry.name)', the other in line \(other.site.line); names are unique in their scope"
     }
 }
 

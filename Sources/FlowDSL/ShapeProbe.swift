@@ -11,12 +11,6 @@ enum ShapeProbe {
 
     static func shape<Value: Decodable>(of type: Value.Type) -> TypeShape { probe(type, depth).shape }
 
-    /// The shape of a step's return value.
-    static func returned<Output: Decodable>(_ type: Output.Type, step: String, _ site: Site) -> TypeShape? {
-        guard Recorder.current != nil else { return nil }
-        return shape(of: type)
-    }
-
     /// The shape of a declared `$FLOW_OUTPUT`: names with values.
     static func shellOutput<Output: Decodable>(of type: Output.Type, step: String, _ site: Site) -> TypeShape {
         let shape = shape(of: type)
@@ -37,7 +31,8 @@ enum ShapeProbe {
         if let field = probe.names[property] { return field }
         let names = fields.map(\.name).joined(separator: ", ")
         if property.contains("<") || property.contains(">") || property.contains("$") {
-            throw Fault(message: "a computed property of \(Root.self) cannot be read in a flow's body; its stored ones are: \(names)")
+            throw Fault(
+                message: "a computed property of \(Root.self) cannot be read in a flow's body; its stored ones are: \(names)")
         }
         // A type with a decoder of its own may have members that it did not ask for.
         if fields.contains(where: { $0.name == property }) { return property }
@@ -73,10 +68,10 @@ enum ShapeProbe {
     /// Some value of an enum: its first case.
     private static func firstCase<Value>(of type: Value.Type) -> Any? {
         if let enumeration = type as? any CaseIterable.Type { return anyCase(enumeration) }
-        // An enum without payloads is a number, and 0 is its first case. Nothing but its existence matters here.
-        guard let raw = type as? any RawRepresentable.Type, _isPOD(raw), MemoryLayout<Value>.size <= 1 else { return nil }
-        guard MemoryLayout<Value>.size == 1 else { return nil }
-        return withUnsafeBytes(of: UInt8(0)) { $0.loadUnaligned(as: UInt8.self) == 0 ? $0.load(as: type) : nil }
+        // An enum of raw values has no payloads: it is a byte, and 0 is its first case (none at all where it has one case). A
+        // struct of that protocol and size would be a byte of its own. Nothing but the value's existence matters here.
+        guard type is any RawRepresentable.Type, _isPOD(type), MemoryLayout<Value>.size <= 1 else { return nil }
+        return withUnsafeBytes(of: UInt8(0)) { $0.load(as: type) }
     }
 
     private static func anyCase<Value: CaseIterable>(_ type: Value.Type) -> Any? { type.allCases.first }

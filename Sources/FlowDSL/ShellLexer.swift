@@ -116,7 +116,9 @@ package struct ShellLexer {
         switch byte() {
         case UInt8(ascii: "`"): push(.backticks)
         case UInt8(ascii: "$"): dollar()
-        default: stepEscaped(until: UInt8(ascii: "\""), place: "inside double quotes; close them before it, the value is quoted anyway")
+        default:
+            stepEscaped(
+                until: UInt8(ascii: "\""), place: "inside double quotes; close them before it, the value is quoted anyway")
         }
     }
 
@@ -173,7 +175,9 @@ package struct ShellLexer {
 
     /// A newline inside quotes while a here-document waits for its text: shells differ on where that begins.
     private mutating func passNewline() {
-        if byte() == UInt8(ascii: "\n"), !hereDocuments.isEmpty { doubt = doubt ?? "after a here-document that begins inside quotes" }
+        if byte() == UInt8(ascii: "\n"), !hereDocuments.isEmpty {
+            doubt = doubt ?? "after a here-document that begins inside quotes"
+        }
     }
 
     /// What a dollar sign begins.

@@ -19,7 +19,7 @@ public func step<each Input: Reference, Output: Codable & Sendable>(
     for input in repeat each inputs { expressions.append(input.reference.expression) }
     let call = SwiftStepCall(
         name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line))
-    return call.record(shape: ShapeProbe.returned(Output.self, step: name, call.site)) { context, inputs in
+    return call.record(shape: ShapeProbe.shape(of: Output.self)) { context, inputs in
         try JSON(encoding: await work(context, repeat try inputs.next((each Input).self)))
     }
 }

@@ -74,13 +74,19 @@ public struct Interpolation<Whole>: StringInterpolationProtocol {
         parts.append(.value(.constant(value, site), site))
     }
 
-    @available(*, unavailable, message: "only texts, numbers, Bools and enums of texts have a written form; name a member of it")
+    @available(
+        *, unavailable, message: "only texts, numbers, Bools and enums of texts have a written form; name a member of it"
+    )
     public mutating func appendInterpolation<Value>(_ reference: some Reference<Value>) {}
 }
 
 extension DefaultStringInterpolation {
     /// References have no value while the plan is made: in a plain `String` they would leave their type's name.
-    @available(*, deprecated, message: "a reference has no value while the plan is made; use it in a command, in Text(\"…\"), or as an input of a step")
+    @available(
+        *, deprecated,
+        message:
+            "a reference has no value while the plan is made; use it in a command, in Text(\"…\"), or as an input of a step"
+    )
     public mutating func appendInterpolation(_ reference: some Reference) {
         Recorder.complain(
             "reference",

@@ -1,5 +1,6 @@
-internal import struct Crypto.SHA256
 internal import FoundationEssentials
+
+internal import struct Crypto.SHA256
 
 /// A host's public key: type and base64, as in `known_hosts`.
 package struct HostKey: Hashable, Sendable {
@@ -25,7 +26,9 @@ package struct HostKey: Hashable, Sendable {
         type = String(words[0])
         base64 = String(words[1])
         guard HostKey.types.contains(type) else {
-            throw Fault(message: "'\(type)' is not a host key type that is accepted (\(HostKey.types.sorted().joined(separator: ", ")))")
+            throw Fault(
+                message: "'\(type)' is not a host key type that is accepted (\(HostKey.types.sorted().joined(separator: ", ")))"
+            )
         }
         guard let data = Data(base64Encoded: base64) else { throw Fault(message: "the key after \(type) is not base64") }
         blob = Array(data)

@@ -3,15 +3,18 @@ enum HostRules {
     /// Names of hosts and groups: what a selector can write without quotes.
     static func name(_ name: String) -> String? {
         let isPlain = name.utf8.allSatisfy { isLetterOrDigit($0) || [0x2E, 0x2D, 0x5F].contains($0) }
-        guard let first = name.utf8.first, isLetterOrDigit(first), isPlain, name.utf8.count <= InventoryLimits.nameCharacters else {
-            return "a name has 1 to \(InventoryLimits.nameCharacters) letters, digits, '.', '-', '_', and begins with a letter or digit"
+        guard let first = name.utf8.first, isLetterOrDigit(first), isPlain, name.utf8.count <= InventoryLimits.nameCharacters
+        else {
+            return
+                "a name has 1 to \(InventoryLimits.nameCharacters) letters, digits, '.', '-', '_', and begins with a letter or digit"
         }
         return nil
     }
 
     static func label(_ name: String) -> String? {
         let isPlain = name.utf8.allSatisfy { isLetterOrDigit($0) || [0x2E, 0x2D, 0x5F, 0x2F].contains($0) }
-        guard let first = name.utf8.first, isLetterOrDigit(first), isPlain, name.utf8.count <= InventoryLimits.nameCharacters else {
+        guard let first = name.utf8.first, isLetterOrDigit(first), isPlain, name.utf8.count <= InventoryLimits.nameCharacters
+        else {
             return "'\(name)' is not a label: it has letters, digits, '.', '-', '_', '/', and begins with a letter or digit"
         }
         return nil

@@ -84,10 +84,11 @@ enum InventoryFile {
     /// Replaces the file as a whole: a reader, or a crash, finds the old text or the new one.
     static func write(_ text: String, to path: String) throws(FlowError) {
         // Through a link, so that the file it leads to is replaced, not the link.
-        let target = realpath(path, nil).map { pointer in
-            defer { free(pointer) }
-            return String(cString: pointer)
-        } ?? path
+        let target =
+            realpath(path, nil).map { pointer in
+                defer { free(pointer) }
+                return String(cString: pointer)
+            } ?? path
         var mode: mode_t = 0o600
         var status = stat()
         if stat(target, &status) == 0 { mode = status.st_mode & 0o777 }
@@ -115,7 +116,9 @@ enum InventoryFile {
     private static func failure(_ what: String, _ path: String, _ number: CInt) -> FlowError {
         let reason = String(cString: strerror(number))
         return number == ENOENT
-            ? FlowError(.notFound, subject: path, "The inventory \(path) \(what): \(reason).", hint: "flowctl inventory add NAME ADDRESS")
+            ? FlowError(
+                .notFound, subject: path, "The inventory \(path) \(what): \(reason).",
+                hint: "flowctl inventory add NAME ADDRESS")
             : FlowError(.storage, subject: path, "The inventory \(path) \(what): \(reason).")
     }
 }

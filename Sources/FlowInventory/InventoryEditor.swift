@@ -3,7 +3,7 @@ internal import Yams
 
 /// Changes an inventory file line by line: what is not changed, comments included, stays as it is written.
 ///
-/// Each change is written as a whole file or not at all, and only if what comes out reads as the old inventory with that change.
+/// Each change is written as a whole file or not at all, and only if what comes out reads as the old inventory with it.
 package struct InventoryEditor: Sendable {
     package let path: String
 
@@ -35,7 +35,8 @@ package struct InventoryEditor: Sendable {
         let changed = zip(before.hosts, hosts).filter { $0 != $1 }.map(\.1)
         guard !changed.isEmpty else { return }
         try write(
-            try InventoryText(text, path).replacing(changed), expecting: Inventory(hosts: hosts, groups: before.groups), over: text)
+            try InventoryText(text, path).replacing(changed), expecting: Inventory(hosts: hosts, groups: before.groups),
+            over: text)
     }
 
     private func current() throws(FlowError) -> String {
@@ -51,7 +52,8 @@ package struct InventoryEditor: Sendable {
         // A value that the file cannot hold, such as a bad address, is the caller's fault: said as for any file.
         guard try Inventory.parse(text, file: path) == inventory else {
             throw FlowError(
-                .internal, subject: path, "\(path) was not changed: the new text does not read as the inventory that was meant.",
+                .internal, subject: path,
+                "\(path) was not changed: the new text does not read as the inventory that was meant.",
                 hint: "edit \(path) by hand")
         }
         guard try current() == old else {
@@ -75,7 +77,8 @@ private struct InventoryText {
         lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         if lines.last?.isEmpty == true { lines.removeLast() }
         do {
-            guard let root = try compose(yaml: text)?.mapping, let entry = root.first(where: { $0.key.string == "hosts" }) else {
+            guard let root = try compose(yaml: text)?.mapping, let entry = root.first(where: { $0.key.string == "hosts" })
+            else {
                 return
             }
             hostsLine = (entry.key.mark?.line ?? 1) - 1
@@ -141,7 +144,9 @@ private struct InventoryText {
             end = start + 1
             while end < lines.count, lines[end].isEmpty || lines[end].first == " " || lines[end].first == "#" { end += 1 }
         }
-        while end > start + 1, lines[end - 1].allSatisfy({ $0 == " " }) || lines[end - 1].drop(while: { $0 == " " }).first == "#" {
+        while end > start + 1,
+            lines[end - 1].allSatisfy({ $0 == " " }) || lines[end - 1].drop(while: { $0 == " " }).first == "#"
+        {
             end -= 1
         }
         return end

@@ -1,9 +1,6 @@
 internal import FlowModel
 internal import Yams
 
-/// FlowModel has a `Node` of its own.
-private typealias YAMLNode = Yams.Node
-
 /// Reads an inventory file strictly: an unknown key, a wrong type or a bad name is a fault, never ignored.
 ///
 ///     hosts:
@@ -18,7 +15,8 @@ struct InventoryReader {
 
     mutating func read(_ text: String) throws(FlowError) -> Inventory {
         guard text.utf8.count <= InventoryLimits.fileBytes else {
-            throw FlowError(.tooLarge, subject: file, "\(file) was not read: it has more than \(InventoryLimits.fileBytes) bytes.")
+            throw FlowError(
+                .tooLarge, subject: file, "\(file) was not read: it has more than \(InventoryLimits.fileBytes) bytes.")
         }
         if let line = YAMLAliases.firstLine(in: text) {
             fault("YAML", "anchors and aliases (& and *) are not supported; quote a text that begins so", line)
@@ -68,9 +66,11 @@ struct InventoryReader {
     /// The parser names the line of the mapping; the second key is what must be looked at.
     private func line(ofSecond name: String, in text: String, from first: Int) -> Int {
         var seen = 0
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where index + 1 >= first {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where index + 1 >= first
+        {
             let trimmed = line.drop { $0 == " " || $0 == "\"" || $0 == "'" }
-            guard trimmed.hasPrefix(name), trimmed.dropFirst(name.count).drop(while: { "\"' ".contains($0) }).first == ":" else {
+            guard trimmed.hasPrefix(name), trimmed.dropFirst(name.count).drop(while: { "\"' ".contains($0) }).first == ":"
+            else {
                 continue
             }
             seen += 1
@@ -129,7 +129,8 @@ struct InventoryReader {
             case "labels": host.labels = labels(value, subject)
             default:
                 unknown(
-                    key, among: ["address", "hostKey", "hostKeys", "identityFile", "labels", "port", "user"], of: "host '\(name)'")
+                    key, among: ["address", "hostKey", "hostKeys", "identityFile", "labels", "port", "user"],
+                    of: "host '\(name)'")
             }
         }
         let keys = members.compactMap(\.key.text)
@@ -138,7 +139,8 @@ struct InventoryReader {
             fault(name, "has both hostKey and hostKeys; put all into hostKeys", node.mark?.line)
         }
         if host.hostKeys.count > InventoryLimits.hostKeys {
-            fault(name, "has \(host.hostKeys.count) host keys, at most \(InventoryLimits.hostKeys) are allowed", node.mark?.line)
+            fault(
+                name, "has \(host.hostKeys.count) host keys, at most \(InventoryLimits.hostKeys) are allowed", node.mark?.line)
         }
         return host
     }
@@ -246,7 +248,9 @@ struct InventoryReader {
         {
             return port
         }
-        fault(subject, "must be a whole number from 1 to 65535, not \(node.text.map { "'\($0)'" } ?? node.typeName)", node.mark?.line)
+        fault(
+            subject, "must be a whole number from 1 to 65535, not \(node.text.map { "'\($0)'" } ?? node.typeName)",
+            node.mark?.line)
         return nil
     }
 
@@ -257,25 +261,6 @@ struct InventoryReader {
         } catch {
             fault(subject, error.message, node.mark?.line)
             return nil
-        }
-    }
-}
-
-extension YAMLNode {
-    /// The text of a scalar as it is written: `yes` is a text here, not a truth value. nil for null.
-    fileprivate var text: String? { isNull ? nil : scalar?.string }
-
-    fileprivate var isNull: Bool {
-        guard let scalar, scalar.style == .plain || scalar.style == .any else { return false }
-        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
-    }
-
-    fileprivate var typeName: String {
-        switch self {
-        case .mapping: "a mapping"
-        case .sequence: "a list"
-        case .scalar: isNull ? "nothing" : "a text"
-        case .alias: "an alias"
         }
     }
 }

@@ -41,7 +41,8 @@ package struct KnownHosts: Sendable {
     package init(_ text: String) throws(FlowError) {
         guard text.utf8.count <= InventoryLimits.fileBytes else {
             throw FlowError(
-                .tooLarge, subject: "known_hosts", "known_hosts was not read: it has more than \(InventoryLimits.fileBytes) bytes.")
+                .tooLarge, subject: "known_hosts",
+                "known_hosts was not read: it has more than \(InventoryLimits.fileBytes) bytes.")
         }
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             var words = line.split(whereSeparator: \.isWhitespace).map(String.init)
@@ -49,7 +50,9 @@ package struct KnownHosts: Sendable {
             var isRevoked = false
             if first.hasPrefix("@") {
                 guard first == "@revoked" else {
-                    let reason = first == "@cert-authority" ? "certificate authorities are not supported" : "'\(first)' is not a known marker"
+                    let reason =
+                        first == "@cert-authority"
+                        ? "certificate authorities are not supported" : "'\(first)' is not a known marker"
                     skipped.append(Skipped(line: index + 1, reason: reason))
                     continue
                 }
@@ -106,7 +109,8 @@ package struct KnownHosts: Sendable {
     /// `|1|SALT|HASH`, where the hash is HMAC-SHA1 of the name with the salt as key.
     private static func isHash(_ field: String, of name: String) -> Bool {
         let parts = field.split(separator: "|")
-        guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])), let hash = Data(base64Encoded: String(parts[2]))
+        guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])),
+            let hash = Data(base64Encoded: String(parts[2]))
         else { return false }
         return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
             hash, authenticating: Data(name.utf8), using: SymmetricKey(data: salt))

@@ -17,8 +17,9 @@ package indirect enum SelectorExpression: Hashable, Sendable {
         self = try parser.parse()
     }
 
-    /// The hosts it means, in inventory order; none is an answer. Throws `selector` for names and groups that do not exist, all at
-    /// once.
+    /// The hosts it means, in inventory order; none is an answer.
+    ///
+    /// Throws `selector` for the names and groups that do not exist, all at once.
     package func hosts(in inventory: Inventory) throws(FlowError) -> [Host] {
         var unknown: [FlowError.Detail] = []
         collectUnknown(in: inventory, &unknown)

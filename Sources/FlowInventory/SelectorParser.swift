@@ -13,7 +13,8 @@ struct SelectorParser {
         guard text.utf8.count <= InventoryLimits.selectorBytes else {
             throw FlowError(
                 .selector, subject: "selector",
-                "The selector was not read: it has \(text.utf8.count) bytes, at most \(InventoryLimits.selectorBytes) are allowed.")
+                "The selector was not read: it has \(text.utf8.count) bytes, at most \(InventoryLimits.selectorBytes) are allowed."
+            )
         }
     }
 
@@ -74,7 +75,8 @@ struct SelectorParser {
 
     private mutating func term() throws(FlowError) -> SelectorExpression {
         guard let first = peek() else {
-            throw fault(characters.allSatisfy(\.isWhitespace) ? "it is empty" : "expected a name, group:NAME or key=value at the end")
+            throw fault(
+                characters.allSatisfy(\.isWhitespace) ? "it is empty" : "expected a name, group:NAME or key=value at the end")
         }
         let start = position
         while position < characters.count, !characters[position].isWhitespace, !"!&|()".contains(characters[position]) {
@@ -95,10 +97,10 @@ struct SelectorParser {
             if HostRules.name(name) != nil { throw fault("'\(name)' is not a group's name", at: start) }
             return .group(name, at: start + 1)
         }
-        let letters = word.replacing("*", with: "").replacing("?", with: "")
-        guard letters.isEmpty ? Glob.isPattern(word) : HostRules.name("a" + letters) == nil else {
-            throw fault("'\(word)' is not a name", at: start)
-        }
-        return Glob.isPattern(word) ? .glob(Glob(word)) : .name(word, at: start + 1)
+        let isPattern = Glob.isPattern(word)
+        // A pattern is a part of a name: with a letter before it, and without its wild cards, it would be one.
+        let plain = isPattern ? "a" + word.filter { $0 != "*" && $0 != "?" } : word
+        guard HostRules.name(plain) == nil else { throw fault("'\(word)' is not a name", at: start) }
+        return isPattern ? .glob(Glob(word)) : .name(word, at: start + 1)
     }
 }

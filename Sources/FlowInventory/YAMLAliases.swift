@@ -21,7 +21,9 @@ enum YAMLAliases {
             }
             if isComment { continue }
             if let open = quote {
-                if isEscaped { isEscaped = false } else if byte == UInt8(ascii: "\\"), open == UInt8(ascii: "\"") {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\"), open == UInt8(ascii: "\"") {
                     isEscaped = true
                 } else if byte == open {
                     quote = nil
@@ -31,7 +33,8 @@ enum YAMLAliases {
             switch byte {
             case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"): break
             case UInt8(ascii: "#") where previous == UInt8(ascii: " ") || previous == UInt8(ascii: "\n"): isComment = true
-            case UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "-"), UInt8(ascii: "?"):
+            case UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "-"),
+                UInt8(ascii: "?"):
                 canBegin = true
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
                 if canBegin { quote = byte }

@@ -49,7 +49,8 @@ struct ChildProcess {
         defer { close(ended) }
         var watch = Watch(limits: [LoadLimits.spilledBytes, LoadLimits.spilledBytes, LoadLimits.envelopeBytes])
         // A kernel before 5.3 cannot say when a process ends: the child is ended at once, and reported as cancelled.
-        let reason = ended < 0 ? .cancelled : watch.follow(pipes, ended: ended, deadline: .now + .seconds(seconds), cancellation)
+        let reason =
+            ended < 0 ? .cancelled : watch.follow(pipes, ended: ended, deadline: .now + .seconds(seconds), cancellation)
         // The whole session: a compiler has children of its own.
         kill(-pid, SIGKILL)
         kill(pid, SIGKILL)
@@ -91,7 +92,8 @@ struct ChildProcess {
         }
         guard error == 0 else {
             let what = stage.map { String(cString: $0) } ?? "starting it"
-            throw FlowError(.load, subject: path, "'\(path)' was not started: \(what) failed: \(String(cString: strerror(error)))")
+            throw FlowError(
+                .load, subject: path, "'\(path)' was not started: \(what) failed: \(String(cString: strerror(error)))")
         }
         return pid
     }

@@ -25,10 +25,13 @@ package struct Confinement: Sendable {
         /// What is missing, one sentence each.
         package var missing: [String] {
             var missing: [String] = []
-            if landlock == 0 { missing.append("the kernel has no Landlock: a flow file can read what you can while it is loaded") }
+            if landlock == 0 {
+                missing.append("the kernel has no Landlock: a flow file can read what you can while it is loaded")
+            }
             if !seccomp {
                 missing.append(
-                    "the kernel does not filter system calls: a flow file can use the network and start processes while it is loaded")
+                    "the kernel does not filter system calls: a flow file can use the network and start processes while it is loaded"
+                )
             }
             return missing
         }

@@ -19,7 +19,8 @@ struct FlowCompiler {
         try Files.write(source, to: file)
         let arguments =
             ["-Onone"] + FlowCompiler.flags(toolchain) + [
-                "-module-cache-path", "\(cache.folder)/modules", "-file-prefix-map", "\(work)=.", "-no-color-diagnostics", "-diagnostic-style", "llvm",
+                "-module-cache-path", "\(cache.folder)/modules", "-file-prefix-map", "\(work)=.", "-no-color-diagnostics",
+                "-diagnostic-style", "llvm",
             ] + [file] + toolchain.objects + ["-o", "\(work)/flow"]
         let compiler = ChildProcess(
             path: toolchain.compiler, arguments: arguments,
@@ -95,6 +96,7 @@ struct CompilerDiagnostics {
     /// For failures without a line in the flow file: linking, a broken installation.
     func rest(_ end: ChildProcess.End) -> FlowError.Detail {
         let how = end.signal.map { "was ended by signal \($0)" } ?? "exited with status \(end.status ?? -1)"
-        return FlowError.Detail(subject: "compiler", message: "swiftc \(how): \(text.isEmpty ? "it said nothing" : String(text))")
+        return FlowError.Detail(
+            subject: "compiler", message: "swiftc \(how): \(text.isEmpty ? "it said nothing" : String(text))")
     }
 }

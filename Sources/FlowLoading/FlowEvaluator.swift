@@ -23,7 +23,8 @@ struct FlowEvaluator {
             path: binary, arguments: ["describe", "3"],
             // One arena for memory: others would reserve more than the limit allows. The runtime's own crash reports start a
             // process, which is refused.
-            environment: ["LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "SWIFT_BACKTRACE": "enable=no"], folder: "/", seconds: seconds,
+            environment: ["LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "SWIFT_BACKTRACE": "enable=no"], folder: "/",
+            seconds: seconds,
             confinement: Confinement(readable: [binary] + libraries))
         let end = try child.run(cancellation)
         try check(end)
@@ -46,12 +47,14 @@ struct FlowEvaluator {
     private func check(_ end: ChildProcess.End) throws(FlowError) {
         if let call = refusedCall(end) {
             let meaning = Confinement.meaning(ofCall: call) ?? "made a system call that is refused"
-            throw failure("\(meaning) and was stopped", ["socket", "connect", "write", "createFile", "Process", "fopen", "open", "fork"])
+            throw failure(
+                "\(meaning) and was stopped", ["socket", "connect", "write", "createFile", "Process", "fopen", "open", "fork"])
         }
         switch end.reason {
         case .ended: break
         case .cancelled: throw FlowError(.load, subject: display, "loading \(display) was cancelled")
-        case .deadline: throw failure("did not finish within \(Self.text(seconds)) s and was stopped", ["while", "repeat", "for"])
+        case .deadline:
+            throw failure("did not finish within \(Self.text(seconds)) s and was stopped", ["while", "repeat", "for"])
         case .flooded:
             throw failure("wrote more than \(LoadLimits.envelopeBytes >> 20) MiB and was stopped", ["print", "write", "puts"])
         }
@@ -98,7 +101,9 @@ struct FlowEvaluator {
 
     private static func firstLine(_ bytes: [UInt8]) -> String {
         let text = String(decoding: bytes.prefix(2_000), as: UTF8.self)
-        let line = text.split(whereSeparator: \.isNewline).first.map { $0.filter { !$0.unicodeScalars.contains { $0.value < 0x20 } } }
+        let line = text.split(whereSeparator: \.isNewline).first.map {
+            $0.filter { !$0.unicodeScalars.contains { $0.value < 0x20 } }
+        }
         return line.map { ": \($0.prefix(300))" } ?? ""
     }
 

@@ -85,7 +85,8 @@ package struct FlowLoader: Sendable {
         let toolchain = try Toolchain.find(environment: environment)
         let cache = try FlowCache(environment: environment)
         let digest = Digest(of: source)
-        let key = Digest(of: Array("\(FlowCache.Entry.currentFormat)\n\(digest)\n\(toolchain.identity)\n\(Self.architecture)".utf8))
+        let key = Digest(
+            of: Array("\(FlowCache.Entry.currentFormat)\n\(digest)\n\(toolchain.identity)\n\(Self.architecture)".utf8))
         var timings = LoadTimings()
         let entry: FlowCache.Entry
         if let known = cache.entry(key) {

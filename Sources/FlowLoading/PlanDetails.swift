@@ -19,16 +19,21 @@ package enum PlanDetails {
 
     private static func faults(of parameter: Parameter) -> [String] {
         var faults: [String] = []
-        if !parameter.name.isVariableName { faults.append("is not a parameter name: letters, digits and _, not beginning with a digit") }
+        if !parameter.name.isVariableName {
+            faults.append("is not a parameter name: letters, digits and _, not beginning with a digit")
+        }
         if let pattern = parameter.pattern {
             if parameter.kind != .string, parameter.kind != .list(.string) { faults.append("has a pattern, but is not a text") }
             if pattern.count > LoadLimits.patternCharacters {
-                faults.append("its pattern has \(pattern.count) characters; at most \(LoadLimits.patternCharacters) are allowed")
+                faults.append(
+                    "its pattern has \(pattern.count) characters; at most \(LoadLimits.patternCharacters) are allowed")
             }
         }
         if parameter.isSecret {
             if parameter.kind != .string { faults.append("is secret, but not a String: only texts can be sealed") }
-            if parameter.fallback != nil { faults.append("is secret and has a default, which everyone who sees the flow could read") }
+            if parameter.fallback != nil {
+                faults.append("is secret and has a default, which everyone who sees the flow could read")
+            }
             if !parameter.choices.isEmpty { faults.append("is secret and lists its choices, which everyone could read") }
         }
         return faults

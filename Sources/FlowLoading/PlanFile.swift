@@ -7,10 +7,14 @@ enum PlanFile {
         var faults = PlanValidation.faults(in: plan)
         if faults.isEmpty { faults = PlanDetails.faults(in: plan) }
         if plan.hasSwiftSteps {
-            faults.append(FlowError.Detail(subject: plan.flow, message: "a plan in JSON has no program for its Swift steps; load the flow file"))
+            faults.append(
+                FlowError.Detail(
+                    subject: plan.flow, message: "a plan in JSON has no program for its Swift steps; load the flow file"))
         }
         if !plan.assets.isEmpty {
-            faults.append(FlowError.Detail(subject: plan.flow, message: "a plan in JSON has no bytes for its embedded files; load the flow file"))
+            faults.append(
+                FlowError.Detail(
+                    subject: plan.flow, message: "a plan in JSON has no bytes for its embedded files; load the flow file"))
         }
         guard faults.isEmpty else { throw FlowLoader.failure(file, faults) }
         return LoadedFlow(
@@ -27,13 +31,16 @@ enum PlanFile {
         }
         guard let format = json["format"]?.intValue, format == Plan.currentFormat else {
             let found = json["format"].map(\.canonical) ?? "none"
-            throw FlowError(.load, subject: file, "\(file) is not a plan that this program reads: \"format\" is \(found), not \(Plan.currentFormat)")
+            throw FlowError(
+                .load, subject: file,
+                "\(file) is not a plan that this program reads: \"format\" is \(found), not \(Plan.currentFormat)")
         }
         do {
             let plan = try json.decode(as: Plan.self)
             let unknown = unknownMembers(of: json, known: try JSON(encoding: plan), at: "")
             guard unknown.isEmpty else {
-                throw FlowLoader.failure(file, unknown.map { FlowError.Detail(subject: $0, message: "a plan has no such member") })
+                throw FlowLoader.failure(
+                    file, unknown.map { FlowError.Detail(subject: $0, message: "a plan has no such member") })
             }
             return plan
         } catch let error as DecodingError {

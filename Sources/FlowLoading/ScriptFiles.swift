@@ -49,7 +49,8 @@ struct ScriptFiles {
         }
         let bytes = try Files.read(path, limit: Limits.scriptBytes)
         guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
-            throw FlowError(.load, subject: name, "script file '\(name)' is not a text: it has bytes that are not UTF-8, or NUL")
+            throw FlowError(
+                .load, subject: name, "script file '\(name)' is not a text: it has bytes that are not UTF-8, or NUL")
         }
         return bytes
     }

@@ -1,6 +1,7 @@
-internal import struct Crypto.SHA256
 internal import FlowEngine
 internal import FlowModel
+
+internal import struct Crypto.SHA256
 
 extension Digest {
     /// The SHA-256 of the bytes.

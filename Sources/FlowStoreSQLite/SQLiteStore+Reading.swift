@@ -22,7 +22,8 @@ extension SQLiteStore: JournalStore {
             let head = records.last.map { JournalHead(sequence: $0.sequence, hash: $0.hash) }
             guard head ?? JournalHead(sequence: 0, hash: JournalRecord.chainStart) == row.head else {
                 throw StoreError.corrupt(
-                    "run \(run): its journal ends at \(head?.sequence ?? 0), its row says \(row.head.sequence), or their hashes differ")
+                    "run \(run): its journal ends at \(head?.sequence ?? 0), its row says \(row.head.sequence), or their hashes differ"
+                )
             }
             return records
         }
@@ -67,7 +68,8 @@ extension SQLiteStore: JournalStore {
         try reading { database in
             let query = try Query(
                 database, "outbox",
-                "SELECT outbox.id, run.id, kind, body FROM outbox JOIN run ON run.number = outbox.run ORDER BY outbox.id, outbox.number")
+                "SELECT outbox.id, run.id, kind, body FROM outbox JOIN run ON run.number = outbox.run ORDER BY outbox.id, outbox.number"
+            )
             var rows: [OutboxRow] = []
             while try query.next() {
                 rows.append(

@@ -10,7 +10,9 @@ extension SQLiteStore: JournalReader {
 
     package func runIDs(startingWith prefix: String) async throws -> [RunID] {
         let prefix = prefix.lowercased()
-        guard prefix.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) || $0 == 0x2D }) else { return [] }
+        guard prefix.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) || $0 == 0x2D }) else {
+            return []
+        }
         return try await view { database in
             // "g" comes after every character of an id.
             var query = try Query(

@@ -109,7 +109,8 @@ extension StoreConformance {
                 let query = history.query()
                 let expected = history.runs.values.filter { row in
                     (query.states.isEmpty || query.states.contains(row.state)) && query.flow ?? row.flow == row.flow
-                        && query.labels.allSatisfy { row.labels[$0.key] == $0.value } && query.before.map { row.id < $0 } ?? true
+                        && query.labels.allSatisfy { row.labels[$0.key] == $0.value }
+                        && query.before.map { row.id < $0 } ?? true
                 }.map(\.id).sorted(by: >).prefix(query.limit)
                 try equal(try await reader.runs(query).map(\.id), Array(expected), "\(query)")
             }

@@ -79,7 +79,8 @@ extension StoreConformance {
             try store.commit(history.take())
             let current = try store.beginEpoch()
             history.record(run)
-            try expectError("a commit of epoch \(history.epoch) in \(current)", { if case .fatal = $0 { true } else { false } }) {
+            try expectError("a commit of epoch \(history.epoch) in \(current)", { if case .fatal = $0 { true } else { false } })
+            {
                 () throws(StoreError) in try store.commit(history.take())
             }
             try equal(try sides(house.reopen(store)).writer.journal(of: run)?.count, 1, "records after the refused commit")
@@ -125,7 +126,8 @@ extension StoreConformance {
             let run = history.newRun()
             _ = history.take()
             history.record(run)
-            try expectError("a record without a run", { _ in true }) { () throws(StoreError) in try store.commit(history.take()) }
+            try expectError("a record without a run", { _ in true }) { () throws(StoreError) in try store.commit(history.take())
+            }
         },
         Check(name: "timers and messages are removed, those set in the same batch as said") { house in
             let store = try house.open()
@@ -133,7 +135,9 @@ extension StoreConformance {
             let run = history.newRun()
             let (one, two) = (TimerRow.ID(run: run, step: StepPath("one")), TimerRow.ID(run: run, step: StepPath("two")))
             var batch = history.take()
-            batch.setTimers = [TimerRow(id: one, due: Instant(milliseconds: 9)), TimerRow(id: two, due: Instant(milliseconds: 7))]
+            batch.setTimers = [
+                TimerRow(id: one, due: Instant(milliseconds: 9)), TimerRow(id: two, due: Instant(milliseconds: 7)),
+            ]
             batch.addOutbox = [1, 1, 2].map { OutboxRow(id: $0, run: run, kind: "waits", body: ["n": .int($0)]) }
             try store.commit(batch)
             try equal(try store.timers().map(\.id), [two, one], "timers in order of their time")

@@ -1,6 +1,7 @@
-internal import struct Crypto.SHA256
 internal import FlowEngine
 internal import FlowModel
+
+internal import struct Crypto.SHA256
 
 func sha256(_ bytes: [UInt8]) -> Digest { Digest(bytes: SHA256.hash(data: bytes)) }
 
@@ -74,7 +75,10 @@ struct History {
     private mutating func maybe<Value>(_ make: (inout History) -> Value) -> Value? { chance(2) ? make(&self) : nil }
 
     private mutating func text() -> String {
-        random.pick(["", "a", "os:alice", "it's \"quoted\"", "línea\n\t", "🛰️", "x; DROP TABLE run", String(repeating: "long ", count: 200)])
+        random.pick([
+            "", "a", "os:alice", "it's \"quoted\"", "línea\n\t", "🛰️", "x; DROP TABLE run",
+            String(repeating: "long ", count: 200),
+        ])
     }
 
     private mutating func digest() -> Digest { sha256([UInt8](repeating: UInt8(number(256)), count: number(9))) }
@@ -96,7 +100,8 @@ struct History {
     mutating func newRun(key: String? = nil) -> RunID {
         let at = now()
         let id = RunID(at: at, random: (0..<10).map { _ in UInt8(random.int(0...255)) })
-        let labels = Dictionary(["team", "site", "it's"].map { ($0, random.pick(["a", "b"])) }, uniquingKeysWith: { first, _ in first })
+        let labels = Dictionary(
+            ["team", "site", "it's"].map { ($0, random.pick(["a", "b"])) }, uniquingKeysWith: { first, _ in first })
         runs[id] = RunRow(
             id: id, flow: random.pick(["release", "backup"]), revision: digest(), state: random.pick(RunState.allCases),
             inputs: json(), labels: chance(3) ? [:] : labels.filter { _ in chance(2) }, actor: text(), person: text(),
@@ -146,7 +151,8 @@ struct History {
             number: number, generation: 1 + self.number(2), state: random.pick(AttemptState.allCases),
             target: maybe { $0.text() }, worker: text(), exitStatus: maybe { $0.number(256) }, signal: maybe { $0.number(32) },
             startedAt: now(), endedAt: maybe { $0.now() }, message: maybe { $0.text() },
-            containment: maybe { $0.random.pick(Containment.allCases) }, outputBytes: self.number(1 << 30), truncated: chance(2))
+            containment: maybe { $0.random.pick(Containment.allCases) }, outputBytes: self.number(1 << 30), truncated: chance(2)
+        )
     }
 
     mutating func attempt(of run: RunID, _ path: StepPath, _ number: Int) {
@@ -157,7 +163,8 @@ struct History {
         var row = ApprovalRow(
             run: run, flow: runs[run]?.flow ?? "", step: path, generation: generation,
             state: random.pick(ApprovalRow.State.allCases), prompt: text(),
-            rules: [.role("release-manager", count: 2), .user("os:bob"), .anyone(count: 1)], digest: digest(), requester: text(),
+            rules: [.role("release-manager", count: 2), .user("os:bob"), .anyone(count: 1)], digest: digest(),
+            requester: text(),
             since: Instant(milliseconds: Int64(number(20))), deadline: maybe { $0.now() })
         for _ in 0..<number(3) {
             row.votes.append(
@@ -175,7 +182,8 @@ struct History {
         let (state, isLive, reason) = (random.pick(RunState.allCases), chance(2), maybe { $0.text() })
         let (startedAt, endedAt) = (maybe { $0.now() }, maybe { $0.now() })
         let waits = (0..<number(3)).map { _ in waiting() }
-        let counts = Dictionary(uniqueKeysWithValues: StepState.allCases.filter { _ in chance(2) }.map { ($0, number(100) + 1) })
+        let counts = Dictionary(
+            uniqueKeysWithValues: StepState.allCases.filter { _ in chance(2) }.map { ($0, number(100) + 1) })
         change(run) { row in
             (row.state, row.isLive, row.reason, row.startedAt, row.endedAt) = (state, isLive, reason, startedAt, endedAt)
             (row.waitingFor, row.counts) = (waits, counts)
@@ -196,7 +204,8 @@ struct History {
 
     mutating func query() -> RunQuery {
         RunQuery(
-            states: Set(RunState.allCases.filter { _ in chance(4) }), flow: maybe { $0.random.pick(["release", "backup", "none"]) },
+            states: Set(RunState.allCases.filter { _ in chance(4) }),
+            flow: maybe { $0.random.pick(["release", "backup", "none"]) },
             labels: chance(2) ? [:] : [random.pick(["team", "site", "it's"]): random.pick(["a", "b"])],
             before: maybe { $0.anyRun() } ?? nil, limit: 1 + number(40))
     }

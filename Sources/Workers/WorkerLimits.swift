@@ -23,14 +23,14 @@ package enum WorkerLimits {
     static let spawnThreads = 2
     /// Bytes of one answer of a flow host.
     static let hostFrameBytes = 8 << 20
-    /// Flow hosts at once; each step of a flow beyond it waits for one to end.
-    static let hostProcesses = 16
-    /// Seconds that a flow host without a step stays.
+    /// Flow hosts that stay without a step, and for how many seconds.
+    static let idleHosts = 16
     static let hostIdleSeconds = 300.0
     /// Seconds that a step which ignores its cancellation may share its process with others before the process is killed.
     static let stubbornSeconds = 60.0
     /// Seconds that Swift steps get to end when the engine shuts down.
     package static let drainSeconds = 10.0
-    /// Records that are removed at once.
+    /// Host records that are removed at once, and that wait to be; beyond it a record stays until it is too old.
     static let forgets = 16
+    static let waitingForgets = 65_536
 }

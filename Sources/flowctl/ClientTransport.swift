@@ -42,7 +42,8 @@ struct ClientTransport: HTTPTransport {
             let response = try await client.execute(request, deadline: deadline)
             let head = HTTPHead(
                 status: Int(response.status.code),
-                headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $0 + ", " + $1 }))
+                headers: Dictionary(
+                    response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $0 + ", " + $1 }))
             for try await piece in response.body {
                 do {
                     try await receive(head, Array(piece.readableBytesView))
@@ -87,14 +88,17 @@ struct ClientTransport: HTTPTransport {
         switch error {
         case let error as HTTPClientError:
             switch error {
-            case .connectTimeout, .readTimeout, .writeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout:
+            case .connectTimeout, .readTimeout, .writeTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout,
+                .tlsHandshakeTimeout:
                 return TransportFailure(.timedOut, error.description)
             case .remoteConnectionClosed: return TransportFailure(.lost, error.description)
             default: return TransportFailure(.other, error.description)
             }
         case let error as IOError: return failure(errno: error.errnoCode, "\(error)")
         case let error as NIOConnectionError:
-            if let error = error.connectionErrors.first?.error as? IOError { return failure(errno: error.errnoCode, "\(error)") }
+            if let error = error.connectionErrors.first?.error as? IOError {
+                return failure(errno: error.errnoCode, "\(error)")
+            }
             return TransportFailure(.other, "\(error.host) cannot be found: \(error.dnsAError.map { "\($0)" } ?? "no address")")
         case is ChannelError: return TransportFailure(.lost, "\(error)")
         default: return TransportFailure(.other, "\(error)")

@@ -35,13 +35,15 @@ struct HomeEngines: EngineStarter {
                 // Perhaps because another engine was faster.
                 if HomeEngines.answers("\(home)/flow.sock") { return }
                 throw FlowError(
-                    .unreachable, subject: home, "No engine was left running for \(home): it ended at once. \(HomeEngines.lastLines(of: log))",
+                    .unreachable, subject: home,
+                    "No engine was left running for \(home): it ended at once. \(HomeEngines.lastLines(of: log))",
                     hint: "flowctl doctor")
             }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }
         throw FlowError(
-            .unreachable, subject: home, "The engine of \(home) did not answer within \(Int(Self.startSeconds)) s.", hint: "tail \(log)")
+            .unreachable, subject: home, "The engine of \(home) did not answer within \(Int(Self.startSeconds)) s.",
+            hint: "tail \(log)")
     }
 
     // MARK: - A process of its own

@@ -42,11 +42,11 @@ struct LocalLoader: FlowFileLoader {
         }
         let level = Confinement.level()
         if level.isComplete {
-            findings.append(Finding("confinement", .ok, "flow files are evaluated under Landlock \(level.landlock) and seccomp"))
+            findings.append(Finding("evaluation", .ok, "flow files are evaluated under Landlock \(level.landlock) and seccomp"))
         } else {
             findings.append(
                 Finding(
-                    "confinement", .warn, level.missing.joined(separator: "; "),
+                    "evaluation", .warn, level.missing.joined(separator: "; "),
                     hint: "load flow files of people you trust only, or use a kernel with Landlock and seccomp"))
         }
         return findings

@@ -59,6 +59,9 @@ struct DiagnosticTests {
         }
         #expect(diagnostics(Maps.self) == [])
         guard case .shell(let shell) = try plan(Maps.self).node("hosts/idc").kind else { return }
-        #expect(shell.variables.map(\.value) == [.element(map: "hosts", path: ["labels", "idc"]), .element(map: "hosts", path: ["port"])])
+        #expect(
+            shell.variables.map(\.value) == [
+                .element(map: "hosts", path: ["labels", "idc"]), .element(map: "hosts", path: ["port"]),
+            ])
     }
 }

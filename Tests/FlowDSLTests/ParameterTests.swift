@@ -33,7 +33,8 @@ struct ParameterTests {
         let kinds = plan(Everything.self).parameters.map(\.kind)
         #expect(
             kinds == [
-                .string, .int, .double, .bool, .string, .list(.string), .string, .list(.string), .list(.int), .selector, .string,
+                .string, .int, .double, .bool, .string, .list(.string), .string, .list(.string), .list(.int), .selector,
+                .string,
             ])
     }
 

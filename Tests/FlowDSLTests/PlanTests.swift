@@ -8,7 +8,9 @@ func plan<F: Flow>(_ type: F.Type) -> Plan { FlowDescription(of: type).envelope.
 func diagnostics<F: Flow>(_ type: F.Type) -> [String] { FlowDescription(of: type).envelope.diagnostics.map(\.message) }
 
 extension Plan {
-    func node(_ id: String) throws -> Node { try #require(nodes.first { $0.id == id }, "no step '\(id)' in \(nodes.map(\.id))") }
+    func node(_ id: String) throws -> Node {
+        try #require(nodes.first { $0.id == id }, "no step '\(id)' in \(nodes.map(\.id))")
+    }
     func needs(_ id: String) throws -> Set<String> { Set(try node(id).needs) }
 }
 
@@ -30,7 +32,8 @@ private struct Release: Flow {
             shell("test", "make test")
             shell("sign", "sign \(build.path)", after: [build])
         }
-        approval("go", "Release \($version) (\(build.sha256))?", rules: [.role("release-manager", count: 2)], deadline: .hours(24))
+        approval(
+            "go", "Release \($version) (\(build.sha256))?", rules: [.role("release-manager", count: 2)], deadline: .hours(24))
         let deployed = map("deploy", over: $hosts, width: 1) { host in
             copy("package", from: build.path, to: "/opt/web/\($version).tar.gz", mode: "0644")
             shell("switch", "/opt/web/switch \($version)", on: host, as: "web", retry: .attempts(2))
@@ -93,7 +96,8 @@ struct PlanTests {
 
     @Test func `a copy inside a map over hosts goes to its host, a command only when told`() throws {
         let plan = plan(Release.self)
-        guard case .copy(let copy) = try plan.node("deploy/package").kind, case .shell(let shell) = try plan.node("deploy/switch").kind
+        guard case .copy(let copy) = try plan.node("deploy/package").kind,
+            case .shell(let shell) = try plan.node("deploy/switch").kind
         else { return #expect(Bool(false), "other kinds") }
         #expect(copy.target == .element(map: "deploy", path: ["name"]))
         #expect(copy.from == .output(node: "build", path: ["value", "path"]))

@@ -51,7 +51,8 @@ struct ShapeTests {
         #expect(
             try plan(Shapes.self).node("outer").output
                 == .object([
-                    .init(name: "name", shape: .string), .init(name: "level", shape: .string), .init(name: "inner", shape: inner),
+                    .init(name: "name", shape: .string), .init(name: "level", shape: .string),
+                    .init(name: "inner", shape: inner),
                     .init(name: "list", shape: .list(inner)), .init(name: "table", shape: .dictionary(.double)),
                     .init(name: "maybe", shape: .optional(inner)), .init(name: "flag", shape: .bool),
                     .init(name: "sha-256", shape: .string),

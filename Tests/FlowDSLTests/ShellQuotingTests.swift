@@ -12,16 +12,20 @@ struct ShellQuotingTests {
     private static let accepted = [
         "echo @", "make VERSION=@ dist", "a=@; echo $a", "cp @ @/x", "x @.tar.gz", "echo \"a\"@\"b\"", "echo 'a'@'b'",
         "echo \"$(basename @)\"", "x=$(cat @ | sort)", "( cd @; ls )", "if [ -f @ ]; then rm @; fi", "echo a#@",
-        "echo \"it's\" @", "echo 'a\"b' @", "echo \\\" @", "echo \\' @", "cat <<E\ntext 'x\nE\necho @", "cat <<-'E'\n\tx\n\tE\necho @",
-        "echo $((1 + 2)) @", "echo ${HOME:-\"x\"} @", "echo `date` @", "# a comment's\necho @", "echo a >&2 @", "f() { echo @; }; f",
+        "echo \"it's\" @", "echo 'a\"b' @", "echo \\\" @", "echo \\' @", "cat <<E\ntext 'x\nE\necho @",
+        "cat <<-'E'\n\tx\n\tE\necho @",
+        "echo $((1 + 2)) @", "echo ${HOME:-\"x\"} @", "echo `date` @", "# a comment's\necho @", "echo a >&2 @",
+        "f() { echo @; }; f",
         "case $x in @) echo @;; esac", "for f in @ @; do echo $f; done", "export A=@", "sh -c 'echo \"$1\"' _ @", "a=(@ @)",
         "ssh @ uptime", "echo \"$(echo \"$(echo @)\")\"", "cat <<< @", "echo @ # comment", "x && y || z @", "echo \\\n @",
     ]
 
     private static let refused = [
         "echo \"@\"", "echo '@'", "echo \"a 'b' @\"", "echo `x @`", "echo \"`x @`\"", "echo $((@ + 1))", "(( @ > 1 ))",
-        "echo ${x:-@}", "echo \"${x:-@}\"", "# @", "echo a # @", "cat <<E\n@\nE", "cat <<'E'\n@\nE", "cat <<-E\n\t@\n\tE", "cat <<@\nx\n",
-        "eval @", "eval echo @", "x; eval \"a\" @", "sudo eval @", "echo \\@", "echo $@", "echo $'a @'", "sh -c @", "bash -ec @",
+        "echo ${x:-@}", "echo \"${x:-@}\"", "# @", "echo a # @", "cat <<E\n@\nE", "cat <<'E'\n@\nE", "cat <<-E\n\t@\n\tE",
+        "cat <<@\nx\n",
+        "eval @", "eval echo @", "x; eval \"a\" @", "sudo eval @", "echo \\@", "echo $@", "echo $'a @'", "sh -c @",
+        "bash -ec @",
         "/bin/sh -c @", "[[ @ -eq 1 ]]", "a[@]=1", "let @", "trap @ EXIT", "unset @", "declare @", "export @", "read @",
         "printf -v @ x", "ssh host @", "alias x=@", "echo \"$(echo \"@\")\"", "echo \"$(echo '@')\"", "echo ${x:-$(echo @)}",
         "echo \"$(case x in a) echo \"@\";; esac)\"", "x=$(case x in a) echo;; esac) @", "echo $'\\'' @", "echo $[1] @",
@@ -42,11 +46,17 @@ struct ShellQuotingTests {
     /// The accepted texts, given to real shells with a value that would do harm unquoted: the value arrives whole.
     @Test(arguments: ["/bin/sh", "/bin/bash"])
     func `an accepted place passes any value to a shell as one argument`(_ shell: String) throws {
-        let values = ["a b;'\"$(touch pwned)\\n", "*", "$(echo x)", "`id`", "-n", "a\nb", "\"; exit 7; \"", "${HOME}", "ä€🙂", "  ", ""]
-        let places = ["put @", "put \"$(ret @)\"", "v=@; put \"$v\"", "if true; then put @; fi", "( put @ )", "put ''@", "cat <<E >/dev/null\nx\nE\nput @"]
+        let values = [
+            "a b;'\"$(touch pwned)\\n", "*", "$(echo x)", "`id`", "-n", "a\nb", "\"; exit 7; \"", "${HOME}", "ä€🙂", "  ", "",
+        ]
+        let places = [
+            "put @", "put \"$(ret @)\"", "v=@; put \"$v\"", "if true; then put @; fi", "( put @ )", "put ''@",
+            "cat <<E >/dev/null\nx\nE\nput @",
+        ]
         for place in places {
             #expect(ShellLexer.refusals(in: Self.symbols(place)).isEmpty)
-            let script = "put() { printf '%s' \"$1\"; }; ret() { printf '%s.' \"$1\"; }\n"
+            let script =
+                "put() { printf '%s' \"$1\"; }; ret() { printf '%s.' \"$1\"; }\n"
                 + place.replacingOccurrences(of: "@", with: "\"${flow_1}\"")
             for value in values {
                 let process = Process()

@@ -29,12 +29,17 @@ struct EditingTests {
         }
     }
 
-    @Test(arguments: [nil, "", "# mine\n", "groups: {}\n", "hosts:\n", "hosts: {}\n# after\n", "hosts:\n\n# later\ngroups: {}", "hosts:\n    a: {address: x}"])
+    @Test(arguments: [
+        nil, "", "# mine\n", "groups: {}\n", "hosts:\n", "hosts: {}\n# after\n", "hosts:\n\n# later\ngroups: {}",
+        "hosts:\n    a: {address: x}",
+    ])
     func `a host is added to a file without any, or with other indentation`(_ before: String?) throws {
         try withFile(before) { path in
             try InventoryEditor(path: path).add(host)
             #expect(try Inventory.load(path).hosts.last == host)
-            for line in before?.split(separator: "\n") ?? [] where line.hasPrefix("#") { #expect(try text(path).contains(line)) }
+            for line in before?.split(separator: "\n") ?? [] where line.hasPrefix("#") {
+                #expect(try text(path).contains(line))
+            }
         }
     }
 
@@ -89,7 +94,8 @@ struct EditingTests {
 @Suite("Known hosts")
 struct KnownHostsTests {
     private let inventory = Inventory(hosts: [
-        FlowModel.Host(name: "web-1", address: "web-1.example.com"), FlowModel.Host(name: "web-2", address: "10.0.0.2", port: 2222),
+        FlowModel.Host(name: "web-1", address: "web-1.example.com"),
+        FlowModel.Host(name: "web-2", address: "10.0.0.2", port: 2222),
         FlowModel.Host(name: "db", address: "db.other.org", hostKeys: [otherKey]),
     ])
 
@@ -114,14 +120,16 @@ struct KnownHostsTests {
     }
 
     @Test func `a revoked key is never added, and found where it is in use`() throws {
-        let changes = try KnownHosts("web-1 \(ed25519)\n@revoked * \(ed25519)\n@revoked db.other.org \(otherKey)\n").changes(for: inventory)
+        let changes = try KnownHosts("web-1 \(ed25519)\n@revoked * \(ed25519)\n@revoked db.other.org \(otherKey)\n").changes(
+            for: inventory)
         #expect(changes.additions.isEmpty)
         #expect(changes.revoked.map(\.host) == ["db"])
         #expect(changes.stillUnknown == ["web-1", "web-2"])
     }
 
     @Test func `lines that cannot be used are named with the reason, the others count`() throws {
-        let text = "# comment\n\n@cert-authority *.x \(ed25519)\nweb-1 ssh-dss AAAA\nweb-1\n@what x \(ed25519)\nweb-1 \(ed25519)\r\n"
+        let text =
+            "# comment\n\n@cert-authority *.x \(ed25519)\nweb-1 ssh-dss AAAA\nweb-1\n@what x \(ed25519)\nweb-1 \(ed25519)\r\n"
         let known = try KnownHosts(text)
         #expect(known.skipped.map(\.line) == [3, 4, 5, 6])
         #expect(known.skipped[0].reason.contains("certificate authorities"))

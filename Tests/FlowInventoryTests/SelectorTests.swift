@@ -5,7 +5,9 @@ import Testing
 private let hosts = ["web-1", "web-2", "web-10", "db-1", "db-2", "cache"].enumerated().map { index, name in
     Host(
         name: name, address: "10.0.0.\(index)",
-        labels: ["idc": index % 2 == 0 ? "js" : "sh", "role": String(name.prefix { $0 != "-" }), "tag": index == 3 ? "a=b" : "x"])
+        labels: [
+            "idc": index % 2 == 0 ? "js" : "sh", "role": String(name.prefix { $0 != "-" }), "tag": index == 3 ? "a=b" : "x",
+        ])
 }
 private let inventory = Inventory(
     hosts: hosts, groups: ["web": ["web-10", "web-1", "web-2"], "js": ["web-1", "web-10", "db-2"], "none": []])
@@ -60,7 +62,8 @@ struct SelectorTests {
     func `what cannot be read or resolved is an error that says where and why`(_ text: String, _ message: String) {
         let error = #expect(throws: FlowError.self) { _ = try inventory.resolve(text) }
         #expect(error?.code == .selector)
-        let isSaid = error?.message.contains(message) == true || message == "more than" && error?.message.contains("at most") == true
+        let isSaid =
+            error?.message.contains(message) == true || message == "more than" && error?.message.contains("at most") == true
         #expect(isSaid, "\(error?.message ?? "")")
     }
 
@@ -70,7 +73,8 @@ struct SelectorTests {
     }
 
     @Test(arguments: [
-        ("", "", true), ("", "a", false), ("*", "", true), ("a*b*c", "a-b-b-c", true), ("a*b*c", "a-b-b-d", false), ("?", "", false),
+        ("", "", true), ("", "a", false), ("*", "", true), ("a*b*c", "a-b-b-c", true), ("a*b*c", "a-b-b-d", false),
+        ("?", "", false),
         ("?*", "é", true), ("*a", String(repeating: "a", count: 10_000) + "b", false),
         ("*a*a*a*a*a*a*a*a*b", String(repeating: "a", count: 3_000), false),
     ])

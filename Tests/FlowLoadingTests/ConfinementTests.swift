@@ -24,13 +24,17 @@ struct ConfinementTests {
         let folder = try TemporaryFolder()
         let secret = try folder.write("secret", to: "token")
         #expect(try await probe("return fopen(\"\(secret)\", \"r\") == nil ? \"nothing\" : \"it\"") == "found-nothing")
-        #expect(try await probe("return fopen(\"/proc/\\(getppid())/environ\", \"r\") == nil ? \"nothing\" : \"it\"") == "found-nothing")
+        #expect(
+            try await probe("return fopen(\"/proc/\\(getppid())/environ\", \"r\") == nil ? \"nothing\" : \"it\"")
+                == "found-nothing")
         // The same probe can see what it may: the check is able to fail.
         #expect(try await probe("return fopen(\"/etc/ld.so.cache\", \"r\") == nil ? \"nothing\" : \"it\"") == "found-it")
     }
 
     @Test func `the environment of the user does not reach a flow file`() async throws {
-        #expect(try await probe("return getenv(\"HOME\") == nil && getenv(\"PATH\") == nil ? \"nothing\" : \"it\"") == "found-nothing")
+        #expect(
+            try await probe("return getenv(\"HOME\") == nil && getenv(\"PATH\") == nil ? \"nothing\" : \"it\"")
+                == "found-nothing")
     }
 
     @Test func `no descriptor of ours reaches a flow file`() async throws {

@@ -46,7 +46,10 @@ struct FlowHostTests {
 
     @Test func `a step receives its inputs, logs, and hands out its value`() async throws {
         let host = try await host()
-        try host.send(["id": 1, "node": "report", "inputs": [["path": "/a", "sha256": "ff"], "1.2.3"], "run": "r", "step": "report", "attempt": 1, "generation": 1, "key": "k"])
+        try host.send([
+            "id": 1, "node": "report", "inputs": [["path": "/a", "sha256": "ff"], "1.2.3"], "run": "r", "step": "report",
+            "attempt": 1, "generation": 1, "key": "k",
+        ])
         #expect(try host.next() == ["id": 1, "log": "released 1.2.3"])
         #expect(try host.next() == ["id": 1, "output": ["digest": "ff"]])
         #expect(try host.end() == 0)

@@ -56,13 +56,19 @@ struct FlowLoaderTests {
     @Test func `no compiler, no FlowDSL and no such file are said with what to do`() async throws {
         var environment = try Shared.environment()
         environment["PATH"] = "/nonexistent"
-        guard case .failure(let error) = await outcome(release, FlowLoader(environment: environment)) else { return #expect(Bool(false)) }
+        guard case .failure(let error) = await outcome(release, FlowLoader(environment: environment)) else {
+            return #expect(Bool(false))
+        }
         #expect(error.hint?.contains("install Swift") == true)
         environment = try Shared.environment()
         environment["FLOW_DSL"] = "/nonexistent"
-        guard case .failure(let other) = await outcome(release, FlowLoader(environment: environment)) else { return #expect(Bool(false)) }
+        guard case .failure(let other) = await outcome(release, FlowLoader(environment: environment)) else {
+            return #expect(Bool(false))
+        }
         #expect(other.hint?.contains("FLOW_DSL") == true)
-        guard case .failure(let missing) = await outcome("/nonexistent.swift", try Shared.loader()) else { return #expect(Bool(false)) }
+        guard case .failure(let missing) = await outcome("/nonexistent.swift", try Shared.loader()) else {
+            return #expect(Bool(false))
+        }
         #expect(missing.code == .notFound)
     }
 
@@ -71,7 +77,9 @@ struct FlowLoaderTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder.path)
         var environment = try Shared.environment()
         environment["FLOW_CACHE"] = folder.path
-        guard case .failure(let error) = await outcome(release, FlowLoader(environment: environment)) else { return #expect(Bool(false)) }
+        guard case .failure(let error) = await outcome(release, FlowLoader(environment: environment)) else {
+            return #expect(Bool(false))
+        }
         #expect(error.code == .forbidden)
     }
 
@@ -80,7 +88,8 @@ struct FlowLoaderTests {
         var environment = try Shared.environment()
         environment["FLOW_CACHE"] = folder.path + "/cache"
         let loader = FlowLoader(environment: environment)
-        let file = try folder.write("import FlowDSL\n@main struct A: Flow { var body: some FlowBody { shell(\"a\", \"true\") } }\n", to: "a.swift")
+        let file = try folder.write(
+            "import FlowDSL\n@main struct A: Flow { var body: some FlowBody { shell(\"a\", \"true\") } }\n", to: "a.swift")
         let first = try await loader.load(file: file)
         let flows = folder.path + "/cache/flows"
         let entry = try #require(try FileManager.default.contentsOfDirectory(atPath: flows).first)

@@ -8,11 +8,14 @@ struct FlowTemplateTests {
     @Test func `a new flow loads, and an editor's flags type-check it`() async throws {
         let toolchain = try Toolchain.find()
         let folder = try TemporaryFolder()
-        for file in try FlowTemplate.files(name: "patch-web", toolchain: toolchain) { _ = try folder.write(file.contents, to: file.path) }
+        for file in try FlowTemplate.files(name: "patch-web", toolchain: toolchain) {
+            _ = try folder.write(file.contents, to: file.path)
+        }
         let flow = try await Shared.loader().load(file: "\(folder.path)/patch-web.swift")
         #expect(flow.plan.flow == "patch-web")
 
-        let flags = try String(contentsOfFile: "\(folder.path)/compile_flags.txt", encoding: .utf8).split(separator: "\n").map(String.init)
+        let flags = try String(contentsOfFile: "\(folder.path)/compile_flags.txt", encoding: .utf8).split(separator: "\n").map(
+            String.init)
         let settings = try JSON.parse(try String(contentsOfFile: "\(folder.path)/.sourcekit-lsp/config.json", encoding: .utf8))
         #expect(settings[path: ["fallbackBuildSystem", "swiftCompilerFlags"]] == .array(flags.map(JSON.string)))
         let compiler = Process()

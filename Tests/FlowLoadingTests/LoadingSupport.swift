@@ -71,7 +71,8 @@ func loadBody(_ body: String, parameters: String = "", types: String = "") async
 enum Fixtures {
     static let folder = (#filePath as NSString).deletingLastPathComponent + "/Flows"
     /// Resolved, since the tests' folder may be a link.
-    static let repository = URL(fileURLWithPath: folder).resolvingSymlinksInPath().appendingPathComponent("../../..").standardized.path
+    static let repository = URL(fileURLWithPath: folder).resolvingSymlinksInPath().appendingPathComponent("../../..")
+        .standardized.path
 
     static func names(in kind: String) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(kind)")) ?? []

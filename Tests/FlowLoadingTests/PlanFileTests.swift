@@ -21,7 +21,8 @@ struct PlanFileTests {
     }
 
     private static let broken: [(String, String)] = [
-        ("{", "is not JSON"), ("[]", "\"format\" is none"), (#"{"format":9}"#, "\"format\" is 9"), (#"{"format":1}"#, "missing"),
+        ("{", "is not JSON"), ("[]", "\"format\" is none"), (#"{"format":9}"#, "\"format\" is 9"),
+        (#"{"format":1}"#, "missing"),
     ]
 
     @Test(arguments: broken)
@@ -46,8 +47,12 @@ struct PlanFileTests {
 
     @Test func `members that a step does not hand out are refused`() async throws {
         var plan = plan
-        let reads = ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: .output(node: "a", path: ["stdot"]))])
+        let reads = ShellSpec(
+            source: .text("true"), variables: [.init(name: "flow_1", value: .output(node: "a", path: ["stdot"]))])
         plan.nodes.append(Node(id: "b", name: "b", kind: .shell(reads), needs: ["a"]))
-        #expect(PlanDetails.faults(in: plan).map(\.message) == ["it reads 'stdot' of step 'a': there is no 'stdot'; it has: exitStatus, stdout, changed"])
+        #expect(
+            PlanDetails.faults(in: plan).map(\.message) == [
+                "it reads 'stdot' of step 'a': there is no 'stdot'; it has: exitStatus, stdout, changed"
+            ])
     }
 }

@@ -40,7 +40,8 @@ struct RefusedFlowTests {
         let words = [
             "loops-forever": "did not finish within 1 s", "exits": "exited with status 1",
             "prints": "printed to standard output: describing", "opens-socket": "used the network",
-            "writes-file": "wrote to the file system", "floods": "wrote more than 16 MiB", "forks": "started or touched another process",
+            "writes-file": "wrote to the file system", "floods": "wrote more than 16 MiB",
+            "forks": "started or touched another process",
         ]
         for (name, text) in words {
             let loader = try Shared.loader(evaluateSeconds: name == "loops-forever" ? 1 : 10)

@@ -62,7 +62,8 @@ struct PeopleTests {
             let later = Instant(milliseconds: start.milliseconds + 90_000)
             try await accounts.add(user: "alice", roles: ["operator"], by: "os:root", at: start)
             for name in ["a", "b", "c"] {
-                let row = TokenRow(id: name, user: "alice", name: "laptop", createdAt: start, expiresAt: name == "a" ? later : nil)
+                let row = TokenRow(
+                    id: name, user: "alice", name: "laptop", createdAt: start, expiresAt: name == "a" ? later : nil)
                 try await accounts.add(token: row, hash: sha256(Array(name.utf8)), by: "alice")
             }
             func user(_ name: String, at: Instant) async throws -> String? {
@@ -90,7 +91,8 @@ struct PeopleTests {
             let registry = Registry(store)
             let plan = try await BlobStore(store).store(Array("{}".utf8))
             var flow = RegisteredFlow(
-                name: "release", revision: sha256([1]), plan: plan, binary: nil, source: "release.swift", user: "alice", at: start)
+                name: "release", revision: sha256([1]), plan: plan, binary: nil, source: "release.swift", user: "alice",
+                at: start)
             try await registry.register(flow)
             #expect(try await registry.flow(named: "release") == flow)
             flow.revision = sha256([2])

@@ -34,7 +34,11 @@ struct RetentionTests {
                         run: run, index: index, path: StepPath("s\(index)"), name: "s", kind: "shell", state: .succeeded,
                         output: index == 0 ? .blob(run == live[0] || index == 1 ? sha256([6]) : sha256(big), bytes: 1) : nil))
             }
-            batch.attempts.append((run, StepPath("s1"), AttemptRow(number: 1, generation: 1, state: .failed, target: nil, worker: "w", startedAt: start)))
+            batch.attempts.append(
+                (
+                    run, StepPath("s1"),
+                    AttemptRow(number: 1, generation: 1, state: .failed, target: nil, worker: "w", startedAt: start)
+                ))
             batch.setTimers.append(TimerRow(id: .init(run: run, step: StepPath("s2")), due: start))
             batch.addOutbox.append(OutboxRow(id: 1, run: run, kind: "k", body: .null))
         }

@@ -1,10 +1,11 @@
-import struct Crypto.SHA256
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
 import FlowTestKit
 import Foundation
 import Synchronization
+
+import struct Crypto.SHA256
 
 let start = Instant(milliseconds: 1_770_000_000_000)
 

@@ -16,7 +16,8 @@ struct VerificationTests {
         }
         for number in 0..<3 {
             try await Audit(store).append(
-                AuditEntry(at: start, actor: "os:alice", verb: "user.add", subject: "user \(number)", detail: ["n": .int(number)]))
+                AuditEntry(
+                    at: start, actor: "os:alice", verb: "user.add", subject: "user \(number)", detail: ["n": .int(number)]))
         }
         try store.close()
     }
@@ -40,7 +41,10 @@ struct VerificationTests {
     }
 
     @Test(arguments: [
-        ("UPDATE journal SET bytes = CAST(replace(CAST(bytes AS TEXT), 'alice', '`lice') AS BLOB) WHERE sequence = 5", "journal row 5"),
+        (
+            "UPDATE journal SET bytes = CAST(replace(CAST(bytes AS TEXT), 'alice', '`lice') AS BLOB) WHERE sequence = 5",
+            "journal row 5"
+        ),
         ("UPDATE journal SET at = at + 1 WHERE sequence = 1", "journal row 1"),
         ("UPDATE journal SET hash = zeroblob(32) WHERE sequence = 12", "journal row 12"),
         ("UPDATE journal SET hash = zeroblob(31) WHERE sequence = 12", "run \(runID(3))"),

@@ -5,9 +5,13 @@ import Testing
 
 @Suite("Commands ask for exactly what they show")
 struct CommandTests {
+    /// Not the revision's: a vote for the wrong one of the two must show.
+    private static let shown = Digest(bytes: [UInt8](repeating: 0xCD, count: 32))
+
     private static let approval = Wire.Approval(
         id: "\(Sample.id):go:1", run: Sample.id, flow: "release-web", step: StepPath("go"), generation: 1, state: .open,
-        prompt: "Release 1.4.2?\u{1B}[2J", rules: [Wire.Rule(role: "release-manager", count: 2)], digest: Sample.digest, requester: "os:alice",
+        prompt: "Release 1.4.2?\u{1B}[2J", rules: [Wire.Rule(role: "release-manager", count: 2)], digest: Sample.digest,
+        requester: "os:alice",
         since: Sample.at(0), votes: [])
 
     private static func answer(_ call: HTTPCall, approvals: [Wire.Approval]) -> World.Reply {
@@ -32,14 +36,15 @@ struct CommandTests {
         let vote = try #require(world.calls.last)
         #expect(vote.path == "/v1/approvals/\(Sample.id)%3Ago%3A1/decisions")
         guard case .bytes(let bytes) = vote.body else { throw CancellationError() }
-        #expect(try JSON.parse(bytes) == ["decision": "approved", "comment": "looks good", "digest": .string(Sample.digest.hex)])
+        #expect(
+            try JSON.parse(bytes) == ["decision": "approved", "comment": "looks good", "digest": .string(CommandTests.shown.hex)])
     }
 
     @Test func `approve with the digest of something else votes for nothing`() async {
         let world = World { call, _ in CommandTests.answer(call, approvals: [CommandTests.approval]) }
         #expect(await world.run("approve", "019a", "--digest", "00000000") == .refused)
         #expect(!world.requests.contains { $0.hasPrefix("POST") })
-        #expect(await world.run("approve", "019a", "--digest", "abababab") == .succeeded)
+        #expect(await world.run("approve", "019a", "--digest", "cdcdcdcd") == .succeeded)
     }
 
     @Test func `approve asks which, when a run waits for several`() async {
@@ -56,7 +61,8 @@ struct CommandTests {
     private static let keys = [Wire.HostKey(key: "ssh-ed25519 AAAA", type: "ssh-ed25519", fingerprint: "SHA256:right")]
 
     private static func inventory(_ call: HTTPCall) -> World.Reply {
-        call.path.hasSuffix("/scan") ? .json(Sample.page(keys.map { Sample.json($0) })) : .json(["name": "web-1", "address": "10.0.0.1"], status: 201)
+        call.path.hasSuffix("/scan")
+            ? .json(Sample.page(keys.map { Sample.json($0) })) : .json(["name": "web-1", "address": "10.0.0.1"], status: 201)
     }
 
     @Test func `a host is added only with a key that somebody confirmed`() async {
@@ -93,15 +99,17 @@ struct CommandTests {
         let script = Digest(bytes: [UInt8](repeating: 1, count: 32))
         let binary = Digest(bytes: [UInt8](repeating: 2, count: 32))
         let plan = LoadedFile(
-            plan: Plan(flow: "f", nodes: [], dsl: "1"), revision: Sample.digest, binary: ("/cache/f", binary), assets: [script: [1, 2, 3]])
+            plan: Plan(flow: "f", nodes: [], dsl: "1"), revision: Sample.digest, binary: ("/cache/f", binary),
+            assets: [script: [1, 2, 3]])
         let world = World(plan: plan) { call, _ in
             if call.method == "HEAD" { return .bytes([], status: call.path.hasSuffix(binary.hex) ? 200 : 404) }
             return .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201)
         }
         #expect(await world.run("run", "f.swift", "--detach") == .succeeded)
-        #expect(world.requests == [
-            "HEAD /v1/blobs/\(script)", "PUT /v1/blobs/\(script)", "HEAD /v1/blobs/\(binary)", "POST /v1/runs",
-        ])
+        #expect(
+            world.requests == [
+                "HEAD /v1/blobs/\(script)", "PUT /v1/blobs/\(script)", "HEAD /v1/blobs/\(binary)", "POST /v1/runs",
+            ])
     }
 
     @Test func `a plan that is too deep for a request goes as a blob`() async throws {
@@ -109,7 +117,9 @@ struct CommandTests {
         let node = Node(id: "n", name: "n", kind: .choice(deep))
         let plan = LoadedFile(plan: Plan(flow: "f", nodes: [node], dsl: "1"), revision: Sample.digest)
         let world = World(plan: plan) { call, _ in
-            call.method == "POST" ? .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201) : .bytes([], status: call.method == "HEAD" ? 404 : 204)
+            call.method == "POST"
+                ? .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201)
+                : .bytes([], status: call.method == "HEAD" ? 404 : 204)
         }
         #expect(await world.run("run", "f.json", "--detach") == .succeeded)
         guard case .bytes(let bytes) = try #require(world.calls.last).body else { throw CancellationError() }

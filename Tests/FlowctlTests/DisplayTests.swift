@@ -13,7 +13,8 @@ struct DisplayTests {
     }
 
     @Test(arguments: [
-        (0.04, "0.0 s"), (0.84, "0.8 s"), (9.94, "9.9 s"), (9.96, "10 s"), (41, "41 s"), (192, "3 min 12 s"), (7_500, "2 h 5 min"),
+        (0.04, "0.0 s"), (0.84, "0.8 s"), (9.94, "9.9 s"), (9.96, "10 s"), (41, "41 s"), (192, "3 min 12 s"),
+        (7_500, "2 h 5 min"),
         (273_600, "3 d 4 h"), (-1, "0.0 s"),
     ])
     func `durations are short and never wrong by a unit`(seconds: Double, text: String) {
@@ -21,8 +22,11 @@ struct DisplayTests {
     }
 
     @Test func `ids are shown as long as it takes to tell them apart, and never end in a dash`() {
-        let ids = ["019a9c31-7d2e-7c4b-8f10-0123456789ab", "019a9c31-7d2e-7c4b-8f11-0123456789ab", "019a9c31-7d2f-7000-8000-000000000000"]
-            .compactMap { RunID($0) }
+        let ids = [
+            "019a9c31-7d2e-7c4b-8f10-0123456789ab", "019a9c31-7d2e-7c4b-8f11-0123456789ab",
+            "019a9c31-7d2f-7000-8000-000000000000",
+        ]
+        .compactMap { RunID($0) }
         #expect(ShortIDs([ids[0], ids[2]])[ids[0]] == "019a9c31-7d2e")
         let short = ids.map { ShortIDs(ids)[$0] }
         #expect(Set(short).count == 3)

@@ -6,10 +6,14 @@ import Testing
 @Suite("Exit statuses are those of the contract")
 struct ExitStatusTests {
     @Test(arguments: [
-        ["lst"], ["run"], ["run", "a.swift", "--no-such"], ["list", "--state", "sleeping"], ["list", "--limit", "0"], ["exec", "web"],
-        ["exec", "web", "--width", "0", "--", "true"], ["skip", "019a", "build"], ["resolve", "019a", "build", "--as", "succeeded"],
-        ["resolve", "019a", "b", "--as", "failed", "--output", "{}", "-m", "x"], ["reject", "019a"], ["retry", "019a", "--failed", "--from", "b"],
-        ["logs", "019a", "--attempt", "1"], ["completion", "tcsh"], ["run", "a.json", "-p", "version"], ["token", "create", "x", "--days", "0"],
+        ["lst"], ["run"], ["run", "a.swift", "--no-such"], ["list", "--state", "sleeping"], ["list", "--limit", "0"],
+        ["exec", "web"],
+        ["exec", "web", "--width", "0", "--", "true"], ["skip", "019a", "build"],
+        ["resolve", "019a", "build", "--as", "succeeded"],
+        ["resolve", "019a", "b", "--as", "failed", "--output", "{}", "-m", "x"], ["reject", "019a"],
+        ["retry", "019a", "--failed", "--from", "b"],
+        ["logs", "019a", "--attempt", "1"], ["completion", "tcsh"], ["run", "a.json", "-p", "version"],
+        ["token", "create", "x", "--days", "0"],
         ["list", "-o", "yaml"], ["inventory", "add", "web-1", "10.0.0.1", "--port", "0"],
         ["resolve", "019a", "b", "--as", "succeeded", "--output", "{", "-m", "x"],
     ])
@@ -24,8 +28,10 @@ struct ExitStatusTests {
     }
 
     @Test(arguments: [
-        (FlowError.Code.usage, CommandExit.usage), (.inputs, .usage), (.load, .usage), (.selector, .usage), (.notFound, .notFound),
-        (.unauthenticated, .refused), (.forbidden, .refused), (.conflict, .refused), (.keyReused, .refused), (.storage, .unavailable),
+        (FlowError.Code.usage, CommandExit.usage), (.inputs, .usage), (.load, .usage), (.selector, .usage),
+        (.notFound, .notFound),
+        (.unauthenticated, .refused), (.forbidden, .refused), (.conflict, .refused), (.keyReused, .refused),
+        (.storage, .unavailable),
         (.owned, .unavailable), (.database, .unavailable), (.unreachable, .unavailable), (.overloaded, .unavailable),
     ])
     func `what a server refuses decides the status`(code: FlowError.Code, status: CommandExit) async {

@@ -9,28 +9,40 @@ struct FollowingTests {
         Sample.record(1, ["kind": "runState", "state": "running"], ["kind": "stepReady", "step": "build", "state": "ready"]),
         Sample.record(2, ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 1, "worker": "here"]),
         Sample.record(
-            3, ["kind": "attemptEnded", "step": "build", "attemptState": "failed", "exitStatus": 1, "lastLine": "no\u{1B}[31m space"],
+            3,
+            [
+                "kind": "attemptEnded", "step": "build", "attemptState": "failed", "exitStatus": 1,
+                "lastLine": "no\u{1B}[31m space",
+            ],
             [
                 "kind": "stepBackingOff", "step": "build", "state": "backingOff", "reason": "exited with status 1",
                 "until": "2026-02-01T13:41:00.000Z",
             ]),
-        Sample.record(4, ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 2, "target": "web-1", "worker": "here"]),
+        Sample.record(
+            4,
+            ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 2, "target": "web-1", "worker": "here"]),
         Sample.record(5, ["kind": "stepSettled", "step": "build", "state": "succeeded", "changed": true]),
         Sample.record(
             6, ["kind": "approvalOpened", "step": "go", "state": "waiting", "prompt": "Release 1.4.2?", "digest": "ab"],
             ["kind": "runState", "state": "waiting"]),
         Sample.record(7, ["kind": "approvalVoted", "step": "go", "actor": "bob", "decision": "approved", "comment": "fine"]),
-        Sample.record(8, ["kind": "stepSettled", "step": "go", "state": "succeeded"], ["kind": "runState", "state": "succeeded"]),
+        Sample.record(
+            8, ["kind": "stepSettled", "step": "go", "state": "succeeded"], ["kind": "runState", "state": "succeeded"]),
     ]
 
     private static func start(_ call: HTTPCall) -> World.Reply? {
         switch (call.method, call.path) {
         case ("GET", "/v1/flows/release-web"):
-            let flow = Wire.Flow(name: "release-web", revision: Sample.digest, parameters: [], steps: 2, addedAt: Sample.at(0), addedBy: "os:alice")
+            let flow = Wire.Flow(
+                name: "release-web", revision: Sample.digest, parameters: [], steps: 2, addedAt: Sample.at(0),
+                addedBy: "os:alice")
             return .json(Sample.json(flow))
         case ("POST", "/v1/runs"): return .json(Sample.json(Sample.run(.queued, steps: nil)), status: 201)
         case ("GET", "/v1/runs/\(Sample.id)"):
-            return .json(Sample.json(Sample.run(.queued, steps: [Sample.step("build", .pending), Sample.step("go", .pending, kind: "approval")])))
+            return .json(
+                Sample.json(
+                    Sample.run(.queued, steps: [Sample.step("build", .pending), Sample.step("go", .pending, kind: "approval")]))
+            )
         default: return nil
         }
     }
@@ -48,8 +60,10 @@ struct FollowingTests {
             if let reply = FollowingTests.start(call) { return reply }
             switch call.headers["last-event-id"] {
             case "0": return .pieces(Array(FollowingTests.story.prefix(3)), then: TransportFailure(.lost, ""))
-            case "3": return world.requests.filter { $0.hasSuffix("/events") }.count < 5 ? .failure(TransportFailure(.nobody, ""))
-                : .pieces(Array(FollowingTests.story[3...]) + [Sample.end(.succeeded)])
+            case "3":
+                return world.requests.filter { $0.hasSuffix("/events") }.count < 5
+                    ? .failure(TransportFailure(.nobody, ""))
+                    : .pieces(Array(FollowingTests.story[3...]) + [Sample.end(.succeeded)])
             default: return .failure(TransportFailure(.other, "asked from \(call.headers["last-event-id"] ?? "nowhere")"))
             }
         }

@@ -31,9 +31,12 @@ struct HelpTests {
     @Test func `every command of the contract is there`() {
         let known = Set(flowctlCommands().map { $0.joined(separator: " ") })
         let contract = [
-            "flow add", "flow list", "flow show", "flow check", "flow new", "flow remove", "plan", "run", "exec", "list", "show", "steps",
-            "watch", "graph", "logs", "why", "pause", "resume", "cancel", "kill", "retry", "skip", "resolve", "approvals", "approve",
-            "reject", "inventory list", "inventory add", "inventory import-known-hosts", "hosts", "ping", "user add", "user link",
+            "flow add", "flow list", "flow show", "flow check", "flow new", "flow remove", "plan", "run", "exec", "list",
+            "show", "steps",
+            "watch", "graph", "logs", "why", "pause", "resume", "cancel", "kill", "retry", "skip", "resolve", "approvals",
+            "approve",
+            "reject", "inventory list", "inventory add", "inventory import-known-hosts", "hosts", "ping", "user add",
+            "user link",
             "user list", "user remove", "token create", "token list", "token revoke", "server", "doctor", "backup", "version",
             "completion",
         ]

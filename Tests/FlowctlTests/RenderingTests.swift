@@ -6,17 +6,20 @@ import Testing
 @Suite("Runs, plans and graphs look as they should")
 struct RenderingTests {
     private static let steps = [
-        Sample.step("build", .succeeded, started: -60, ended: -56, changed: true), Sample.step("when-1", .succeeded, kind: "when"),
+        Sample.step("build", .succeeded, started: -60, ended: -56, changed: true),
+        Sample.step("when-1", .succeeded, kind: "when"),
         Sample.step(
             "go", .waiting, kind: "approval", reason: "Release 1.4.2?", started: -56,
             waitingFor: Waiting(
-                kind: .approval, subject: "go", since: Sample.at(-56), until: Sample.at(3_600), release: "flowctl approve 019a9c31 go")),
+                kind: .approval, subject: "go", since: Sample.at(-56), until: Sample.at(3_600),
+                release: "flowctl approve 019a9c31 go")),
         Sample.step("deploy", .running, kind: "map", started: -20),
         Sample.step("deploy[web-1]/package", .succeeded, target: "web-1", started: -20, ended: -18),
         Sample.step("deploy[web-1]/switch", .succeeded, target: "web-1", started: -18, ended: -15),
         Sample.step("deploy[web-2]/package", .succeeded, target: "web-2", started: -20, ended: -18),
         Sample.step("deploy[web-2]/switch", .running, target: "web-2", attempt: 2, started: -18),
-        Sample.step("deploy[web-3]/package", .failed, reason: "exited with status 1\u{1B}[2J", target: "web-3", started: -12, ended: -8),
+        Sample.step(
+            "deploy[web-3]/package", .failed, reason: "exited with status 1\u{1B}[2J", target: "web-3", started: -12, ended: -8),
         Sample.step("deploy[web-3]/switch", .skipped, reason: "package failed", started: nil),
         Sample.step("deploy[web-4]/package", .pending), Sample.step("report", .pending, kind: "step"),
         Sample.step("check", .unknown, reason: "the host was started again", target: "db-1", started: -30),
@@ -49,14 +52,21 @@ struct RenderingTests {
                     kind: .approval, subject: "go", step: StepPath("go"), since: Sample.at(-56), until: Sample.at(3_600),
                     release: "flowctl approve 019a go")
             ],
-            running: [Wire.Running(step: StepPath("deploy[web-2]/switch"), attempt: 2, target: "web-2", since: Sample.at(-18), lastLine: "71 %")])
+            running: [
+                Wire.Running(
+                    step: StepPath("deploy[web-2]/switch"), attempt: 2, target: "web-2", since: Sample.at(-18), lastLine: "71 %"
+                )
+            ])
         let waits = [Waiting(kind: .approval, subject: "go", since: Sample.at(-56))]
         let world = World { call, _ in
             switch call.path.split(separator: "?")[0] {
             case "/v1/runs":
                 .json(
                     Sample.page(
-                        [Sample.json(Sample.run(.waiting, steps: nil, waitingFor: waits)), Sample.json(Sample.run(.failed, steps: nil))],
+                        [
+                            Sample.json(Sample.run(.waiting, steps: nil, waitingFor: waits)),
+                            Sample.json(Sample.run(.failed, steps: nil)),
+                        ],
                         next: Sample.id.text))
             case "/v1/runs/019a": .json(Sample.json(Sample.run(.running, steps: RenderingTests.steps)))
             case "/v1/runs/019a/steps": .json(Sample.page(RenderingTests.steps.map { Sample.json($0) }))
@@ -80,8 +90,11 @@ struct RenderingTests {
             nodes: [
                 Node(
                     id: "build", name: "build", kind: .shell(ShellSpec(source: .text("make \"dist\""))),
-                    policy: Policy(retry: Retry(attempts: 3), timeoutSeconds: 1_200), location: SourceLocation(file: "release.swift", line: 12)),
-                Node(id: "when-1", name: "when-1", kind: .choice(.compare(.equal, .parameter("version"), .literal("1.4.2"))), needs: ["build"]),
+                    policy: Policy(retry: Retry(attempts: 3), timeoutSeconds: 1_200),
+                    location: SourceLocation(file: "release.swift", line: 12)),
+                Node(
+                    id: "when-1", name: "when-1", kind: .choice(.compare(.equal, .parameter("version"), .literal("1.4.2"))),
+                    needs: ["build"]),
                 Node(
                     id: "go", name: "go",
                     kind: .approval(
@@ -89,12 +102,17 @@ struct RenderingTests {
                             prompt: .text([.literal("Release "), .parameter("version"), .literal("?")]),
                             rules: [.role("release-manager", count: 2), .user("bob")], deadlineSeconds: 86_400)),
                     needs: ["when-1"], guards: [BranchGuard(choice: "when-1", answer: true)]),
-                Node(id: "deploy", name: "deploy", kind: .map(MapSpec(elements: .hosts(.parameter("hosts")), width: 2)), needs: ["go"]),
+                Node(
+                    id: "deploy", name: "deploy", kind: .map(MapSpec(elements: .hosts(.parameter("hosts")), width: 2)),
+                    needs: ["go"]),
                 Node(
                     id: "deploy/package", name: "package", scope: "deploy",
-                    kind: .copy(CopySpec(from: .output(node: "build", path: ["value", "path"]), to: .literal("/opt/web.tgz"), target: host))),
+                    kind: .copy(
+                        CopySpec(
+                            from: .output(node: "build", path: ["value", "path"]), to: .literal("/opt/web.tgz"), target: host))),
                 Node(
-                    id: "deploy/switch", name: "switch", scope: "deploy", kind: .shell(ShellSpec(source: .text("x"), target: host)),
+                    id: "deploy/switch", name: "switch", scope: "deploy",
+                    kind: .shell(ShellSpec(source: .text("x"), target: host)),
                     needs: ["deploy/package"], policy: Policy(onFailure: .hold)),
                 Node(id: "pause", name: "pause", kind: .sleep(.literal(5)), needs: ["deploy"]),
                 Node(id: "done", name: "done", isFinally: true, kind: .step(SwiftStepSpec(inputs: [])), needs: ["pause"]),
@@ -119,7 +137,10 @@ struct RenderingTests {
     @Test func `a run's graph takes its states from all elements`() async {
         let world = World { call, _ in
             call.path.hasSuffix("/plan")
-                ? .json(Sample.json(Wire.Preview(flow: "f", revision: Sample.digest, plan: RenderingTests.plan, inputs: .object([:]), targets: [:])))
+                ? .json(
+                    Sample.json(
+                        Wire.Preview(
+                            flow: "f", revision: Sample.digest, plan: RenderingTests.plan, inputs: .object([:]), targets: [:])))
                 : .json(Sample.page(RenderingTests.steps.map { Sample.json($0) }))
         }
         #expect(await world.run("graph", "019a9c31", "--format", "mermaid") == .succeeded)

@@ -15,18 +15,23 @@ struct SessionTests {
         #expect(world.calls.allSatisfy { $0.server == .socket("/work/.flow/flow.sock") })
     }
 
-    @Test(arguments: [
-        (["FLOW_HOME": "/srv/flow/"], [], "/srv/flow/flow.sock"), ([:], ["--home", "there"], "/work/there/flow.sock"),
-        (["FLOW_SERVER": "http://x", "FLOW_HOME": "/a"], ["--home", "/b"], "/b/flow.sock"),
-    ] as [([String: String], [String], String)])
+    @Test(
+        arguments: [
+            (["FLOW_HOME": "/srv/flow/"], [], "/srv/flow/flow.sock"), ([:], ["--home", "there"], "/work/there/flow.sock"),
+            (["FLOW_SERVER": "http://x", "FLOW_HOME": "/a"], ["--home", "/b"], "/b/flow.sock"),
+        ] as [([String: String], [String], String)])
     func `the home is where it is said to be`(environment: [String: String], arguments: [String], socket: String) async {
-        let world = World(environment: environment) { call, _ in call.path == "/healthz" ? SessionTests.health : SessionTests.noRuns }
+        let world = World(environment: environment) { call, _ in
+            call.path == "/healthz" ? SessionTests.health : SessionTests.noRuns
+        }
         #expect(await runFlowctl(["list"] + arguments, in: world.surroundings) == .succeeded)
         #expect(world.calls.allSatisfy { $0.server == .socket(socket) })
     }
 
     @Test func `a server is asked with its token, and no engine is opened`() async {
-        let world = World(environment: ["FLOW_SERVER": "https://flow.test:8443/", "FLOW_TOKEN": "secret"]) { _, _ in SessionTests.noRuns }
+        let world = World(environment: ["FLOW_SERVER": "https://flow.test:8443/", "FLOW_TOKEN": "secret"]) { _, _ in
+            SessionTests.noRuns
+        }
         #expect(await world.run("list") == .succeeded)
         #expect(world.calls.map(\.server) == [.url("https://flow.test:8443")])
         #expect(world.calls.first?.headers["authorization"] == "Bearer secret")
@@ -34,7 +39,9 @@ struct SessionTests {
     }
 
     @Test func `a token never goes to a socket`() async {
-        let world = World(environment: ["FLOW_TOKEN": "secret"]) { call, _ in call.path == "/healthz" ? SessionTests.health : SessionTests.noRuns }
+        let world = World(environment: ["FLOW_TOKEN": "secret"]) { call, _ in
+            call.path == "/healthz" ? SessionTests.health : SessionTests.noRuns
+        }
         #expect(await world.run("list") == .succeeded)
         #expect(world.calls.allSatisfy { $0.headers["authorization"] == nil })
     }
@@ -62,7 +69,8 @@ struct SessionTests {
     @Test func `runs that can go on are left with an engine, and it is said`() async {
         let world = World(environment: [:]) { call, world in
             guard world.isOpen else { return .failure(TransportFailure(.nobody, "")) }
-            return call.path == "/healthz" ? SessionTests.health : .json(Sample.page([Sample.json(Sample.run(.running, steps: nil))]))
+            return call.path == "/healthz"
+                ? SessionTests.health : .json(Sample.page([Sample.json(Sample.run(.running, steps: nil))]))
         }
         #expect(await world.run("list") == .succeeded)
         #expect(world.known.closed == 1 && world.known.detached == 1)
@@ -118,7 +126,8 @@ struct SessionTests {
     }
 
     @Test func `doctor says what is wrong instead of failing of it`() async throws {
-        let damaged = FlowError(.database, subject: "/work/.flow", "Nothing was opened: /work/.flow/flow.db is of schema 9, this one knows 7.")
+        let damaged = FlowError(
+            .database, subject: "/work/.flow", "Nothing was opened: /work/.flow/flow.db is of schema 9, this one knows 7.")
         let world = World(environment: [:], openError: damaged)
         #expect(await world.run("doctor") == .unavailable)
         try expectSnapshot(world.out, "doctor")

@@ -12,7 +12,8 @@ func expect(_ text: String, at file: URL, sourceLocation: SourceLocation = #_sou
         try Data(text.utf8).write(to: file)
         return
     }
-    let known = try #require(try? String(contentsOf: file, encoding: .utf8), "no \(file.lastPathComponent)", sourceLocation: sourceLocation)
+    let known = try #require(
+        try? String(contentsOf: file, encoding: .utf8), "no \(file.lastPathComponent)", sourceLocation: sourceLocation)
     guard known != text else { return }
     let lines = (known.components(separatedBy: "\n"), text.components(separatedBy: "\n"))
     let line = zip(lines.0, lines.1).enumerated().first { $0.element.0 != $0.element.1 }

@@ -38,7 +38,8 @@ final class World: Sendable {
     let canAsk: Bool
 
     init(
-        environment: [String: String] = ["FLOW_SERVER": "http://flow.test"], files: [String: String] = [:], plan: LoadedFile? = nil,
+        environment: [String: String] = ["FLOW_SERVER": "http://flow.test"], files: [String: String] = [:],
+        plan: LoadedFile? = nil,
         openError: FlowError? = nil, isInteractive: Bool = false, canAsk: Bool = false, answers: [String] = [],
         serve: @escaping @Sendable (HTTPCall, World) -> Reply = { _, _ in .failure(TransportFailure(.nobody, "")) }
     ) {
@@ -119,7 +120,9 @@ extension World: FileAccess {
 
     func exists(_ path: String) -> Bool { files[path] != nil || state.withLock { $0.created[path] != nil } }
 
-    func sha256(_ bytes: [UInt8]) -> Digest { Digest(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: bytes.count), count: 32)) }
+    func sha256(_ bytes: [UInt8]) -> Digest {
+        Digest(bytes: [UInt8](repeating: UInt8(truncatingIfNeeded: bytes.count), count: 32))
+    }
 }
 
 extension World: FlowFileLoader {
@@ -127,7 +130,9 @@ extension World: FlowFileLoader {
         guard let plan else {
             throw FlowError(
                 .load, subject: path, "\(path) was not loaded: it has a mistake", hint: "flowctl flow check \(path)",
-                errors: [.init(subject: "drian", message: "there is no such step. Did you mean 'drain'?", location: "\(path):31")])
+                errors: [
+                    .init(subject: "drian", message: "there is no such step. Did you mean 'drain'?", location: "\(path):31")
+                ])
         }
         return plan
     }
@@ -146,7 +151,9 @@ extension World: FlowFileLoader {
         return values
     }
 
-    func template(name: String) throws(FlowError) -> [(path: String, contents: String)] { [("\(name).swift", "import FlowDSL\n")] }
+    func template(name: String) throws(FlowError) -> [(path: String, contents: String)] {
+        [("\(name).swift", "import FlowDSL\n")]
+    }
 
     func findings() async -> [Finding] { [Finding("compiler", .warn, "there is no swiftc in PATH", hint: "install Swift")] }
 }
@@ -184,15 +191,22 @@ enum Sample {
     }
 
     static func step(
-        _ path: String, _ state: StepState, kind: String = "shell", reason: String? = nil, target: String? = nil, attempt: Int = 1,
+        _ path: String, _ state: StepState, kind: String = "shell", reason: String? = nil, target: String? = nil,
+        attempt: Int = 1,
         started: Double? = -10, ended: Double? = nil, changed: Bool? = nil, waitingFor: Waiting? = nil
     ) -> Wire.Step {
-        let attempts = state == .pending || kind == "map" || kind == "approval"
-            ? [] : [Wire.Attempt(
-                number: attempt, generation: 1, state: .running, target: target, worker: "here", startedAt: at(started ?? 0), outputBytes: 2_048)]
+        let attempts =
+            state == .pending || kind == "map" || kind == "approval"
+            ? []
+            : [
+                Wire.Attempt(
+                    number: attempt, generation: 1, state: .running, target: target, worker: "here",
+                    startedAt: at(started ?? 0), outputBytes: 2_048)
+            ]
         return Wire.Step(
             path: StepPath(path), name: path, kind: kind, state: state, reason: reason, generation: 1, changed: changed,
-            waitingFor: waitingFor, startedAt: state == .pending ? nil : started.map(at), endedAt: ended.map(at), attempts: attempts)
+            waitingFor: waitingFor, startedAt: state == .pending ? nil : started.map(at), endedAt: ended.map(at),
+            attempts: attempts)
     }
 
     static func json(_ value: some Encodable) -> JSON { try! JSON(encoding: value) }

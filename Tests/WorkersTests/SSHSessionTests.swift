@@ -22,7 +22,6 @@ struct SSHSessionTests {
 
     @Test func `a server that allows two channels gets as many sessions as the commands need`() async throws {
         var options = LabOptions()
-        // Of two lines sshd takes the first.
         options.sshdLines = ["MaxSessions 2"]
         try await withLab(options: options) { lab, pool in
             _ = lab

@@ -36,7 +36,7 @@ struct SchemaProbe {
     }
 
     /// `Page<Run>` becomes `RunPage`.
-    private static func name(of type: any Decodable.Type) -> String {
+    static func name(of type: any Decodable.Type) -> String {
         let text = String(reflecting: type)
         let last = text.split(separator: "<").map { $0.split(separator: ".").last.map(String.init) ?? "" }
         return last.count == 2 ? last[1].filter { $0 != ">" } + last[0] : last.joined()

@@ -25,7 +25,8 @@ package struct EventStreamParser {
                 line.append(byte)
                 bytes += 1
                 guard bytes <= CommandLimits.messageBytes else {
-                    throw TransportFailure(.other, "a message of the event stream is larger than \(CommandLimits.messageBytes) bytes")
+                    throw TransportFailure(
+                        .other, "a message of the event stream is larger than \(CommandLimits.messageBytes) bytes")
                 }
                 continue
             }

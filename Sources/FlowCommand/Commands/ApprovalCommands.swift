@@ -20,14 +20,16 @@ struct ApprovalsCommand: AsyncParsableCommand {
             let items = try session.client.decode(Wire.Page<Wire.Approval>.self, json).items
             guard !items.isEmpty else { return try await here.terminal.say("No approvals wait.") }
             let short = ShortIDs(items.map(\.run))
-            var table = Table("run", "flow", "step", "state", "since", "until", "requester", "rules", "votes", "digest", "question")
+            var table = Table(
+                "run", "flow", "step", "state", "since", "until", "requester", "rules", "votes", "digest", "question")
             for item in items {
                 table.add(
                     .init(short[item.run]), .init(item.flow), .init(item.step.text),
                     .init(item.state.rawValue, item.state == .open ? .yellow : .plain), .init(momentText(item.since)),
                     .init(item.deadlineAt.map(momentText) ?? ""), .init(item.requester),
                     .init(item.rules.map(\.text).joined(separator: " and ")),
-                    .init(item.votes.map { "\($0.user) \($0.decision.rawValue)" }.joined(separator: ", ")), .init(item.digest.short),
+                    .init(item.votes.map { "\($0.user) \($0.decision.rawValue)" }.joined(separator: ", ")),
+                    .init(item.digest.short),
                     .init(item.prompt))
             }
             try await here.terminal.show(table.lines(style: here.terminal.style, width: here.terminal.tableWidth))
@@ -66,13 +68,15 @@ struct VoteOptions: ParsableArguments {
 
     private func find(_ session: Session) async throws -> Wire.Approval {
         let open = try await session.client.fetch(
-            Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals", query: [("run", run), ("limit", "\(CommandLimits.page)")]).items
+            Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals", query: [("run", run), ("limit", "\(CommandLimits.page)")]
+        ).items
         if let step {
             if let found = open.first(where: { $0.step.text == step }) { return found }
             // Perhaps it was decided: the engine says by whom when it is asked, and it is asked with the digest that was open.
             let all = try await session.client.fetch(
                 Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals",
-                query: [("run", run), ("state", "all"), ("limit", "\(CommandLimits.page)")]).items
+                query: [("run", run), ("state", "all"), ("limit", "\(CommandLimits.page)")]
+            ).items
             if let decided = all.first(where: { $0.step.text == step }) { return decided }
             throw Messages.noApproval(run: run, step: step, open: open)
         }

@@ -9,7 +9,9 @@ struct ServerCommand: AsyncParsableCommand {
         discussion: "Addresses, TLS, limits and retention are in flowd.yaml in the home.")
     @Option(name: .long, help: "The engine's directory; FLOW_HOME else, or .flow here.", completion: .directory)
     var home: String?
-    @Option(name: .long, help: ArgumentHelp("Hosts and groups; inventory.yaml in the home unless given.", valueName: "file"), completion: .file())
+    @Option(
+        name: .long, help: ArgumentHelp("Hosts and groups; inventory.yaml in the home unless given.", valueName: "file"),
+        completion: .file())
     var inventory: String?
     @Option(name: .long, help: ArgumentHelp("End after so many seconds without work and clients.", valueName: "seconds"))
     var idle: Double?
@@ -94,7 +96,8 @@ enum DoctorText {
             case .warn: .yellow
             case .fail: .red
             }
-        let line = "\(style.paint(finding.level.rawValue.padded(to: 4), colour))  \(finding.name.padded(to: 16))  \(finding.message.neutralised())"
+        let line =
+            "\(style.paint(finding.level.rawValue.padded(to: 4), colour))  \(finding.name.padded(to: 16))  \(finding.message.neutralised())"
         guard let hint = finding.hint, finding.level != .ok else { return [line] }
         return [line, String(repeating: " ", count: 24) + hint.neutralised()]
     }
@@ -124,13 +127,15 @@ struct BackupCommand: AsyncParsableCommand {
             } catch {
                 throw FlowClient.flowError(error, at: session.client.address())
             }
-            try await here.terminal.say("Wrote \(bytes) bytes to \(file). Keep the key file of the home with it: sealed secrets need it.")
+            try await here.terminal.say(
+                "Wrote \(bytes) bytes to \(file). Keep the key file of the home with it: sealed secrets need it.")
         }
     }
 }
 
 struct VersionCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "version", abstract: "Prints the versions of flowctl and of the server.")
+    static let configuration = CommandConfiguration(
+        commandName: "version", abstract: "Prints the versions of flowctl and of the server.")
     @OptionGroup var show: ShowOptions
     @OptionGroup var connection: ConnectionOptions
 

@@ -26,9 +26,13 @@ struct FlowCommands: AsyncParsableCommand {
                     let path = "/v1/flows/\(percentEncoded(flow.plan.flow))"
                     let json = try await session.client.request("PUT", path, body: try body(request))
                     let terminal = Surroundings.here.terminal
-                    if show.isJSON { try await terminal.show(json.pretty) } else {
+                    if show.isJSON {
+                        try await terminal.show(json.pretty)
+                    } else {
                         let added = try session.client.decode(Wire.Flow.self, json)
-                        try await terminal.say("Registered '\(added.name)', revision \(added.revision.short). Run it with: flowctl run \(added.name)")
+                        try await terminal.say(
+                            "Registered '\(added.name)', revision \(added.revision.short). Run it with: flowctl run \(added.name)"
+                        )
                     }
                 }
             }
@@ -46,7 +50,9 @@ struct FlowCommands: AsyncParsableCommand {
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(json.pretty) }
                 let flows = try session.client.decode(Wire.Page<Wire.Flow>.self, json).items
-                guard !flows.isEmpty else { return try await here.terminal.say("No flows. Register one with: flowctl flow add FILE") }
+                guard !flows.isEmpty else {
+                    return try await here.terminal.say("No flows. Register one with: flowctl flow add FILE")
+                }
                 var table = Table("flow", "revision", "steps", "added", "by", "source", "summary")
                 for flow in flows {
                     table.add(
@@ -89,14 +95,20 @@ struct FlowCommands: AsyncParsableCommand {
                 do throws(FlowError) {
                     let loaded = try await here.loader.load(file)
                     if show.isJSON {
-                        try await report(["file": .string(file), "flow": .string(loaded.plan.flow), "revision": .string(loaded.revision.hex)])
+                        try await report([
+                            "file": .string(file), "flow": .string(loaded.plan.flow), "revision": .string(loaded.revision.hex),
+                        ])
                     } else {
-                        try await say("\(file): flow '\(loaded.plan.flow)', \(loaded.plan.nodes.count) steps, revision \(loaded.revision.short)")
+                        try await say(
+                            "\(file): flow '\(loaded.plan.flow)', \(loaded.plan.nodes.count) steps, revision \(loaded.revision.short)"
+                        )
                     }
                 } catch {
                     failed = true
                     // Each file says its own, so that one bad file hides no other.
-                    if show.isJSON { try await report(["file": .string(file), "error": try body(Wire.Problem(error))]) } else {
+                    if show.isJSON {
+                        try await report(["file": .string(file), "error": try body(Wire.Problem(error))])
+                    } else {
                         try await here.terminal.say(Messages.text(of: error))
                     }
                 }
@@ -131,7 +143,10 @@ struct FlowCommands: AsyncParsableCommand {
                 try await here.files.create(here.absolute(file.path), contents: Array(file.contents.utf8))
                 try await here.terminal.show(file.path)
             }
-            if let flow = files.first { try await here.terminal.say("Try it with: flowctl run \(FlowSource.isFile(flow.path) ? flow.path : "./\(flow.path)")") }
+            if let flow = files.first {
+                try await here.terminal.say(
+                    "Try it with: flowctl run \(FlowSource.isFile(flow.path) ? flow.path : "./\(flow.path)")")
+            }
         }
     }
 

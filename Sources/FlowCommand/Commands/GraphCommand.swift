@@ -40,7 +40,8 @@ struct GraphCommand: AsyncParsableCommand {
     /// The first digits of a run's id are its time, so they never make a word: eight hexadecimal digits, then perhaps a dash.
     static func looksLikeRun(_ text: String) -> Bool {
         let head = text.prefix(8)
-        return head.count >= 4 && head.allSatisfy { $0.isHexDigit && $0.isASCII } && text.allSatisfy { $0.isHexDigit || $0 == "-" }
+        return head.count >= 4 && head.allSatisfy { $0.isHexDigit && $0.isASCII }
+            && text.allSatisfy { $0.isHexDigit || $0 == "-" }
             && text.first?.isNumber == true
     }
 

@@ -38,10 +38,16 @@ struct InventoryCommands: AsyncParsableCommand {
         @Argument(help: "Host name or IP address.") var address: String
         @Option(name: .long, help: "Port of its SSH server.") var port: Int = 22
         @Option(name: .long, help: "The account to log in as.") var user: String?
-        @Option(name: .long, help: ArgumentHelp("A private key file on the engine's machine; else the agent's keys.", valueName: "file"))
+        @Option(
+            name: .long,
+            help: ArgumentHelp("A private key file on the engine's machine; else the agent's keys.", valueName: "file"))
         var identityFile: String?
-        @Option(name: .long, help: ArgumentHelp("A label; repeat it for each.", valueName: "name=value")) var label: [String] = []
-        @Option(name: .long, help: ArgumentHelp("Take the key with this fingerprint without asking; repeat it for several.", valueName: "fingerprint"))
+        @Option(name: .long, help: ArgumentHelp("A label; repeat it for each.", valueName: "name=value")) var label: [String] =
+            []
+        @Option(
+            name: .long,
+            help: ArgumentHelp(
+                "Take the key with this fingerprint without asking; repeat it for several.", valueName: "fingerprint"))
         var yes: [String] = []
         @OptionGroup var show: ShowOptions
         @OptionGroup var connection: ConnectionOptions
@@ -51,11 +57,13 @@ struct InventoryCommands: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let labels = Dictionary(try pairs(of: label, option: "--label").map { ($0.name, $0.text) }, uniquingKeysWith: { $1 })
+            let labels = Dictionary(
+                try pairs(of: label, option: "--label").map { ($0.name, $0.text) }, uniquingKeysWith: { $1 })
             try await Session.with(connection) { session in
                 let scan = try body(Wire.Scan(address: address, port: port))
                 let found = try await session.client.fetch(
-                    Wire.Page<Wire.HostKey>.self, "POST", "/v1/inventory/scan", body: scan).items
+                    Wire.Page<Wire.HostKey>.self, "POST", "/v1/inventory/scan", body: scan
+                ).items
                 guard !found.isEmpty else { throw Messages.noKeys("\(address):\(port)") }
                 let keys = try await confirmed(found)
                 let host = Wire.Host(
@@ -121,13 +129,15 @@ struct InventoryCommands: AsyncParsableCommand {
             let terminal = Surroundings.here.terminal
             let keys = result.imported.map { "  \($0.host ?? "?")  \($0.type)  \($0.fingerprint)" }
             let left = result.skipped.map { "  left \($0.subject): \($0.message)" }
-            try await terminal.say((["The file names these keys:"] + keys + left).map { $0.neutralised() }.joined(separator: "\n"))
+            try await terminal.say(
+                (["The file names these keys:"] + keys + left).map { $0.neutralised() }.joined(separator: "\n"))
             guard !result.imported.isEmpty else {
                 try await terminal.say("Nothing was taken: none of them is for a host of the inventory.")
                 return false
             }
             guard terminal.canAsk else {
-                try await terminal.say("Nothing was taken: nobody confirmed them. In a script, look at them first and then add --yes.")
+                try await terminal.say(
+                    "Nothing was taken: nobody confirmed them. In a script, look at them first and then add --yes.")
                 return false
             }
             try await terminal.say("Take them? Type yes:")
@@ -170,7 +180,9 @@ struct PingCommand: AsyncParsableCommand {
                 deadlineSeconds: CommandLimits.transferSeconds)
             let here = Surroundings.here
             let results = try session.client.decode(Wire.Page<Wire.PingResult>.self, json).items
-            if show.isJSON { try await here.terminal.show(json.pretty) } else {
+            if show.isJSON {
+                try await here.terminal.show(json.pretty)
+            } else {
                 var table = Table("host", "state", "took", "why")
                 for result in results {
                     table.add(
@@ -192,7 +204,8 @@ enum HostTable {
             let keys = host.hostKeys ?? []
             table.add(
                 .init(host.name), .init("\(host.address):\(host.port ?? 22)"), .init(host.user ?? ""),
-                .init(keys.isEmpty ? "none" : "\(keys.count)", keys.isEmpty ? .red : .plain), .init(labels.joined(separator: " ")))
+                .init(keys.isEmpty ? "none" : "\(keys.count)", keys.isEmpty ? .red : .plain),
+                .init(labels.joined(separator: " ")))
         }
         try await terminal.show(table.lines(style: terminal.style, width: terminal.tableWidth))
     }

@@ -61,7 +61,8 @@ struct LogsCommand: AsyncParsableCommand {
         guard follow else {
             let step = try await session.client.step(path, of: run)
             guard let number = attempt ?? step.attempts.first?.number else {
-                return try await Surroundings.here.terminal.say("Step '\(path)' is \(step.state.rawValue); it wrote nothing so far.")
+                return try await Surroundings.here.terminal.say(
+                    "Step '\(path)' is \(step.state.rawValue); it wrote nothing so far.")
             }
             for stream in OutputSource.Stream.allCases {
                 let source = OutputSource(run: run, step: path, attempt: number, stream: stream)
@@ -105,7 +106,8 @@ struct LogsCommand: AsyncParsableCommand {
     /// Byte for byte into files and pipes; a terminal gets nothing that could steer it.
     private func write(_ bytes: [UInt8], _ stream: OutputSource.Stream) async throws {
         let terminal = Surroundings.here.terminal
-        let out = terminal.isInteractive
+        let out =
+            terminal.isInteractive
             ? Array(String(decoding: bytes, as: UTF8.self).neutralised(keeping: ["\n", "\t", "\r"]).utf8) : bytes
         try await stream == .stdout ? terminal.writeOut(out) : terminal.writeError(out)
     }

@@ -11,7 +11,9 @@ struct UserCommands: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Creates a user, or replaces the roles of the person.",
-            discussion: "Built-in roles, each with the rights of those before it: viewer, operator, author, admin. Other names are groups for approvals.")
+            discussion:
+                "Built-in roles, each with the rights of those before it: viewer, operator, author, admin. Other names are groups for approvals."
+        )
         @Argument(help: "The name: alice, or os:alice for an account of the engine's machine.") var name: String
         @Option(name: .long, help: "A role or group; repeat it for each. viewer unless given.") var role: [String] = []
         @OptionGroup var show: ShowOptions
@@ -118,7 +120,8 @@ struct TokenCommands: AsyncParsableCommand {
                 let token = try session.client.decode(Wire.Token.self, json)
                 try await terminal.show(token.token ?? "")
                 let until = token.expiresAt.map { ", good until \(momentText($0))" } ?? ""
-                try await terminal.say("Token \(token.id) for \(token.user)\(until). It is not shown again; use it as FLOW_TOKEN.")
+                try await terminal.say(
+                    "Token \(token.id) for \(token.user)\(until). It is not shown again; use it as FLOW_TOKEN.")
             }
         }
     }

@@ -103,7 +103,8 @@ struct ResolveCommand: AsyncParsableCommand {
         commandName: "resolve", abstract: "Decides a step that is held or whose outcome is unknown.")
     @Argument(help: "The run.") var run: String
     @Argument(help: "The step, as 'flowctl steps' names it.") var step: String
-    @Option(name: .customLong("as"), help: ArgumentHelp("What became of it, or another try.", valueName: "succeeded|failed|retry"))
+    @Option(
+        name: .customLong("as"), help: ArgumentHelp("What became of it, or another try.", valueName: "succeeded|failed|retry"))
     var answer: Wire.Resolve.Answer
     @Option(name: .long, help: "Its output, with succeeded, where the step declares one.")
     var output: String?
@@ -122,14 +123,17 @@ struct ResolveCommand: AsyncParsableCommand {
             throw Messages.badJSON(output ?? "", error, option: "--output")
         }
         let request = Wire.Resolve(as: answer, output: value, message: options.message.message)
-        try await options.post("resolve", run, path: { $0.path(run, step: StepPath(step), "/resolve") }, body: try body(request))
+        try await options.post(
+            "resolve", run, path: { $0.path(run, step: StepPath(step), "/resolve") }, body: try body(request))
     }
 }
 
 extension MessageOptions {
     /// For what an auditor will ask about.
     func demand(_ what: String) throws {
-        guard message?.nonEmpty != nil else { throw ValidationError("-m is missing: say \(what); it is kept in the run's journal.") }
+        guard message?.nonEmpty != nil else {
+            throw ValidationError("-m is missing: say \(what); it is kept in the run's journal.")
+        }
     }
 }
 

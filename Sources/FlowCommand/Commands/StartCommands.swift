@@ -110,7 +110,9 @@ struct ExecCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
-        if command.isEmpty { throw ValidationError("Nothing to run. Write the command after --, as in: flowctl exec \(selector) -- uptime") }
+        if command.isEmpty {
+            throw ValidationError("Nothing to run. Write the command after --, as in: flowctl exec \(selector) -- uptime")
+        }
         if let width, width < 1 { throw ValidationError("--width is \(width), it must be at least 1.") }
         if let timeout, timeout <= 0 { throw ValidationError("--timeout is \(timeout), it must be more than 0 seconds.") }
     }

@@ -105,7 +105,8 @@ extension FollowedRun.Step {
         case "approvalOpened": return "waiting for approval\(because)\(next)"
         case "approvalVoted":
             let comment = details["comment"]?.stringValue.map { ": \($0)" } ?? ""
-            return "\(details["decision"]?.stringValue ?? "decided") by \(details["actor"]?.stringValue ?? "somebody")\(comment)"
+            return
+                "\(details["decision"]?.stringValue ?? "decided") by \(details["actor"]?.stringValue ?? "somebody")\(comment)"
         case "hostUnreachable": return reason.map { "host unreachable: \($0)" } ?? "host reachable again"
         default: return nil
         }

@@ -7,7 +7,8 @@ enum ExpressionText {
         case .literal(let value): value.text
         case .parameter(let name): "$\(name)"
         case .output(let node, let path): ([last(node)] + path).joined(separator: ".")
-        case .element(let map, let path): path.isEmpty ? "the element of \(last(map))" : (["\(last(map))[]"] + path).joined(separator: ".")
+        case .element(let map, let path):
+            path.isEmpty ? "the element of \(last(map))" : (["\(last(map))[]"] + path).joined(separator: ".")
         case .run(let fact): "run.\(fact.rawValue)"
         case .optional(let inner): "\(text(inner))?"
         case .fallback(let one, let other): "\(text(one)) ?? \(text(other))"

@@ -4,15 +4,20 @@ import FlowWire
 /// A registered flow, for people.
 enum FlowText {
     static func lines(_ flow: Wire.Flow, style: Style) -> [String] {
-        var lines = ["\(style.paint(flow.name, .bold))  revision \(flow.revision.short), added \(momentText(flow.addedAt)) by \(flow.addedBy)"]
+        var lines = [
+            "\(style.paint(flow.name, .bold))  revision \(flow.revision.short), added \(momentText(flow.addedAt)) by \(flow.addedBy)"
+        ]
         if let source = flow.source { lines.append("source    \(source)".neutralised()) }
         if !flow.parameters.isEmpty {
             var table = Table("parameter", "type", "default", "what for")
             for parameter in flow.parameters {
                 let fallback = parameter.isSecret ? "<secret>" : parameter.fallback?.canonical ?? "required"
-                let choices = parameter.choices.isEmpty ? "" : " (one of \(parameter.choices.map(\.text).joined(separator: ", ")))"
+                let choices =
+                    parameter.choices.isEmpty ? "" : " (one of \(parameter.choices.map(\.text).joined(separator: ", ")))"
                 let pattern = parameter.pattern.map { " (matches \($0))" } ?? ""
-                table.add(.init(parameter.name), .init(parameter.kind.text), .init(fallback), .init(parameter.help + choices + pattern))
+                table.add(
+                    .init(parameter.name), .init(parameter.kind.text), .init(fallback),
+                    .init(parameter.help + choices + pattern))
             }
             lines += table.lines(style: style)
         }

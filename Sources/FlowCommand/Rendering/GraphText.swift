@@ -71,7 +71,10 @@ package struct GraphText {
             if let state = states[node.id] { marks.append("fillcolor=\(quoted(StateLook(state).fill))") }
             let line = "\(indent)\(quoted(node.id)) [\(marks.joined(separator: ", "))];"
             guard hasBody.contains(node.id) else { return [line] }
-            return [line, "\(indent)subgraph \(quoted("cluster_" + node.id)) {", "\(indent)  label=\(quoted("for each of \(node.name)"));"]
+            return [
+                line, "\(indent)subgraph \(quoted("cluster_" + node.id)) {",
+                "\(indent)  label=\(quoted("for each of \(node.name)"));",
+            ]
                 + dotNodes(in: node.id, indent: indent + "  ") + ["\(indent)}"]
         }
     }
@@ -103,7 +106,9 @@ package struct GraphText {
             guard let number = numbers[node.id] else { return [] }
             let text = "\"\(entities(caption(node)))\""
             if hasBody.contains(node.id) {
-                return ["\(indent)subgraph n\(number) [\(text)]"] + mermaidNodes(in: node.id, indent: indent + "  ") + ["\(indent)end"]
+                return ["\(indent)subgraph n\(number) [\(text)]"] + mermaidNodes(in: node.id, indent: indent + "  ") + [
+                    "\(indent)end"
+                ]
             }
             switch node.kind {
             case .choice: return ["\(indent)n\(number){\(text)}"]
@@ -115,6 +120,7 @@ package struct GraphText {
 
     /// Mermaid takes markup out of quoted text by character number.
     private func entities(_ text: String) -> String {
-        String(text.neutralised().flatMap { "\"#<>&;`\\".contains($0) ? "#\($0.unicodeScalars.first?.value ?? 32);" : String($0) })
+        String(
+            text.neutralised().flatMap { "\"#<>&;`\\".contains($0) ? "#\($0.unicodeScalars.first?.value ?? 32);" : String($0) })
     }
 }

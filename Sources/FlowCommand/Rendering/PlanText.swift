@@ -31,7 +31,8 @@ package struct PlanText {
     private func line(_ node: Node, width: Int) -> String {
         let indent = String(repeating: "  ", count: depth(of: node))
         let name = (indent + node.name).padded(to: width + 2)
-        let facts = [what(node), guards(node), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap { $0 }
+        let facts = [what(node), guards(node), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap
+        { $0 }
         let place = node.location.map { "  \($0)" } ?? ""
         return "\(name) \(node.kindName.padded(to: 9)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
             + style.paint(place, .dim)
@@ -41,12 +42,14 @@ package struct PlanText {
         switch node.kind {
         case .shell(let spec): return spec.target.map { "on \(ExpressionText.text($0))" } ?? "here"
         case .copy(let spec):
-            return "\(ExpressionText.text(spec.from)) → \(spec.target.map { ExpressionText.text($0) + ":" } ?? "")\(ExpressionText.text(spec.to))"
+            return
+                "\(ExpressionText.text(spec.from)) → \(spec.target.map { ExpressionText.text($0) + ":" } ?? "")\(ExpressionText.text(spec.to))"
         case .step: return nil
         case .approval(let spec):
             let rules = spec.rules.map(ExpressionText.rule).joined(separator: " and ")
             let deadline = spec.deadlineSeconds.map { ", rejected after \(durationText($0))" } ?? ""
-            return "\"\(ExpressionText.text(spec.prompt))\" by \(rules)\(deadline)" + (spec.selfApproval ? ", the requester too" : "")
+            return "\"\(ExpressionText.text(spec.prompt))\" by \(rules)\(deadline)"
+                + (spec.selfApproval ? ", the requester too" : "")
         case .sleep(let seconds): return "\(ExpressionText.text(seconds)) s"
         case .choice(let condition): return ExpressionText.text(condition)
         case .map(let spec):

@@ -33,7 +33,8 @@ enum RunTables {
                 .init(step.path.text), .init(step.kind), .init(step.state.rawValue + changed, StateLook(step.state).colour),
                 .init(attempt.map { "\($0.number)" } ?? ""), .init(attempt?.target ?? ""),
                 .init(attempt?.exitStatus.map(String.init) ?? attempt?.signal.map { "signal \($0)" } ?? ""), .init(took),
-                .init(attempt.map { bytesText($0.outputBytes) + ($0.truncated ? ", cut" : "") } ?? ""), .init(step.reason ?? ""))
+                .init(attempt.map { bytesText($0.outputBytes) + ($0.truncated ? ", cut" : "") } ?? ""), .init(step.reason ?? "")
+            )
         }
         return table
     }
@@ -51,7 +52,8 @@ enum RunTables {
         var lines = ["revision  \(run.revision.short)", "by        \(run.actor), \(momentText(run.createdAt))"]
         if let key = run.key { lines.append("key       \(key)") }
         if !run.labels.isEmpty {
-            lines.append("labels    " + run.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
+            lines.append(
+                "labels    " + run.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
         }
         lines += inputs(run.inputs)
         for wait in run.waitingFor ?? [] {

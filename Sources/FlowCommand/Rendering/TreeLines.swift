@@ -33,7 +33,8 @@ package struct TreeLines {
     private var header: Line {
         let took = (run.endedAt ?? now).seconds(since: run.startedAt ?? run.createdAt)
         var parts: [(String, Style.Colour)] = [
-            (run.flow, .bold), ("  \(run.id)  ", .dim), (run.state.rawValue, run.state.colour), ("  \(durationText(took))", .plain),
+            (run.flow, .bold), ("  \(run.id)  ", .dim), (run.state.rawValue, run.state.colour),
+            ("  \(durationText(took))", .plain),
         ]
         if let reason = run.reason { parts.append(("  \(reason.neutralised())", .plain)) }
         return Line(parts: parts, isQuiet: false)

@@ -11,9 +11,19 @@ package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible, Com
 
     /// The digest made of 32 bytes.
     package init(bytes: some Sequence<UInt8>) {
-        let digits = Array("0123456789abcdef".utf8)
-        hex = String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        // Made for every journal record: without arrays in between.
+        hex = String(unsafeUninitializedCapacity: 64) { buffer in
+            var count = 0
+            for byte in bytes {
+                buffer[count] = Digest.digit(byte >> 4)
+                buffer[count + 1] = Digest.digit(byte & 15)
+                count += 2
+            }
+            return count
+        }
     }
+
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

@@ -20,14 +20,18 @@ package struct LineLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        var line = "\(now()) \(event.level) \(LineLogHandler.escaped("\(event.message)"))"
         let all = metadata.merging(event.metadata ?? [:]) { _, own in own }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) where !key.hasPrefix("hb.") {
-            line += " \(key)=\(LineLogHandler.quoted("\(value)"))"
-        }
-        line += "\n"
+        let line = LineLogHandler.line(at: now(), level: event.level, message: "\(event.message)", metadata: all)
         // One write for one line: lines of several threads do not mix. If nobody can read it, nobody misses it.
         _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    }
+
+    package static func line(at: Instant, level: Logger.Level, message: String, metadata: Logger.Metadata) -> String {
+        var line = "\(at) \(level) \(escaped(message))"
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where !key.hasPrefix("hb.") {
+            line += " \(key)=\(quoted("\(value)"))"
+        }
+        return line + "\n"
     }
 
     private static func quoted(_ text: String) -> String {

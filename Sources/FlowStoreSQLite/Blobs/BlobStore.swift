@@ -45,7 +45,8 @@ package struct BlobStore: Sendable {
         guard found == expected else {
             throw FlowError(
                 .inputs, subject: expected.short,
-                "The blob was not stored: its SHA-256 is \(found), the name given is \(expected). It was changed or cut on the way.")
+                "The blob was not stored: its SHA-256 is \(found), the name given is \(expected). It was changed or cut on the way."
+            )
         }
         try await keep(expected, size: size, small: small) { try upload.finish(as: expected) }
     }

@@ -1,5 +1,5 @@
-package import FlowModel
 internal import FlowEngine
+package import FlowModel
 internal import GRDB
 internal import GRDBSQLite
 internal import Glibc
@@ -70,7 +70,9 @@ extension SQLiteStore {
         var blob: OpaquePointer?
         let code = sqlite3_blob_open(database.sqliteConnection, "main", "blob", "bytes", Int64(row), 1, &blob)
         defer { sqlite3_blob_close(blob) }
-        guard code == SQLITE_OK else { throw SQLiteFault(code: code, message: "the copy of blob \(digest.short) was not opened") }
+        guard code == SQLITE_OK else {
+            throw SQLiteFault(code: code, message: "the copy of blob \(digest.short) was not opened")
+        }
         var hash = RunningDigest()
         var offset = 0
         while offset < size {

@@ -95,7 +95,9 @@ extension SQLiteStore {
     ) throws -> Int {
         guard limit > 0 else { return 0 }
         try database.execute(
-            sql: "DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM \(table) WHERE \(condition) ORDER BY \(key) LIMIT \(limit))")
+            sql:
+                "DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM \(table) WHERE \(condition) ORDER BY \(key) LIMIT \(limit))"
+        )
         return database.changesCount
     }
 

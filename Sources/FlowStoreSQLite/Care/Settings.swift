@@ -29,7 +29,9 @@ extension SQLiteStore.Settings {
     fileprivate static func read(_ database: Database) throws -> [String: String] {
         var values: [String: String] = [:]
         for name in names {
-            values[name] = try Row.fetchOne(database, sql: "PRAGMA \(name)").flatMap { String.fromDatabaseValue($0[0]) ?? Int.fromDatabaseValue($0[0]).map(String.init) }
+            values[name] = try Row.fetchOne(database, sql: "PRAGMA \(name)").flatMap {
+                String.fromDatabaseValue($0[0]) ?? Int.fromDatabaseValue($0[0]).map(String.init)
+            }
         }
         values["readonly"] = "\(sqlite3_db_readonly(database.sqliteConnection, "main"))"
         return values

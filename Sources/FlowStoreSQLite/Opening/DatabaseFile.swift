@@ -50,14 +50,16 @@ struct DatabaseFile {
         guard let status = Files.status(path) else {
             guard !Files.exists(path + "-wal") else {
                 throw refusal(
-                    "it is missing, but its write-ahead log journal.db-wal is there. Put the database back or restore a backup.")
+                    "it is missing, but its write-ahead log journal.db-wal is there. Put the database back or restore a backup."
+                )
             }
             return true
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw refusal("it is not a file.") }
         let header = try header()
         guard header.starts(with: Array("SQLite format 3\0".utf8)), header.count == 100 else {
-            throw refusal("it is not a SQLite database (\(status.st_size) bytes). Flow never writes over a file it does not know.")
+            throw refusal(
+                "it is not a SQLite database (\(status.st_size) bytes). Flow never writes over a file it does not know.")
         }
         let id = Int32(truncatingIfNeeded: word(header, at: 68))
         guard id == Migration.applicationID else {

@@ -60,7 +60,8 @@ enum AuditChain {
     static func append(_ entry: AuditEntry, _ database: Database) throws {
         let detail = entry.detail.canonical
         guard detail.utf8.count <= StoreLimits.auditDetailBytes else {
-            throw StoreError.refused("an audit detail has \(detail.utf8.count) bytes, at most \(StoreLimits.auditDetailBytes) are kept")
+            throw StoreError.refused(
+                "an audit detail has \(detail.utf8.count) bytes, at most \(StoreLimits.auditDetailBytes) are kept")
         }
         var last = try Query(database, "audit", "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
         let (number, previous) = try last.next() ? (try last.int(0), try last.digest(1)) : (0, JournalRecord.chainStart)

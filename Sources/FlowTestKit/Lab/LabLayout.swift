@@ -107,7 +107,8 @@ struct LabLayout {
     }
 
     private func configuration(_ folder: String, hosts: [(name: String, address: String)], port: Int, hasDefaults: Bool) -> String {
-        var lines = ["Port \(port)"]
+        // Of two lines that say the same thing sshd takes the first.
+        var lines = options.sshdLines + ["Port \(port)"]
         lines += hosts.map { "ListenAddress \($0.address)" }
         lines += ["ed25519", "ecdsa"].map { "HostKey \(Self.inside)\(folder)/ssh_host_\($0)_key" }
         lines += [
@@ -118,7 +119,6 @@ struct LabLayout {
             "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256",
         ]
         if !hasDefaults { lines += ["MaxStartups 2000", "MaxSessions 200"] }
-        lines += options.sshdLines
         for host in hosts {
             lines += ["Match LocalAddress \(host.address)", "  ChrootDirectory \(Self.inside)/hosts/\(host.name)/root"]
         }

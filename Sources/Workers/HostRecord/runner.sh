@@ -206,7 +206,8 @@ finish() {
 receive() {
   t=$d/new.$$
   level=session cgroup=
-  [ -z "$base" ] || cgroup=$base/$step.$epoch.$number
+  # Of several that come with the same fence, each needs one of its own: those that lose take theirs away.
+  [ -z "$base" ] || cgroup=$base/$step.$epoch.$number.$$
   mkdir -p "$t/work" ${cgroup:+"$cgroup"} 2>/dev/null
   [ -d "$t/work" ] || fail storage "cannot make a folder in $s"
   if [ -n "$cgroup" ] && [ -w "$cgroup/cgroup.procs" ]; then level=cgroup; else cgroup=; fi
@@ -341,8 +342,8 @@ launch() {
     exec setsid sudo -n -H -u "$account" -- /bin/sh -c "$loader" flow-loader "$tmp" "$program" $lengths "$@" <"$a/all"
   fi
   enter="$a/work"
-  [ ! -s "$a/dir" ] || { enter=$(cat "$a/dir" && echo .) && enter=${enter%??}; }
-  cd "$enter" || { say "cannot enter the directory $enter" >&2; exit 125; }
+  [ ! -s "$a/dir" ] || { enter=$(cat "$a/dir" && echo .) && enter=${enter%?}; }
+  cd "$enter" 2>/dev/null || { say "cannot enter the directory $enter" >&2; exit 125; }
   set -- "$@" PATH="${PATH:-/usr/local/bin:/usr/bin:/bin}" HOME="${HOME:-/}" USER="${USER:-}" LOGNAME="${USER:-}"
   exec setsid env -i "$@" FLOW_OUTPUT="$a/output" "$program" "$a/prelude"
 }
@@ -359,8 +360,8 @@ part data \"\$6\"
 umask 022
 enter=\$t/work
 mkdir \"\$t/work\" || exit 125
-[ ! -s \"\$t/dir\" ] || { enter=\$(cat \"\$t/dir\" && echo .) && enter=\${enter%??}; }
-cd \"\$enter\" || { echo \"cannot enter the directory \$enter\" >&2; exit 125; }
+[ ! -s \"\$t/dir\" ] || { enter=\$(cat \"\$t/dir\" && echo .) && enter=\${enter%?}; }
+cd \"\$enter\" 2>/dev/null || { echo \"cannot enter the directory \$enter\" >&2; exit 125; }
 shift 6
 exec env -i PATH=\"\$PATH\" HOME=\"\$HOME\" USER=\"\$USER\" LOGNAME=\"\$USER\" \"\$@\" FLOW_OUTPUT=\"\$t/output\" \"\$program\" \"\$t/prelude\" </dev/null
 "
@@ -496,6 +497,7 @@ send_end() {
 
 # Standard input: what the supervisor says. Standard output: the engine.
 follow() {
+  exec 2>/dev/null
   round=0
   while read -r word text; do
     case $word in

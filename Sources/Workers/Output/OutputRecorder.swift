@@ -47,6 +47,15 @@ final class OutputRecorder: OutputSink {
         }
     }
 
+    /// Takes what comes next in a stream that is not on a host. Never fails: what cannot be kept is counted.
+    func append(_ bytes: [UInt8], to stream: HostStream) async {
+        do {
+            try await take(bytes, of: stream, at: await taken(stream))
+        } catch {
+            preconditionFailure("output that follows what was taken was refused: \(error)")
+        }
+    }
+
     /// What is known of the output once it is on the disk.
     struct Summary: Sendable {
         /// Bytes that came, kept or not.

@@ -1,5 +1,5 @@
 package import FlowModel
-import Crypto
+import struct Crypto.SHA256
 import Glibc
 
 /// What attempts wrote, in files under one directory:

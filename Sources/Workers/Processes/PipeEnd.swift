@@ -9,7 +9,7 @@ final class PipeEnd: Sendable {
     enum Taken {
         case bytes([UInt8])
         case end
-        /// Nothing for now: `wakeup` is signalled when there is.
+        /// Nothing for now: `wakeup` is signalled when there is, or when it was closed.
         case later
     }
 
@@ -63,13 +63,17 @@ final class PipeEnd: Sendable {
         }
     }
 
-    /// The next bytes; nil at the end. Throws `CancellationError`.
-    func read() async throws -> [UInt8]? {
+    /// The next bytes; nil at the end, and when `child` has ended and nothing is left of what it wrote: others may hold the pipe open.
+    func read(until child: ChildProcess) async throws -> [UInt8]? {
         while true {
+            // Looked at before the pipe: what it wrote before it ended is in it by then.
+            let hasEnded = child.endIfKnown != nil
             switch try take() {
             case .bytes(let bytes): return bytes
             case .end: return nil
-            case .later: try await wakeup.wait()
+            case .later:
+                if hasEnded { return nil }
+                try await wakeup.wait()
             }
         }
     }

@@ -1,31 +1,22 @@
 import Synchronization
 
-/// An answer that a task waits for and that another thread gives, once.
+/// An answer that tasks wait for and that another thread gives, once.
 final class Reply<Value: Sendable>: Sendable {
     private enum State {
-        case open
-        case awaited(CheckedContinuation<Value, any Error>)
+        case open([CheckedContinuation<Value, any Error>])
         case settled(Result<Value, any Error>)
-        case taken
     }
 
-    private let state = Mutex(State.open)
+    private let state = Mutex(State.open([]))
 
     /// Gives the answer. The first one counts.
     func settle(_ result: Result<Value, any Error>) {
-        let continuation = state.withLock { state -> CheckedContinuation<Value, any Error>? in
-            switch state {
-            case .open:
-                state = .settled(result)
-                return nil
-            case .awaited(let continuation):
-                state = .taken
-                return continuation
-            case .settled, .taken:
-                return nil
-            }
+        let waiting = state.withLock { state -> [CheckedContinuation<Value, any Error>] in
+            guard case .open(let waiting) = state else { return [] }
+            state = .settled(result)
+            return waiting
         }
-        continuation?.resume(with: result)
+        for continuation in waiting { continuation.resume(with: result) }
     }
 
     /// Waits for the answer. Cancelling the task calls `onCancel`, which has to bring an answer about; until then it waits on, so
@@ -34,12 +25,12 @@ final class Reply<Value: Sendable>: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let early = state.withLock { state -> Result<Value, any Error>? in
-                    if case .settled(let result) = state {
-                        state = .taken
-                        return result
+                    switch state {
+                    case .settled(let result): return result
+                    case .open(let waiting):
+                        state = .open(waiting + [continuation])
+                        return nil
                     }
-                    state = .awaited(continuation)
-                    return nil
                 }
                 if let early { continuation.resume(with: early) }
             }

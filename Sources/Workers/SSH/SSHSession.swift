@@ -227,7 +227,10 @@ final class ReadySession {
     }
 
     /// Asks the server for a sign of life. Whatever it sends next is one.
-    func askForLife() { _ = ssh_send_keepalive(session.raw) }
+    func askForLife() {
+        // Twice: after an answered request the first call only takes note of the answer, and a second one in a row sends nothing.
+        for _ in 0..<2 { _ = ssh_send_keepalive(session.raw) }
+    }
 
     func makeChannel() -> ssh_channel? { ssh_channel_new(session.raw) }
 

@@ -9,12 +9,15 @@ struct Build: Codable, Sendable { var path: String; var sha256: String }
     var body: some FlowBody {
         let build = shell("build", "make dist VERSION=\($version)", timeout: .minutes(20), output: Build.self)
 
-        approval("go", "Release \($version) (\(build.sha256))?", rules: [.role("release-manager", count: 2)], deadline: .hours(24))
+        approval(
+            "go", "Release \($version) (\(build.sha256))?", rules: [.role("release-manager", count: 2)], deadline: .hours(24))
 
         map("deploy", over: $hosts, width: 1) { host in
             copy("package", from: build.path, to: "/opt/web/\($version).tar.gz")
             script("prepare", file: "scripts/setup.sh", $version, host.name, "literal", 7, on: host)
-            shell("switch", "/opt/web/switch \($version)", on: host, as: "web", env: ["STAGE": "\(host.labels["stage"])"], retry: .attempts(2))
+            shell(
+                "switch", "/opt/web/switch \($version)", on: host, as: "web", env: ["STAGE": "\(host.labels["stage"])"],
+                retry: .attempts(2))
         }
 
         let report = step("report", build, $version) { context, build, version in

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -18,4 +19,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
     }
 }
 struct Box: Codable, Sendable { var a: Int; var twice: Int { a * 2 } }
-// expect 16: a computed property of Box cannot be read
+// expect 17: a computed property of Box cannot be read

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -18,7 +19,7 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: its mode must be octal permission bits
-// expect 15: its target path must be absolute
-// expect 16: failures have 1 to 255
-// expect 17: its command is empty
+// expect 16: its mode must be octal permission bits
+// expect 16: its target path must be absolute
+// expect 17: failures have 1 to 255
+// expect 18: its command is empty

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import Glibc
 import FlowDSL
 
@@ -18,4 +19,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
     }
 }
 func leave() -> Int { exit(1) }
-// expect 20: probably here
+// expect 21: probably here

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -17,4 +18,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: use of local variable 'later' before its declaration
+// expect 16: use of local variable 'later' before its declaration

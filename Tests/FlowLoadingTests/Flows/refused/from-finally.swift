@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -17,7 +18,7 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 16: runs in finally { }
+// expect 17: runs in finally { }
 func ending() -> Step<Int> {
     var last: Step<Int>?
     finally { keep(step("late") { context in 1 }, &last) }

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -21,8 +22,8 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: attempts, found 0
-// expect 16: its width must be at least 1, found 0
-// expect 17: its time-out must be more than 0
-// expect 19: it needs at least one rule
-// expect 20: is Flow's own
+// expect 16: attempts, found 0
+// expect 17: its width must be at least 1, found 0
+// expect 18: its time-out must be more than 0
+// expect 20: it needs at least one rule
+// expect 21: is Flow's own

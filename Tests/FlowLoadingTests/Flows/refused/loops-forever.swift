@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -21,4 +22,4 @@ func forever() -> Int {
     while count >= 0 { count = (count + 1) % 1_000 }
     return count
 }
-// expect 21: probably here
+// expect 22: probably here

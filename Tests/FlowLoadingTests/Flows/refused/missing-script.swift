@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -19,7 +20,7 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: there is no script file 'setpu.sh'
-// expect 16: does not say its language
-// expect 17: outside of
-// expect 18: relative to the flow file
+// expect 16: there is no script file 'setpu.sh'
+// expect 17: does not say its language
+// expect 18: outside of
+// expect 19: relative to the flow file

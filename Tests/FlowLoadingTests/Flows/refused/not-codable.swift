@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -17,5 +18,5 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
     }
 }
 struct Z: Sendable { var x: Int }
-// expect 15: returns Z, which is not Codable
+// expect 16: returns Z, which is not Codable
 

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import Glibc
 import FlowDSL
 
@@ -17,4 +18,4 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 16: probably here
+// expect 17: probably here

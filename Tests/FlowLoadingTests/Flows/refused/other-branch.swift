@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -21,5 +22,5 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 19: stands in the other branch of the when in line 16
+// expect 20: stands in the other branch of the when in line 17
 func remember(_ step: Step<Int>, in place: inout Step<Int>?) { place = step }

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -20,5 +21,5 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 18: runs once for each element of map 'each'
+// expect 19: runs once for each element of map 'each'
 func remember(_ step: Step<Int>, in place: inout Step<Int>?) { place = step }

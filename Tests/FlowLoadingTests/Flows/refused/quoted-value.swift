@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 import FlowDSL
 
 struct Image: Codable, Sendable { var name: String; var digest: String; var size: Int }
@@ -27,11 +28,11 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
         step("last", unit) { context, report in report.failed }
     }
 }
-// expect 15: inside double quotes
-// expect 16: inside single quotes
-// expect 19: inside a here-document
-// expect 22: inside a comment
-// expect 23: inside arithmetic
-// expect 24: inside backticks
-// expect 25: inside ${ }
-// expect 26: after 'eval'
+// expect 16: inside double quotes
+// expect 17: inside single quotes
+// expect 20: inside a here-document
+// expect 23: inside a comment
+// expect 24: inside arithmetic
+// expect 25: inside backticks
+// expect 26: inside ${ }
+// expect 27: after 'eval'

@@ -1,0 +1,267 @@
+import FlowModel
+import Glibc
+import Synchronization
+
+/// A flow host: the long-lived process that runs the Swift steps of one flow binary, many at a time.
+///
+///     let process = try await FlowHostProcess.start(…)
+///     // in a task of its own: await process.serve()
+///     if let id = process.begin(request, output: recorder) { answer = await process.answer(id) }
+///
+/// Steps share the process. One that ignores its cancellation can only be ended with it: then the process takes no further steps, and
+/// is killed as soon as only such steps are left in it, or after `WorkerLimits.stubbornSeconds`; others that ran in it are lost.
+final class FlowHostProcess: Sendable {
+    enum Answer: Hashable, Sendable {
+        case output(JSON)
+        case error(String)
+        /// The process ended first.
+        case died(String)
+    }
+
+    private struct Exchange {
+        var output: OutputRecorder
+        var answer: Answer?
+        var waiter: CheckedContinuation<Answer, Never>?
+    }
+
+    private struct State {
+        var exchanges: [Int: Exchange] = [:]
+        var next = 1
+        /// Exchanges that can only be ended with the process.
+        var doomed: Set<Int> = []
+        var isRetired = false
+        var idleSince = ContinuousClock.now
+        var reason: String?
+    }
+
+    let child: ChildProcess
+    private let requests: PipeEnd
+    private let answers: PipeEnd
+    private let output: PipeEnd
+    private let errors: PipeEnd
+    private let frames: AsyncStream<[UInt8]>
+    private let frameFeed: AsyncStream<[UInt8]>.Continuation
+    private let state = Mutex(State())
+
+    private init(child: ChildProcess, requests: PipeEnd, answers: PipeEnd, output: PipeEnd, errors: PipeEnd) {
+        self.child = child
+        self.requests = requests
+        self.answers = answers
+        self.output = output
+        self.errors = errors
+        (frames, frameFeed) = AsyncStream.makeStream()
+    }
+
+    /// Starts it. `program` is an open descriptor of the flow binary and stays the caller's.
+    static func start(program: CInt, confinement: LaunchConfinement) async throws -> FlowHostProcess {
+        var theirs: [CInt] = [-1]
+        defer { for descriptor in theirs.dropFirst() { Glibc.close(descriptor) } }
+        var wakeups: [Wakeup] = []
+        func pipe(childReads: Bool) throws -> PipeEnd {
+            let wakeup = Wakeup()
+            let (child, end) = try PipeEnd.make(childReads: childReads, wakeup: wakeup)
+            theirs.append(child)
+            wakeups.append(wakeup)
+            return end
+        }
+        // Descriptors 1 to 4.
+        let (output, errors) = (try pipe(childReads: false), try pipe(childReads: false))
+        let (requests, answers) = (try pipe(childReads: true), try pipe(childReads: false))
+        let child = try await ChildProcess.start(
+            Launch(
+                program: .descriptor(program), arguments: ["flow-host", "serve", "3", "4"],
+                environment: LocalTransport.inherited, descriptors: theirs, confinement: confinement))
+        let everyone = wakeups
+        child.whenEnded { _ in for wakeup in everyone { wakeup.signal() } }
+        return FlowHostProcess(child: child, requests: requests, answers: answers, output: output, errors: errors)
+    }
+
+    // MARK: - Steps
+
+    /// Sends a request and gives its number; nil when the process takes no further steps.
+    func begin(_ request: [String: JSON], output: OutputRecorder) -> Int? {
+        let id = state.withLock { state -> Int? in
+            guard !state.isRetired else { return nil }
+            defer { state.next += 1 }
+            state.exchanges[state.next] = Exchange(output: output)
+            return state.next
+        }
+        guard let id else { return nil }
+        frameFeed.yield(HostFrames.frame(.object(request.merging(["id": .int(id)]) { _, id in id })))
+        return id
+    }
+
+    /// Waits for the answer. A task is cancelled only because the engine goes away, and then the process goes too; to end one step,
+    /// cancel it.
+    func answer(_ id: Int) async -> Answer {
+        let answer = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let early = state.withLock { state -> Answer? in
+                    if let answer = state.exchanges[id]?.answer { return answer }
+                    state.exchanges[id]?.waiter = continuation
+                    return nil
+                }
+                if let early { continuation.resume(returning: early) }
+            }
+        } onCancel: {
+            kill("the engine ended")
+            settle(id, .died("the engine ended while the step ran in its process"))
+        }
+        state.withLock { state in
+            state.exchanges[id] = nil
+            state.doomed.remove(id)
+            state.idleSince = .now
+        }
+        endIfOnlyDoomed()
+        return answer
+    }
+
+    /// Asks a step to end.
+    func cancel(_ id: Int) { frameFeed.yield(HostFrames.frame(["cancel": .int(id)])) }
+
+    /// The step ignored that: the process ends as soon as only such steps are left.
+    func doom(_ id: Int) {
+        state.withLock { state in
+            guard state.exchanges[id] != nil else { return }
+            state.doomed.insert(id)
+            state.isRetired = true
+        }
+        endIfOnlyDoomed()
+    }
+
+    private func endIfOnlyDoomed() {
+        let isTime = state.withLock { state in
+            !state.doomed.isEmpty && state.exchanges.keys.allSatisfy { state.doomed.contains($0) }
+        }
+        if isTime { kill("a step in it ignored its cancellation") }
+    }
+
+    // MARK: - Life
+
+    /// Takes no further steps; ends at once when it has none.
+    func retire() {
+        let isIdle = state.withLock { state in
+            state.isRetired = true
+            return state.exchanges.isEmpty
+        }
+        if isIdle { requests.close() }
+    }
+
+    /// How long it has had no step; nil while it has one, or takes none any more.
+    var idleTime: Duration? {
+        state.withLock { $0.exchanges.isEmpty && !$0.isRetired ? ContinuousClock.now - $0.idleSince : nil }
+    }
+
+    func kill(_ reason: String) {
+        state.withLock { state in
+            state.isRetired = true
+            state.reason = state.reason ?? reason
+        }
+        child.signal(SIGKILL, everyone: true)
+    }
+
+    /// Looks after the process until it has ended. On cancellation the process is killed.
+    func serve() async {
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.writeFrames() }
+                group.addTask { await self.endWhenIdle() }
+                await withDiscardingTaskGroup { readers in
+                    readers.addTask { await self.readAnswers() }
+                    readers.addTask { await self.readOutput(self.output, .stdout) }
+                    readers.addTask { await self.readOutput(self.errors, .stderr) }
+                }
+                finish(await child.end())
+                group.cancelAll()
+            }
+        } onCancel: {
+            kill("the engine ended")
+        }
+        for pipe in [requests, answers, output, errors] { pipe.close() }
+    }
+
+    private func finish(_ end: ChildProcess.End) {
+        let waiting = state.withLock { state -> [(CheckedContinuation<Answer, Never>, Answer)] in
+            state.isRetired = true
+            let answer = Answer.died("the flow's process ended while the step ran: \(state.reason ?? end.description)")
+            var waiting: [(CheckedContinuation<Answer, Never>, Answer)] = []
+            for id in state.exchanges.keys where state.exchanges[id]?.answer == nil {
+                state.exchanges[id]?.answer = answer
+                if let waiter = state.exchanges[id]?.waiter { waiting.append((waiter, answer)) }
+                state.exchanges[id]?.waiter = nil
+            }
+            return waiting
+        }
+        for (waiter, answer) in waiting { waiter.resume(returning: answer) }
+    }
+
+    private func writeFrames() async {
+        for await frame in frames {
+            do {
+                try await requests.write(frame)
+            } catch is CancellationError {
+                return
+            } catch {
+                // It reads no more: what it still has to say is read until it ends.
+                return kill("it no longer reads requests (\(error))")
+            }
+        }
+    }
+
+    private func readAnswers() async {
+        var reader = HostFrames.Reader()
+        do {
+            while let bytes = try await answers.read(until: child) {
+                reader.add(bytes)
+                while let message = try reader.next() { await take(message) }
+            }
+            if child.endIfKnown == nil { kill("it closed its answers") }
+        } catch {
+            kill("\(error)")
+        }
+    }
+
+    private func take(_ message: JSON) async {
+        // An answer to nobody says nothing.
+        guard let id = message["id"]?.intValue, let output = state.withLock({ $0.exchanges[id]?.output }) else { return }
+        if let line = message["log"]?.stringValue {
+            // The process waits meanwhile: that bounds what is in memory.
+            await output.append(Array((line + "\n").utf8), to: .stdout)
+        } else if let error = message["error"]?.stringValue {
+            settle(id, .error(error))
+        } else if let value = message["output"] {
+            settle(id, .output(value))
+        }
+    }
+
+    private func settle(_ id: Int, _ answer: Answer) {
+        let waiter = state.withLock { state in
+            guard state.exchanges[id]?.answer == nil else { return nil as CheckedContinuation<Answer, Never>? }
+            state.exchanges[id]?.answer = answer
+            defer { state.exchanges[id]?.waiter = nil }
+            return state.exchanges[id]?.waiter
+        }
+        waiter?.resume(returning: answer)
+    }
+
+    /// What the process prints cannot be told apart by step: every step that runs gets it.
+    private func readOutput(_ pipe: PipeEnd, _ stream: HostStream) async {
+        do {
+            while let bytes = try await pipe.read(until: child) {
+                for recorder in state.withLock({ $0.exchanges.values.map(\.output) }) { await recorder.append(bytes, to: stream) }
+            }
+        } catch {
+            // Cancelled, and then killed; or the pipe broke, which the end of the process will explain.
+            return
+        }
+    }
+
+    private func endWhenIdle() async {
+        let limit = Duration.seconds(WorkerLimits.hostIdleSeconds)
+        while !Task.isCancelled {
+            if let idle = idleTime, idle >= limit { retire() }
+            // Woken by cancellation too, which ends the loop.
+            try? await Task.sleep(for: limit / 4)
+        }
+    }
+}

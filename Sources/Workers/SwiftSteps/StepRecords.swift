@@ -1,0 +1,138 @@
+import CFlowShims
+import struct Crypto.SHA256
+import FlowModel
+import Glibc
+
+/// What host records are to commands, for Swift steps: that one was started, and how it ended, on disk before anybody is told.
+///
+/// A flow host ends with its engine, so a start without an end means that nobody knows. The directory has an id of its own; with the
+/// machine's boot id it is the place of the steps.
+struct StepRecords: Sendable {
+    private let folder: String
+
+    init(folder: String) { self.folder = folder }
+
+    /// The process that a step was given to.
+    struct Started: Hashable, Sendable, Codable {
+        var bootID: String
+        var pid: Int32
+        /// When it began, in ticks since boot: the number may be another's later.
+        var birth: UInt64
+    }
+
+    enum State: Sendable {
+        case absent
+        case started(Started)
+        case ended(AttemptResult)
+    }
+
+    /// Makes the directory and its id when there are none.
+    func place() async throws -> Place {
+        let folder = folder
+        return try await BlockingThreads.files.call {
+            mkdir(folder, 0o700)
+            let path = "\(folder)/id"
+            if try SmallFile.read(path) == nil { try SmallFile.createOnce(path, try SmallFile.line("/proc/sys/kernel/random/uuid") + "\n") }
+            return Place(bootID: try SmallFile.line("/proc/sys/kernel/random/boot_id"), spoolID: try SmallFile.line(path))
+        }
+    }
+
+    func recordStart(_ id: AttemptID, in process: pid_t) async throws {
+        let path = path(id, "started")
+        try await BlockingThreads.files.call {
+            let started = Started(
+                bootID: try SmallFile.line("/proc/sys/kernel/random/boot_id"), pid: process,
+                birth: StepRecords.birth(of: process) ?? 0)
+            try SmallFile.write(path, try JSON(encoding: started).canonicalBytes)
+        }
+    }
+
+    func recordEnd(_ id: AttemptID, _ result: AttemptResult) async throws {
+        let path = path(id, "ended")
+        try await BlockingThreads.files.call { try SmallFile.write(path, StepRecords.encode(result).canonicalBytes) }
+    }
+
+    func state(_ id: AttemptID) async throws -> State {
+        let (started, ended) = (path(id, "started"), path(id, "ended"))
+        return try await BlockingThreads.files.call {
+            if let bytes = try SmallFile.read(ended) { return .ended(try StepRecords.decode(try JSON.parse(bytes))) }
+            guard let bytes = try SmallFile.read(started) else { return .absent }
+            return .started(try JSON.parse(bytes).decode(as: Started.self))
+        }
+    }
+
+    /// Removes what is known of the attempt.
+    func remove(_ id: AttemptID) async throws {
+        let paths = [path(id, "started"), path(id, "ended")]
+        try await BlockingThreads.files.call {
+            for path in paths where unlink(path) != 0 && errno != ENOENT { throw CallError("\(path) could not be removed") }
+        }
+    }
+
+    private func path(_ id: AttemptID, _ kind: String) -> String {
+        let name = Digest(bytes: SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8))).hex
+        return "\(folder)/\(name).\(id.number).\(kind)"
+    }
+
+    // MARK: - Processes
+
+    /// Makes sure that the process of a former engine is gone: it ends with its requests, but a moment may pass.
+    static func end(_ started: Started) async throws {
+        try await BlockingThreads.files.call {
+            guard try SmallFile.line("/proc/sys/kernel/random/boot_id") == started.bootID else { return }
+            let process = flow_confine_pidfd(started.pid)
+            guard process >= 0 else { return }
+            defer { close(process) }
+            // Asked after it was opened, the number is that of the process behind it.
+            guard birth(of: started.pid) == started.birth else { return }
+            let code = flow_spawn_signal(process, SIGKILL)
+            guard code == 0 || code == ESRCH else { throw CallError("process \(started.pid) could not be ended", code) }
+            var event = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
+            guard poll(&event, 1, 10_000) == 1 else { throw CallError("process \(started.pid) did not end", ETIMEDOUT) }
+        }
+    }
+
+    /// Field 22 of its `stat`; the name before it may hold anything, up to the last parenthesis.
+    private static func birth(of process: pid_t) -> UInt64? {
+        guard let line = try? SmallFile.line("/proc/\(process)/stat"), let end = line.lastIndex(of: ")") else { return nil }
+        let fields = line[line.index(after: end)...].split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) : nil
+    }
+
+    // MARK: - Form
+
+    private static func encode(_ result: AttemptResult) -> JSON {
+        var members: [String: JSON] = ["outputBytes": .int(result.outputBytes), "truncated": .bool(result.truncated)]
+        if let line = result.lastLine { members["lastLine"] = .string(line) }
+        switch result.outcome {
+        case .succeeded(let output, _): members["output"] = output
+        case .failed(let failure):
+            members["cause"] = .string(failure.cause.rawValue)
+            members["message"] = .string(failure.message)
+        case .timedOut: members["timedOut"] = true
+        case .cancelled: members["cancelled"] = true
+        case .lost(let reason): members["lost"] = .string(reason)
+        }
+        return .object(members)
+    }
+
+    private static func decode(_ value: JSON) throws -> AttemptResult {
+        let outcome: AttemptResult.Outcome
+        if let output = value["output"] {
+            outcome = .succeeded(output: output, changed: nil)
+        } else if let cause = value["cause"]?.stringValue.flatMap(AttemptResult.Failure.Cause.init) {
+            outcome = .failed(.init(cause, value["message"]?.stringValue ?? ""))
+        } else if value["timedOut"] != nil {
+            outcome = .timedOut
+        } else if value["cancelled"] != nil {
+            outcome = .cancelled
+        } else if let reason = value["lost"]?.stringValue {
+            outcome = .lost(reason)
+        } else {
+            throw CallError("the record of a Swift step is of another form", EBADMSG)
+        }
+        return AttemptResult(
+            outcome: outcome, outputBytes: value["outputBytes"]?.intValue ?? 0,
+            truncated: value["truncated"]?.boolValue ?? false, lastLine: value["lastLine"]?.stringValue)
+    }
+}

@@ -1,0 +1,257 @@
+package import FlowModel
+import Synchronization
+
+/// The hands: carries out attempts, here and on hosts, a bounded number at once.
+///
+///     let pool = WorkerPool(places: 64, home: home.path, transports: …, outputs: …, blobs: …, open: …) { engine.report($0) }
+///     // as a service: await pool.run()
+///     // at shutdown:  await pool.drain()
+///
+/// Orders may come before `run` is called; they wait. Reports come from many tasks.
+package final class WorkerPool: AttemptDispatcher {
+    private enum Job: Sendable {
+        case carryOut(LiveAttempt)
+        case forget(AttemptID, Host?)
+        case run(@Sendable () async -> Void)
+    }
+
+    /// A line in front of a number of places.
+    fileprivate struct Line {
+        let places: Int
+        /// May pass `places` for a while: an attempt whose host comes back takes its place again.
+        var taken = 0
+        var waiting: [LiveAttempt] = []
+        var first = 0
+
+        mutating func next() -> LiveAttempt? {
+            guard taken < places, first < waiting.count else { return nil }
+            taken += 1
+            first += 1
+            let attempt = waiting[first - 1]
+            if first > 256, first * 2 > waiting.count {
+                waiting.removeFirst(first)
+                first = 0
+            }
+            return attempt
+        }
+
+        mutating func withdraw(_ attempt: LiveAttempt) -> Bool {
+            guard let index = waiting[first...].firstIndex(where: { $0 === attempt }) else { return false }
+            waiting.remove(at: index)
+            return true
+        }
+    }
+
+    fileprivate struct State {
+        var live: [AttemptID: LiveAttempt] = [:]
+        var starts: Line
+        var attaches: Line
+        /// Attempts without a place while their host cannot be asked.
+        var unreachable: Set<AttemptID> = []
+        var forgets: [(AttemptID, Host?)] = []
+        var forgetting = 0
+        var isDraining = false
+    }
+
+    private let shell: ShellExecutor
+    private let copy: CopyExecutor
+    private let step: SwiftStepExecutor
+    private let flowHosts: FlowHosts
+    private let hosts: @Sendable (Host?) -> any HostRecording
+    private let records: StepRecords
+    private let report: @Sendable (AttemptReport) -> Void
+    private let jobs: AsyncStream<Job>
+    private let feed: AsyncStream<Job>.Continuation
+    private let state: Mutex<State>
+
+    init(
+        places: Int, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording,
+        transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
+        open: @escaping SecretOpener, confinement: LaunchConfinement, report: @escaping @Sendable (AttemptReport) -> Void
+    ) {
+        let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
+        (self.jobs, self.feed, self.report, self.hosts) = (jobs, feed, report, hosts)
+        records = StepRecords(folder: home + "/steps")
+        flowHosts = FlowHosts(
+            folder: home + "/hosts", blobs: blobs, confinement: confinement,
+            run: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
+        shell = ShellExecutor(hosts: hosts, outputs: outputs, blobs: blobs, open: open)
+        copy = CopyExecutor(
+            hosts: hosts, transports: transports, outputs: outputs, open: open,
+            memory: ByteBudget(WorkerLimits.copyMemoryBytes))
+        step = SwiftStepExecutor(hosts: flowHosts, records: records, outputs: outputs, open: open)
+        state = Mutex(State(starts: Line(places: max(1, places)), attaches: Line(places: WorkerLimits.attaches)))
+    }
+
+    // MARK: - The engine's side
+
+    package func dispatch(_ order: AttemptOrder) {
+        let attempt = LiveAttempt(order) { [weak self] attempt, event in self?.pass(event, of: attempt) }
+        state.withLock { state in
+            // What is not taken stays with the journal: the next engine hands it out.
+            guard !state.isDraining, state.live[order.id] == nil else { return }
+            state.live[order.id] = attempt
+            if order.mode == .start { state.starts.waiting.append(attempt) } else { state.attaches.waiting.append(attempt) }
+        }
+        startNext()
+    }
+
+    package func proceed(_ id: AttemptID) { state.withLock { $0.live[id] }?.proceed() }
+
+    package func stop(_ id: AttemptID, force: Bool) {
+        let (attempt, isWaiting) = state.withLock { state -> (LiveAttempt?, Bool) in
+            guard let attempt = state.live[id] else { return (nil, false) }
+            return (attempt, attempt.order.mode == .start && state.starts.withdraw(attempt))
+        }
+        // One that ended meanwhile has reported how.
+        guard let attempt else { return }
+        attempt.stop(force: force)
+        if isWaiting { finish(attempt, .cancelled, hadPlace: false) }
+    }
+
+    package func forget(_ id: AttemptID, target: Host?) {
+        state.withLock { state in
+            guard !state.isDraining, state.forgets.count < WorkerLimits.waitingForgets else { return }
+            state.forgets.append((id, target))
+        }
+        forgetNext()
+    }
+
+    // MARK: - Life
+
+    /// Carries out what comes until `drain`, or until its task is cancelled; then everything is detached.
+    package func run() async {
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                for await job in jobs {
+                    group.addTask { await self.perform(job) }
+                }
+                detachAll()
+                group.cancelAll()
+            }
+        } onCancel: {
+            feed.finish()
+        }
+    }
+
+    /// Ends `run`. Commands on hosts and here run on and are found again by the next engine; nothing is killed, and no report comes any
+    /// more. Swift steps end with the engine, so they get `WorkerLimits.drainSeconds` to come to their own end; those that do not are
+    /// lost. Call it once, beside or after `run`.
+    package func drain() async {
+        state.withLock { state in
+            state.isDraining = true
+            for attempt in state.starts.waiting[state.starts.first...] { state.live[attempt.id] = nil }
+            state.starts.waiting = []
+            state.starts.first = 0
+        }
+        let end = ContinuousClock.now + .seconds(WorkerLimits.drainSeconds)
+        while hasSwiftSteps, ContinuousClock.now < end {
+            do {
+                try await Task.sleep(for: .milliseconds(20))
+            } catch {
+                break
+            }
+        }
+        feed.finish()
+    }
+
+    /// Why Swift steps are not kept from the engine's files on this machine; nil when they are.
+    package func confinementFault() async -> String? { await flowHosts.fault() }
+
+    /// Attempts that are carried out, and those that wait for a place.
+    package var load: (running: Int, waiting: Int) {
+        state.withLock { state in
+            let waiting = state.starts.waiting.count - state.starts.first + state.attaches.waiting.count - state.attaches.first
+            return (state.live.count - waiting, waiting)
+        }
+    }
+
+    private var hasSwiftSteps: Bool {
+        state.withLock { $0.live.values.contains { if case .step = $0.order.work { true } else { false } } }
+    }
+
+    private func detachAll() {
+        state.withLock { state in
+            state.isDraining = true
+            for attempt in state.live.values { attempt.detach() }
+        }
+    }
+
+    // MARK: - Work
+
+    private func perform(_ job: Job) async {
+        switch job {
+        case .run(let body): await body()
+        case .carryOut(let attempt): finish(attempt, await executor(of: attempt.order).carryOut(attempt), hadPlace: true)
+        case .forget(let id, let target):
+            await remove(id, target)
+            state.withLock { $0.forgetting -= 1 }
+            forgetNext()
+        }
+    }
+
+    private func executor(of order: AttemptOrder) -> any Executor {
+        switch order.work {
+        case .shell: shell
+        case .copy: copy
+        case .step: step
+        }
+    }
+
+    private func remove(_ id: AttemptID, _ target: Host?) async {
+        if target == nil {
+            do {
+                if case .absent = try await records.state(id) {} else { return try await records.remove(id) }
+            } catch {
+                // It stays: nobody asks about an attempt whose outcome is journaled.
+                return
+            }
+        }
+        await hosts(target).forget(id, target: target?.name)
+    }
+
+    private func startNext() {
+        state.withLock { state in
+            while let attempt = state.starts.next() { feed.yield(.carryOut(attempt)) }
+            while let attempt = state.attaches.next() { feed.yield(.carryOut(attempt)) }
+        }
+    }
+
+    private func forgetNext() {
+        state.withLock { state in
+            while state.forgetting < WorkerLimits.forgets, let (id, target) = state.forgets.popLast() {
+                state.forgetting += 1
+                feed.yield(.forget(id, target))
+            }
+        }
+    }
+
+    /// The last report. The attempt is gone from here before the engine hears of it.
+    private func finish(_ attempt: LiveAttempt, _ event: AttemptReport.Event, hadPlace: Bool) {
+        state.withLock { state in
+            state.live[attempt.id] = nil
+            if hadPlace, state.unreachable.remove(attempt.id) == nil { state.give(1, to: attempt) }
+        }
+        startNext()
+        attempt.report(event)
+    }
+
+    /// A host that cannot be asked must not keep others from starting: its attempt lends its place out meanwhile.
+    private func pass(_ event: AttemptReport.Event, of attempt: LiveAttempt) {
+        switch event {
+        case .unreachable:
+            state.withLock { if $0.unreachable.insert(attempt.id).inserted { $0.give(1, to: attempt) } }
+            startNext()
+        case .reachable: state.withLock { if $0.unreachable.remove(attempt.id) != nil { $0.give(-1, to: attempt) } }
+        default: break
+        }
+        report(AttemptReport(id: attempt.id, fence: attempt.order.fence, event: event))
+    }
+}
+
+extension WorkerPool.State {
+    /// Gives places back to the line of the attempt; takes them when negative.
+    fileprivate mutating func give(_ count: Int, to attempt: LiveAttempt) {
+        if attempt.order.mode == .start { starts.taken -= count } else { attaches.taken -= count }
+    }
+}

@@ -1,0 +1,92 @@
+import FlowModel
+import FlowServer
+import FlowStoreSQLite
+import FlowWire
+import Glibc
+import Synchronization
+import Testing
+
+@Suite("Identity")
+struct IdentityTests {
+    private final class Clock: Sendable {
+        private let time = Mutex(Instant(milliseconds: 1_700_000_000_000))
+        var now: Instant { time.withLock { $0 } }
+        func advance(seconds: Double) { time.withLock { $0 = $0 + seconds } }
+    }
+
+    private func with(_ body: (IdentityService, Clock, Actor) async throws -> Void) async throws {
+        let home = try TemporaryHome()
+        let clock = Clock()
+        let store = try SQLiteStore.open(in: home.path, now: clock.now)
+        let identities = IdentityService(accounts: Accounts(store), now: { clock.now })
+        try await identities.ensureAdmin(owner: getuid())
+        try await body(identities, clock, try await identities.actor(uid: getuid()))
+        try store.close()
+    }
+
+    @Test func `the owner of the home is the first admin, and only while there is none`() async throws {
+        try await with { identities, _, owner in
+            #expect(owner.roles == ["admin"])
+            _ = try await identities.setRoles(["admin"], of: "alice", by: owner)
+            _ = try await identities.setRoles(["viewer"], of: owner.user, by: owner)
+            try await identities.ensureAdmin(owner: getuid())
+            #expect(try await identities.actor(uid: getuid()).roles == ["viewer"])
+            #expect(try await identities.actor(uid: 4_242_424).roles == [])
+        }
+    }
+
+    @Test func `the last admin cannot be removed or demoted`() async throws {
+        try await with { identities, _, owner in
+            await #expect(throws: FlowError.self) { try await identities.remove(user: owner.user, by: owner) }
+            await #expect(throws: FlowError.self) { try await identities.setRoles(["viewer"], of: owner.user, by: owner) }
+            #expect(try await identities.actor(uid: getuid()).roles == ["admin"])
+        }
+    }
+
+    @Test func `a token is good until it expires or is revoked, and carries the roles of now`() async throws {
+        try await with { identities, clock, owner in
+            _ = try await identities.setRoles(["operator"], of: "bob", by: owner)
+            let made = try await identities.createToken(Wire.TokenRequest(name: "ci", user: "bob", expiresInSeconds: 100), by: owner)
+            let secret = try #require(made.token)
+            #expect(secret.utf8.count >= 43)
+            #expect(try await identities.actor(token: secret)?.roles == ["operator"])
+            _ = try await identities.setRoles(["viewer"], of: "bob", by: owner)
+            #expect(try await identities.actor(token: secret)?.roles == ["viewer"])
+            #expect(try await identities.actor(token: secret + "x") == nil)
+            #expect(try await identities.actor(token: "") == nil)
+            #expect(try await identities.tokens(of: "bob").map(\.token) == [nil])
+            clock.advance(seconds: 99)
+            #expect(try await identities.actor(token: secret) != nil)
+            clock.advance(seconds: 1)
+            #expect(try await identities.actor(token: secret) == nil)
+            let other = try await identities.createToken(Wire.TokenRequest(name: "ci", user: "bob"), by: owner)
+            #expect(try await identities.actor(token: other.token ?? "") != nil)
+            try await identities.revokeToken(other.id, by: owner)
+            #expect(try await identities.actor(token: other.token ?? "") == nil)
+            let last = try await identities.createToken(Wire.TokenRequest(name: "ci", user: "bob"), by: owner)
+            try await identities.remove(user: "bob", by: owner)
+            #expect(try await identities.actor(token: last.token ?? "") == nil)
+        }
+    }
+
+    @Test func `linked users are one person, whichever way they come`() async throws {
+        try await with { identities, _, owner in
+            _ = try await identities.setRoles(["author"], of: "alice", by: owner)
+            let user = try await identities.link("alice", with: "os:alice", by: owner)
+            #expect(Set(user.names) == ["alice", "os:alice"])
+            let token = try await identities.createToken(Wire.TokenRequest(name: "t", user: "os:alice"), by: owner)
+            let actor = try #require(try await identities.actor(token: token.token ?? ""))
+            #expect(actor.person == user.person)
+            #expect(actor.roles == ["author"])
+            #expect(Set(actor.names) == ["alice", "os:alice"])
+        }
+    }
+
+    @Test(arguments: ["", "a b", "a/b", "a\nb", String(repeating: "x", count: 65), "ü"])
+    func `names that could be mistaken are refused`(name: String) async throws {
+        try await with { identities, _, owner in
+            await #expect(throws: FlowError.self) { try await identities.setRoles(["viewer"], of: name, by: owner) }
+            await #expect(throws: FlowError.self) { try await identities.setRoles([name], of: "bob", by: owner) }
+        }
+    }
+}

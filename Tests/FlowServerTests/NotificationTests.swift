@@ -1,0 +1,70 @@
+import FlowModel
+import FlowServer
+import FlowWire
+import Foundation
+import Glibc
+import Hummingbird
+import Logging
+import NIOCore
+import Synchronization
+import Testing
+
+@Suite("Notification hook", .timeLimit(.minutes(1)))
+struct NotificationTests {
+    @Test func `a waiting approval is told to the address, again until it was taken`() async throws {
+        let received = AsyncStream.makeStream(of: String.self)
+        let refusals = Refusals()
+        let router = Router()
+        router.post("hook") { request, _ -> HTTPResponse.Status in
+            let body = try await request.body.collect(upTo: 1 << 20)
+            received.continuation.yield(String(buffer: body))
+            return refusals.next() ? .internalServerError : .ok
+        }
+        let ports = AsyncStream.makeStream(of: Int.self)
+        let application = Application(
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { ports.continuation.yield($0.localAddress?.port ?? 0) }, logger: Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            var port = 0
+            for await found in ports.stream {
+                port = found
+                break
+            }
+            let home = try TemporaryHome()
+            try home.write("flowd.yaml", "notify: {url: 'http://127.0.0.1:\(port)/hook'}\n")
+            let server = try await FlowServer.open(.init(home: home.path))
+            let run = try await Client(socket: server.socket).start("gate", [Nodes.approval("go")])
+            var messages: [JSON] = []
+            for await text in received.stream {
+                messages.append(try JSON.parse(text))
+                if messages.count == 2 { break }
+            }
+            #expect(messages[0] == messages[1], "a repetition is the same message")
+            #expect(messages[0]["run"]?.stringValue == run.id.text)
+            #expect(messages[0]["step"]?.stringValue == "go")
+            #expect(messages[0]["id"]?.intValue != nil)
+            try await server.close()
+            group.cancelAll()
+        }
+    }
+
+    @Test func `a command gets the message on its standard input`() async throws {
+        let home = try TemporaryHome()
+        let target = "\(home.path)/told"
+        try home.write("hook.sh", "#!/bin/sh\ncat > \(target).new && mv \(target).new \(target)\n", mode: 0o700)
+        try home.write("flowd.yaml", "notify: {command: ['\(home.path)/hook.sh', 'an argument']}\n")
+        let server = try await FlowServer.open(.init(home: home.path))
+        let run = try await Client(socket: server.socket).start("gate", [Nodes.approval("go")])
+        while access(target, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+        let message = try JSON.parse(try home.read("told"))
+        #expect(message["run"]?.stringValue == run.id.text)
+        try await server.close()
+    }
+
+    /// Refuses the first message only.
+    private final class Refusals: Sendable {
+        private let count = Mutex(0)
+        func next() -> Bool { count.withLock { count in count += 1; return count == 1 } }
+    }
+}

@@ -1,0 +1,22 @@
+import FlowModel
+import Foundation
+import Glibc
+
+/// A directory of its own for a test, removed with it.
+final class TemporaryHome: Sendable {
+    let path: String
+
+    init() throws {
+        path = "/tmp/flow-home-\(UUID().uuidString.prefix(8))"
+        guard mkdir(path, 0o700) == 0 else { throw FlowError(.internal, subject: path, "no directory") }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws {
+        try Data(text.utf8).write(to: URL(filePath: "\(path)/\(name)"))
+        chmod("\(path)/\(name)", mode)
+    }
+
+    func read(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: "\(path)/\(name)"))) }
+}

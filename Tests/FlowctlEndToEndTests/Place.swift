@@ -1,0 +1,111 @@
+import Dispatch
+import FlowModel
+import Foundation
+import Synchronization
+
+/// A directory of its own, and the built `flowctl` in it.
+final class Place: Sendable {
+    struct Result: Sendable {
+        var status: Int32
+        var out: String
+        var err: String
+
+        var json: JSON { get throws { try JSON.parse(out, maxDepth: Limits.planDepth) } }
+    }
+
+    let folder: URL
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "flow-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    /// Waits until no engine is left here, and removes the directory.
+    func leave() async throws {
+        try await fact("the engine left behind has ended") { !FileManager.default.fileExists(atPath: socket) }
+        try FileManager.default.removeItem(at: folder)
+    }
+
+    var socket: String { folder.appending(path: ".flow/flow.sock").path }
+
+    /// Beside the test bundle, where the build put it.
+    private static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .appending(path: "flowctl")
+
+    /// Starts `flowctl`; the process is the caller's to end.
+    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
+        try Running(Place.binary, arguments, in: folder, environment)
+    }
+
+    @discardableResult
+    func run(_ arguments: String..., environment: [String: String] = [:]) async throws -> Result {
+        try await start(arguments, environment: environment).result()
+    }
+
+    /// Writes a plan in JSON, so that no compiler is needed.
+    func write(_ name: String, _ nodes: Node..., parameters: [Parameter] = []) throws {
+        let plan = Plan(flow: name, parameters: parameters, nodes: nodes, dsl: "1")
+        try Data(JSON(encoding: plan).canonicalBytes).write(to: folder.appending(path: "\(name).json"))
+    }
+
+    static func shell(_ name: String, _ script: String, needs: [String] = []) -> Node {
+        Node(id: name, name: name, kind: .shell(ShellSpec(source: .text(script))), needs: needs)
+    }
+}
+
+/// A process whose output is collected.
+final class Running: Sendable {
+    private let process = Process()
+    private let output: Task<Data, Never>
+    private let errors: Task<Data, Never>
+
+    init(_ binary: URL, _ arguments: [String], in folder: URL, _ environment: [String: String]) throws {
+        let pipes = (Pipe(), Pipe())
+        process.executableURL = binary
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("FLOW_") }
+        variables.merge(environment) { $1 }
+        process.environment = variables
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = pipes.0
+        process.standardError = pipes.1
+        try process.run()
+        output = Running.drain(pipes.0)
+        errors = Running.drain(pipes.1)
+    }
+
+    private static func drain(_ pipe: Pipe) -> Task<Data, Never> {
+        let handle = pipe.fileHandleForReading
+        return Task {
+            await withCheckedContinuation { continuation in
+                DispatchQueue.global().async { continuation.resume(returning: handle.readDataToEndOfFile()) }
+            }
+        }
+    }
+
+    func interrupt() { process.interrupt() }
+    /// `kill -9` of this one process.
+    func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
+
+    func result() async -> Place.Result {
+        let (out, err) = (await output.value, await errors.value)
+        process.waitUntilExit()
+        return Place.Result(
+            status: process.terminationStatus, out: String(decoding: out, as: UTF8.self),
+            err: String(decoding: err, as: UTF8.self))
+    }
+}
+
+struct NotSo: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// Waits until something is so, half a minute at most.
+func fact(_ what: String, _ isSo: () async throws -> Bool) async throws {
+    for _ in 0..<1_500 {
+        if try await isSo() { return }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+    throw NotSo(description: "it did not come to be that \(what)")
+}
