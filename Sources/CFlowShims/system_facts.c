@@ -2,6 +2,7 @@
 #include "include/system_facts.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,6 +48,15 @@ int flow_user_name(uint32_t user, char *name, size_t size) {
     return 1;
 }
 
+int flow_user_ids(const char *name, uint32_t *user, uint32_t *group) {
+    struct passwd entry, *found = NULL;
+    char buffer[16384];
+    if (getpwnam_r(name, &entry, buffer, sizeof buffer, &found) != 0 || !found) return 0;
+    *user = entry.pw_uid;
+    *group = entry.pw_gid;
+    return 1;
+}
+
 int64_t flow_wall_milliseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -58,4 +68,12 @@ double flow_cpu_seconds(void) {
     if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
         + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+int flow_terminal_size(int descriptor, int *columns, int *rows) {
+    struct winsize size;
+    if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return 0;
+    *columns = size.ws_col;
+    *rows = size.ws_row;
+    return 1;
 }

@@ -69,7 +69,7 @@ package final class FlowServer: Sendable {
         let bound = bound
         group = ServiceGroup(
             configuration: FlowServer.configuration(
-                try house.services { port in
+                house.services { port in
                     if let port { bound.port.withLock { $0 = port } }
                     started.continuation.yield()
                 }, signals, logger))

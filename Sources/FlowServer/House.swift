@@ -17,6 +17,7 @@ import ServiceLifecycle
 struct House: Sendable {
     let home: Home
     let configuration: ServerConfiguration
+    private let addresses: [ListenerService.Address]
     private let store: SQLiteStore
     private let engine: Engine
     private let hands: Hands
@@ -30,7 +31,9 @@ struct House: Sendable {
         // A client that went away must not end the process.
         signal(SIGPIPE, SIG_IGN)
         let configuration = try ServerConfiguration.load(home.configuration)
+        addresses = try House.addresses(home, configuration)
         let store = try await House.openStore(home)
+        var opened: Engine?
         do {
             let vault = try Vault(home: home.path)
             let hosts = InventoryService(file: options.inventory ?? home.file(configuration.inventory ?? "inventory.yaml"))
@@ -38,6 +41,7 @@ struct House: Sendable {
             let hands = try Hands(home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
             let gate = RestoreGate(behind: hands.dispatcher, isOpen: !store.isRestored, report: { relay.report($0) })
             let engine = try Engine(store: store, dispatcher: gate, environment: House.environment(home, store, logger))
+            opened = engine
             relay.connect(engine)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
             api = try await House.api(engine, store, vault, hosts, hands, home, logger)
@@ -45,6 +49,7 @@ struct House: Sendable {
             self.hands = hands
         } catch {
             // Nothing was served: let another engine have the home.
+            await opened?.shutdown()
             try store.close()
             throw error
         }
@@ -53,6 +58,15 @@ struct House: Sendable {
         self.store = store
         self.logger = logger
         idleSeconds = options.idleSeconds
+    }
+
+    /// What is to be served; everything that can be wrong with it is found before the home is opened.
+    private static func addresses(_ home: Home, _ configuration: ServerConfiguration) throws -> [ListenerService.Address] {
+        var addresses = [ListenerService.Address.socket(path: home.socket)]
+        if let listen = configuration.listen {
+            addresses.append(.network(try ListenAddress(listen), tls: try tls(home, configuration)))
+        }
+        return addresses
     }
 
     private static func openStore(_ home: Home) async throws -> SQLiteStore {
@@ -98,37 +112,32 @@ struct House: Sendable {
         return API(
             engine: engine, reader: store, identities: identities, catalogue: flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)), blobs: StoredBlobs(blobs: blobs),
-            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home), hub: ChangeHub(meters: meters),
+            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home, hands: hands), hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
     }
 
     // MARK: - Services
 
     /// How many listeners there are.
-    var listeners: Int { configuration.listen == nil ? 1 : 2 }
+    var listeners: Int { addresses.count }
 
     /// In order of start; they end in the opposite order.
-    func services(onReady: @escaping @Sendable (Int?) -> Void) throws -> [any Service] {
+    func services(onReady: @escaping @Sendable (Int?) -> Void) -> [any Service] {
         var services: [any Service] = [
             EngineService(engine: engine, store: store, logger: logger), hands.service,
             RetentionService(
-                engine: engine, days: configuration.retentionDays, sweepOutputs: { try await hands.removeOutputs(endedBefore: $0) },
+                engine: engine, days: configuration.retentionDays, sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                 now: Wall.now, logger: logger),
             NotificationService(engine: engine, hook: hook, logger: logger),
         ]
         if let idleSeconds {
             services.append(IdleService(seconds: idleSeconds, activity: activity, hub: api.hub, reader: store, logger: logger))
         }
-        services.append(listener(.socket(path: home.socket), onReady))
-        if let listen = configuration.listen {
-            services.append(listener(.network(try ListenAddress(listen), tls: try tls()), onReady))
+        for address in addresses {
+            services.append(ListenerService(address: address, api: api, activity: activity, logger: logger) { onReady($0) })
         }
         services.append(ChangeService(engine: engine, hub: api.hub))
         return services
-    }
-
-    private func listener(_ address: ListenerService.Address, _ onReady: @escaping @Sendable (Int?) -> Void) -> ListenerService {
-        ListenerService(address: address, api: api, activity: activity, logger: logger) { onReady($0) }
     }
 
     private var hook: any NotificationHook {
@@ -139,7 +148,7 @@ struct House: Sendable {
         return NoHook()
     }
 
-    private func tls() throws -> TLSConfiguration? {
+    private static func tls(_ home: Home, _ configuration: ServerConfiguration) throws -> TLSConfiguration? {
         guard let tls = configuration.tls else { return nil }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(home.file(tls.certificate)).map { NIOSSLCertificateSource.certificate($0) }

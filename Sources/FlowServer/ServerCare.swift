@@ -11,10 +11,12 @@ import NIOCore
 struct ServerCare: Caretaker {
     let store: SQLiteStore
     let home: Home
-    let audits: Audit
+    let hands: Hands
+    private let audits: Audit
 
-    init(store: SQLiteStore, home: Home) {
+    init(store: SQLiteStore, home: Home, hands: Hands) {
         self.store = store
+        self.hands = hands
         self.home = home
         audits = Audit(store)
     }
@@ -37,6 +39,12 @@ struct ServerCare: Caretaker {
             level.isComplete
                 ? Wire.Finding(name: "confinement", level: .ok, message: "flow files are evaluated without network, files and processes")
                 : Wire.Finding(name: "confinement", level: .warn, message: level.missing.joined(separator: "; ")))
+        if let fault = await hands.confinementFault() {
+            findings.append(
+                Wire.Finding(
+                    name: "swift steps", level: .warn, message: "code of flows can reach the engine's files: \(fault)",
+                    hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
+        }
         findings.append(accountFinding())
         return findings
     }

@@ -255,3 +255,48 @@ extension WorkerPool.State {
         if attempt.order.mode == .start { starts.taken -= count } else { attaches.taken -= count }
     }
 }
+
+extension WorkerPool {
+    /// - Parameters:
+    ///   - places: attempts carried out at once.
+    ///   - home: `$FLOW_HOME`: records of Swift steps are kept there, and the processes of Swift steps see it empty.
+    ///   - spool: where host records of this machine are; nil as `$FLOW_SPOOL` and the account say.
+    ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
+    ///   - confinement: what Swift steps may not reach; nil hides `home`.
+    package convenience init(
+        places: Int = WorkerLimits.places, home: String, spool: String? = nil,
+        transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
+        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil,
+        report: @escaping @Sendable (AttemptReport) -> Void
+    ) {
+        let records = HostRecords(spool: spool, transports: transports)
+        self.init(
+            places: places, home: home, hosts: { records.client(for: $0) }, transports: transports, outputs: outputs, blobs: blobs,
+            open: open, confinement: confinement ?? LaunchConfinement(hidden: [home]), report: report)
+    }
+}
+
+/// One client for each host: it keeps the connection of an ended attempt until the word to forget comes.
+private final class HostRecords: Sendable {
+    /// Hosts that changed in the inventory leave clients behind; nothing is lost when all are made anew.
+    private static let limit = 16_384
+
+    private let spool: String?
+    private let transports: @Sendable (Host?) -> any Transport
+    private let clients = Mutex<[Host?: HostRecordClient]>([:])
+
+    init(spool: String?, transports: @escaping @Sendable (Host?) -> any Transport) {
+        self.spool = spool
+        self.transports = transports
+    }
+
+    func client(for host: Host?) -> HostRecordClient {
+        clients.withLock { clients in
+            if let client = clients[host] { return client }
+            if clients.count >= HostRecords.limit { clients.removeAll() }
+            let client = HostRecordClient(transport: transports(host), spool: host == nil ? spool : nil)
+            clients[host] = client
+            return client
+        }
+    }
+}

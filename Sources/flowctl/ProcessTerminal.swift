@@ -1,3 +1,4 @@
+import CFlowShims
 import Dispatch
 import FlowCommand
 import Glibc
@@ -24,9 +25,10 @@ enum ProcessTerminal {
     }
 
     private static let size: @Sendable () -> (columns: Int, rows: Int) = {
-        var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return (80, 24) }
-        return (Int(size.ws_col), Int(size.ws_row))
+        var columns: Int32 = 0
+        var rows: Int32 = 0
+        guard flow_terminal_size(STDOUT_FILENO, &columns, &rows) != 0 else { return (80, 24) }
+        return (Int(columns), Int(rows))
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) async throws {

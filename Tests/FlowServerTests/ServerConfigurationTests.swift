@@ -21,7 +21,7 @@ struct ServerConfigurationTests {
             listen: 127.0.0.1:7373
             retention: {days: 7}
             notify: {command: [/usr/local/bin/notify, --now], timeoutSeconds: 10}
-            workers: {concurrency: 8, capturedOutputBytes: 1048576}
+            workers: {concurrency: 8}
             inventory: hosts.yaml
             log: {level: debug}
             """)

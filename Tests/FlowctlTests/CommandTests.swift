@@ -10,7 +10,7 @@ struct CommandTests {
 
     private static let approval = Wire.Approval(
         id: "\(Sample.id):go:1", run: Sample.id, flow: "release-web", step: StepPath("go"), generation: 1, state: .open,
-        prompt: "Release 1.4.2?\u{1B}[2J", rules: [Wire.Rule(role: "release-manager", count: 2)], digest: Sample.digest,
+        prompt: "Release 1.4.2?\u{1B}[2J", rules: [Wire.Rule(role: "release-manager", count: 2)], digest: shown,
         requester: "os:alice",
         since: Sample.at(0), votes: [])
 

@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("A followed run is followed to its end")
+@Suite("A followed run is followed to its end", .timeLimit(.minutes(1)))
 struct FollowingTests {
     private static let story: [[UInt8]] = [
         Sample.record(1, ["kind": "runState", "state": "running"], ["kind": "stepReady", "step": "build", "state": "ready"]),

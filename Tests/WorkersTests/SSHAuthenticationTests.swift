@@ -68,7 +68,11 @@ struct SSHAuthenticationTests {
             agent.arguments = ["-D", "-a", socket]
             agent.standardOutput = FileHandle.nullDevice
             try agent.run()
-            defer { agent.terminate() }
+            // Not by a signal that it could have inherited as blocked.
+            defer {
+                kill(agent.processIdentifier, SIGKILL)
+                agent.waitUntilExit()
+            }
             try await eventually("no agent") { FileManager.default.fileExists(atPath: socket) }
             setenv("SSH_AUTH_SOCK", socket, 1)
             defer { unsetenv("SSH_AUTH_SOCK") }

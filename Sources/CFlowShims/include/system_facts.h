@@ -22,7 +22,11 @@ int flow_facts_of_descriptor(int descriptor, flow_file_facts *facts);
 int64_t flow_free_bytes(const char *path);
 /// The name of the user into `name`, NUL-terminated. Returns 1, or 0 when there is none. May ask a directory service: can block.
 int flow_user_name(uint32_t user, char *name, size_t size);
+/// The ids of the account called `name`. Returns 1, or 0 when there is none.
+int flow_user_ids(const char *name, uint32_t *user, uint32_t *group);
 /// Milliseconds since the epoch, by the wall clock.
 int64_t flow_wall_milliseconds(void);
 /// CPU that this process has used.
 double flow_cpu_seconds(void);
+/// The size of the terminal that `descriptor` is, in characters. Returns 1, or 0 when it is none.
+int flow_terminal_size(int descriptor, int *columns, int *rows);

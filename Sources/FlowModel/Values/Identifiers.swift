@@ -15,6 +15,7 @@ package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible, Com
         hex = String(unsafeUninitializedCapacity: 64) { buffer in
             var count = 0
             for byte in bytes {
+                precondition(count < 64, "a digest has 32 bytes")
                 buffer[count] = Digest.digit(byte >> 4)
                 buffer[count + 1] = Digest.digit(byte & 15)
                 count += 2

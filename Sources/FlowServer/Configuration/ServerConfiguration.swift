@@ -37,10 +37,8 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
     package struct Workers: Codable, Equatable, Sendable {
         /// Attempts at once.
         package var concurrency: Int?
-        /// The account that local steps run as, when the server runs as root.
+        /// The account that Swift steps run as, when the server runs as root.
         package var localUser: String?
-        /// Bytes of each stream kept of an attempt.
-        package var capturedOutputBytes: Int?
     }
 
     package struct Log: Codable, Equatable, Sendable {
@@ -68,9 +66,6 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
         if let days = retention?.days, !(0...36_500).contains(days) { fault("retention.days", "must be from 0 to 36500") }
         if let concurrency = workers?.concurrency, !(1...100_000).contains(concurrency) {
             fault("workers.concurrency", "must be from 1 to 100000")
-        }
-        if let bytes = workers?.capturedOutputBytes, !(1_024...(1 << 34)).contains(bytes) {
-            fault("workers.capturedOutputBytes", "must be from 1024 to \(1 << 34)")
         }
         if let notify { faults += notify.faults }
         guard faults.isEmpty else {

@@ -1,7 +1,7 @@
 import FlowModel
 import FlowWire
 
-/// The plan of `exec`: one command on every host of a selector, as a flow of one map with one step.
+/// The plan of `exec`: one command on every host of a selector, as a map over the hosts.
 ///
 /// It is built here and not in clients, so that `flowctl exec` and a line of `curl` give the same run.
 enum ExecPlan {
@@ -26,14 +26,22 @@ enum ExecPlan {
         guard faults.isEmpty else { throw FlowError(.usage, subject: "exec", "Nothing was started.", errors: faults) }
         let command = ShellSpec(
             source: .text(exec.command), target: .element(map: "on", path: ["name"]), account: exec.account.map { .literal(.string($0)) })
-        return Plan(
-            flow: flow, summary: "A command on hosts",
-            nodes: [
-                Node(id: "on", name: "on", kind: .map(MapSpec(elements: .hosts(.literal(.string(exec.selector))), width: width))),
-                Node(
-                    id: "on/command", name: "command", scope: "on", kind: .shell(command),
-                    // One host's failure is not a reason to leave the others out; the map fails in the end all the same.
-                    policy: Policy(timeoutSeconds: exec.timeoutSeconds)),
-            ], dsl: "exec-1")
+        return Plan(flow: flow, summary: "A command on hosts", nodes: nodes(exec, command, width), dsl: "exec-1")
+    }
+
+    /// Every host has its turn, whatever became of the others, and the run fails in the end if one of them did: a failure inside
+    /// is ignored and leaves no output, which the last step looks for.
+    private static func nodes(_ exec: Wire.Exec, _ command: ShellSpec, _ width: Int) -> [Node] {
+        let failed = ShellSpec(source: .text("echo 'the command failed on a host; the others were done' >&2\nexit 1\n"))
+        return [
+            Node(id: "on", name: "on", kind: .map(MapSpec(elements: .hosts(.literal(.string(exec.selector))), width: width))),
+            Node(
+                id: "on/command", name: "command", scope: "on", kind: .shell(command),
+                policy: Policy(timeoutSeconds: exec.timeoutSeconds, onFailure: .ignore)),
+            Node(id: "when-1", name: "when-1", kind: .choice(.contains(.output(node: "on", path: []), .literal(.null))), needs: ["on"]),
+            Node(
+                id: "failed", name: "failed", kind: .shell(failed), needs: ["on", "when-1"],
+                guards: [BranchGuard(choice: "when-1", answer: true)]),
+        ]
     }
 }

@@ -40,8 +40,21 @@ struct ListenerService: Service {
                 address: bind, serverName: nil, backlog: 1_024,
                 availableConnectionsDelegate: .maximum(APILimits.connections, logger: quiet)),
             onServerRunning: { await ready($0) }, logger: quiet)
-        try await application.run()
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            throw FlowError(
+                .usage, subject: place, "The server did not start: \(place) cannot be served: \(error.description).",
+                hint: "flowd.yaml: listen: ADDRESS:PORT")
+        }
         if case .socket(let path) = address { unlink(path) }
+    }
+
+    private var place: String {
+        switch address {
+        case .socket(let path): path
+        case .network(let address, _): "\(address.host):\(address.port)"
+        }
     }
 
     private var server: HTTPServerBuilder {

@@ -12,8 +12,8 @@ struct RetentionService: Service {
 
     let engine: Engine
     let days: Double
-    /// Takes the ids of deleted runs' outputs away.
-    let sweepOutputs: @Sendable (Instant) async throws -> Void
+    /// Removes outputs of runs that are gone.
+    let sweepOutputs: @Sendable () async throws -> Void
     let now: @Sendable () -> Instant
     let logger: Logger
 
@@ -41,7 +41,7 @@ struct RetentionService: Service {
                 hasMore = result.hasMore
                 if hasMore { try await Task.sleep(for: .seconds(RetentionService.pauseSeconds)) }
             }
-            try await sweepOutputs(cutoff)
+            try await sweepOutputs()
         } catch is CancellationError {
             return
         } catch {

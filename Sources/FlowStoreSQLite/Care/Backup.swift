@@ -51,7 +51,7 @@ extension SQLiteStore {
             let rows = try Row.fetchAll(database, sql: "SELECT number, digest, size FROM blob WHERE bytes IS NULL")
             for row in rows {
                 guard let number = Int.fromDatabaseValue(row[0]), let digest = [UInt8].fromBlob(row[1]),
-                    let size = Int.fromDatabaseValue(row[2])
+                    let size = Int.fromDatabaseValue(row[2]), digest.count == 32
                 else { throw StoreError.corrupt("table blob holds a row that cannot be read") }
                 try copyBlob(Digest(bytes: digest), row: number, size: size, database)
             }

@@ -110,7 +110,7 @@ extension SQLiteStore {
                 WHERE outputDigest IS NOT NULL
                 """,
             arguments: [StepRow.number(run: run, index: 0), StepRow.number(run: run + 1, index: 0), limit]
-        ).compactMap { [UInt8].fromBlob($0[0]) }
+        ).compactMap { [UInt8].fromBlob($0[0]) }.filter { $0.count == 32 }
         var files: [Digest] = []
         for digest in digests {
             let first = StepRow.number(run: run, index: 0)

@@ -8,6 +8,8 @@ struct LabDaemon: Codable, Hashable, Sendable {
     var process: LabProcess
 
     static func start(folder: String, addresses: Int) throws -> LabDaemon {
+        // What an earlier lab in this directory left behind would be taken for this one's.
+        for file in ["/log", "/setup.log"] { unlink(folder + file) }
         let arguments = ["--mount", "--pid", "--fork", "--kill-child=KILL", "/bin/sh", folder + "/setup.sh"]
         let process = try LabProcess.start("/usr/bin/unshare", arguments, log: folder + "/setup.log")
         return LabDaemon(folder: folder, addresses: addresses, process: process)
@@ -19,8 +21,9 @@ struct LabDaemon: Codable, Hashable, Sendable {
         while announcements < times * addresses {
             urge()
             guard Date.now < deadline, process.isAlive else {
-                let why = [folder + "/setup.log", folder + "/log"].compactMap { try? String(contentsOfFile: $0, encoding: .utf8) }
-                throw LabError("the sshd of '\(folder)' does not listen: \(why.joined().suffix(500))")
+                // Without a file the reason is in the other one.
+                let setup = (try? String(contentsOfFile: folder + "/setup.log", encoding: .utf8)) ?? ""
+                throw LabError("the sshd of '\(folder)' does not listen: \((setup + log).suffix(500))")
             }
             usleep(5000)
         }
@@ -38,9 +41,13 @@ struct LabDaemon: Codable, Hashable, Sendable {
     }
 
     private var announcements: Int {
-        // No file yet: not listening.
-        let log = (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? ""
-        return log.split(separator: "\n").count { $0.contains("Server listening on") }
+        log.split(separator: "\n").count { $0.contains("Server listening on") }
+    }
+
+    /// What it has logged, line by line: sshd ends its lines with CR LF, which Swift takes for one character.
+    var log: String {
+        // No file yet: nothing logged.
+        ((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "").replacing("\r\n", with: "\n")
     }
 }
 

@@ -59,10 +59,7 @@ package final class SSHLab: Sendable {
     // MARK: What tests do to hosts
 
     /// What the daemon of a host has logged.
-    package func log(of host: LabHost) -> String {
-        // A daemon that has logged nothing has no file.
-        (try? String(contentsOfFile: directory + "/daemons/\(host.daemon)/log", encoding: .utf8)) ?? ""
-    }
+    package func log(of host: LabHost) -> String { state.daemons[host.daemon].log }
 
     /// A new host key for the daemon of `host`, and so for all hosts that it serves. Returns when it shows it.
     package func changeHostKey(of host: LabHost) async throws {

@@ -1,16 +1,16 @@
-import FlowModel
+package import FlowModel
 
 /// What a script wrote to `$FLOW_OUTPUT`: a JSON object, or lines `name=value`.
 ///
 /// Lines are coerced to the declared type; the last of two with one name counts. `changed` says whether the script changed
 /// anything, with every form and beside every declared type.
-struct FlowOutput: Hashable, Sendable {
+package struct FlowOutput: Hashable, Sendable {
     /// The value of the declared type; nil where none is declared.
-    var value: JSON?
-    var changed: Bool?
+    package var value: JSON?
+    package var changed: Bool?
 
     /// Reads `bytes` (nil: there is no file) against the declared shape, if any.
-    init(_ bytes: [UInt8]?, as shape: TypeShape?) throws(AttemptResult.Failure) {
+    package init(_ bytes: [UInt8]?, as shape: TypeShape?) throws(AttemptResult.Failure) {
         let bytes = bytes ?? []
         let isJSON = bytes.first == UInt8(ascii: "{")
         let members = isJSON ? try FlowOutput.object(bytes) : try FlowOutput.lines(bytes, shape)

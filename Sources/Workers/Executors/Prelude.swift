@@ -1,12 +1,12 @@
-import FlowModel
+package import FlowModel
 
 /// Writes the program that an interpreter is given: it sets values and arguments as literals, then runs the script beside it.
 ///
 /// Nothing in a value can be anything but a value: shells get single quotes, in which only the quote itself means something; Python
 /// gets text of plain ASCII.
-enum Prelude {
+package enum Prelude {
     /// The program. Throws the failure for what cannot be said: NUL in a value, an odd name.
-    static func bytes(for work: ShellWork) throws(AttemptResult.Failure) -> [UInt8] {
+    package static func bytes(for work: ShellWork) throws(AttemptResult.Failure) -> [UInt8] {
         try check(work)
         switch work.interpreter {
         case .sh, .bash: return Array(shell(work).utf8)
@@ -15,7 +15,7 @@ enum Prelude {
     }
 
     /// What runs it.
-    static func program(_ interpreter: ShellSpec.Interpreter) -> String {
+    package static func program(_ interpreter: ShellSpec.Interpreter) -> String {
         switch interpreter {
         case .sh: "/bin/sh"
         case .bash: "bash"
@@ -33,7 +33,7 @@ enum Prelude {
     }
 
     /// One literal word of any shell.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var out = "'"
         for scalar in text.unicodeScalars {
             if scalar == "'" { out += #"'\''"# } else { out.unicodeScalars.append(scalar) }

@@ -120,12 +120,12 @@ find_attempt() {
 }
 
 load() {
-  r_boot= r_pid=0 r_birth=0 r_grace=1000 r_level= r_cgroup= r_account=
+  r_boot= r_pid=0 r_birth=0 r_grace=1000 r_level= r_cgroup= r_account= r_tmp=
   [ -r "$1/started" ] || return 1
   while read -r k v; do
     case $k in
       boot) r_boot=$v ;; pid) r_pid=$v ;; birth) r_birth=$v ;; grace) r_grace=$v ;; containment) r_level=$v ;;
-      cgroup) r_cgroup=$v ;; account) r_account=$v ;;
+      cgroup) r_cgroup=$v ;; account) r_account=$v ;; tmp) r_tmp=$v ;;
     esac
   done <"$1/started"
 }
@@ -267,6 +267,7 @@ supervise() {
     say "containment $level"
     [ -z "$cgroup" ] || say "cgroup $cgroup"
     [ -z "$account" ] || say "account $account"
+    [ -z "$tmp" ] || say "tmp $tmp"
   } >"$t/started" && settle "$t/started" "$t/ended.new" && mv "$t" "$a" || drop storage "no room in $s"
   unlock
   load "$a"
@@ -481,6 +482,9 @@ send_end() {
     [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
     # Sinks that wait for a script which never came.
     release
+    # What the supervisor would have taken away.
+    true >"$a/prelude"
+    [ -z "$r_tmp" ] || as rm -rf "$r_tmp" 2>/dev/null
     say "died $reason"
     return
   fi

@@ -1,9 +1,9 @@
 import FlowModel
 
 /// Output of programs, made fit for a journal and for people.
-enum OutputText {
+package enum OutputText {
     /// Without NUL, which JSON texts here do not hold, and without the marks of sealed secrets.
-    static func keepable(_ text: String) -> String {
+    package static func keepable(_ text: String) -> String {
         let isFit = text.unicodeScalars.allSatisfy { $0 != "\0" && $0 != "\u{E0F1}" && $0 != "\u{E0F2}" }
         guard !isFit else { return text }
         var out = String.UnicodeScalarView()
@@ -16,7 +16,7 @@ enum OutputText {
     /// What `$(…)` would give: the bytes as text without the newlines at their end. What is not UTF-8 becomes U+FFFD.
     ///
     /// More than `Limits.stdoutValueBytes` are cut at the last whole character.
-    static func value(_ bytes: [UInt8]) -> (text: String, isCut: Bool) {
+    package static func value(_ bytes: [UInt8]) -> (text: String, isCut: Bool) {
         var bytes = bytes[...]
         let isCut = bytes.count > Limits.stdoutValueBytes
         if isCut {
@@ -35,7 +35,7 @@ enum OutputText {
     }
 
     /// The last line that is not blank, for people: at most 200 characters, control characters and escape sequences taken out.
-    static func lastLine(_ bytes: [UInt8]) -> String? {
+    package static func lastLine(_ bytes: [UInt8]) -> String? {
         // A carriage return starts a line over, as progress bars do.
         for line in bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }).reversed() {
             let text = plain(String(decoding: line, as: UTF8.self))

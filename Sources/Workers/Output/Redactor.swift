@@ -1,21 +1,21 @@
-import FlowModel
+package import FlowModel
 
 /// Masks secret values in a stream, over the borders of its chunks, before anything of it is kept.
 ///
 /// Each byte of a value becomes `*`, so lengths and offsets stay those of the host: after a restart the stream continues where the
 /// file ends. Bytes that may be the beginning of a value are held back until the next ones decide.
-struct Redactor: Sendable {
+package struct Redactor: Sendable {
     private let patterns: SecretPatterns
     private var state: Int32 = 0
     private var held: [UInt8] = []
 
-    init(_ patterns: SecretPatterns) { self.patterns = patterns }
+    package init(_ patterns: SecretPatterns) { self.patterns = patterns }
 
     /// How many bytes are held back.
     var heldBytes: Int { held.count }
 
     /// What can be let go of after `bytes`.
-    mutating func take(_ bytes: [UInt8]) -> [UInt8] {
+    package mutating func take(_ bytes: [UInt8]) -> [UInt8] {
         guard !patterns.isEmpty else { return bytes }
         var out = held
         out.reserveCapacity(held.count + bytes.count)
@@ -31,7 +31,7 @@ struct Redactor: Sendable {
     }
 
     /// The rest. `isCut`: the stream was cut here, so that the beginning of a value may stand for the value.
-    mutating func finish(isCut: Bool) -> [UInt8] {
+    package mutating func finish(isCut: Bool) -> [UInt8] {
         defer { (held, state) = ([], 0) }
         return isCut ? [UInt8](repeating: Redactor.mask, count: held.count) : held
     }
@@ -41,7 +41,7 @@ struct Redactor: Sendable {
 
 extension SecretPatterns {
     /// The text with every secret masked.
-    func masked(_ text: String) -> String {
+    package func masked(_ text: String) -> String {
         guard !isEmpty else { return text }
         var redactor = Redactor(self)
         let start = redactor.take(Array(text.utf8))
@@ -50,7 +50,7 @@ extension SecretPatterns {
 
     /// The value with every secret in its texts and names masked, and made fit to be kept: NUL and the marks of sealed secrets, which
     /// only the engine may set, become U+FFFD.
-    func masked(_ value: JSON) -> JSON {
+    package func masked(_ value: JSON) -> JSON {
         switch value {
         case .string(let text): return .string(OutputText.keepable(masked(text)))
         case .array(let elements): return .array(elements.map { masked($0) })

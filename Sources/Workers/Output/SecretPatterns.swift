@@ -7,8 +7,8 @@ import FoundationEssentials
 /// A form is the value as it is; values of eight bytes and more also as base64 (both alphabets, at each of the three positions in
 /// a longer text), hexadecimal (both cases), percent-encoded and inside a JSON string, and each long line of a value of several
 /// lines. Shorter values have only their plain form: their encodings are too common.
-struct SecretPatterns: Sendable {
-    static let none = SecretPatterns([])
+package struct SecretPatterns: Sendable {
+    package static let none = SecretPatterns([])
 
     /// The next state by state and byte; what is missing is found over `fallback`.
     private var edges: [UInt64: Int32] = [:]
@@ -21,7 +21,7 @@ struct SecretPatterns: Sendable {
 
     var isEmpty: Bool { depth.count == 1 }
 
-    init(_ secrets: some Sequence<String>) {
+    package init(_ secrets: some Sequence<String>) {
         for form in Set(secrets.flatMap(SecretPatterns.forms)) where !form.isEmpty { add(form) }
         connect()
     }

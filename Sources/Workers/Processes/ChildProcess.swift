@@ -4,12 +4,12 @@ import Synchronization
 
 /// A process that we started. Its exit is always taken, whether anybody waits for it or not, on the poll loop: no thread for
 /// each child, no zombie.
-final class ChildProcess: Sendable {
-    enum End: Hashable, Sendable, CustomStringConvertible {
+package final class ChildProcess: Sendable {
+    package enum End: Hashable, Sendable, CustomStringConvertible {
         case exited(Int)
         case signalled(Int)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .exited(let status): "it exited with status \(status)"
             case .signalled(let number): "it was ended by signal \(number)"
@@ -25,7 +25,7 @@ final class ChildProcess: Sendable {
         var onEnd: [@Sendable (End) -> Void] = []
     }
 
-    let pid: pid_t
+    package let pid: Int32
     private let state: Mutex<State>
 
     private init(pid: pid_t, pidfd: CInt) {
@@ -34,7 +34,7 @@ final class ChildProcess: Sendable {
     }
 
     /// Starts it, on a thread that may block.
-    static func start(_ launch: Launch) async throws -> ChildProcess {
+    package static func start(_ launch: Launch) async throws -> ChildProcess {
         try await BlockingThreads.spawning.call {
             let (pid, pidfd) = try launch.start()
             let child = ChildProcess(pid: pid, pidfd: pidfd)
@@ -85,10 +85,10 @@ final class ChildProcess: Sendable {
     }
 
     /// How it ended, if it has.
-    var endIfKnown: End? { state.withLock { $0.end } }
+    package var endIfKnown: End? { state.withLock { $0.end } }
 
     /// Calls `action` on the poll loop when it has ended; at once if it has already.
-    func whenEnded(_ action: @escaping @Sendable (End) -> Void) {
+    package func whenEnded(_ action: @escaping @Sendable (End) -> Void) {
         let end = state.withLock { state in
             if state.end == nil { state.onEnd.append(action) }
             return state.end
@@ -97,13 +97,13 @@ final class ChildProcess: Sendable {
     }
 
     /// Waits for its end. Not cut short by cancellation: a child that must end is signalled.
-    func end() async -> End {
+    package func end() async -> End {
         await withCheckedContinuation { continuation in whenEnded { continuation.resume(returning: $0) } }
     }
 
     /// Sends a signal to it and, `everyone`, to what stayed in its process group. Nothing happens when it has ended: its number
     /// may be another's by then.
-    func signal(_ number: CInt, everyone: Bool = false) {
+    package func signal(_ number: CInt, everyone: Bool = false) {
         state.withLock { state in
             guard state.pidfd >= 0, state.end == nil else { return }
             if everyone { kill(-pid, number) }

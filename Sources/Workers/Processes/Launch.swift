@@ -2,22 +2,34 @@ import CFlowShims
 import Glibc
 
 /// A program to start in a session of its own.
-struct Launch: Sendable {
-    enum Program: Sendable {
+package struct Launch: Sendable {
+    package enum Program: Sendable {
         case path(String)
         /// An open descriptor of it, which stays the caller's: it runs even where its path is hidden.
         case descriptor(CInt)
     }
 
-    var program: Program
+    package var program: Program
     /// With the name it is called by.
-    var arguments: [String]
-    var environment: [String: String] = [:]
+    package var arguments: [String]
+    package var environment: [String: String]
     /// nil: that of this process.
-    var folder: String?
+    package var folder: String?
     /// Become descriptors 0, 1 … of the child; -1 is /dev/null. They stay the caller's. It gets no others.
-    var descriptors: [CInt] = [-1, -1, -1]
-    var confinement = LaunchConfinement.none
+    package var descriptors: [CInt]
+    package var confinement: LaunchConfinement
+
+    package init(
+        program: Program, arguments: [String], environment: [String: String] = [:], folder: String? = nil,
+        descriptors: [CInt] = [-1, -1, -1], confinement: LaunchConfinement = .none
+    ) {
+        self.program = program
+        self.arguments = arguments
+        self.environment = environment
+        self.folder = folder
+        self.descriptors = descriptors
+        self.confinement = confinement
+    }
 
     /// Blocks until the program has begun. The number and the pidfd are the caller's.
     func start() throws -> (pid: pid_t, pidfd: CInt) {

@@ -1,0 +1,89 @@
+import FlowModel
+import Foundation
+import Testing
+import Workers
+
+@Suite("Output store")
+struct OutputStoreTests {
+    @Test func `output can be read while its step runs, and stays when it has ended`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        let order = AttemptOrder.shell(
+            "echo first; while [ ! -e \"$1\" ]; do sleep 0.02; done; echo second; echo trouble >&2", step: "deploy[web-1]/sw\"it/ch"
+        ) { $0.arguments = [test.folder.file("go")] }
+        try await test.with { pool in
+            pool.dispatch(order)
+            var seen = ""
+            for _ in 0..<2_000 where seen != "first\n" {
+                seen = try await test.output(order.id)
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(seen == "first\n")
+            #expect(test.reports.result(of: order.id) == nil, "it still runs")
+            _ = try test.folder.write("go", "")
+            let result = try await test.result(of: order.id)
+            #expect(result.lastLine == "trouble" || result.lastLine == "second")
+            #expect(result.outputBytes == 13 + 8)
+            #expect(try await test.output(order.id) == "first\nsecond\n")
+            let id = order.id
+            let tail = try await test.outputs.read(id.run, id.step, attempt: 1, stream: .stdout, offset: 6, limit: 3)
+            #expect(tail == Array("sec".utf8))
+            #expect(try await test.outputs.runs() == [PoolUnderTest.run])
+            try await test.outputs.remove(PoolUnderTest.run)
+            #expect(try await test.output(order.id) == "")
+            #expect(try await test.outputs.runs() == [])
+        }
+    }
+
+    @Test func `a flood without a newline is bounded, and its truncation is recorded`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            // Beyond the cap by a little, so that the test takes seconds.
+            let order = AttemptOrder.shell("head -c 70000000 /dev/zero", step: "flood")
+            let result = try await test.carryOut(order, on: pool, within: 60)
+            #expect(result.truncated)
+            #expect(result.outputBytes == 70_000_000)
+            let size = try await test.outputs.size(order.id.run, order.id.step, attempt: 1, stream: .stdout)
+            #expect(size == Limits.capturedOutputBytes)
+            let stdout = try #require(result.output?["stdout"]?.stringValue)
+            #expect(stdout.unicodeScalars.allSatisfy { $0 == "\u{FFFD}" }, "NUL is no text")
+            #expect(result.output?["stdoutTruncated"] == true)
+        }
+    }
+
+    @Test func `secrets reach the script and are nowhere else`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        // The tests' opener turns texts around.
+        let secret = "correct horse battery"
+        let sealed = SealedText.marker(String(secret.reversed()))
+        let script = """
+            printf '%s\\n' "$flow_1" "$SECRET"; printf '%s' "$1" | base64; printf '%s' "$1" | od -An -tx1 | tr -d ' \\n'
+            printf 'token=%s\\n' "$1" >"$FLOW_OUTPUT"
+            printf '%s' "$1" | sha256sum
+            echo "last $1"
+            """
+        var order = AttemptOrder.shell(script, step: "secret") { work in
+            work.variables = [.init(name: "flow_1", value: "a \(sealed) b")]
+            work.arguments = [sealed]
+            work.environment = ["SECRET": sealed]
+            work.output = .object([.init(name: "token", shape: .string)])
+        }
+        order.timeoutSeconds = 30
+        let sum = "0a5bf1bd5ad2a5e66aba0b0cebd9a9d8b6b6e5b6"
+        try await test.with { pool in
+            let result = try await test.carryOut(order, on: pool)
+            let output = try await test.output(order.id)
+            #expect(output.hasPrefix("a ********************* b\n*********************\n"))
+            #expect(!output.contains(sum))
+            #expect(result.output?["value"]?["token"] == "*********************")
+            #expect(result.lastLine == "last *********************")
+        }
+        // Neither in what the pool keeps, nor on the host once it has ended.
+        let forms = [secret, Data(secret.utf8).base64EncodedString(), secret.utf8.map { String(format: "%02x", $0) }.joined()]
+        let files = try #require(FileManager.default.enumerator(atPath: folder.path)).compactMap { $0 as? String }
+        for name in files where !name.hasPrefix("spool/") {
+            let text = folder.read(name) ?? ""
+            for form in forms { #expect(!text.contains(form), "\(name) holds \(form)") }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import Testing
+import Workers
+
+/// Others start processes too while this suite runs, so counts are compared with room for them.
+@Suite("Processes", .serialized)
+struct ProcessTests {
+    private struct Footprint {
+        var descriptors: Int
+        var threads: Int
+        var zombies: Int
+        var kilobytes: Int
+
+        static func now() throws -> Footprint {
+            let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+            func field(_ name: String) -> Int {
+                status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(whereSeparator: { $0 == " " || $0 == "\t" })
+                    .dropFirst().first.flatMap { Int($0) } ?? -1
+            }
+            let children = try String(contentsOfFile: "/proc/thread-self/children", encoding: .utf8).split(separator: " ")
+            let zombies = children.filter { child in
+                (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8))?.contains(") Z ") == true
+            }
+            return Footprint(
+                descriptors: try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count, threads: field("Threads"),
+                zombies: zombies.count, kilobytes: field("VmRSS"))
+        }
+    }
+
+    private func run(_ command: String, input: [UInt8] = []) async throws -> (out: [UInt8], err: [UInt8], end: TransportEvent?) {
+        let channel = try await LocalTransport().open(command)
+        async let fed: Void = {
+            try await channel.write(input)
+            try await channel.finishInput()
+        }()
+        var (out, err, end): ([UInt8], [UInt8], TransportEvent?) = ([], [], nil)
+        while let event = try await channel.next() {
+            switch event {
+            case .stdout(let bytes): out += bytes
+            case .stderr(let bytes): err += bytes
+            case .exited: end = event
+            }
+        }
+        try? await fed
+        await channel.close()
+        return (out, err, end)
+    }
+
+    @Test func `input, both outputs and the exit status pass`() async throws {
+        let input = [UInt8]((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+        let done = try await run("cat; echo oops >&2; exit 7", input: input)
+        #expect(done.out == input)
+        #expect(done.err == Array("oops\n".utf8))
+        #expect(done.end == .exited(status: 7, signal: nil))
+        #expect(try await run("kill -9 $$").end == .exited(status: nil, signal: 9))
+    }
+
+    @Test func `what a command left running holds nobody up`() async throws {
+        let started = ContinuousClock.now
+        let done = try await run("sleep 1000 & echo $!")
+        let left = try #require(Int32(String(decoding: done.out, as: UTF8.self).trimmingCharacters(in: .newlines)))
+        #expect(kill(left, 0) == 0, "it runs on")
+        kill(left, SIGKILL)
+        #expect(ContinuousClock.now - started < .seconds(10))
+    }
+
+    @Test func `a reader that does not read holds the command up`() async throws {
+        let folder = try TestFolder()
+        let channel = try await LocalTransport().open("dd if=/dev/zero bs=65536 count=400 2>/dev/null; echo done >\(folder.file("done"))")
+        #expect(try await !comesTrue(within: 0.5) { folder.read("done") != nil }, "26 MB went into nothing")
+        var count = 0
+        while let event = try await channel.next() { if case .stdout(let bytes) = event { count += bytes.count } }
+        #expect(count == 65_536 * 400)
+        #expect(folder.read("done") != nil)
+        await channel.close()
+    }
+
+    @Test func `writing to a command that has ended is an error, not the end of this process`() async throws {
+        let channel = try await LocalTransport().open("exec <&-; exit 0")
+        while try await channel.next() != nil {}
+        await #expect(throws: TransportError.self) { try await channel.write([UInt8](repeating: 0, count: 1 << 20)) }
+        await channel.close()
+    }
+
+    @Test func `waiting for output is cut short by cancellation`() async throws {
+        let channel = try await LocalTransport().open("echo $$; exec sleep 1000")
+        guard case .stdout(let line)? = try await channel.next() else { throw CancellationError() }
+        await #expect(throws: CancellationError.self) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try await channel.next() }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+        }
+        kill(try #require(Int32(String(decoding: line, as: UTF8.self).trimmingCharacters(in: .newlines))), SIGKILL)
+        #expect(try await channel.next() == .exited(status: nil, signal: 9))
+        await channel.close()
+    }
+
+    @Test func `a child gets its descriptors and no others, and none of our signal settings`() async throws {
+        let file = open("/dev/null", O_RDONLY)
+        defer { close(file) }
+        // Field by field: what is ignored must be nothing, although this process ignores SIGPIPE.
+        let done = try await run("ls /proc/self/fd | wc -l; grep -E 'SigIgn|SigBlk' /proc/self/status | tr -d '0\\n\\t '")
+        #expect(String(decoding: done.out, as: UTF8.self) == "4\nSigBlk:SigIgn:")
+    }
+
+    @Test func `a program that cannot be started says which step failed`() async throws {
+        let error = await #expect(throws: (any Error).self) {
+            try await ChildProcess.start(Launch(program: .path("/no/such/program"), arguments: ["program"]))
+        }
+        #expect("\(try #require(error))" == "'program' was not started, starting it failed: No such file or directory")
+    }
+
+    @Test func `a confined program sees a hidden directory empty`() async throws {
+        let folder = try TestFolder()
+        let home = folder.file("home")
+        try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+        try "x".write(toFile: home + "/secret.key", atomically: true, encoding: .utf8)
+        let confinement = LaunchConfinement(hidden: [home])
+        try #require(await confinement.fault() == nil)
+        let child = try await ChildProcess.start(
+            Launch(
+                program: .path("/bin/sh"), arguments: ["sh", "-c", "ls -A \(home) >\(folder.file("seen")); touch \(home)/new"],
+                environment: ["PATH": "/usr/bin:/bin"], confinement: confinement))
+        #expect(await child.end() != .exited(0), "nothing can be made there")
+        #expect(folder.read("seen")?.isEmpty == true)
+        #expect(FileManager.default.fileExists(atPath: home + "/secret.key"), "and here nothing changed")
+    }
+
+    @Test func `spawned children leave descriptors, threads and memory flat`() async throws {
+        let count = ProcessInfo.processInfo.environment["FLOW_SPAWNS"].flatMap { Int($0) } ?? 2_000
+        func spawn(_ count: Int) async throws {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<count {
+                    if number >= 32 { try await group.next() }
+                    group.addTask {
+                        let done = try await run("echo x; exit 3")
+                        guard done.out == Array("x\n".utf8), done.end == .exited(status: 3, signal: nil) else {
+                            throw TransportError(.exec, "\(done)")
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        try await spawn(100)
+        let before = try Footprint.now()
+        let clock = ContinuousClock()
+        let time = try await clock.measure { try await spawn(count) }
+        let after = try Footprint.now()
+        print("\(count) children in \(time); before \(before), after \(after)")
+        #expect(after.descriptors <= before.descriptors + 12)
+        #expect(after.threads <= before.threads + 8)
+        #expect(after.zombies == 0)
+        #expect(after.kilobytes <= before.kilobytes + 16_384)
+    }
+}

@@ -1,0 +1,144 @@
+import Crypto
+import FlowModel
+import Foundation
+import Testing
+import Workers
+
+@Suite("Swift steps")
+struct SwiftStepTests {
+    private static let binary = FlowModel.Digest(bytes: [UInt8](repeating: 7, count: 32))
+
+    private func order(_ node: String, _ inputs: JSON..., step: String? = nil, mode: AttemptOrder.Mode = .start) -> AttemptOrder {
+        .of(.step(StepWork(node: node, binary: Self.binary, inputs: inputs)), step: step ?? node, mode: mode)
+    }
+
+    @Test func `a step runs in the flow's process with its inputs, and its log is its output`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            let echo = order("echo", "hello")
+            let result = try await test.carryOut(echo, on: pool)
+            #expect(result.output == ["said": "hello", "target": "none", "key": .string(echo.idempotencyKey)])
+            #expect(try await test.output(echo.id) == "got hello\n")
+            #expect(result.lastLine == "got hello")
+            #expect(test.reports.events(of: echo.id)[1] == .started(containment: .process))
+            let thrown = try await test.carryOut(order("throw"), on: pool)
+            #expect(thrown.failure == .init(.thrown, "it went wrong"))
+            let unknown = try await test.carryOut(order("nothing"), on: pool)
+            #expect(unknown.failure?.message.contains("no Swift step 'nothing'") == true)
+            let printed = order("print")
+            _ = try await test.carryOut(printed, on: pool)
+            let first = try await test.carryOut(order("pid"), on: pool)
+            let second = try await test.carryOut(order("pid", step: "pid-2"), on: pool)
+            #expect(first.output == second.output, "one process, many steps")
+        }
+    }
+
+    @Test func `logs with NUL and secrets are made fit`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            let nul = order("nul")
+            _ = try await test.carryOut(nul, on: pool)
+            #expect(try await test.output(nul.id) == "a\u{FFFD}b\\u0000c\n")
+            let secret = order("echo", .string(SealedText.marker(String("correct horse".reversed()))), step: "secret")
+            let result = try await test.carryOut(secret, on: pool)
+            #expect(result.output?["said"] == "*************")
+            #expect(try await test.output(secret.id) == "got *************\n")
+        }
+    }
+
+    @Test func `a flood of logs is bounded by the reader`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            let flood = order("flood", "5000")
+            let result = try await test.carryOut(flood, on: pool, within: 60)
+            #expect(result.outputBytes == 5_000 * 1_001)
+        }
+    }
+
+    @Test func `a cancelled step ends with its task, and a time-out cancels it`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            let sleeping = order("sleep")
+            pool.dispatch(sleeping)
+            #expect(try await comesTrue { test.reports.events(of: sleeping.id).contains(.started(containment: .process)) })
+            pool.stop(sleeping.id, force: false)
+            #expect(try await test.result(of: sleeping.id).outcome == .cancelled)
+            var late = order("sleep", step: "late")
+            late.timeoutSeconds = 0.2
+            #expect(try await test.carryOut(late, on: pool).outcome == .timedOut)
+        }
+    }
+
+    @Test func `a hard stop ends the process; a step beside it is lost, never failed`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        try await test.with { pool in
+            let stubborn = order("stubborn", .string(folder.file("never")))
+            let beside = order("sleep", step: "beside")
+            pool.dispatch(stubborn)
+            pool.dispatch(beside)
+            for id in [stubborn.id, beside.id] {
+                #expect(try await comesTrue { test.reports.events(of: id).contains(.started(containment: .process)) })
+            }
+            pool.stop(stubborn.id, force: true)
+            #expect(try await test.result(of: stubborn.id).outcome == .cancelled)
+            guard case .lost = try await test.result(of: beside.id).outcome else {
+                Issue.record("\(test.reports.events(of: beside.id))")
+                return
+            }
+            #expect(try await test.carryOut(order("echo", "again"), on: pool).output?["said"] == "again")
+        }
+    }
+
+    @Test func `a process that dies loses its steps and is replaced`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            let result = try await test.carryOut(order("crash"), on: pool)
+            guard case .lost(let reason) = result.outcome else {
+                Issue.record("\(result)")
+                return
+            }
+            #expect(reason.contains("signal 9"))
+            #expect(try await test.carryOut(order("echo", "back"), on: pool).output?["said"] == "back")
+        }
+    }
+
+    @Test func `the engine's home is hidden from steps`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try "x".write(toFile: test.home + "/secret.key", atomically: true, encoding: .utf8)
+        try await test.with { pool in
+            try #require(await pool.confinementFault() == nil)
+            #expect(try await test.carryOut(order("list", .string(test.home)), on: pool).output == [])
+        }
+    }
+
+    @Test func `the next engine finds what ended, calls what was running lost, and what never began so`() async throws {
+        let folder = try TestFolder()
+        let first = try PoolUnderTest(folder: folder)
+        let (ended, running) = (order("echo", "x"), order("stubborn", .string(folder.file("never"))))
+        // A crash of the engine, as far as records go: the run's task is cancelled and nothing is drained.
+        try await first.crash { pool in
+            _ = try await first.carryOut(ended, on: pool)
+            pool.dispatch(running)
+            #expect(try await comesTrue { first.reports.events(of: running.id).contains(.started(containment: .process)) })
+        }
+        guard case .placed(let place) = first.reports.events(of: running.id).first else { throw CancellationError() }
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool in
+            func attach(_ order: AttemptOrder) async throws -> [AttemptReport.Event] {
+                var again = order
+                again.mode = .attach(place)
+                pool.dispatch(again)
+                #expect(try await comesTrue { !second.reports.events(of: order.id).isEmpty })
+                return second.reports.events(of: order.id)
+            }
+            guard case .ended(let found) = try await attach(ended).first else { throw CancellationError() }
+            #expect(found.output?["said"] == "x")
+            guard case .ended(let lost) = try await attach(running).first, case .lost = lost.outcome else {
+                Issue.record("\(second.reports.events(of: running.id))")
+                return
+            }
+            #expect(try await attach(order("echo", "y", step: "other")) == [.neverStarted])
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import FlowModel
+import Foundation
+import Testing
+import Workers
+
+@Suite("Worker pool")
+struct WorkerPoolTests {
+    @Test func `a command hands out its status, output and typed value`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        let order = AttemptOrder.shell(
+            "echo \"$flow_1 $FLOW_STEP $FLOW_ATTEMPT [$FLOW_TARGET]\"; echo count=3 >\"$FLOW_OUTPUT\"; echo changed=true >>\"$FLOW_OUTPUT\"",
+            step: "build"
+        ) { work in
+            work.variables = [.init(name: "flow_1", value: "hello 'world'")]
+            work.output = .object([.init(name: "count", shape: .int)])
+        }
+        try await test.with { pool in
+            let result = try await test.carryOut(order, on: pool)
+            let output = try #require(result.output, "\(result)")
+            #expect(output["stdout"] == "hello 'world' build 1 []")
+            #expect(output["exitStatus"] == 0)
+            #expect(output["changed"] == true)
+            #expect(output["value"]?["count"] == 3)
+            let events = test.reports.events(of: order.id)
+            guard case .placed = events.first, events.count == 3, case .started = events[1] else {
+                Issue.record("\(events)")
+                return
+            }
+        }
+    }
+
+    @Test func `failures say what happened`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            let exit = try await test.carryOut(.shell("echo E: broken >&2; exit 100", step: "a"), on: pool)
+            #expect(exit.failure?.cause == .exitStatus)
+            #expect(exit.exitStatus == 100)
+            #expect(exit.failure?.message == "exited with status 100. Last line: \"E: broken\"")
+            let unset = try await test.carryOut(.shell("echo \"$nothing\"", step: "b"), on: pool)
+            #expect(unset.failure?.cause == .exitStatus)
+            let signal = try await test.carryOut(.shell("kill -9 $$", step: "c"), on: pool)
+            #expect(signal.failure?.cause == .signal)
+            let output = try await test.carryOut(.shell("true", step: "d") { $0.output = .object([.init(name: "x", shape: .int)]) }, on: pool)
+            #expect(output.failure?.cause == .output)
+            let nul = try await test.carryOut(.shell("true", step: "e") { $0.arguments = ["a\0b"] }, on: pool)
+            #expect(nul.failure?.cause == .input)
+        }
+    }
+
+    @Test func `an attempt that is over its time-out is ended by its host`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool in
+            var order = AttemptOrder.shell("sleep 1000", step: "slow")
+            order.timeoutSeconds = 0.5
+            #expect(try await test.carryOut(order, on: pool).outcome == .timedOut)
+        }
+    }
+
+    @Test func `a stop leaves no process, not even those that left the session`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        let order = AttemptOrder.shell("setsid sleep 1000 & echo $! >\"$1\"; wait", step: "stop") { $0.arguments = [folder.file("pid")] }
+        try await test.with { pool in
+            pool.dispatch(order)
+            #expect(try await comesTrue { folder.read("pid")?.hasSuffix("\n") == true })
+            pool.stop(order.id, force: false)
+            #expect(try await test.result(of: order.id).outcome == .cancelled)
+            let pid = try #require(folder.read("pid").flatMap { Int32($0.trimmingCharacters(in: .newlines)) })
+            #expect(kill(pid, 0) != 0, "process \(pid) is left")
+        }
+    }
+
+    @Test func `an order that is stopped before the engine answered never runs`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder, proceeds: false)
+        let order = AttemptOrder.shell("touch \"$1\"", step: "never") { $0.arguments = [folder.file("ran")] }
+        try await test.with { pool in
+            pool.dispatch(order)
+            #expect(try await comesTrue { !test.reports.events(of: order.id).isEmpty })
+            pool.stop(order.id, force: false)
+            #expect(try await test.result(of: order.id).outcome == .cancelled)
+            pool.proceed(order.id)
+            #expect(folder.read("ran") == nil)
+        }
+    }
+
+    @Test func `no more attempts run at once than there are places, and all come to their turn`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        let orders = (0..<12).map { number in
+            AttemptOrder.shell("cd \"$1\"; touch in.$$; ls in.* | wc -l; sleep 0.05; rm in.$$", step: "s\(number)") { $0.arguments = [folder.path] }
+        }
+        try await test.with(places: 3) { pool in
+            for order in orders { pool.dispatch(order) }
+            for order in orders {
+                let result = try await test.result(of: order.id)
+                let together = try #require(result.output?["stdout"]?.stringValue.flatMap { Int($0.trimmingCharacters(in: .whitespaces)) })
+                #expect((1...3).contains(together))
+            }
+            #expect(pool.load == (0, 0))
+        }
+    }
+
+    @Test func `a script survives the engine, and its result is found by the next one`() async throws {
+        let folder = try TestFolder()
+        let first = try PoolUnderTest(folder: folder)
+        let order = AttemptOrder.shell(
+            "echo begun; echo x >>\"$1\"; while [ ! -e \"$2\" ]; do sleep 0.02; done; echo over", step: "long"
+        ) { $0.arguments = [folder.file("effects"), folder.file("go")] }
+        try await first.with { pool in
+            pool.dispatch(order)
+            #expect(try await comesTrue { folder.read("effects") == "x\n" })
+        }
+        #expect(first.reports.result(of: order.id) == nil, "nothing was reported")
+        guard case .placed(let place) = first.reports.events(of: order.id).first else { throw CancellationError() }
+        _ = try folder.write("go", "")
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool in
+            var again = order
+            again.mode = .attach(place)
+            again.fence = Fence(epoch: 2, attempt: 1)
+            let result = try await second.carryOut(again, on: pool)
+            #expect(result.output?["stdout"] == "begun\nover")
+            #expect(try await second.output(order.id) == "begun\nover\n", "output continues where it was")
+        }
+        #expect(folder.read("effects") == "x\n", "it ran once")
+    }
+
+    @Test func `a copy arrives whole, and is sent once`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        let bytes = (0..<1_500_000).map { UInt8(truncatingIfNeeded: $0 &* 131 >> 3) }
+        try Data(bytes).write(to: URL(fileURLWithPath: folder.file("source")))
+        let work = CopyWork(from: folder.file("source"), to: folder.file("a goal"), mode: "0640")
+        try await test.with { pool in
+            let first = try await test.carryOut(.of(.copy(work), step: "copy"), on: pool)
+            let output = try #require(first.output, "\(first)")
+            #expect(output["changed"] == true)
+            #expect(output["bytes"] == 1_500_000)
+            #expect(FileManager.default.contents(atPath: work.to) == Data(bytes))
+            #expect(try FileManager.default.attributesOfItem(atPath: work.to)[.posixPermissions] as? Int == 0o640)
+            let second = AttemptOrder.of(.copy(work), step: "again")
+            let repeated = try await test.carryOut(second, on: pool)
+            #expect(repeated.output?["changed"] == false)
+            #expect(repeated.output?["sha256"] == output["sha256"])
+            #expect(test.reports.events(of: second.id).count == 1, "nothing was placed or sent")
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix(".flow") }
+            #expect(left == [])
+        }
+    }
+
+    @Test func `a copy that cannot be made says why and leaves nothing`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        let source = try folder.write("source", "x")
+        try await test.with { pool in
+            func copy(_ from: String, _ to: String, _ step: String) async throws -> AttemptResult {
+                try await test.carryOut(.of(.copy(CopyWork(from: from, to: to)), step: step), on: pool)
+            }
+            #expect(try await copy(folder.file("none"), folder.file("x"), "a").failure?.cause == .input)
+            #expect(try await copy(source, "relative", "b").failure?.cause == .input)
+            let missing = try await copy(source, folder.file("no/such/place"), "c")
+            #expect(missing.lastLine == "cannot copy to \(folder.file("no/such/place")): the directory \(folder.file("no/such")) does not exist")
+            #expect(try await copy(source, folder.path, "d").lastLine == "cannot copy to \(folder.path): it is a directory")
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import FlowModel
+import Foundation
+import Synchronization
+import Testing
+import Workers
+
+/// A directory for one test.
+final class TestFolder: Sendable {
+    let path: String
+
+    init() throws {
+        path = "/tmp/flow-workers-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    func write(_ name: String, _ text: String) throws -> String {
+        try text.write(toFile: file(name), atomically: true, encoding: .utf8)
+        return file(name)
+    }
+
+    func read(_ name: String) -> String? { FileManager.default.contents(atPath: file(name)).map { String(decoding: $0, as: UTF8.self) } }
+}
+
+/// Waits for a fact, at most `seconds`. False when it did not come about.
+func comesTrue(within seconds: Double = 20, _ isSo: () throws -> Bool) async throws -> Bool {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while try !isSo() {
+        guard ContinuousClock.now < deadline else { return false }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    return true
+}
+
+/// A pool with an engine that says `proceed` to every place, and what it was told.
+final class PoolUnderTest: Sendable {
+    struct Told: Sendable {
+        var reports: [AttemptReport] = []
+        func events(of id: AttemptID) -> [AttemptReport.Event] { reports.filter { $0.id == id }.map(\.event) }
+        func result(of id: AttemptID) -> AttemptResult? {
+            for case .ended(let result) in events(of: id) { return result }
+            return nil
+        }
+    }
+
+    let folder: TestFolder
+    let outputs: OutputStore
+    private let told = Mutex(Told())
+    /// Weak, because the pool reports to this.
+    private struct Held { weak var pool: WorkerPool? }
+    private let held = Mutex(Held())
+    private let proceeds: Bool
+    private let forgets = Mutex(true)
+
+    var reports: Told { told.withLock { $0 } }
+    var home: String { folder.file("home") }
+    static let run = RunID(at: Instant(milliseconds: 0), random: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+
+    init(folder: TestFolder, proceeds: Bool = true) throws {
+        self.folder = folder
+        self.proceeds = proceeds
+        outputs = OutputStore(folder: folder.file("output"))
+        try FileManager.default.createDirectory(atPath: folder.file("home"), withIntermediateDirectories: true)
+    }
+
+    /// Runs `body` while the pool runs, then drains it.
+    func with(
+        places: Int = WorkerLimits.places, blobs: @escaping BlobSource = { _ in try StepBinary.bytes() },
+        _ body: (WorkerPool) async throws -> Void
+    ) async throws {
+        let pool = makePool(places: places, blobs: blobs)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run() }
+            let outcome: Result<Void, any Error>
+            do { outcome = .success(try await body(pool)) } catch { outcome = .failure(error) }
+            await pool.drain()
+            try await group.waitForAll()
+            try outcome.get()
+        }
+    }
+
+    /// Runs `body` while the pool runs, then cancels it, as the end of its process would; records are kept.
+    func crash(_ body: @Sendable (WorkerPool) async throws -> Void) async throws {
+        let pool = makePool(places: WorkerLimits.places, blobs: { _ in try StepBinary.bytes() })
+        forgets.withLock { $0 = false }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await pool.run() }
+            defer { group.cancelAll() }
+            try await body(pool)
+        }
+    }
+
+    private func makePool(places: Int, blobs: @escaping BlobSource) -> WorkerPool {
+        let pool = WorkerPool(
+            places: places, home: home, spool: folder.file("spool"), transports: { _ in LocalTransport() }, outputs: outputs, blobs: blobs,
+            open: { String($0.reversed()) }, report: { [weak self] in self?.take($0) })
+        held.withLock { $0.pool = pool }
+        return pool
+    }
+
+    private func take(_ report: AttemptReport) {
+        told.withLock { $0.reports.append(report) }
+        let pool = held.withLock { $0.pool }
+        switch report.event {
+        case .placed where proceeds: pool?.proceed(report.id)
+        case .ended where forgets.withLock({ $0 }): pool?.forget(report.id, target: nil)
+        default: break
+        }
+    }
+
+    /// Carries it out to its end.
+    func carryOut(_ order: AttemptOrder, on pool: WorkerPool, within seconds: Double = 30) async throws -> AttemptResult {
+        pool.dispatch(order)
+        return try await result(of: order.id, within: seconds)
+    }
+
+    func result(of id: AttemptID, within seconds: Double = 30) async throws -> AttemptResult {
+        _ = try await comesTrue(within: seconds) { reports.result(of: id) != nil }
+        return try #require(reports.result(of: id), "no end of \(id): \(reports.events(of: id))")
+    }
+
+    func output(_ id: AttemptID, _ stream: HostStream = .stdout) async throws -> String {
+        let bytes = try await outputs.read(id.run, id.step, attempt: id.number, stream: stream, offset: 0, limit: 1 << 20)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension AttemptOrder {
+    static func of(
+        _ work: Work, step: String, number: Int = 1, epoch: Int = 1, mode: Mode = .start, timeout: Double? = nil
+    ) -> AttemptOrder {
+        let id = AttemptID(run: PoolUnderTest.run, step: StepPath(step), generation: 1, number: number)
+        return AttemptOrder(
+            id: id, fence: Fence(epoch: epoch, attempt: number), idempotencyKey: "\(id.run)/\(step)//1", flow: "test", target: nil,
+            timeoutSeconds: timeout, mode: mode, work: work)
+    }
+
+    static func shell(_ text: String, step: String, _ change: (inout ShellWork) -> Void = { _ in }) -> AttemptOrder {
+        var work = ShellWork(interpreter: .sh, source: .text(text))
+        change(&work)
+        return of(.shell(work), step: step)
+    }
+}
+
+extension AttemptResult {
+    var output: JSON? { if case .succeeded(let output, _) = outcome { output } else { nil } }
+    var failure: Failure? { if case .failed(let failure) = outcome { failure } else { nil } }
+}
