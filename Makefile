@@ -49,10 +49,11 @@ install: build ## Install flowctl, flowd and the FlowDSL module under PREFIX
 	@scripts/install "$(PREFIX)"
 
 lab: setup ## Start N real sshd hosts on loopback, inventory in $(LAB)/inventory.yaml (needs root)
-	@scripts/lab start $(N) --dir $(LAB)
+	@swift build $(BUILD_FLAGS) --product flow-lab
+	@$(BIN)/flow-lab start $(N) --dir $(LAB)
 
 lab-stop: ## Stop the lab
-	@scripts/lab stop --dir $(LAB)
+	@$(BIN)/flow-lab stop --dir $(LAB)
 
 clean: ## Remove what was built
 	@rm -rf .build

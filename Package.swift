@@ -93,6 +93,8 @@ let package = Package(
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
         .executableTarget(
+            name: "flow-lab", dependencies: ["FlowModel", "FlowTestKit", .argumentParser], swiftSettings: strict),
+        .executableTarget(
             name: "flow-bench",
             dependencies: [
                 "FlowEngine", "FlowLoading", "FlowModel", "FlowStoreSQLite", .crypto,
@@ -122,6 +124,10 @@ let package = Package(
                 "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        .testTarget(
+            name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", .crypto]),
         tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],

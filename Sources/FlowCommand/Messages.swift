@@ -185,12 +185,10 @@ enum Messages {
 extension Messages {
     static func notSucceeded(_ run: Wire.Run, failed: [Wire.Step]) -> String {
         let shown = 10
-        var lines = [
-            "Run \(run.id) \(run.state == .cancelled ? "was cancelled" : run.state.rawValue)"
-                + (run.reason.map { ": \($0)." } ?? ".")
-        ]
-        // The parts say more than the whole: a map fails because a step in it did.
+        // The parts say more than the whole: a map fails because a step in it did, the run because the map did.
         let parts = failed.filter { step in !failed.contains { $0.path.text.hasPrefix(step.path.text + "[") } }
+        let reason = parts.isEmpty ? run.reason.map { ": \($0)." } : nil
+        var lines = ["Run \(run.id) \(run.state == .cancelled ? "was cancelled" : run.state.rawValue)" + (reason ?? ".")]
         for step in parts.prefix(shown) {
             let place = step.attempts.first?.target.map { " on \($0)" } ?? ""
             lines.append("  \(step.path)\(place): \(step.reason ?? step.state.rawValue)")

@@ -97,8 +97,9 @@ extension FollowedRun.Step {
             return attempt > 1 ? "running, attempt \(attempt)\(place)" : "running\(place)"
         case "mapOpened": return "running, \(details["elements"]?.intValue ?? 0) elements"
         case "stepSettled":
-            let line = state == .failed ? lastLine.map { ". Last line: \"\($0)\"" } ?? "" : ""
-            return state.rawValue + (changed == true ? ", changed" : "") + because + line
+            // The condition of a `when` is no step to its author; the branches say what was decided.
+            if kind == "when" { return nil }
+            return state.rawValue + (changed == true ? ", changed" : "") + because
         case "stepSleeping": return "waiting until \(until.map(\.description) ?? "later")"
         case "stepBackingOff": return "backingOff\(because). Next attempt at \(until.map(\.description) ?? "a later time")"
         case "stepHeld", "stepUnknown": return "\(state.rawValue)\(because)\(next)"

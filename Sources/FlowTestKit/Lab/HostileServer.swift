@@ -239,6 +239,7 @@ private final class HostileSession {
 
     /// Waits until the other side, or `stop`, ends the connection; answers nothing.
     private func hang() {
+        _ = ssh_blocking_flush(session, 1000)
         var waiting = pollfd(fd: ssh_get_fd(session), events: 0x2000 /* POLLRDHUP */, revents: 0)
         while poll(&waiting, 1, -1) < 0 && errno == EINTR {}
     }

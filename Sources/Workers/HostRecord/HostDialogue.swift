@@ -17,11 +17,7 @@ final class HostDialogue: Sendable {
         let channel = try await transport.open(HostRunner.command(verb.rawValue, spool: spool))
         let buffer = HostBuffer(channel)
         do {
-            let line = try await HostDialogue.within(HostRecordLimits.helloSeconds, channel) { try await buffer.line() }
-            let words = line.split(separator: " ").map(String.init)
-            guard words.count >= 4, words[0] == "flow-runner", words[1] == "1" else {
-                throw HostFault.garbled("it says '\(line.prefix(80))' instead of hello")
-            }
+            let words = try await HostDialogue.within(HostRecordLimits.helloSeconds, channel) { try await buffer.hello() }
             place = Place(bootID: words[2], spoolID: words[3])
             self.channel = channel
             self.buffer = buffer
@@ -32,6 +28,15 @@ final class HostDialogue: Sendable {
     }
 
     func send(_ bytes: [UInt8]) async throws { try await channel.write(bytes) }
+    func send(_ pieces: [[UInt8]]) async throws {
+        for piece in pieces { try await channel.write(piece) }
+    }
+
+    /// The next line, if it comes soon.
+    func answer() async throws -> String {
+        let buffer = buffer
+        return try await HostDialogue.within(HostRecordLimits.helloSeconds, channel) { try await buffer.line() }
+    }
     func line() async throws -> String { try await buffer.line() }
     func bytes(_ count: Int) async throws -> [UInt8] { try await buffer.bytes(count) }
     func close() async { await channel.close() }
@@ -70,6 +75,26 @@ actor HostBuffer {
 
     init(_ channel: any TransportChannel) { self.channel = channel }
 
+    /// The words of the hello, after whatever login files have written before it.
+    func hello() async throws -> [String] {
+        var noise = 0
+        var first: String?
+        do {
+            while noise < HostRecordLimits.noiseBytes {
+                let line = try await line()
+                let words = line.split(separator: " ").map(String.init)
+                if words.count >= 4, words[0] == "flow-runner", words[1] == "1" { return words }
+                if !line.isEmpty { first = first ?? line }
+                noise += line.utf8.count + 1
+            }
+        } catch let error as TransportError {
+            guard let first else { throw error }
+            throw HostFault.garbled("it says '\(first.prefix(80))' instead of hello")
+        }
+        throw HostFault.garbled("it says '\(first?.prefix(80) ?? "")' and more instead of hello")
+    }
+
+    /// The next line. Throws what the host says instead of an answer.
     func line() async throws -> String {
         var scanned = start
         while true {

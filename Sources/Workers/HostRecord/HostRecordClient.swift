@@ -35,14 +35,15 @@ package struct HostRecordClient: HostRecording, Sendable {
             return .neverStarted
         }
         do {
-            try await conversation.send(HostRequest.start(id, fence, target, place, job))
-            return try await follow(conversation, id, sink, report)
+            try await conversation.send(try HostRequest.start(id, fence, target, place, job))
+            return try await follow(conversation, id, sink, (0, 0), report)
         } catch HostFault.said(let code, let text) {
             await conversation.close()
             return .refused(HostRecordClient.refusal(code, text))
         } catch {
             // It may have been sent: from here on only the host knows.
             await conversation.close()
+            if Task.isCancelled { return .lost(HostRecordClient.detached) }
             report(.unreachable("\(error)"))
             return await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, isKnownUnreachable: true)
         }
@@ -74,16 +75,17 @@ package struct HostRecordClient: HostRecording, Sendable {
                 }
                 let offsets = (await sink.taken(.stdout), await sink.taken(.stderr))
                 try await conversation.send(HostRequest.attach(id, fence, target, offsets))
-                return try await follow(conversation, id, sink, report)
-            } catch HostFault.said(let code, let text) {
-                return .lost("the host refused to be asked: \(code) \(text)")
+                return try await follow(conversation, id, sink, offsets, report)
+            } catch HostFault.said("refused", let later) {
+                return .lost("the host has been asked with a later fence (\(later)) than \(fence)")
             } catch {
+                if Task.isCancelled { break }
                 if !isUnreachable { report(.unreachable("\(error)")) }
                 isUnreachable = true
                 await HostRecordClient.rest(&pause)
             }
         }
-        return .lost("it was not asked about any more")
+        return .lost(HostRecordClient.detached)
     }
 
     /// TERM, grace, KILL until nothing is left; returns when the host said so. Goes on asking while it cannot be reached.
@@ -97,7 +99,7 @@ package struct HostRecordClient: HostRecording, Sendable {
                 let line = try await conversation.line()
                 if line == "empty" || line == "absent" { return }
                 throw HostFault.garbled("it answered '\(line)'")
-            } catch HostFault.said {
+            } catch HostFault.said("refused", _) {
                 // A higher fence was seen: who raised it empties what is older.
                 return
             } catch {
@@ -109,65 +111,81 @@ package struct HostRecordClient: HostRecording, Sendable {
     /// Removes the record. Best effort: one that stays is removed by age.
     package func forget(_ id: AttemptID, target: String?) async {
         if let conversation = farewells.take(id) {
-            try? await conversation.send(Array("forget\n".utf8))
-            _ = try? await conversation.line()
-            return await conversation.close()
+            return await ask(conversation, Array("forget\n".utf8))
         }
         guard let conversation = try? await HostDialogue(transport, verb: .forget, spool: spool) else { return }
-        try? await conversation.send(HostRequest.forget(id, target))
-        _ = try? await conversation.line()
+        await ask(conversation, HostRequest.forget(id, target))
+    }
+
+    private func ask(_ conversation: HostDialogue, _ request: [UInt8]) async {
+        do {
+            try await conversation.send(request)
+            _ = try await conversation.answer()
+        } catch {
+            // The record stays until it is too old.
+        }
         await conversation.close()
     }
 
     // MARK: - Following
 
+    /// Takes frames until the host has said how it is.
+    ///
+    /// Nothing that a host sends is believed: frames are bounded, output must go on where it was, and after the start a host can no
+    /// longer say that it refused.
     private func follow(
-        _ conversation: HostDialogue, _ id: AttemptID, _ sink: any OutputSink,
+        _ conversation: HostDialogue, _ id: AttemptID, _ sink: any OutputSink, _ taken: (Int, Int),
         _ report: @Sendable (AttemptReport.Event) -> Void
     ) async throws -> HostOutcome {
-        var output: [UInt8]?
-        var outputIsTooLong = false
+        var next: [HostStream: Int] = [.stdout: taken.0, .stderr: taken.1]
+        var value = HostValue()
+        var isStarted = false
         while true {
-            let words = try await conversation.line().split(separator: " ").map(String.init)
+            let words: [String]
+            do {
+                words = try await conversation.line().split(separator: " ").map(String.init)
+            } catch HostFault.said(let code, let text) where isStarted {
+                throw HostFault.garbled("it started it, and then it says \(code) \(text)")
+            }
             switch words.first {
-            case "started": report(.started(containment: words.last.flatMap(Containment.init) ?? .session))
+            case "started":
+                isStarted = true
+                report(.started(containment: words.last.flatMap(Containment.init) ?? .session))
             case "O", "E":
-                guard words.count == 3, let offset = Int(words[1]), let count = Int(words[2]), offset >= 0,
-                    (0...HostRecordLimits.frameBytes).contains(count)
+                let stream = words[0] == "O" ? HostStream.stdout : .stderr
+                guard words.count == 3, let offset = Int(words[1]), let count = Int(words[2]), offset == next[stream],
+                    (1...HostRecordLimits.frameBytes).contains(count)
                 else { throw HostFault.garbled("a frame of output has no sense") }
-                let bytes = try await conversation.bytes(count)
-                try await sink.take(bytes, of: words[0] == "O" ? .stdout : .stderr, at: offset)
-            case "V":
-                guard words.count == 2 else { throw HostFault.garbled("a frame of $FLOW_OUTPUT has no sense") }
-                let count = words[1] == "-" ? nil : Int(words[1])
-                outputIsTooLong = count.map { $0 > Limits.stepOutputBytes } ?? true
-                if let count {
-                    guard (0...Limits.stepOutputBytes + 1).contains(count) else { throw HostFault.garbled("$FLOW_OUTPUT is too long") }
-                    output = try await conversation.bytes(count)
-                }
+                try await sink.take(try await conversation.bytes(count), of: stream, at: offset)
+                next[stream] = offset + count
+            case "V": value = try await HostValue(words, conversation)
             case "ended":
-                let end = try HostEnd(words: words, output: output, outputIsTooLong: outputIsTooLong)
+                let end = try HostEnd(words: words, value: value)
                 farewells.keep(conversation, for: id)
                 return .ended(end)
-            case "died":
+            default:
+                let outcome = try HostRecordClient.outcome(without: words)
                 await conversation.close()
-                switch words.last {
-                case "cancelled": return .ended(HostEnd(cause: .cancelled))
-                case "timedOut": return .ended(HostEnd(cause: .timedOut))
-                default: return .lost("the process that watched over it on the host was killed")
-                }
-            case "absent":
-                await conversation.close()
-                return .neverStarted
-            case "rebooted":
-                await conversation.close()
-                return .lost("the host was rebooted while it ran")
-            default: throw HostFault.garbled("'\(words.joined(separator: " ").prefix(80))' is no frame")
+                return outcome
             }
         }
     }
 
+    /// What a host says of an attempt that has no end.
+    private static func outcome(without words: [String]) throws -> HostOutcome {
+        switch (words.first, words.last) {
+        case ("died", "cancelled"): .ended(HostEnd(cause: .cancelled))
+        case ("died", "timedOut"): .ended(HostEnd(cause: .timedOut))
+        case ("died", _): .lost("the process that watched over it on the host was killed")
+        case ("absent", _): .neverStarted
+        case ("rebooted", _): .lost("the host was rebooted while it ran")
+        default: throw HostFault.garbled("'\(words.joined(separator: " ").prefix(80))' is no frame")
+        }
+    }
+
     // MARK: - Trouble
+
+    private static let detached = "it was not asked about any more"
 
     private static func moved(from old: Place, to new: Place) -> String {
         old.bootID != new.bootID
@@ -211,7 +229,9 @@ enum HostRecordLimits {
     /// Ended attempts whose connection waits for the word to forget.
     static let farewells = 256
     /// A part of a job up to this many bytes is sent in the header.
-    static let inlineBytes = 4_096
+    static let inlineBytes = 2_048
+    /// What login files may write before the hello.
+    static let noiseBytes = 64 << 10
 }
 
 /// What a host said instead of an answer, or what makes no sense.
@@ -227,13 +247,35 @@ enum HostFault: Error, CustomStringConvertible {
     }
 }
 
+/// `$FLOW_OUTPUT` as it came: `V LENGTH` and the bytes, or `V -` when the host could not keep them.
+private struct HostValue {
+    var bytes: [UInt8]?
+    var isTooLong = false
+
+    init() {}
+
+    init(_ words: [String], _ conversation: HostDialogue) async throws {
+        guard words.count == 2 else { throw HostFault.garbled("a frame of $FLOW_OUTPUT has no sense") }
+        guard words[1] != "-" else {
+            isTooLong = true
+            return
+        }
+        guard let count = Int(words[1]), (1...Limits.stepOutputBytes + 1).contains(count) else {
+            throw HostFault.garbled("$FLOW_OUTPUT has no length")
+        }
+        bytes = try await conversation.bytes(count)
+        isTooLong = count > Limits.stepOutputBytes
+    }
+}
+
 extension HostEnd {
     /// `ended STATUS REASON OUT OUT-DROPPED ERR ERR-DROPPED`
-    fileprivate init(words: [String], output: [UInt8]?, outputIsTooLong: Bool) throws {
+    fileprivate init(words: [String], value: HostValue) throws {
         let numbers = words.dropFirst(3).compactMap(Int.init)
-        guard words.count == 7, let status = Int(words[1]), numbers.count == 4 else {
+        guard words.count == 7, let status = Int(words[1]), numbers.count == 4, numbers.allSatisfy({ (0...1 << 60).contains($0) }) else {
             throw HostFault.garbled("its end has no sense")
         }
+        // What a shell makes of a signal; a script that exits so by itself looks the same, so the status is kept too.
         let signal = status > 128 && status <= 192 ? status - 128 : nil
         let cause: Cause =
             switch words[2] {
@@ -242,7 +284,7 @@ extension HostEnd {
             default: .cancelled
             }
         self.init(
-            cause: cause, exitStatus: signal == nil ? status : nil, signal: signal, stdoutBytes: numbers[0] + numbers[1],
-            stderrBytes: numbers[2] + numbers[3], output: output, outputIsTooLong: outputIsTooLong)
+            cause: cause, exitStatus: status, signal: signal, stdoutBytes: numbers[0] + numbers[1],
+            stderrBytes: numbers[2] + numbers[3], output: value.bytes, outputIsTooLong: value.isTooLong)
     }
 }

@@ -3,32 +3,35 @@ internal import FlowModel
 
 /// Writes requests to the runner: lines of `key value`, ended by `go`, then the parts that were too long for a line.
 enum HostRequest {
-    static func start(_ id: AttemptID, _ fence: Fence, _ target: String?, _ place: Place, _ job: HostJob) -> [UInt8] {
+    /// What `start` is asked, piece by piece, so that a large file is not copied once more.
+    ///
+    /// Throws for what would not stay on its line: the request is lines.
+    static func start(
+        _ id: AttemptID, _ fence: Fence, _ target: String?, _ place: Place, _ job: HostJob
+    ) throws(HostFault) -> [[UInt8]] {
         var lines = head(id, fence, target)
         lines.append("place \(place.bootID) \(place.spoolID)")
-        lines.append("timeout \(job.deadlineSeconds.map { String(Int(($0 * 100).rounded(.up))) } ?? "-")")
-        lines.append("grace \(Int(WorkerLimits.graceSeconds * 100))")
+        lines.append("timeout \(job.deadlineSeconds.map { String(centiseconds($0)) } ?? "-")")
+        lines.append("grace \(centiseconds(WorkerLimits.graceSeconds))")
         lines.append("cap \(job.outputCap)")
-        lines.append("program \(job.interpreter)")
-        if let account = job.account { lines.append("account \(account)") }
-        for (name, value) in job.environment.sorted(by: { $0.key < $1.key }) { lines.append("env \(name) \(value)") }
+        lines.append("program \(try line(job.interpreter, "the interpreter"))")
+        if let account = job.account { lines.append("account \(try line(account, "the account"))") }
+        for (name, value) in job.environment.sorted(by: { $0.key < $1.key }) {
+            lines.append("env \(name) \(try line(value, name))")
+        }
         let workdir = Array((job.workdir ?? "").utf8)
         lines.append("lengths \(job.prelude.count) \(job.script.count) \(workdir.count) \(job.data.count)")
         if !workdir.isEmpty { lines.append("dir \(escaped(workdir))") }
-        var tail: [UInt8] = []
-        for (name, bytes) in [("prelude", job.prelude), ("script", job.script)] {
-            if bytes.count <= HostRecordLimits.inlineBytes {
-                if !bytes.isEmpty { lines.append("\(name) \(escaped(bytes))") }
+        var parts: [[UInt8]] = []
+        for (name, bytes) in [("prelude", job.prelude), ("script", job.script), ("data", job.data)] where !bytes.isEmpty {
+            if bytes.count <= HostRecordLimits.inlineBytes, name != "data" {
+                lines.append("\(name) \(escaped(bytes))")
             } else {
                 lines.append("file \(name) \(bytes.count)")
-                tail += bytes
+                parts.append(bytes)
             }
         }
-        if !job.data.isEmpty {
-            lines.append("file data \(job.data.count)")
-            tail += job.data
-        }
-        return text(lines) + tail
+        return [text(lines)] + parts
     }
 
     static func attach(_ id: AttemptID, _ fence: Fence, _ target: String?, _ taken: (Int, Int)) -> [UInt8] {
@@ -36,7 +39,7 @@ enum HostRequest {
     }
 
     static func kill(_ id: AttemptID, _ fence: Fence, _ target: String?, _ grace: Double) -> [UInt8] {
-        text(head(id, fence, target) + ["grace \(Int(grace * 100))"])
+        text(head(id, fence, target) + ["grace \(centiseconds(grace))"])
     }
 
     static func forget(_ id: AttemptID, _ target: String?) -> [UInt8] {
@@ -54,16 +57,25 @@ enum HostRequest {
         Array((lines + ["go"]).joined(separator: "\n").utf8) + [0x0A]
     }
 
-    /// As `printf %b` reads it back: everything but plain letters, digits and marks as an octal escape.
+    private static func centiseconds(_ seconds: Double) -> Int { Int(min(max(0, seconds * 100), 1e12).rounded(.up)) }
+
+    private static func line(_ value: String, _ what: String) throws(HostFault) -> String {
+        guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw .said("input", "\(what) contains a control character")
+        }
+        return value
+    }
+
+    /// As `printf %b` reads it back: everything but printable ASCII as an octal escape, and spaces at the ends, which `read` takes off.
     private static func escaped(_ bytes: [UInt8]) -> String {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count * 2)
-        for byte in bytes {
-            if (0x21...0x7E).contains(byte), byte != UInt8(ascii: "\\") {
+        for (index, byte) in bytes.enumerated() {
+            let isInside = index > 0 && index < bytes.count - 1
+            if byte == 0x20 ? isInside : (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "\\") {
                 out.append(byte)
             } else {
-                let octal = [byte >> 6, byte >> 3 & 7, byte & 7].map { $0 + 0x30 }
-                out += [UInt8(ascii: "\\"), 0x30] + octal
+                out += [UInt8(ascii: "\\"), 0x30, 0x30 + (byte >> 6), 0x30 + (byte >> 3 & 7), 0x30 + (byte & 7)]
             }
         }
         return String(decoding: out, as: UTF8.self)
@@ -71,15 +83,16 @@ enum HostRequest {
 }
 
 /// The runner's text, as it is given to a place's shell.
-enum HostRunner {
+package enum HostRunner {
     /// The constant command for a verb.
-    static func command(_ verb: String, spool: String?) -> String {
+    /// - Parameter shell: what runs the runner; all of them can.
+    package static func command(_ verb: String, spool: String?, shell: String = "/bin/sh") -> String {
         let prefix = spool.map { "FLOW_SPOOL=\(Prelude.quoted($0)); export FLOW_SPOOL; " } ?? ""
-        return "\(prefix)exec /bin/sh -c '\(text)' flow-runner \(verb)"
+        return "\(prefix)exec \(shell) -c '\(text)' flow-runner \(verb)"
     }
 
     /// Without comments and indentation. It holds no single quote.
-    private static let text: String = {
+    package static let text: String = {
         let source = String(decoding: PackageResources.runner_sh, as: UTF8.self)
         precondition(!source.contains("'"), "the runner must not hold a single quote")
         let lines = source.split(separator: "\n").map { $0.drop { $0 == " " } }

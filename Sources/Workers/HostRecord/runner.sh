@@ -71,7 +71,9 @@ find_place() {
   find_cgroup
   level=session
   [ -z "$base" ] || level=cgroup
-  say "flow-runner 1 $boot $spool $level"
+  # On a line of its own, whatever login files have written.
+  say "
+flow-runner 1 $boot $spool $level"
 }
 
 # ---- records ----

@@ -28,6 +28,7 @@ final class SSHConnection: SocketOwner, Timed {
     private var hasServed = false
     private var pausedUntil = Tick(nanoseconds: 0)
     private var heardAt = Tick(nanoseconds: 0)
+    private var bytesHeard: UInt64 = 0
     private var askedAt: Tick?
     private var idleSince: Tick?
     private var bytesWhenIdle: UInt64 = 0
@@ -243,8 +244,6 @@ final class SSHConnection: SocketOwner, Timed {
     // MARK: Events
 
     func socketIsReady() {
-        heardAt = reactor.now
-        askedAt = nil
         switch phase {
         case .authenticating(let verified, let socket, .loaded(let key)): authenticate(verified, socket, key)
         case .ready(let ready, _):
@@ -260,6 +259,7 @@ final class SSHConnection: SocketOwner, Timed {
     private func settle() {
         guard case .ready(let ready, let socket) = phase else { return }
         if !ready.isAlive { return lost(ready.failure) }
+        noteLife(ready)
         if commands.isEmpty {
             let idleFor = idleSince ?? reactor.now
             if idleSince == nil {
@@ -276,6 +276,14 @@ final class SSHConnection: SocketOwner, Timed {
         rearm()
     }
 
+    /// Anything that came in is a sign of life, whichever call of libssh's read it.
+    private func noteLife(_ ready: ReadySession) {
+        guard ready.receivedBytes != bytesHeard else { return }
+        bytesHeard = ready.receivedBytes
+        heardAt = reactor.now
+        askedAt = nil
+    }
+
     func tick(_ now: Tick) {
         switch phase {
         case .closed: return
@@ -289,8 +297,9 @@ final class SSHConnection: SocketOwner, Timed {
                 return lost("it has been silent for \(now.since(heardAt))")
             }
             if askedAt == nil, now >= heardAt + limits.keepalive {
-                ready.askForLife()
                 askedAt = now
+                ready.askForLife()
+                noteLife(ready)
             }
             for command in commands { command.tick(now) }
             if now >= pausedUntil { host.drain() }

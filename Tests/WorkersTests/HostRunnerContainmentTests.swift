@@ -1,0 +1,119 @@
+import Foundation
+import Glibc
+import Testing
+import Workers
+
+/// Nothing of an attempt outlives its kill or its deadline.
+@Suite("Host runner containment", .timeLimit(.minutes(2)))
+struct HostRunnerContainmentTests {
+    let folder: TestFolder
+
+    init() throws { folder = try TestFolder() }
+
+    /// Leaves the session, forks twice, ignores signals, is stopped.
+    private static let family = """
+        trap '' TERM
+        setsid sleep 1000 &
+        (setsid sh -c 'trap "" TERM; sleep 1000; :' &)
+        nohup sleep 1000 >/dev/null 2>&1 &
+        sh -c 'kill -STOP $$; sleep 1000' &
+        sleep 1000
+        """
+
+    private static let cases = Shell.here.flatMap { shell in Level.here.map { (shell, $0) } }
+
+    @Test(arguments: cases)
+    func `empty is said when nothing is left`(_ shell: Shell, _ level: Level) async throws {
+        let host = try RunnerUnderTest(shell, level, folder)
+        let channel = try await host.begin("start", RunnerRequest(step: "a0", script: HostRunnerContainmentTests.family))
+        #expect(try await comesTrue { Processes.marked("a0").count >= 6 }, "\(Processes.marked("a0"))")
+        #expect(host.started("containment", "a0") == level.rawValue)
+        #expect(try await host.ask("kill", RunnerRequest(step: "a0", lines: ["grace 30"])).lines == ["empty"])
+        #expect(Processes.marked("a0").isEmpty)
+        let answer = try await RunnerUnderTest.answer(of: channel)
+        #expect(answer.last == "ended 137 cancelled 0 0 0 0")
+        #expect(try await comesTrue { Processes.runners(in: host.spool).isEmpty })
+    }
+
+    @Test(arguments: cases)
+    func `a script that cleans up on TERM gets its time`(_ shell: Shell, _ level: Level) async throws {
+        let host = try RunnerUnderTest(shell, level, folder)
+        let script = "trap 'sleep 0.2; echo clean; exit 0' TERM\necho ready\nsleep 1000 & wait"
+        let channel = try await host.begin("start", RunnerRequest(step: "b0", script: script))
+        #expect(try await comesTrue { FileManager.default.contents(atPath: host.folder("b0") + "/stdout")?.isEmpty == false })
+        #expect(try await host.ask("kill", RunnerRequest(step: "b0", lines: ["grace 1000"])).lines == ["empty"])
+        let answer = try await RunnerUnderTest.answer(of: channel)
+        #expect(answer.text == "ready\nclean\n" && answer.last == "ended 0 cancelled 12 0 0 0")
+    }
+
+    @Test(arguments: cases)
+    func `the deadline is kept with nobody connected`(_ shell: Shell, _ level: Level) async throws {
+        let host = try RunnerUnderTest(shell, level, folder)
+        let channel = try await host.begin(
+            "start", RunnerRequest(step: "c0", script: HostRunnerContainmentTests.family, lines: ["timeout 60", "grace 20"]))
+        let supervisor = try await host.supervisor(of: "c0")
+        // The follower's shell, as if its connection were gone with it.
+        if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
+        await channel.close()
+        #expect(try await comesTrue { FileManager.default.fileExists(atPath: host.folder("c0") + "/ended") })
+        #expect(Processes.marked("c0").isEmpty)
+        let answer = try await host.ask("attach", RunnerRequest(step: "c0", epoch: 2))
+        #expect(answer.ended?.split(separator: " ")[2] == "timedOut")
+    }
+
+    @Test(arguments: cases)
+    func `the deadline is kept with the supervisor killed`(_ shell: Shell, _ level: Level) async throws {
+        let host = try RunnerUnderTest(shell, level, folder)
+        let channel = try await host.begin("start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 80", "grace 20"]))
+        #expect(try await comesTrue { Processes.marked("d0").count >= 3 })
+        let supervisor = try await host.supervisor(of: "d0")
+        if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
+        let followers = Processes.runners(in: host.spool).filter { FileManager.default.fileExists(atPath: "/proc/\($0)") }
+        kill(supervisor, SIGKILL)
+        // A follower that is left would end it at once; the watch is the one in question.
+        for pid in followers where pid != supervisor && Processes.state(pid)?.parent != supervisor { kill(pid, SIGKILL) }
+        await channel.close()
+        #expect(try await comesTrue { Processes.marked("d0").isEmpty })
+        #expect(try await host.ask("attach", RunnerRequest(step: "d0", epoch: 2)).lines == ["died timedOut"])
+    }
+
+    @Test(arguments: Shell.here)
+    func `the deadline is kept while the engine is frozen`(_ shell: Shell) async throws {
+        let host = RunnerUnderTest(shell, folder)
+        // Nobody reads the channel: the pipe to the engine is full, and the follower hangs in its write.
+        let channel = try await host.begin(
+            "start", RunnerRequest(step: "e0", script: "head -c 4000000 /dev/zero\nsleep 1000", lines: ["timeout 100", "grace 20"]))
+        #expect(try await comesTrue { FileManager.default.fileExists(atPath: host.folder("e0") + "/ended") })
+        #expect(Processes.marked("e0").isEmpty)
+        let answer = try await RunnerUnderTest.answer(of: channel)
+        #expect(answer.stdout.count == 4_000_000 && answer.ended?.contains("timedOut") == true)
+    }
+
+    @Test(arguments: cases)
+    func `who finds the supervisor killed empties the attempt before saying so`(_ shell: Shell, _ level: Level) async throws {
+        let host = try RunnerUnderTest(shell, level, folder)
+        let channel = try await host.begin("start", RunnerRequest(step: "f0", script: HostRunnerContainmentTests.family, lines: ["grace 20"]))
+        #expect(try await comesTrue { Processes.marked("f0").count >= 6 })
+        kill(try await host.supervisor(of: "f0"), SIGKILL)
+        let answer = try await RunnerUnderTest.answer(of: channel)
+        #expect(answer.lines.last == "died died")
+        #expect(Processes.marked("f0").isEmpty)
+        #expect(try await comesTrue { Processes.runners(in: host.spool).isEmpty })
+    }
+
+    @Test(.enabled(if: Machine.isRoot && Machine.has("sudo"), "another account needs root and sudo"))
+    func `what runs as another account is ended as well`() async throws {
+        let host = RunnerUnderTest(.dash, folder)
+        let script = HostRunnerContainmentTests.family
+        let prelude = "set -eu\n. \"${0%/*}/script\"\n"
+        let channel = try await host.begin(
+            "start",
+            RunnerRequest(
+                step: "10", script: script, prelude: prelude,
+                lines: ["account nobody", "lengths \(prelude.utf8.count) \(script.utf8.count) 0 0"]))
+        #expect(try await comesTrue { Processes.marked("10").count >= 6 })
+        #expect(try await host.ask("kill", RunnerRequest(step: "10", lines: ["grace 20"])).lines == ["empty"])
+        #expect(Processes.marked("10").isEmpty)
+        #expect(try await RunnerUnderTest.answer(of: channel).ended?.contains("cancelled") == true)
+    }
+}
