@@ -10,7 +10,7 @@ struct OutputStoreTests {
         let order = AttemptOrder.shell(
             "echo first; while [ ! -e \"$1\" ]; do sleep 0.02; done; echo second; echo trouble >&2", step: "deploy[web-1]/sw\"it/ch"
         ) { $0.arguments = [test.folder.file("go")] }
-        try await test.with { pool in
+        try await test.with { pool async throws in
             pool.dispatch(order)
             var seen = ""
             for _ in 0..<2_000 where seen != "first\n" {
@@ -36,7 +36,7 @@ struct OutputStoreTests {
 
     @Test func `a flood without a newline is bounded, and its truncation is recorded`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             // Beyond the cap by a little, so that the test takes seconds.
             let order = AttemptOrder.shell("head -c 70000000 /dev/zero", step: "flood")
             let result = try await test.carryOut(order, on: pool, within: 60)
@@ -70,7 +70,7 @@ struct OutputStoreTests {
         }
         order.timeoutSeconds = 30
         let sum = "0a5bf1bd5ad2a5e66aba0b0cebd9a9d8b6b6e5b6"
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let result = try await test.carryOut(order, on: pool)
             let output = try await test.output(order.id)
             #expect(output.hasPrefix("a ********************* b\n*********************\n"))

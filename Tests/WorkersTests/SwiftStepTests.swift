@@ -14,7 +14,7 @@ struct SwiftStepTests {
 
     @Test func `a step runs in the flow's process with its inputs, and its log is its output`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let echo = order("echo", "hello")
             let result = try await test.carryOut(echo, on: pool)
             #expect(result.output == ["said": "hello", "target": "none", "key": .string(echo.idempotencyKey)])
@@ -35,7 +35,7 @@ struct SwiftStepTests {
 
     @Test func `logs with NUL and secrets are made fit`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let nul = order("nul")
             _ = try await test.carryOut(nul, on: pool)
             #expect(try await test.output(nul.id) == "a\u{FFFD}b\\u0000c\n")
@@ -48,7 +48,7 @@ struct SwiftStepTests {
 
     @Test func `a flood of logs is bounded by the reader`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let flood = order("flood", "5000")
             let result = try await test.carryOut(flood, on: pool, within: 60)
             #expect(result.outputBytes == 5_000 * 1_001)
@@ -57,7 +57,7 @@ struct SwiftStepTests {
 
     @Test func `a cancelled step ends with its task, and a time-out cancels it`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let sleeping = order("sleep")
             pool.dispatch(sleeping)
             #expect(try await comesTrue { test.reports.events(of: sleeping.id).contains(.started(containment: .process)) })
@@ -72,7 +72,7 @@ struct SwiftStepTests {
     @Test func `a hard stop ends the process; a step beside it is lost, never failed`() async throws {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder)
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let stubborn = order("stubborn", .string(folder.file("never")))
             let beside = order("sleep", step: "beside")
             pool.dispatch(stubborn)
@@ -92,7 +92,7 @@ struct SwiftStepTests {
 
     @Test func `a process that dies loses its steps and is replaced`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let result = try await test.carryOut(order("crash"), on: pool)
             guard case .lost(let reason) = result.outcome else {
                 Issue.record("\(result)")
@@ -106,7 +106,7 @@ struct SwiftStepTests {
     @Test func `the engine's home is hidden from steps`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
         try "x".write(toFile: test.home + "/secret.key", atomically: true, encoding: .utf8)
-        try await test.with { pool in
+        try await test.with { pool async throws in
             try #require(await pool.confinementFault() == nil)
             #expect(try await test.carryOut(order("list", .string(test.home)), on: pool).output == [])
         }
@@ -117,14 +117,14 @@ struct SwiftStepTests {
         let first = try PoolUnderTest(folder: folder)
         let (ended, running) = (order("echo", "x"), order("stubborn", .string(folder.file("never"))))
         // A crash of the engine, as far as records go: the run's task is cancelled and nothing is drained.
-        try await first.crash { pool in
+        try await first.crash { pool async throws in
             _ = try await first.carryOut(ended, on: pool)
             pool.dispatch(running)
             #expect(try await comesTrue { first.reports.events(of: running.id).contains(.started(containment: .process)) })
         }
         guard case .placed(let place) = first.reports.events(of: running.id).first else { throw CancellationError() }
         let second = try PoolUnderTest(folder: folder)
-        try await second.with { pool in
+        try await second.with { pool async throws in
             func attach(_ order: AttemptOrder) async throws -> [AttemptReport.Event] {
                 var again = order
                 again.mode = .attach(place)

@@ -14,7 +14,7 @@ struct WorkerPoolTests {
             work.variables = [.init(name: "flow_1", value: "hello 'world'")]
             work.output = .object([.init(name: "count", shape: .int)])
         }
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let result = try await test.carryOut(order, on: pool)
             let output = try #require(result.output, "\(result)")
             #expect(output["stdout"] == "hello 'world' build 1 []")
@@ -31,7 +31,7 @@ struct WorkerPoolTests {
 
     @Test func `failures say what happened`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let exit = try await test.carryOut(.shell("echo E: broken >&2; exit 100", step: "a"), on: pool)
             #expect(exit.failure?.cause == .exitStatus)
             #expect(exit.exitStatus == 100)
@@ -49,7 +49,7 @@ struct WorkerPoolTests {
 
     @Test func `an attempt that is over its time-out is ended by its host`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
-        try await test.with { pool in
+        try await test.with { pool async throws in
             var order = AttemptOrder.shell("sleep 1000", step: "slow")
             order.timeoutSeconds = 0.5
             #expect(try await test.carryOut(order, on: pool).outcome == .timedOut)
@@ -60,7 +60,7 @@ struct WorkerPoolTests {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder)
         let order = AttemptOrder.shell("setsid sleep 1000 & echo $! >\"$1\"; wait", step: "stop") { $0.arguments = [folder.file("pid")] }
-        try await test.with { pool in
+        try await test.with { pool async throws in
             pool.dispatch(order)
             #expect(try await comesTrue { folder.read("pid")?.hasSuffix("\n") == true })
             pool.stop(order.id, force: false)
@@ -74,7 +74,7 @@ struct WorkerPoolTests {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder, proceeds: false)
         let order = AttemptOrder.shell("touch \"$1\"", step: "never") { $0.arguments = [folder.file("ran")] }
-        try await test.with { pool in
+        try await test.with { pool async throws in
             pool.dispatch(order)
             #expect(try await comesTrue { !test.reports.events(of: order.id).isEmpty })
             pool.stop(order.id, force: false)
@@ -90,7 +90,7 @@ struct WorkerPoolTests {
         let orders = (0..<12).map { number in
             AttemptOrder.shell("cd \"$1\"; touch in.$$; ls in.* | wc -l; sleep 0.05; rm in.$$", step: "s\(number)") { $0.arguments = [folder.path] }
         }
-        try await test.with(places: 3) { pool in
+        try await test.with(places: 3) { pool async throws in
             for order in orders { pool.dispatch(order) }
             for order in orders {
                 let result = try await test.result(of: order.id)
@@ -107,7 +107,7 @@ struct WorkerPoolTests {
         let order = AttemptOrder.shell(
             "echo begun; echo x >>\"$1\"; while [ ! -e \"$2\" ]; do sleep 0.02; done; echo over", step: "long"
         ) { $0.arguments = [folder.file("effects"), folder.file("go")] }
-        try await first.with { pool in
+        try await first.with { pool async throws in
             pool.dispatch(order)
             #expect(try await comesTrue { folder.read("effects") == "x\n" })
         }
@@ -115,7 +115,7 @@ struct WorkerPoolTests {
         guard case .placed(let place) = first.reports.events(of: order.id).first else { throw CancellationError() }
         _ = try folder.write("go", "")
         let second = try PoolUnderTest(folder: folder)
-        try await second.with { pool in
+        try await second.with { pool async throws in
             var again = order
             again.mode = .attach(place)
             again.fence = Fence(epoch: 2, attempt: 1)
@@ -132,7 +132,7 @@ struct WorkerPoolTests {
         let bytes = (0..<1_500_000).map { UInt8(truncatingIfNeeded: $0 &* 131 >> 3) }
         try Data(bytes).write(to: URL(fileURLWithPath: folder.file("source")))
         let work = CopyWork(from: folder.file("source"), to: folder.file("a goal"), mode: "0640")
-        try await test.with { pool in
+        try await test.with { pool async throws in
             let first = try await test.carryOut(.of(.copy(work), step: "copy"), on: pool)
             let output = try #require(first.output, "\(first)")
             #expect(output["changed"] == true)
@@ -153,7 +153,7 @@ struct WorkerPoolTests {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder)
         let source = try folder.write("source", "x")
-        try await test.with { pool in
+        try await test.with { pool async throws in
             func copy(_ from: String, _ to: String, _ step: String) async throws -> AttemptResult {
                 try await test.carryOut(.of(.copy(CopyWork(from: from, to: to)), step: step), on: pool)
             }

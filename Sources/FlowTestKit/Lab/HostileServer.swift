@@ -223,7 +223,9 @@ private final class HostileSession {
         _ = ssh_message_channel_request_reply_success(message)
         _ = ssh_channel_write(channel, "some output\n", 12)
         switch behaviour {
-        case .diesInOutput: return true
+        case .diesInOutput:
+            _ = ssh_blocking_flush(session, 1000)
+            return true
         case .endsWithoutStatus: _ = ssh_channel_send_eof(channel)
         case .closesWithoutStatus: _ = ssh_channel_close(channel)
         case .statusWithoutEnd: _ = ssh_channel_request_send_exit_status(channel, 3)
