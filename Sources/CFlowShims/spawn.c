@@ -85,14 +85,13 @@ static int arrange_descriptors(const struct flow_spawn *child) {
     return 0;
 }
 
-// No handler of ours may run in the child, and it must not inherit what we ignore.
+// No handler of ours may run in the child, and it must not inherit what is ignored here. By bare system calls: the C library
+// refuses the two signals that it keeps for itself, which a parent of ours may have ignored.
 static void reset_signals(void) {
-    struct sigaction now, plain = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_DFL) sigaction(number, &plain, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } plain = {0};
+    for (int number = 1; number <= 64; number++) syscall(SYS_rt_sigaction, number, &plain, NULL, sizeof plain.mask);
+    uint64_t none = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
 static void give_up(struct launch *launch, enum stage stage) {

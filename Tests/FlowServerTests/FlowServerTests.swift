@@ -9,6 +9,7 @@ import Testing
 struct FlowServerTests {
     @Test func `a second engine on a home is refused and names the first; closing lets it in`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let first = try await FlowServer.open(.init(home: home.path))
         let error = await #expect(throws: FlowError.self) { try await FlowServer.open(.init(home: home.path)) }
         #expect(error?.code == .owned)
@@ -23,6 +24,7 @@ struct FlowServerTests {
 
     @Test func `only the owner and group reach the socket, nobody else the home`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let server = try await FlowServer.open(.init(home: home.path))
         let attributes = try FileManager.default.attributesOfItem(atPath: server.socket)
         #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == 0o660)
@@ -35,12 +37,14 @@ struct FlowServerTests {
 
     @Test func `a home that others may write to is refused`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         chmod(home.path, 0o777)
         await #expect(throws: FlowError.self) { try await FlowServer.open(.init(home: home.path)) }
     }
 
     @Test func `a run that waits for a person is there after a restart and goes on`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let first = try await FlowServer.open(.init(home: home.path))
         let run = try await Client(socket: first.socket).start("gate", [Nodes.approval("go"), Nodes.sleep("nap", 0, after: ["go"])])
         #expect(run.state == .waiting)
@@ -57,6 +61,7 @@ struct FlowServerTests {
 
     @Test func `a database out of a backup starts with its open runs paused`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let server = try await FlowServer.open(.init(home: home.path))
         let client = Client(socket: server.socket)
         let open = try await client.start("nap", [Nodes.sleep("nap", 3_600)])
@@ -67,6 +72,7 @@ struct FlowServerTests {
         try await server.close()
 
         let other = try TemporaryHome()
+        defer { other.remove() }
         try Data(copy).write(to: URL(filePath: other.path + "/journal.db"))
         chmod(other.path + "/journal.db", 0o600)
         for name in ["secret.key", "secret.check"] {
@@ -83,6 +89,7 @@ struct FlowServerTests {
 
     @Test func `an idle engine ends by itself, one with work to do does not`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let server = try await FlowServer.open(.init(home: home.path, idleSeconds: 0.2))
         let run = try await Client(socket: server.socket).start("nap", [Nodes.sleep("nap", 2)])
         try await server.wait()
@@ -94,6 +101,7 @@ struct FlowServerTests {
 
     @Test func `an open event stream does not keep the server from closing`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let server = try await FlowServer.open(.init(home: home.path))
         let client = Client(socket: server.socket)
         let run = try await client.start("nap", [Nodes.sleep("nap", 3_600)])
@@ -114,6 +122,7 @@ struct FlowServerTests {
 
     @Test func `a bad configuration is refused and the home is free again`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         try home.write("flowd.yaml", "listen: 0.0.0.0:1\n")
         await #expect(throws: FlowError.self) { try await FlowServer.open(.init(home: home.path)) }
         try home.write("flowd.yaml", "listen: 127.0.0.1:0\n")
@@ -124,6 +133,7 @@ struct FlowServerTests {
 
     @Test func `inputs and selectors are checked before anything is kept`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         try home.write("inventory.yaml", "hosts: {web-1: {address: 127.0.0.1}}\n")
         let server = try await FlowServer.open(.init(home: home.path))
         let client = Client(socket: server.socket)

@@ -16,6 +16,7 @@ struct IdentityTests {
 
     private func with(_ body: (IdentityService, Clock, Actor) async throws -> Void) async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let clock = Clock()
         let store = try SQLiteStore.open(in: home.path, now: clock.now)
         let identities = IdentityService(accounts: Accounts(store), now: { clock.now })

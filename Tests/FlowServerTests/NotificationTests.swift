@@ -32,6 +32,7 @@ struct NotificationTests {
                 break
             }
             let home = try TemporaryHome()
+            defer { home.remove() }
             try home.write("flowd.yaml", "notify: {url: 'http://127.0.0.1:\(port)/hook'}\n")
             let server = try await FlowServer.open(.init(home: home.path))
             let run = try await Client(socket: server.socket).start("gate", [Nodes.approval("go")])
@@ -51,6 +52,7 @@ struct NotificationTests {
 
     @Test func `a command gets the message on its standard input`() async throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let target = "\(home.path)/told"
         try home.write("hook.sh", "#!/bin/sh\ncat > \(target).new && mv \(target).new \(target)\n", mode: 0o700)
         try home.write("flowd.yaml", "notify: {command: ['\(home.path)/hook.sh', 'an argument']}\n")

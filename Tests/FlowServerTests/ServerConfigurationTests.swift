@@ -6,6 +6,7 @@ import Testing
 struct ServerConfigurationTests {
     private func load(_ text: String) throws -> ServerConfiguration {
         let home = try TemporaryHome()
+        defer { home.remove() }
         try home.write("flowd.yaml", text)
         return try ServerConfiguration.load("\(home.path)/flowd.yaml")
     }

@@ -2,8 +2,8 @@ import FlowModel
 import Foundation
 import Glibc
 
-/// A directory of its own for a test, removed with it.
-final class TemporaryHome: Sendable {
+/// A directory of its own for a test; `defer { home.remove() }`.
+struct TemporaryHome: Sendable {
     let path: String
 
     init() throws {
@@ -11,7 +11,7 @@ final class TemporaryHome: Sendable {
         guard mkdir(path, 0o700) == 0 else { throw FlowError(.internal, subject: path, "no directory") }
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
 
     func write(_ name: String, _ text: String, mode: mode_t = 0o600) throws {
         try Data(text.utf8).write(to: URL(filePath: "\(path)/\(name)"))

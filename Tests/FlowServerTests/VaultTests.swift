@@ -8,6 +8,7 @@ import Testing
 struct VaultTests {
     @Test func `what is sealed opens again, also after a restart, and looks different each time`() throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         let vault = try Vault(home: home.path)
         let one = try vault.seal("hunter2 🙂")
         #expect(try vault.seal("hunter2 🙂") != one)
@@ -16,7 +17,9 @@ struct VaultTests {
     }
 
     @Test func `a sealed text that was changed at any byte does not open`() throws {
-        let vault = try Vault(home: try TemporaryHome().path)
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let vault = try Vault(home: home.path)
         let sealed = try #require(Data(base64Encoded: try vault.seal("secret")))
         for index in sealed.indices {
             var changed = sealed
@@ -29,6 +32,7 @@ struct VaultTests {
 
     @Test func `another key, a lost key and a key that others can read are refused at start`() throws {
         let home = try TemporaryHome()
+        defer { home.remove() }
         _ = try Vault(home: home.path)
         chmod("\(home.path)/secret.key", 0o644)
         #expect(throws: FlowError.self) { try Vault(home: home.path) }
@@ -41,7 +45,9 @@ struct VaultTests {
     }
 
     @Test func `every text inside a value is sealed`() throws {
-        let vault = try Vault(home: try TemporaryHome().path)
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let vault = try Vault(home: home.path)
         let sealed = try vault.sealed(["a", "b"])
         #expect(!sealed.canonical.contains("\"a\""))
         #expect(SealedText.redacted(sealed) == ["<redacted>", "<redacted>"])
@@ -50,9 +56,13 @@ struct VaultTests {
     }
 
     @Test func `a fingerprint tells contents apart, and homes too`() throws {
-        let vault = try Vault(home: try TemporaryHome().path)
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let vault = try Vault(home: home.path)
         #expect(vault.fingerprint(["a": 1]) == vault.fingerprint(["a": 1]))
         #expect(vault.fingerprint(["a": 1]) != vault.fingerprint(["a": 2]))
-        #expect(vault.fingerprint(["a": 1]) != (try Vault(home: try TemporaryHome().path)).fingerprint(["a": 1]))
+        let other = try TemporaryHome()
+        defer { other.remove() }
+        #expect(vault.fingerprint(["a": 1]) != (try Vault(home: other.path)).fingerprint(["a": 1]))
     }
 }

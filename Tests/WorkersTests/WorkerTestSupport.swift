@@ -35,6 +35,12 @@ func comesTrue(within seconds: Double = 20, _ isSo: () throws -> Bool) async thr
     return true
 }
 
+/// Whether a process runs. One that only waits for its exit to be taken does not.
+func isRunning(_ pid: Int32) -> Bool {
+    guard let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return false }
+    return !String(decoding: stat, as: UTF8.self).contains(") Z ")
+}
+
 /// A pool with an engine that says `proceed` to every place, and what it was told.
 final class PoolUnderTest: Sendable {
     struct Told: Sendable {

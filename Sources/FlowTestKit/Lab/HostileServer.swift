@@ -52,8 +52,6 @@ package final class HostileServer: Sendable {
         guard DetachedThread.start({ [weak self] in Self.acceptAll(descriptor) { self } }) else { throw LabError("no thread left") }
     }
 
-    deinit { stop() }
-
     /// How many connections came in.
     package var connectionCount: Int { state.withLock { $0.connections.count } }
 
@@ -66,6 +64,12 @@ package final class HostileServer: Sendable {
             return state.connections
         }
         for connection in open { shutdown(connection, Int32(SHUT_RDWR)) }
+    }
+
+    /// Its connections stay open until here, so that no number is shut down that belongs to somebody else by now.
+    deinit {
+        stop()
+        for connection in state.withLock({ $0.connections }) { close(connection) }
     }
 
     private static func listen() throws -> (Int32, Int) {
@@ -115,7 +119,7 @@ package final class HostileServer: Sendable {
             guard send(connection, Array("SSH-2.0-hostile\r\n".utf8) + Self.keyInit) else { return }
             let ignores = Array(repeating: Self.packet([2] + [0, 0, 0, 4] + [1, 2, 3, 4]), count: 500).flatMap { $0 }
             while send(connection, ignores) {}
-        default: HostileSession(connection, key: keyText, behaviour: behaviour)?.run()
+        default: HostileSession(fcntl(connection, F_DUPFD_CLOEXEC, 0), key: keyText, behaviour: behaviour)?.run()
         }
     }
 

@@ -31,23 +31,33 @@ final class ChannelInbox: Sendable {
             guard state.end == nil else { return bytes.count }
             let taken = min(room(state), bytes.count)
             state.isFull = taken < bytes.count
-            guard taken > 0 else { return 0 }
-            let part = bytes.prefix(taken)
-            if let last = state.chunks.indices.last, state.chunks[last].isError == isError {
-                state.chunks[last].bytes.append(contentsOf: part)
-            } else {
-                state.chunks.append((isError, Array(part)))
-            }
-            state.bytes += taken
+            if taken > 0 { Self.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(taken)), isError: isError, to: &state) }
             return taken
         }
     }
 
-    /// How much `offer` would take. None means that `makeRoom` will be called when there is some.
-    var room: Int {
+    /// Takes all of it, whatever the bound.
+    func put(_ bytes: UnsafeRawBufferPointer, isError: Bool) {
         state.withLock { state in
-            if room(state) == 0 { state.isFull = true }
-            return room(state)
+            if state.end == nil { Self.append(bytes, isError: isError, to: &state) }
+        }
+    }
+
+    private static func append(_ bytes: UnsafeRawBufferPointer, isError: Bool, to state: inout State) {
+        if let last = state.chunks.indices.last, state.chunks[last].isError == isError {
+            state.chunks[last].bytes.append(contentsOf: bytes)
+        } else {
+            state.chunks.append((isError, Array(bytes)))
+        }
+        state.bytes += bytes.count
+    }
+
+    /// Whether `offer` would take anything. If not, `makeRoom` will be called when it would.
+    var hasRoom: Bool {
+        state.withLock { state in
+            let hasRoom = room(state) > 0
+            if !hasRoom { state.isFull = true }
+            return hasRoom
         }
     }
 

@@ -31,8 +31,10 @@ final class SSHCommand {
 
     private var writes: [Write] = []
     private var endOfInput: Reply<Void>?
-    private var isHeldUp = (output: false, errors: false)
-    private var hasUnread: Bool { isHeldUp.output || isHeldUp.errors }
+    /// Bytes that libssh keeps because the inbox was full.
+    private var unread = (output: 0, errors: 0)
+    private var hasUnread: Bool { unread.output + unread.errors > 0 }
+    private var hasSpoken = false
     private var wakesReader = false
     private var exit: (status: Int?, signal: Int?)?
     private var sawEnd = false
@@ -176,12 +178,14 @@ final class SSHCommand {
     fileprivate func received(_ bytes: UnsafeRawBufferPointer, isError: Bool) -> Int {
         if bytes.count > reactor.limits.ignoredWindowBytes { ignoresWindow = true }
         let taken = inbox.offer(bytes, isError: isError)
-        if isError { isHeldUp.errors = taken < bytes.count } else { isHeldUp.output = taken < bytes.count }
+        if isError { unread.errors = bytes.count - taken } else { unread.output = bytes.count - taken }
+        hasSpoken = true
         if taken > 0 { wakeReader() }
         return taken
     }
 
     fileprivate func ended(status: Int?, signal: Int?) {
+        hasSpoken = true
         guard exit == nil else { return }
         exit = (status, signal)
         if phase == .running { deadline = reactor.now + reactor.limits.drain }
@@ -190,25 +194,26 @@ final class SSHCommand {
     fileprivate func sawEndOfOutput() { sawEnd = true }
     fileprivate func sawChannelClose() { sawClose = true }
 
-    /// Takes what was left with libssh, now that the reader made room.
+    /// Takes what was left with libssh, once the reader made room, and all of it: libssh opens the window again with each read,
+    /// however much of what it has is still unread. So at most one window is here and one there.
     private func readMore() {
-        guard hasUnread else { return }
-        for isError in [false, true] where isError ? isHeldUp.errors : isHeldUp.output {
-            let isEmpty = drainLeft(isError: isError)
-            if isError { isHeldUp.errors = !isEmpty } else { isHeldUp.output = !isEmpty }
-        }
+        guard hasUnread, inbox.hasRoom else { return }
+        let (output, errors) = unread
+        unread = (0, 0)
+        take(output, isError: false)
+        take(errors, isError: true)
+        wakeReader()
     }
 
-    private func drainLeft(isError: Bool) -> Bool {
+    private func take(_ count: Int, isError: Bool) {
         withUnsafeTemporaryAllocation(byteCount: 32 << 10, alignment: 1) { buffer in
-            while true {
-                let room = inbox.room
-                guard room > 0 else { return false }
-                let wanted = UInt32(min(room, buffer.count))
+            var left = count
+            while left > 0 {
+                let wanted = UInt32(min(left, buffer.count))
                 let count = ssh_channel_read_nonblocking(channel, buffer.baseAddress, wanted, isError ? 1 : 0)
-                guard count > 0 else { return true }
-                _ = inbox.offer(UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]), isError: isError)
-                wakeReader()
+                guard count > 0 else { return }
+                inbox.put(UnsafeRawBufferPointer(rebasing: buffer[..<Int(count)]), isError: isError)
+                left -= Int(count)
             }
         }
     }
@@ -241,6 +246,9 @@ final class SSHCommand {
 
     /// The session broke, or shall not be waited for. What had not begun is tried on another when that makes sense.
     func lost(_ message: String, mayRetry: Bool) {
+        // It may have begun, spoken and even ended before its start was noted here.
+        if phase == .requesting, hasSpoken { started() }
+        guard phase != .over else { return }
         let phase = phase
         inbox.fail(TransportError(.stream, message, mayHaveRun: true))
         release()
