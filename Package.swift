@@ -101,12 +101,6 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ], path: "Benchmarks/flow-bench", swiftSettings: strict),
 
-        tests(
-            "FlowAPITests",
-            [
-                "FlowAPI", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
-                .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
-            ]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
@@ -114,21 +108,11 @@ let package = Package(
             name: "FlowLoadingTests", dependencies: ["FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
             swiftSettings: strict),
         tests(
-            "FlowServerTests",
-            [
-                "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1,
-            ]),
-        tests(
             "FlowStoreSQLiteTests",
             [
                 "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
-        .testTarget(
-            name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
-            swiftSettings: strict),
-        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", .crypto]),
-        tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
             swiftSettings: strict),

@@ -20,10 +20,12 @@ enum LoadBenchmark {
         }
         try Figure(
             figure: "recompile a flow of 100 steps", value: cold, unit: "s", ceiling: nil, ratio: nil, target: "<= 1.5 s",
-            note: "median of 5").print()
+            note: "median of 5"
+        ).print()
         try Figure(
             figure: "load it from the cache", value: warm * 1000, unit: "ms", ceiling: nil, ratio: nil, target: "<= 20 ms",
-            note: "median of 25").print()
+            note: "median of 25"
+        ).print()
     }
 
     private static func source(_ round: Int, steps: Int) -> String {

@@ -16,7 +16,9 @@ struct RawJournal {
             "CREATE TABLE state (id INTEGER PRIMARY KEY, state TEXT, at INTEGER)",
         ] { try check(sqlite3_exec(database, sql, nil, nil, nil)) }
         try check(sqlite3_prepare_v2(database, "INSERT INTO journal VALUES (?, ?, ?)", -1, &insert, nil))
-        try check(sqlite3_prepare_v2(database, "INSERT INTO state VALUES (?, 'running', ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at", -1, &upsert, nil))
+        try check(
+            sqlite3_prepare_v2(
+                database, "INSERT INTO state VALUES (?, 'running', ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at", -1, &upsert, nil))
     }
 
     /// Commits a second with `batch` transitions in each transaction.

@@ -84,8 +84,7 @@ extension DefaultStringInterpolation {
     /// References have no value while the plan is made: in a plain `String` they would leave their type's name.
     @available(
         *, deprecated,
-        message:
-            "a reference has no value while the plan is made; use it in a command, in Text(\"…\"), or as an input of a step"
+        message: "a reference has no value while the plan is made; use it in a command, in Text(\"…\"), or as an input of a step"
     )
     public mutating func appendInterpolation(_ reference: some Reference) {
         Recorder.complain(

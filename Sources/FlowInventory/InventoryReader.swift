@@ -66,8 +66,7 @@ struct InventoryReader {
     /// The parser names the line of the mapping; the second key is what must be looked at.
     private func line(ofSecond name: String, in text: String, from first: Int) -> Int {
         var seen = 0
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where index + 1 >= first
-        {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where index + 1 >= first {
             let trimmed = line.drop { $0 == " " || $0 == "\"" || $0 == "'" }
             guard trimmed.hasPrefix(name), trimmed.dropFirst(name.count).drop(while: { "\"' ".contains($0) }).first == ":"
             else {

@@ -161,7 +161,9 @@ package struct PlanValidation {
         expression.forEach { part in
             switch part {
             case .parameter(let name):
-                if !plan.parameters.contains(where: { $0.name == name }) { found.append("it reads parameter '\(name)', which the flow does not have") }
+                if !plan.parameters.contains(where: { $0.name == name }) {
+                    found.append("it reads parameter '\(name)', which the flow does not have")
+                }
             case .output(let other, _):
                 if let message = outputFault(other, node, scopes) { found.append(message) }
             case .element(let map, _):
@@ -174,7 +176,9 @@ package struct PlanValidation {
 
     private func outputFault(_ id: String, _ node: Node, _ scopes: [String]) -> String? {
         guard let other = nodes[id] else { return "it reads the output of '\(id)', which is not a step that stands before it" }
-        if let scope = other.scope, !scopes.contains(scope) { return "it reads the output of '\(id)', which is inside a map; read the map's output instead" }
+        if let scope = other.scope, !scopes.contains(scope) {
+            return "it reads the output of '\(id)', which is inside a map; read the map's output instead"
+        }
         if other.isFinally, !node.isFinally { return "it reads the output of '\(id)', which runs in 'finally'" }
         // What it reads must have settled: a need of its own, or of a map around it, directly or through others.
         if other.isFinally == node.isFinally, !settlesBefore(other, node) {

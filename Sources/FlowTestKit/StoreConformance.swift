@@ -79,8 +79,7 @@ extension StoreConformance {
             try store.commit(history.take())
             let current = try store.beginEpoch()
             history.record(run)
-            try expectError("a commit of epoch \(history.epoch) in \(current)", { if case .fatal = $0 { true } else { false } })
-            {
+            try expectError("a commit of epoch \(history.epoch) in \(current)", { if case .fatal = $0 { true } else { false } }) {
                 () throws(StoreError) in try store.commit(history.take())
             }
             try equal(try sides(house.reopen(store)).writer.journal(of: run)?.count, 1, "records after the refused commit")

@@ -43,7 +43,8 @@ struct OpenAPITests {
         let file = FileManager.default.temporaryDirectory.appending(path: "flow-openapi-\(UUID().uuidString).json")
         defer { try? FileManager.default.removeItem(at: file) }
         try Data(OpenAPIDocument.json.canonicalBytes).write(to: file)
-        let (status, output) = try OpenAPITests.python("""
+        let (status, output) = try OpenAPITests.python(
+            """
             import json, sys
             from openapi_spec_validator import validate
             validate(json.load(open("\(file.path)")))

@@ -76,8 +76,7 @@ struct MachineHarness {
 }
 
 /// Nodes in few words.
-func shell(_ id: String, needs: [String] = [], scope: String? = nil, isFinally: Bool = false, policy: Policy = Policy()) -> Node
-{
+func shell(_ id: String, needs: [String] = [], scope: String? = nil, isFinally: Bool = false, policy: Policy = Policy()) -> Node {
     let name = id.split(separator: "/").last.map(String.init) ?? id
     return Node(
         id: id, name: name, scope: scope, isFinally: isFinally, kind: .shell(ShellSpec(source: .text("true"))), needs: needs,

@@ -23,7 +23,8 @@ struct NotificationTests {
         let ports = AsyncStream.makeStream(of: Int.self)
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { ports.continuation.yield($0.localAddress?.port ?? 0) }, logger: Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() })
+            onServerRunning: { ports.continuation.yield($0.localAddress?.port ?? 0) },
+            logger: Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             var port = 0
@@ -67,6 +68,10 @@ struct NotificationTests {
     /// Refuses the first message only.
     private final class Refusals: Sendable {
         private let count = Mutex(0)
-        func next() -> Bool { count.withLock { count in count += 1; return count == 1 } }
+        func next() -> Bool {
+            count.withLock { count in
+                count += 1; return count == 1
+            }
+        }
     }
 }

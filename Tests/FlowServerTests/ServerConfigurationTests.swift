@@ -18,7 +18,8 @@ struct ServerConfigurationTests {
     }
 
     @Test func `every setting is read`() throws {
-        let configuration = try load("""
+        let configuration = try load(
+            """
             listen: 127.0.0.1:7373
             retention: {days: 7}
             notify: {command: [/usr/local/bin/notify, --now], timeoutSeconds: 10}

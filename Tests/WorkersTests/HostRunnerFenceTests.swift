@@ -97,7 +97,10 @@ struct HostRunnerFenceTests {
         #expect(pipe.fileHandleForReading.readData(ofLength: 5) == Data("held\n".utf8))
         async let waiting = host.ask("start", RunnerRequest(step: "e0", script: "echo through"))
         // It waits while the holder lives: the folder that is being made ready is all there is.
-        #expect(try await comesTrue { ((try? FileManager.default.contentsOfDirectory(atPath: host.spool + "/e0")) ?? []).contains { $0.hasPrefix("new.") } })
+        #expect(
+            try await comesTrue {
+                ((try? FileManager.default.contentsOfDirectory(atPath: host.spool + "/e0")) ?? []).contains { $0.hasPrefix("new.") }
+            })
         #expect(!FileManager.default.fileExists(atPath: host.folder("e0")))
         kill(holder.processIdentifier, SIGKILL)
         #expect(try await waiting.text == "through\n")

@@ -31,8 +31,7 @@ package struct PlanText {
     private func line(_ node: Node, width: Int) -> String {
         let indent = String(repeating: "  ", count: depth(of: node))
         let name = (indent + node.name).padded(to: width + 2)
-        let facts = [what(node), guards(node), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap
-        { $0 }
+        let facts = [what(node), guards(node), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap { $0 }
         let place = node.location.map { "  \($0)" } ?? ""
         return "\(name) \(node.kindName.padded(to: 9)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
             + style.paint(place, .dim)

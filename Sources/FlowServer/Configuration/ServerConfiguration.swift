@@ -1,5 +1,5 @@
-package import FlowModel
 import FlowAPI
+package import FlowModel
 
 /// `flowd.yaml`. Everything has a default; `docs/reference/configuration.md` lists it.
 package struct ServerConfiguration: Codable, Equatable, Sendable {

@@ -198,9 +198,11 @@ package final class IdentityService: Identities {
     }
 
     private static func check(name: String, what: String) throws(FlowError) {
-        let isGood = (1...64).contains(name.utf8.count) && name.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || ".-_:@".utf8.contains(byte)
-        }
+        let isGood =
+            (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || ".-_:@".utf8.contains(byte)
+            }
         guard isGood else {
             throw FlowError(
                 .usage, subject: what,
@@ -220,7 +222,7 @@ extension Wire.Token {
 extension [UInt8] {
     /// Base64 for URLs, without padding (RFC 4648 §5).
     var base64URL: String {
-        let digits = Array<UInt8>("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        let digits = [UInt8]("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
         var out: [UInt8] = []
         var rest = 0
         var bits = 0

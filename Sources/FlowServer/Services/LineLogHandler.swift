@@ -1,6 +1,6 @@
 package import FlowModel
-package import Logging
 import Glibc
+package import Logging
 
 /// Writes one line a message to standard error: time, level, message, `key=value` pairs. Control characters are escaped, so
 /// that what a client sent cannot forge a line.

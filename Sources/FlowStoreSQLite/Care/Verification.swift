@@ -56,8 +56,7 @@ private struct Verifier {
 
     mutating func run(_ database: Database) throws {
         try attempt("journal.db") { me in
-            for line in try String.fetchAll(database, sql: "PRAGMA integrity_check(\(StoreLimits.findings))") where line != "ok"
-            {
+            for line in try String.fetchAll(database, sql: "PRAGMA integrity_check(\(StoreLimits.findings))") where line != "ok" {
                 me.note("journal.db", line)
             }
         }

@@ -1,5 +1,5 @@
-internal import FoundationEssentials
 package import FlowModel
+internal import FoundationEssentials
 import Glibc
 
 /// One host of the lab: an address of a real sshd with a root directory of its own.

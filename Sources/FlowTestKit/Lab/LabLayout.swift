@@ -1,5 +1,5 @@
-internal import FoundationEssentials
 import FlowModel
+internal import FoundationEssentials
 import Glibc
 
 /// The files of a lab: keys, accounts, one root for each host, one configuration for each daemon.

@@ -1,6 +1,6 @@
 internal import Dispatch
-internal import FoundationEssentials
 import FlowModel
+internal import FoundationEssentials
 import Glibc
 
 /// Hosts on this machine that are real to everything that speaks SSH: one address, one root directory, one boot id each.

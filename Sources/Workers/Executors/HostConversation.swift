@@ -4,10 +4,12 @@ import FlowModel
 protocol HostRecording: Sendable {
     func start(
         _ id: AttemptID, fence: Fence, target: String?, job: HostJob, sink: any OutputSink,
-        placed: @Sendable (Place) async -> Bool, report: @Sendable (AttemptReport.Event) -> Void) async -> HostOutcome
+        placed: @Sendable (Place) async -> Bool, report: @Sendable (AttemptReport.Event) -> Void
+    ) async -> HostOutcome
     func attach(
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
-        report: @Sendable (AttemptReport.Event) -> Void) async -> HostOutcome
+        report: @Sendable (AttemptReport.Event) -> Void
+    ) async -> HostOutcome
     func kill(_ id: AttemptID, fence: Fence, target: String?, grace: Double) async
     func forget(_ id: AttemptID, target: String?) async
 }

@@ -86,7 +86,8 @@ package enum Prelude {
 
     private static func checkName(_ name: String, _ what: String) throws(AttemptResult.Failure) {
         let isLetter = { (byte: UInt8) in (0x41...0x5A).contains(byte & 0xDF) || byte == UInt8(ascii: "_") }
-        let isName = name.utf8.first.map(isLetter) == true
+        let isName =
+            name.utf8.first.map(isLetter) == true
             && name.utf8.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) }
         guard isName else {
             throw AttemptResult.Failure(.input, "nothing was started: '\(name)' cannot name \(article(what)); letters, digits and _ can")

@@ -1,6 +1,7 @@
-import struct Crypto.SHA256
 import FlowModel
 import Glibc
+
+import struct Crypto.SHA256
 
 /// A file of this machine, in memory to be sent.
 struct SourceFile: Sendable {

@@ -1,6 +1,7 @@
 package import FlowModel
-import struct Crypto.SHA256
 import Glibc
+
+import struct Crypto.SHA256
 
 /// What attempts wrote, in files under one directory:
 ///

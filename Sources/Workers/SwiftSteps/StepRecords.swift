@@ -1,7 +1,8 @@
 import CFlowShims
-import struct Crypto.SHA256
 import FlowModel
 import Glibc
+
+import struct Crypto.SHA256
 
 /// What host records are to commands, for Swift steps: that one was started, and how it ended, on disk before anybody is told.
 ///
