@@ -152,7 +152,8 @@ final class FlowHostProcess: Sendable {
         state.withLock { $0.exchanges.isEmpty && !$0.isRetired ? ContinuousClock.now - $0.idleSince : nil }
     }
 
-    func kill(_ reason: String) {
+    /// Ends it now. `reason` stands in the message of the steps that are lost; nil: the way it ended does.
+    func kill(_ reason: String?) {
         state.withLock { state in
             state.isRetired = true
             state.reason = state.reason ?? reason
@@ -215,7 +216,8 @@ final class FlowHostProcess: Sendable {
                 reader.add(bytes)
                 while let message = try reader.next() { await take(message) }
             }
-            if child.endIfKnown == nil { kill("it closed its answers") }
+            // One that is just ending closes them a moment before; to that one this does nothing.
+            kill(nil)
         } catch {
             kill("\(error)")
         }

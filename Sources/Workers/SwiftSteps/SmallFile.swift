@@ -37,7 +37,8 @@ enum SmallFile {
 
     /// Makes the file unless another was faster.
     static func createOnce(_ path: String, _ text: String) throws {
-        let fresh = "\(path).\(getpid())"
+        // Several tasks may come at once.
+        let fresh = "\(path).\(UInt64.random(in: 0 ... .max))"
         try fill(fresh, Array(text.utf8), mode: 0o600)
         defer { unlink(fresh) }
         // A link is made whole or not at all.
