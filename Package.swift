@@ -83,7 +83,7 @@ let package = Package(
                 "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
             ]),
-        room("FlowTestKit", ["CFlowShims", "FlowEngine", "FlowModel", "Workers", .crypto]),
+        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowEngine", "FlowModel", "Workers", .crypto]),
         room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
         .executableTarget(
             name: "flowctl",
@@ -101,6 +101,12 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ], path: "Benchmarks/flow-bench", swiftSettings: strict),
 
+        tests(
+            "FlowAPITests",
+            [
+                "FlowAPI", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
+                .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
+            ]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
@@ -108,11 +114,21 @@ let package = Package(
             name: "FlowLoadingTests", dependencies: ["FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
             swiftSettings: strict),
         tests(
+            "FlowServerTests",
+            [
+                "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1,
+            ]),
+        tests(
             "FlowStoreSQLiteTests",
             [
                 "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        .testTarget(
+            name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
+            swiftSettings: strict),
+        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", .crypto]),
+        tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
             swiftSettings: strict),

@@ -81,7 +81,8 @@ package final class FlowServer: Sendable {
         // What ends by itself, such as the idle watch, ends all in good order.
         let all = services.map {
             ServiceGroupConfiguration.ServiceConfiguration(
-                service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+                service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup)
         }
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)

@@ -38,7 +38,8 @@ struct House: Sendable {
             let vault = try Vault(home: home.path)
             let hosts = InventoryService(file: options.inventory ?? home.file(configuration.inventory ?? "inventory.yaml"))
             let relay = ReportRelay()
-            let hands = try Hands(home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
+            let hands = try Hands(
+                home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
             let gate = RestoreGate(behind: hands.dispatcher, isOpen: !store.isRestored, report: { relay.report($0) })
             let engine = try Engine(store: store, dispatcher: gate, environment: House.environment(home, store, logger))
             opened = engine
@@ -77,7 +78,8 @@ struct House: Sendable {
         let code = flow_trap_note_open(home.trapNote)
         if code != 0 { logger.warning("a run that crashes the engine cannot be told", metadata: ["error": "\(code)"]) }
         var id = [CChar](repeating: 0, count: 37)
-        let trapped = flow_trap_note_take(&id) != 0 ? id.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } : nil
+        let trapped =
+            flow_trap_note_take(&id) != 0 ? id.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } : nil
         return EngineEnvironment(
             now: Wall.now, random: SystemRandom.bytes, hash: { Digest.of($0) },
             breadcrumb: { run in
@@ -99,7 +101,8 @@ struct House: Sendable {
     }
 
     private static func api(
-        _ engine: Engine, _ store: SQLiteStore, _ vault: Vault, _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ logger: Logger
+        _ engine: Engine, _ store: SQLiteStore, _ vault: Vault, _ hosts: InventoryService, _ hands: Hands, _ home: Home,
+        _ logger: Logger
     ) async throws -> API {
         let meters = Meters()
         ProcessGauges.add(to: meters)
@@ -111,8 +114,10 @@ struct House: Sendable {
         let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts)
         return API(
             engine: engine, reader: store, identities: identities, catalogue: flows, preparation: preparer,
-            hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)), blobs: StoredBlobs(blobs: blobs),
-            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home, hands: hands), hub: ChangeHub(meters: meters),
+            hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
+            blobs: StoredBlobs(blobs: blobs),
+            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home, hands: hands),
+            hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
     }
 
@@ -126,7 +131,8 @@ struct House: Sendable {
         var services: [any Service] = [
             EngineService(engine: engine, store: store, logger: logger), hands.service,
             RetentionService(
-                engine: engine, days: configuration.retentionDays, sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
+                engine: engine, days: configuration.retentionDays,
+                sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                 now: Wall.now, logger: logger),
             NotificationService(engine: engine, hook: hook, logger: logger),
         ]
@@ -151,7 +157,9 @@ struct House: Sendable {
     private static func tls(_ home: Home, _ configuration: ServerConfiguration) throws -> TLSConfiguration? {
         guard let tls = configuration.tls else { return nil }
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(home.file(tls.certificate)).map { NIOSSLCertificateSource.certificate($0) }
+            let chain = try NIOSSLCertificate.fromPEMFile(home.file(tls.certificate)).map {
+                NIOSSLCertificateSource.certificate($0)
+            }
             let key = try NIOSSLPrivateKey(file: home.file(tls.key), format: .pem)
             var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
             configuration.minimumTLSVersion = .tlsv12

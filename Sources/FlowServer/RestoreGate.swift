@@ -40,7 +40,8 @@ final class RestoreGate: AttemptDispatcher {
             let rows = try await store.runs(query)
             for row in rows {
                 do {
-                    _ = try await engine.perform(.pause, on: row.id, by: .engine, message: "restored from a backup: look before it goes on")
+                    _ = try await engine.perform(
+                        .pause, on: row.id, by: .engine, message: "restored from a backup: look before it goes on")
                     paused += 1
                 } catch {
                     // A conflict: it ended or was paused between the two looks.

@@ -27,7 +27,8 @@ struct ServerCare: Caretaker {
         var findings = [homeFinding(), spaceFinding()]
         let damages = try await store.verify()
         if damages.isEmpty {
-            findings.append(Wire.Finding(name: "journal", level: .ok, message: "every run, audit row and blob is as it was written"))
+            findings.append(
+                Wire.Finding(name: "journal", level: .ok, message: "every run, audit row and blob is as it was written"))
         }
         findings += damages.map { damage in
             Wire.Finding(
@@ -37,7 +38,8 @@ struct ServerCare: Caretaker {
         let level = Confinement.level()
         findings.append(
             level.isComplete
-                ? Wire.Finding(name: "confinement", level: .ok, message: "flow files are evaluated without network, files and processes")
+                ? Wire.Finding(
+                    name: "confinement", level: .ok, message: "flow files are evaluated without network, files and processes")
                 : Wire.Finding(name: "confinement", level: .warn, message: level.missing.joined(separator: "; ")))
         if let fault = await hands.confinementFault() {
             findings.append(
@@ -97,7 +99,8 @@ struct ServerCare: Caretaker {
         try await audits.rows(before: sequence, limit: limit).map { row in
             let detail = row.entry.detail == [:] ? nil : SealedText.redacted(row.entry.detail)
             return Wire.AuditEntry(
-                sequence: row.number, at: row.entry.at, actor: row.entry.actor, verb: row.entry.verb, subject: row.entry.subject,
+                sequence: row.number, at: row.entry.at, actor: row.entry.actor, verb: row.entry.verb,
+                subject: row.entry.subject,
                 detail: detail)
         }
     }
@@ -125,7 +128,9 @@ private final class BackupFile: @unchecked Sendable {
     func next() throws -> ByteBuffer? {
         var buffer = [UInt8](repeating: 0, count: BackupFile.pieceBytes)
         let count = read(file, &buffer, buffer.count)
-        guard count >= 0 else { throw FlowError(.storage, subject: path, "The backup was not read: \(String(cString: strerror(errno))).") }
+        guard count >= 0 else {
+            throw FlowError(.storage, subject: path, "The backup was not read: \(String(cString: strerror(errno))).")
+        }
         return count == 0 ? nil : ByteBuffer(bytes: buffer.prefix(count))
     }
 

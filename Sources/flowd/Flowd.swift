@@ -9,7 +9,8 @@ import Glibc
         commandName: "flowd", abstract: "Runs the Flow engine on one directory, until SIGTERM.",
         discussion: "Scripts that run go on when it ends, and are taken up again when it starts.")
 
-    @Option(help: ArgumentHelp("The directory that holds everything.", discussion: "$FLOW_HOME unless given, else /var/lib/flow."))
+    @Option(
+        help: ArgumentHelp("The directory that holds everything.", discussion: "$FLOW_HOME unless given, else /var/lib/flow."))
     var home: String?
     @Option(help: "The inventory file, instead of the one in flowd.yaml.")
     var inventory: String?

@@ -22,7 +22,8 @@ struct ApprovalRouteTests {
     ) async throws -> Reply {
         let id = approval.id.replacing(":", with: "%3A")
         return try await harness.client.post(
-            "/v1/approvals/\(id)/decisions", Wire.Decision(decision: decision, comment: "seen", digest: digest ?? approval.digest), as: user)
+            "/v1/approvals/\(id)/decisions",
+            Wire.Decision(decision: decision, comment: "seen", digest: digest ?? approval.digest), as: user)
     }
 
     @Test func `two people of the role open the gate; the requester, by whatever token, does not count`() async throws {
@@ -58,7 +59,8 @@ struct ApprovalRouteTests {
                 "POST", "/v1/approvals/\(approval.id.replacing(":", with: "%3A"))/decisions", token: "token-bob",
                 body: Array(#"{"decision":"approved"}"#.utf8))
             #expect(none.status == 400)
-            #expect(try await harness.client.get("/v1/approvals", as: "bob").decode(Wire.Page<Wire.Approval>.self).items.count == 2)
+            #expect(
+                try await harness.client.get("/v1/approvals", as: "bob").decode(Wire.Page<Wire.Approval>.self).items.count == 2)
         }
     }
 

@@ -34,7 +34,8 @@ struct BodyTests {
     @Test func `nesting is measured before anything is decoded`() async throws {
         try await Harness.run { harness in
             func nested(_ depth: Int) -> String {
-                #"{"flow":"one","inputs":{"a":"# + String(repeating: "[", count: depth - 2) + String(repeating: "]", count: depth - 2) + "}}"
+                #"{"flow":"one","inputs":{"a":"# + String(repeating: "[", count: depth - 2)
+                    + String(repeating: "]", count: depth - 2) + "}}"
             }
             #expect(try await post(harness, nested(64)).status == 201)
             let deep = try await post(harness, nested(65))

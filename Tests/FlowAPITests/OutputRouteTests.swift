@@ -24,8 +24,11 @@ struct OutputRouteTests {
             #expect(try await harness.client.get(path + "?offset=1000000", as: "viewer").body.isEmpty)
             #expect(try await harness.client.get(path + "?offset=-1", as: "viewer").status == 400)
             #expect(try await harness.client.get(path + "?stream=etc", as: "viewer").status == 400)
-            #expect(try await harness.client.get("/v1/runs/\(run.id)/steps/hello/attempts/2/output", as: "viewer").status == 404)
-            #expect(try await harness.client.get("/v1/runs/\(run.id)/steps/..%2F..%2Fetc/attempts/1/output", as: "viewer").status == 404)
+            #expect(
+                try await harness.client.get("/v1/runs/\(run.id)/steps/hello/attempts/2/output", as: "viewer").status == 404)
+            #expect(
+                try await harness.client.get("/v1/runs/\(run.id)/steps/..%2F..%2Fetc/attempts/1/output", as: "viewer").status
+                    == 404)
         }
     }
 
@@ -55,14 +58,17 @@ struct OutputRouteTests {
             let bytes = Array("plan".utf8)
             let digest = TestPreparation.digest("plan")
             #expect(try await harness.client.send("HEAD", "/v1/blobs/\(digest)", token: "token-author").status == 404)
-            #expect(try await harness.client.send("PUT", "/v1/blobs/\(digest)", token: "token-author", body: bytes).status == 204)
+            #expect(
+                try await harness.client.send("PUT", "/v1/blobs/\(digest)", token: "token-author", body: bytes).status == 204)
             #expect(try await harness.client.send("HEAD", "/v1/blobs/\(digest)", token: "token-author").status == 204)
             #expect(
-                try await harness.client.send("PUT", "/v1/blobs/\(digest)", token: "token-author", body: Array("other".utf8)).status == 400)
+                try await harness.client.send("PUT", "/v1/blobs/\(digest)", token: "token-author", body: Array("other".utf8))
+                    .status == 400)
             #expect(try await harness.client.send("PUT", "/v1/blobs/xyz", token: "token-author", body: bytes).status == 400)
             let large = try await RawConnection.exchange(
                 port: harness.port,
-                "PUT /v1/blobs/\(digest) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-author\r\nContent-Length: 268435457\r\n\r\n")
+                "PUT /v1/blobs/\(digest) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-author\r\nContent-Length: 268435457\r\n\r\n"
+            )
             #expect(large.hasPrefix("HTTP/1.1 413"))
         }
     }

@@ -50,7 +50,8 @@ struct RouteMatrixTests {
     @Test func `what is not in the table is not found, however it is spelt`() async throws {
         try await Harness.run { harness in
             let paths = [
-                "/v1", "/v1/", "/v2/runs", "/V1/runs", "/v1/runs;x=1", "/v1/runs%2F", "/v1/%72uns/x/y/z", "/v1/runs/../users/x/y",
+                "/v1", "/v1/", "/v2/runs", "/V1/runs", "/v1/runs;x=1", "/v1/runs%2F", "/v1/%72uns/x/y/z",
+                "/v1/runs/../users/x/y",
                 "/admin", "/.env", "/v1/users/x/links/y",
             ]
             for path in paths {
@@ -85,7 +86,9 @@ struct RouteMatrixTests {
     @Test func `an operator starts registered flows and nothing of their own`() async throws {
         try await Harness.run { harness in
             #expect(try await harness.client.post("/v1/runs", ["flow": "one"], as: "operator").status == 201)
-            for body in [#"{"exec":{"selector":"web-1","command":"id"}}"#, #"{"planDigest":"\#(String(repeating: "0", count: 64))"}"#] {
+            for body in [
+                #"{"exec":{"selector":"web-1","command":"id"}}"#, #"{"planDigest":"\#(String(repeating: "0", count: 64))"}"#,
+            ] {
                 let reply = try await harness.client.send("POST", "/v1/runs", token: "token-operator", body: Array(body.utf8))
                 #expect(reply.status == 403, "\(body)")
                 #expect(try reply.problem.code == .forbidden)

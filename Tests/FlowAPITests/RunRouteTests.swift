@@ -31,7 +31,8 @@ struct RunRouteTests {
     @Test func `the same key with the same content is one run, with other content a conflict`() async throws {
         try await Harness.run { harness in
             func post(_ flow: String) async throws -> Reply {
-                try await harness.client.post("/v1/runs", Wire.Start(flow: flow), as: "alice", headers: ["idempotency-key": "nightly-1"])
+                try await harness.client.post(
+                    "/v1/runs", Wire.Start(flow: flow), as: "alice", headers: ["idempotency-key": "nightly-1"])
             }
             let first = try await post("one")
             #expect(first.status == 201)
@@ -59,7 +60,8 @@ struct RunRouteTests {
     func `a key that is empty, long or not printable is refused`(key: String) async throws {
         try await Harness.run { harness in
             let raw = "POST /v1/runs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-alice\r\nIdempotency-Key: \(key)\r\n"
-            let reply = try await RawConnection.exchange(port: harness.port, raw + "Content-Length: 14\r\n\r\n{\"flow\":\"one\"}")
+            let reply = try await RawConnection.exchange(
+                port: harness.port, raw + "Content-Length: 14\r\n\r\n{\"flow\":\"one\"}")
             #expect(reply.hasPrefix("HTTP/1.1 400"), "\(reply)")
         }
     }
@@ -71,7 +73,8 @@ struct RunRouteTests {
             var seen: [RunID] = []
             var after = ""
             repeat {
-                let page = try await harness.client.get("/v1/runs?limit=3\(after)", as: "viewer").decode(Wire.Page<Wire.Run>.self)
+                let page = try await harness.client.get("/v1/runs?limit=3\(after)", as: "viewer").decode(
+                    Wire.Page<Wire.Run>.self)
                 seen += page.items.map(\.id)
                 after = page.next.map { "&after=\($0)" } ?? ""
             } while !after.isEmpty
@@ -80,7 +83,8 @@ struct RunRouteTests {
             #expect(try await harness.client.get("/v1/runs?state=fialed", as: "viewer").status == 400)
             #expect(try await harness.client.get("/v1/runs?limit=0", as: "viewer").status == 400)
             #expect(try await harness.client.get("/v1/runs?limit=1001", as: "viewer").status == 400)
-            let none = try await harness.client.get("/v1/runs?state=failed,cancelled", as: "viewer").decode(Wire.Page<Wire.Run>.self)
+            let none = try await harness.client.get("/v1/runs?state=failed,cancelled", as: "viewer").decode(
+                Wire.Page<Wire.Run>.self)
             #expect(none.items.isEmpty)
         }
     }
@@ -91,7 +95,9 @@ struct RunRouteTests {
             let run = try await harness.start("two")
             _ = try await harness.run(run.id) { $0.steps?.first?.state == .running }
             let body = Wire.Message(message: "look")
-            #expect(try await harness.client.post("/v1/runs/\(run.id)/pause", body, as: "operator").decode(Wire.Run.self).state == .paused)
+            #expect(
+                try await harness.client.post("/v1/runs/\(run.id)/pause", body, as: "operator").decode(Wire.Run.self).state
+                    == .paused)
             harness.hands.release("first")
             let paused = try await harness.run(run.id) { $0.counts["succeeded"] == 1 }
             #expect(paused.state == .paused)

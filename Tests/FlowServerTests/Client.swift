@@ -27,7 +27,9 @@ struct Client: Sendable {
         }
     }
 
-    func value<Value: Decodable>(_ type: Value.Type, _ method: String, _ path: String, _ body: String? = nil) async throws -> Value {
+    func value<Value: Decodable>(_ type: Value.Type, _ method: String, _ path: String, _ body: String? = nil) async throws
+        -> Value
+    {
         let (status, bytes) = try await send(method, path, body)
         guard (200..<300).contains(status) else {
             throw try JSONDecoder().decode(Wire.Problem.self, from: Data(bytes)).error
@@ -66,7 +68,8 @@ struct Client: Sendable {
 enum Nodes {
     static func approval(_ name: String, after needs: [String] = []) -> Node {
         Node(
-            id: name, name: name, kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.anyone(count: 1)], selfApproval: true)),
+            id: name, name: name,
+            kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.anyone(count: 1)], selfApproval: true)),
             needs: needs)
     }
     static func sleep(_ name: String, _ seconds: Double, after needs: [String] = []) -> Node {

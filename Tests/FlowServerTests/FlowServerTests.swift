@@ -46,7 +46,8 @@ struct FlowServerTests {
         let home = try TemporaryHome()
         defer { home.remove() }
         let first = try await FlowServer.open(.init(home: home.path))
-        let run = try await Client(socket: first.socket).start("gate", [Nodes.approval("go"), Nodes.sleep("nap", 0, after: ["go"])])
+        let run = try await Client(socket: first.socket).start(
+            "gate", [Nodes.approval("go"), Nodes.sleep("nap", 0, after: ["go"])])
         #expect(run.state == .waiting)
         try await first.close()
         let second = try await FlowServer.open(.init(home: home.path))
@@ -57,6 +58,71 @@ struct FlowServerTests {
         let events = try await client.events(of: run.id) { $0.contains("event: end") }
         #expect(events.contains(#"{"state":"succeeded"}"#))
         try await second.close()
+    }
+
+    @Test func `a local step runs, and what it wrote can be read as two streams`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        let run = try await client.start("say", [Nodes.shell("say", "echo hello; echo oops >&2; exit 3")])
+        let events = try await client.events(of: run.id) { $0.contains("event: end") }
+        #expect(events.contains(#"{"state":"failed"}"#))
+        let path = "/v1/runs/\(run.id)/steps/say/attempts/1/output"
+        #expect(try await client.send("GET", path).body == Array("hello\n".utf8))
+        #expect(try await client.send("GET", path + "?stream=stderr").body == Array("oops\n".utf8))
+        let step = try await client.value(Wire.Step.self, "GET", "/v1/runs/\(run.id)/steps/say")
+        #expect(step.attempts.first?.exitStatus == 3)
+        try await server.close()
+    }
+
+    @Test func `a script that runs outlives the server, is taken up again, and runs once`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let first = try await FlowServer.open(.init(home: home.path))
+        // It waits for a word of this test, so that it certainly runs while no server does.
+        let command = "echo x >> \(home.path)/effect; while [ ! -e \(home.path)/go ]; do sleep 0.05; done; echo done"
+        let run = try await Client(socket: first.socket).start("long", [Nodes.shell("wait", command)])
+        while access("\(home.path)/effect", F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+        try await first.close()
+        try home.write("go", "")
+        let second = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: second.socket)
+        let events = try await client.events(of: run.id) { $0.contains("event: end") }
+        #expect(events.contains(#"{"state":"succeeded"}"#))
+        #expect(try home.read("effect") == Array("x\n".utf8))
+        try await second.close()
+    }
+
+    @Test func `a secret reaches its step and no file or answer`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let canary = "canary-7c1d9f20"
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        let shell = ShellSpec(
+            source: .text("printf '%s' \"$flow_1\" | wc -c; echo \"it is $flow_1\""),
+            variables: [.init(name: "flow_1", value: .parameter("password"))])
+        let plan = Plan(
+            flow: "secret", parameters: [Parameter(name: "password", kind: .string, isSecret: true)],
+            nodes: [Node(id: "use", name: "use", kind: .shell(shell))], dsl: "test")
+        let start = Wire.Start(plan: plan, inputs: ["password": .string(canary)])
+        let body = String(decoding: try JSONEncoder().encode(start), as: UTF8.self)
+        let run = try await client.value(Wire.Run.self, "POST", "/v1/runs", body)
+        let events = try await client.events(of: run.id) { $0.contains("event: end") }
+        #expect(events.contains(#"{"state":"succeeded"}"#))
+        let output = try await client.send("GET", "/v1/runs/\(run.id)/steps/use/attempts/1/output").body
+        #expect(String(decoding: output, as: UTF8.self).hasPrefix("\(canary.utf8.count)\nit is "))
+        for path in ["", "/steps", "/why", "/plan"] {
+            let answer = try await client.send("GET", "/v1/runs/\(run.id)\(path)").body
+            #expect(!String(decoding: answer, as: UTF8.self).contains(canary), "\(path)")
+        }
+        #expect(!events.contains(canary))
+        try await server.close()
+        for case let file as String in FileManager.default.enumerator(atPath: home.path) ?? FileManager.DirectoryEnumerator() {
+            guard let data = FileManager.default.contents(atPath: "\(home.path)/\(file)") else { continue }
+            #expect(data.range(of: Data(canary.utf8)) == nil, "\(file)")
+        }
     }
 
     @Test func `a database out of a backup starts with its open runs paused`() async throws {
@@ -138,7 +204,9 @@ struct FlowServerTests {
         let server = try await FlowServer.open(.init(home: home.path))
         let client = Client(socket: server.socket)
         func problem(_ body: String) async throws -> FlowError {
-            let error = await #expect(throws: FlowError.self) { try await client.value(Wire.Run.self, "POST", "/v1/runs", body) }
+            let error = await #expect(throws: FlowError.self) {
+                try await client.value(Wire.Run.self, "POST", "/v1/runs", body)
+            }
             return try #require(error)
         }
         #expect(try await problem(#"{"exec":{"selector":"web-2","command":"true"}}"#).code == .selector)
@@ -147,7 +215,8 @@ struct FlowServerTests {
         #expect(try await problem(#"{"exec":{"selector":"web-1","command":""}}"#).code == .usage)
         #expect(try await problem(#"{"flow":"nope"}"#).code == .notFound)
         #expect(try await client.value(Wire.Page<Wire.Run>.self, "GET", "/v1/runs").items.isEmpty)
-        let preview = try await client.value(Wire.Preview.self, "POST", "/v1/plans", #"{"exec":{"selector":"web-1","command":"true"}}"#)
+        let preview = try await client.value(
+            Wire.Preview.self, "POST", "/v1/plans", #"{"exec":{"selector":"web-1","command":"true"}}"#)
         #expect(preview.targets == ["web-1": ["web-1"]])
         try await server.close()
     }

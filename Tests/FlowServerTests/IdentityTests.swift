@@ -48,7 +48,8 @@ struct IdentityTests {
     @Test func `a token is good until it expires or is revoked, and carries the roles of now`() async throws {
         try await with { identities, clock, owner in
             _ = try await identities.setRoles(["operator"], of: "bob", by: owner)
-            let made = try await identities.createToken(Wire.TokenRequest(name: "ci", user: "bob", expiresInSeconds: 100), by: owner)
+            let made = try await identities.createToken(
+                Wire.TokenRequest(name: "ci", user: "bob", expiresInSeconds: 100), by: owner)
             let secret = try #require(made.token)
             #expect(secret.utf8.count >= 43)
             #expect(try await identities.actor(token: secret)?.roles == ["operator"])

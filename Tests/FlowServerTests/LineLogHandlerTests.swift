@@ -6,7 +6,8 @@ import Testing
 @Suite("Log lines")
 struct LineLogHandlerTests {
     @Test(arguments: [
-        ("plain", "plain"), ("two words", "\"two words\""), ("a\nb", "a\\nb"), ("\u{1B}[31m", "\\u{1b}[31m"), ("", "\"\""), ("a=b", "\"a=b\""),
+        ("plain", "plain"), ("two words", "\"two words\""), ("a\nb", "a\\nb"), ("\u{1B}[31m", "\\u{1b}[31m"), ("", "\"\""),
+        ("a=b", "\"a=b\""),
         ("say \"x\"", "\"say \\\"x\\\"\""),
     ])
     func `no value can forge a line or another value`(value: String, shown: String) {

@@ -36,8 +36,10 @@ struct ServerConfigurationTests {
     }
 
     @Test(arguments: [
-        "lisen: 127.0.0.1:1", "retention: {day: 7}", "listen: [1]", "log: {level: loud}", "a: &x {b: *x}", "listen: 127.0.0.1:99999",
-        "listen: somewhere", "retention: {days: -1}", "workers: {concurrency: 0}", "notify: {}", "\t- [", "listen: 1\nlisten: 2",
+        "lisen: 127.0.0.1:1", "retention: {day: 7}", "listen: [1]", "log: {level: loud}", "a: &x {b: *x}",
+        "listen: 127.0.0.1:99999",
+        "listen: somewhere", "retention: {days: -1}", "workers: {concurrency: 0}", "notify: {}", "\t- [",
+        "listen: 1\nlisten: 2",
         "notify: {command: [notify]}", "notify: {command: [/bin/true], url: 'https://x/'}",
     ])
     func `what is not known or cannot be is refused`(text: String) {
@@ -57,14 +59,18 @@ struct ServerConfigurationTests {
     }
 
     @Test(arguments: [
-        "http://169.254.169.254/latest", "http://10.0.0.1/", "http://example.org/", "http://127.0.0.1@example.org/", "gopher://127.0.0.1/",
-        "file:///etc/passwd", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/", "http://2130706433/", "http://127.0.0.1.example.org/", "http://",
+        "http://169.254.169.254/latest", "http://10.0.0.1/", "http://example.org/", "http://127.0.0.1@example.org/",
+        "gopher://127.0.0.1/",
+        "file:///etc/passwd", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/", "http://2130706433/",
+        "http://127.0.0.1.example.org/", "http://",
     ])
     func `a hook's address that is neither https nor loopback is refused`(url: String) {
         #expect(throws: FlowError.self) { try load("notify: {url: '\(url)'}") }
     }
 
-    @Test(arguments: ["http://127.0.0.1:9000/hook", "http://localhost/x?y=z", "http://[::1]:8080/", "https://hooks.example.org/flow"])
+    @Test(arguments: [
+        "http://127.0.0.1:9000/hook", "http://localhost/x?y=z", "http://[::1]:8080/", "https://hooks.example.org/flow",
+    ])
     func `a hook's address on loopback or with https is taken`(url: String) throws {
         #expect(try load("notify: {url: '\(url)'}").notify?.url == url)
     }

@@ -26,10 +26,10 @@ struct HostRunnerContainmentTests {
     func `empty is said when nothing is left`(_ shell: Shell, _ level: Level) async throws {
         let host = try RunnerUnderTest(shell, level, folder)
         let channel = try await host.begin("start", RunnerRequest(step: "a0", script: HostRunnerContainmentTests.family))
-        #expect(try await comesTrue { Processes.marked("a0").count >= 6 }, "\(Processes.marked("a0"))")
+        #expect(try await comesTrue { host.marked("a0").count >= 6 }, "\(host.marked("a0"))")
         #expect(host.started("containment", "a0") == level.rawValue)
         #expect(try await host.ask("kill", RunnerRequest(step: "a0", lines: ["grace 30"])).lines == ["empty"])
-        #expect(Processes.marked("a0").isEmpty)
+        #expect(host.marked("a0").isEmpty)
         let answer = try await RunnerUnderTest.answer(of: channel)
         #expect(answer.last == "ended 137 cancelled 0 0 0 0")
         #expect(try await comesTrue { Processes.runners(in: host.spool).isEmpty })
@@ -55,8 +55,8 @@ struct HostRunnerContainmentTests {
         // The follower's shell, as if its connection were gone with it.
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
         await channel.close()
-        #expect(try await comesTrue { FileManager.default.fileExists(atPath: host.folder("c0") + "/ended") })
-        #expect(Processes.marked("c0").isEmpty)
+        #expect(try await comesTrue { host.exists("c0", "1.1/ended") })
+        #expect(host.marked("c0").isEmpty)
         let answer = try await host.ask("attach", RunnerRequest(step: "c0", epoch: 2))
         #expect(answer.ended?.split(separator: " ")[2] == "timedOut")
     }
@@ -64,9 +64,8 @@ struct HostRunnerContainmentTests {
     @Test(arguments: cases)
     func `the deadline is kept with the supervisor killed`(_ shell: Shell, _ level: Level) async throws {
         let host = try RunnerUnderTest(shell, level, folder)
-        let channel = try await host.begin(
-            "start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 80", "grace 20"]))
-        #expect(try await comesTrue { Processes.marked("d0").count >= 3 })
+        let channel = try await host.begin("start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 80", "grace 20"]))
+        #expect(try await comesTrue { host.marked("d0").count >= 3 })
         let supervisor = try await host.supervisor(of: "d0")
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
         let followers = Processes.runners(in: host.spool).filter { FileManager.default.fileExists(atPath: "/proc/\($0)") }
@@ -74,7 +73,7 @@ struct HostRunnerContainmentTests {
         // A follower that is left would end it at once; the watch is the one in question.
         for pid in followers where pid != supervisor && Processes.state(pid)?.parent != supervisor { kill(pid, SIGKILL) }
         await channel.close()
-        #expect(try await comesTrue { Processes.marked("d0").isEmpty })
+        #expect(try await comesTrue { host.marked("d0").isEmpty })
         #expect(try await host.ask("attach", RunnerRequest(step: "d0", epoch: 2)).lines == ["died timedOut"])
     }
 
@@ -84,8 +83,8 @@ struct HostRunnerContainmentTests {
         // Nobody reads the channel: the pipe to the engine is full, and the follower hangs in its write.
         let channel = try await host.begin(
             "start", RunnerRequest(step: "e0", script: "head -c 4000000 /dev/zero\nsleep 1000", lines: ["timeout 100", "grace 20"]))
-        #expect(try await comesTrue { FileManager.default.fileExists(atPath: host.folder("e0") + "/ended") })
-        #expect(Processes.marked("e0").isEmpty)
+        #expect(try await comesTrue { host.exists("e0", "1.1/ended") })
+        #expect(host.marked("e0").isEmpty)
         let answer = try await RunnerUnderTest.answer(of: channel)
         #expect(answer.stdout.count == 4_000_000 && answer.ended?.contains("timedOut") == true)
     }
@@ -94,11 +93,11 @@ struct HostRunnerContainmentTests {
     func `who finds the supervisor killed empties the attempt before saying so`(_ shell: Shell, _ level: Level) async throws {
         let host = try RunnerUnderTest(shell, level, folder)
         let channel = try await host.begin("start", RunnerRequest(step: "f0", script: HostRunnerContainmentTests.family, lines: ["grace 20"]))
-        #expect(try await comesTrue { Processes.marked("f0").count >= 6 })
+        #expect(try await comesTrue { host.marked("f0").count >= 6 })
         kill(try await host.supervisor(of: "f0"), SIGKILL)
         let answer = try await RunnerUnderTest.answer(of: channel)
         #expect(answer.lines.last == "died died")
-        #expect(Processes.marked("f0").isEmpty)
+        #expect(host.marked("f0").isEmpty)
         #expect(try await comesTrue { Processes.runners(in: host.spool).isEmpty })
     }
 
@@ -112,9 +111,9 @@ struct HostRunnerContainmentTests {
             RunnerRequest(
                 step: "10", script: script, prelude: prelude,
                 lines: ["account nobody", "lengths \(prelude.utf8.count) \(script.utf8.count) 0 0"]))
-        #expect(try await comesTrue { Processes.marked("10").count >= 6 })
+        #expect(try await comesTrue { host.marked("10").count >= 6 })
         #expect(try await host.ask("kill", RunnerRequest(step: "10", lines: ["grace 20"])).lines == ["empty"])
-        #expect(Processes.marked("10").isEmpty)
+        #expect(host.marked("10").isEmpty)
         #expect(try await RunnerUnderTest.answer(of: channel).ended?.contains("cancelled") == true)
     }
 }

@@ -23,7 +23,7 @@ struct HostRunnerFenceTests {
         #expect(folder.read("ledger") == "ran\n")
         #expect(answers.count { $0.ended == "ended 0 - 0 0 0 0" } == 1)
         #expect(answers.count { $0.last == "error refused 1.1" } == 19)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: host.spool + "/a0").sorted() == ["1.1", "lock"])
+        #expect(try host.records("a0") == ["1.1", "lock"])
     }
 
     @Test(arguments: Shell.here)
@@ -87,21 +87,18 @@ struct HostRunnerFenceTests {
     func `a lock whose holder was killed holds nobody up`(_ shell: Shell) async throws {
         let host = RunnerUnderTest(shell, folder)
         _ = try await host.ask("hello", RunnerRequest(step: "e0"))
-        try FileManager.default.createDirectory(atPath: host.spool + "/e0", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: host.spool + "/" + host.step("e0"), withIntermediateDirectories: true)
         let holder = Process()
         holder.executableURL = URL(fileURLWithPath: "/bin/sh")
-        holder.arguments = ["-c", "exec 9>\(host.spool)/e0/lock; flock 9; echo held; exec sleep 1000"]
+        holder.arguments = ["-c", "exec 9>\(host.spool)/\(host.step("e0"))/lock; flock 9; echo held; exec sleep 1000"]
         let pipe = Pipe()
         holder.standardOutput = pipe
         try holder.run()
         #expect(pipe.fileHandleForReading.readData(ofLength: 5) == Data("held\n".utf8))
         async let waiting = host.ask("start", RunnerRequest(step: "e0", script: "echo through"))
         // It waits while the holder lives: the folder that is being made ready is all there is.
-        #expect(
-            try await comesTrue {
-                ((try? FileManager.default.contentsOfDirectory(atPath: host.spool + "/e0")) ?? []).contains { $0.hasPrefix("new.") }
-            })
-        #expect(!FileManager.default.fileExists(atPath: host.folder("e0")))
+        #expect(try await comesTrue { ((try? host.records("e0")) ?? []).contains { $0.hasPrefix("new.") } })
+        #expect(!host.exists("e0", "1.1"))
         kill(holder.processIdentifier, SIGKILL)
         #expect(try await waiting.text == "through\n")
         holder.waitUntilExit()
@@ -115,10 +112,10 @@ struct HostRunnerFenceTests {
         _ = try await host.supervisor(of: "f0", "1.2")
         #expect(try await host.ask("forget", RunnerRequest(step: "f0", epoch: 0, number: 1)).lines == ["forgotten"])
         #expect(try await host.ask("forget", RunnerRequest(step: "f0", epoch: 0, number: 2)).last.hasPrefix("error running"))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: host.spool + "/f0").sorted() == ["1.2", "lock"])
+        #expect(try host.records("f0") == ["1.2", "lock"])
         #expect(try await host.ask("kill", RunnerRequest(step: "f0", number: 2, lines: ["grace 0"])).lines == ["empty"])
         #expect(try await host.ask("forget", RunnerRequest(step: "f0", epoch: 0, number: 2)).lines == ["forgotten"])
-        #expect(!FileManager.default.fileExists(atPath: host.spool + "/f0"))
+        #expect(!host.exists("f0"))
         await running.close()
     }
 

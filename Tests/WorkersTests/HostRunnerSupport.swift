@@ -83,6 +83,8 @@ struct RunnerAnswer {
 /// A host's runner under one shell, in a spool of its own.
 struct RunnerUnderTest: Sendable {
     let shell: Shell
+    /// Before the names of steps: tests run beside each other, and marks are seen by all.
+    let tag = String(UInt64.random(in: 0 ... .max), radix: 16)
     let spool: String
     /// What the command starts with: another account.
     var prefix = ""
@@ -102,6 +104,8 @@ struct RunnerUnderTest: Sendable {
 
     /// Starts a verb and says all of the request.
     func begin(_ verb: String, _ request: RunnerRequest, tail: [UInt8] = []) async throws -> any TransportChannel {
+        var request = request
+        request.step = step(request.step)
         let channel = try await open(verb)
         do {
             try await channel.write(request.bytes + tail)
@@ -131,8 +135,18 @@ struct RunnerUnderTest: Sendable {
         return try RunnerAnswer(bytes)
     }
 
-    /// The folder of an attempt.
-    func folder(_ step: String, _ attempt: String = "1.1") -> String { "\(spool)/\(step)/\(attempt)" }
+    func step(_ name: String) -> String { tag + name }
+    /// The folder of an attempt; without one, of its step.
+    func folder(_ step: String, _ attempt: String = "1.1") -> String { "\(spool)/\(self.step(step))/\(attempt)" }
+    /// What is in the folder of a step.
+    func records(_ step: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "\(spool)/\(self.step(step))").sorted()
+    }
+    func exists(_ step: String, _ file: String = "") -> Bool {
+        FileManager.default.fileExists(atPath: "\(spool)/\(self.step(step))/\(file)")
+    }
+    /// Processes that were started with the mark of an attempt of this step.
+    func marked(_ step: String) -> [pid_t] { Processes.marked(self.step(step)) }
 
     /// A line of an attempt's `started` record.
     func started(_ key: String, _ step: String, _ attempt: String = "1.1") -> String? {
@@ -192,11 +206,9 @@ enum Machine {
         ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"].contains { access($0 + program, X_OK) == 0 }
     }
     /// The containment that attempts of this account get.
-    static let hasCgroup =
-        isRoot
-        && ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].contains {
-            access($0 + "/cgroup.controllers", F_OK) == 0 && access($0 + "/cgroup.procs", W_OK) == 0
-        }
+    static let hasCgroup = isRoot && ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].contains {
+        access($0 + "/cgroup.controllers", F_OK) == 0 && access($0 + "/cgroup.procs", W_OK) == 0
+    }
     /// Runs a command as an account without any rights.
     static let unprivileged = "setpriv --reuid=65534 --regid=65534 --clear-groups "
 }

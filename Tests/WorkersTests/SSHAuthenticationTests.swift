@@ -41,7 +41,8 @@ struct SSHAuthenticationTests {
             try FileManager.default.copyItem(atPath: lab.identityFile, toPath: open)
             chmod(open, 0o644)
             let garbage = lab.directory + "/garbage"
-            _ = FileManager.default.createFile(atPath: garbage, contents: Data("no key".utf8), attributes: [.posixPermissions: 0o600])
+            _ = FileManager.default.createFile(
+                atPath: garbage, contents: Data("no key".utf8), attributes: [.posixPermissions: 0o600])
             for (file, words) in [(open, "chmod 600"), (garbage, "is not a private key"), ("/nonexistent", "No such file")] {
                 var host = lab.hosts[0].host
                 host.identityFile = file

@@ -42,7 +42,9 @@ struct SSHCommandTests {
         try await withLab { lab, pool in
             try await withThrowingTaskGroup(of: String.self) { group in
                 for number in 0..<50 {
-                    group.addTask { try await pool.run("echo \(number); cat", on: lab.hosts[0].host, input: Array("x".utf8)).text }
+                    group.addTask {
+                        try await pool.run("echo \(number); cat", on: lab.hosts[0].host, input: Array("x".utf8)).text
+                    }
                 }
                 let texts = try await group.reduce(into: Set<String>()) { $0.insert($1) }
                 #expect(texts == Set((0..<50).map { "\($0)\nx" }))

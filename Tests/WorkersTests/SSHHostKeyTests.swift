@@ -35,7 +35,8 @@ struct SSHHostKeyTests {
             let host = lab.hosts[0]
             let before = HostKey(text: host.host.hostKeys[0])
             try await lab.changeHostKey(of: host)
-            let after = try #require(try await HostKeyScan(pool: pool).keys(address: host.host.address, port: host.host.port).first)
+            let after = try #require(
+                try await HostKeyScan(pool: pool).keys(address: host.host.address, port: host.host.port).first)
             let error = try #require(await transportError { _ = try await pool.run("true", on: host.host) })
             #expect(error.phase == .hostKey)
             #expect(!error.isTransient)
@@ -46,7 +47,9 @@ struct SSHHostKeyTests {
         }
     }
 
-    @Test func `a host without a key in the inventory is refused with its fingerprint and the command that accepts it`() async throws {
+    @Test func `a host without a key in the inventory is refused with its fingerprint and the command that accepts it`()
+        async throws
+    {
         try await withLab(options: Self.talkative) { lab, pool in
             var host = lab.hosts[0].host
             let key = HostKey(text: host.hostKeys[0])
@@ -88,7 +91,9 @@ struct SSHHostKeyTests {
         #expect(HostKey(text: "").fingerprint == nil)
     }
 
-    @Test(arguments: ["-oProxyCommand=touch /tmp/pwned", "a b", "$(id)", "", "host\nname", "a;b", String(repeating: "a", count: 300)])
+    @Test(arguments: [
+        "-oProxyCommand=touch /tmp/pwned", "a b", "$(id)", "", "host\nname", "a;b", String(repeating: "a", count: 300),
+    ])
     func `an address that is not one is refused before anything is looked up`(address: String) async throws {
         let pool = try SSHPool()
         let host = FlowModel.Host(name: "odd", address: address, hostKeys: [Self.other])

@@ -52,7 +52,8 @@ func withDeadline<Value: Sendable>(
         }
         defer { group.cancelAll() }
         guard let first = try await group.next(), let value = first else {
-            throw FlowError(.usage, subject: "connection", "Nothing was done: more than \(Int(seconds)) s passed until \(what).")
+            throw FlowError(
+                .usage, subject: "connection", "Nothing was done: more than \(Int(seconds)) s passed until \(what).")
         }
         return value
     }

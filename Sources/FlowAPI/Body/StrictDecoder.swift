@@ -22,11 +22,13 @@ package enum StrictDecoder {
         guard unknown.fields.isEmpty else {
             let details = unknown.fields.map { field in
                 let near = nearestNames(to: field.name, in: field.known)
-                let hint = near.isEmpty ? "known: \(field.known.sorted().joined(separator: ", "))" : "did you mean '\(near[0])'?"
+                let hint =
+                    near.isEmpty ? "known: \(field.known.sorted().joined(separator: ", "))" : "did you mean '\(near[0])'?"
                 return FlowError.Detail(subject: field.path, message: "unknown field; \(hint)")
             }
             let names = details.map { "'\($0.subject)'" }.joined(separator: ", ")
-            throw FlowError(.usage, subject: "body", "Nothing was done: the request has unknown fields: \(names).", errors: details)
+            throw FlowError(
+                .usage, subject: "body", "Nothing was done: the request has unknown fields: \(names).", errors: details)
         }
         return value
     }
@@ -93,7 +95,8 @@ private struct Node: Decoder {
     }
 
     func mismatch(_ expected: String) -> DecodingError {
-        let context = DecodingError.Context(codingPath: codingPath, debugDescription: "must be \(expected), found \(json.typeName)")
+        let context = DecodingError.Context(
+            codingPath: codingPath, debugDescription: "must be \(expected), found \(json.typeName)")
         return .typeMismatch(JSON.self, context)
     }
 }
@@ -183,7 +186,8 @@ private struct Elements: UnkeyedDecodingContainer {
 
     private mutating func next() throws -> Node {
         guard !isAtEnd else {
-            throw DecodingError.valueNotFound(JSON.self, .init(codingPath: codingPath, debugDescription: "has too few elements"))
+            throw DecodingError.valueNotFound(
+                JSON.self, .init(codingPath: codingPath, debugDescription: "has too few elements"))
         }
         defer { currentIndex += 1 }
         return node.child(elements[currentIndex], Position(currentIndex))

@@ -37,7 +37,8 @@ enum ApprovalHandlers {
 
     private static func noApproval(_ id: String) -> FlowError {
         FlowError(
-            .notFound, subject: id, "There is no approval '\(id)'. An id has the form RUN:STEP:GENERATION.", hint: "flowctl approvals")
+            .notFound, subject: id, "There is no approval '\(id)'. An id has the form RUN:STEP:GENERATION.",
+            hint: "flowctl approvals")
     }
 
     private static func state(_ call: Call) throws(FlowError) -> ApprovalRow.State? {

@@ -51,7 +51,8 @@ enum CommandHandlers {
         guard let text else { return }
         guard text.utf8.count <= Limits.textBytes, !SealedText.isPresent(in: text) else {
             throw FlowError(
-                .usage, subject: name, "Nothing was done: '\(name)' has more than \(Limits.textBytes) bytes or a reserved character.")
+                .usage, subject: name,
+                "Nothing was done: '\(name)' has more than \(Limits.textBytes) bytes or a reserved character.")
         }
     }
 }

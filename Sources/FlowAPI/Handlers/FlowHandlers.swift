@@ -44,7 +44,8 @@ enum BlobHandlers {
         let digest = try digest(call)
         if let length = call.request.headers[.contentLength].flatMap({ Int($0) }), length > Limits.blobBytes {
             throw FlowError(
-                .tooLarge, subject: digest.hex, "The blob was not stored: it has \(length) bytes, \(Limits.blobBytes) are allowed.")
+                .tooLarge, subject: digest.hex,
+                "The blob was not stored: it has \(length) bytes, \(Limits.blobBytes) are allowed.")
         }
         let source = BodySource(call.request.body)
         try await withDeadline(seconds: APILimits.blobSeconds, doing: "the blob arrives") {

@@ -40,7 +40,8 @@ enum RunHandlers {
         }
         if let after = try call.query("after") {
             guard let id = RunID(after) else {
-                throw FlowError(.usage, subject: "after", "'after' is the id of the last run of the page before, found '\(after)'.")
+                throw FlowError(
+                    .usage, subject: "after", "'after' is the id of the last run of the page before, found '\(after)'.")
             }
             query.before = id
         }
@@ -64,7 +65,8 @@ enum RunHandlers {
             if case .created(let content) = entry { created = content }
         }
         guard let created, let bytes = try await call.api.reader.blob(created.plan) else {
-            throw FlowError(.database, subject: row.id.text, "The plan of run \(row.id) is not in the database.", hint: "flowctl doctor")
+            throw FlowError(
+                .database, subject: row.id.text, "The plan of run \(row.id) is not in the database.", hint: "flowctl doctor")
         }
         let plan = try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self)
         return try Answer.json(
@@ -113,7 +115,8 @@ enum RunHandlers {
             else {
                 throw FlowError(
                     .usage, subject: "labels",
-                    "Nothing was started: label '\(key)' must have a name without '=' and at most \(Limits.textBytes) bytes in all.")
+                    "Nothing was started: label '\(key)' must have a name without '=' and at most \(Limits.textBytes) bytes in all."
+                )
             }
         }
     }

@@ -5,7 +5,7 @@ import Hummingbird
 
 /// `GET /v1/runs/{id}/why`: the answer to the most asked question. Always says something.
 enum WhyHandler {
-    /// Steps looked at and shown. A run of more says how many more in its summary.
+    /// Steps shown.
     private static let shown = 100
 
     static func why(_ call: Call) async throws -> Response {
@@ -27,15 +27,18 @@ enum WhyHandler {
         return try Answer.json(why)
     }
 
-    /// Steps that are neither pending nor settled, and those that failed; at most `shown`.
+    /// Steps that are neither pending nor settled, at most `shown`. The counts say how many there are to be found, so that a
+    /// long run is read no further than it takes.
     private static func activeSteps(of row: RunRow, _ api: API) async throws -> [StepRow] {
+        let active = row.counts.reduce(0) { $1.key == .pending || $1.key.isSettled ? $0 : $0 + $1.value }
         var found: [StepRow] = []
         var after: Int?
-        repeat {
+        while found.count < min(active, shown) {
             let page = try await api.reader.steps(of: row.id, after: after, limit: APILimits.maxPage)
-            found += page.filter { $0.state != .pending && (!$0.state.isSettled || $0.state == .failed) }
-            after = page.count == APILimits.maxPage ? page.last?.index : nil
-        } while after != nil && found.count < shown
+            found += page.filter { $0.state != .pending && !$0.state.isSettled }
+            guard page.count == APILimits.maxPage, let last = page.last else { break }
+            after = last.index
+        }
         return Array(found.prefix(shown))
     }
 

@@ -51,9 +51,13 @@ package final class Meters: Sendable {
         var lines = ["# HELP flow_http_requests_total Requests answered.", "# TYPE flow_http_requests_total counter"]
         let requests = state.requests.sorted { ($0.key.verb, $0.key.status) < ($1.key.verb, $1.key.status) }
         for (key, count) in requests {
-            lines.append("flow_http_requests_total{verb=\"\(key.verb)\",method=\"\(label(key.method))\",status=\"\(key.status)\"} \(count)")
+            lines.append(
+                "flow_http_requests_total{verb=\"\(key.verb)\",method=\"\(label(key.method))\",status=\"\(key.status)\"} \(count)"
+            )
         }
-        lines += ["# HELP flow_http_request_seconds Time until the answer's head.", "# TYPE flow_http_request_seconds histogram"]
+        lines += [
+            "# HELP flow_http_request_seconds Time until the answer's head.", "# TYPE flow_http_request_seconds histogram",
+        ]
         for (verb, latency) in state.latencies.sorted(by: { $0.key < $1.key }) {
             var total = 0
             for (bound, count) in zip(Meters.bounds, latency.buckets) {

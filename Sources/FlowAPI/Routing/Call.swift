@@ -112,7 +112,8 @@ package struct Call: Sendable {
         guard let value = Int(text), range.contains(value) else {
             throw FlowError(
                 .usage, subject: name,
-                "Nothing was done: '\(name)' is '\(text)', it must be a number from \(range.lowerBound) to \(range.upperBound).")
+                "Nothing was done: '\(name)' is '\(text)', it must be a number from \(range.lowerBound) to \(range.upperBound)."
+            )
         }
         return value
     }

@@ -66,7 +66,8 @@ package struct Edge: HTTPResponder {
         } catch is NoRoute {
             meters.countRequest(verb: "none", method: request.method.rawValue, status: 404, seconds: 0)
             let what = "\(request.method.rawValue) \(String(request.uri.path.prefix(200)))"
-            let problem = FlowError(.notFound, subject: what, "There is no route for \(what).", hint: "GET /openapi.json lists them.")
+            let problem = FlowError(
+                .notFound, subject: what, "There is no route for \(what).", hint: "GET /openapi.json lists them.")
             return Edge.refuse(problem, request, context)
         }
     }
@@ -98,7 +99,8 @@ package struct Edge: HTTPResponder {
         var parameters: [String: String] = [:]
         for name in route.parameterNames {
             guard let raw = context.parameters.get(name), let value = PercentCoding.decode(raw), !value.isEmpty else {
-                throw FlowError(.usage, subject: name, "Nothing was done: the path's '\(name)' is not percent-encoded UTF-8 without NUL.")
+                throw FlowError(
+                    .usage, subject: name, "Nothing was done: the path's '\(name)' is not percent-encoded UTF-8 without NUL.")
             }
             parameters[name] = value
         }

@@ -26,7 +26,8 @@ package enum RouteTables {
             let body = route.contract.body.map(name) ?? (route.method == .put ? "bytes" : "")
             let summary = [route.contract.summary, query].filter { !$0.isEmpty }.joined(separator: " ")
             lines.append(
-                "| `\(route.method.rawValue) \(route.path)` | \(route.access.name) | \(body) | \(answer(route.contract.answer)) | \(summary) |")
+                "| `\(route.method.rawValue) \(route.path)` | \(route.access.name) | \(body) | \(answer(route.contract.answer)) | \(summary) |"
+            )
         }
         return lines.joined(separator: "\n")
     }

@@ -7,7 +7,8 @@ package enum Routes {
     package static let all: [Route] = server + flows + runs + steps + approvals + inventory + people
 
     private static let server: [Route] = [
-        Route(.get, "/healthz", "health", .anyone, .gives(Wire.Health.self, "Whether the server serves."), ServerHandlers.health),
+        Route(
+            .get, "/healthz", "health", .anyone, .gives(Wire.Health.self, "Whether the server serves."), ServerHandlers.health),
         Route(
             .get, "/openapi.json", "openapi", .anyone, .gives(JSON.self, "This description."), ServerHandlers.openAPI),
         Route(
@@ -80,7 +81,8 @@ package enum Routes {
                 "Server-sent events: a message for each journal record, its id the sequence number; `Last-Event-ID` resumes.",
                 query: [.init(name: "after", help: "Like `Last-Event-ID`.")], answer: .text("text/event-stream")),
             EventStream.open),
-        Route(.post, "/v1/runs/{id}/pause", "run.pause", .role(.operator), command("Nothing new starts."), CommandHandlers.pause),
+        Route(
+            .post, "/v1/runs/{id}/pause", "run.pause", .role(.operator), command("Nothing new starts."), CommandHandlers.pause),
         Route(.post, "/v1/runs/{id}/resume", "run.resume", .role(.operator), command("Goes on."), CommandHandlers.resume),
         Route(
             .post, "/v1/runs/{id}/cancel", "run.cancel", .role(.operator),
@@ -90,7 +92,8 @@ package enum Routes {
             command("Ends what runs at once; `finally` does not run."), CommandHandlers.kill),
         Route(
             .post, "/v1/runs/{id}/retry", "run.retry", .role(.operator),
-            .takes(Wire.Retry.self, gives: Wire.Run.self, "Opens a new generation of what failed, or of a step and all behind it."),
+            .takes(
+                Wire.Retry.self, gives: Wire.Run.self, "Opens a new generation of what failed, or of a step and all behind it."),
             CommandHandlers.retry),
     ]
 
@@ -168,7 +171,8 @@ package enum Routes {
     ]
 
     private static let people: [Route] = [
-        Route(.get, "/v1/users", "user.list", .role(.admin), .gives(Wire.Page<Wire.User>.self, "People."), PeopleHandlers.users),
+        Route(
+            .get, "/v1/users", "user.list", .role(.admin), .gives(Wire.Page<Wire.User>.self, "People."), PeopleHandlers.users),
         Route(
             .put, "/v1/users/{name}", "user.add", .role(.admin),
             .takes(Wire.UserUpdate.self, gives: Wire.User.self, "Creates a user, or replaces the person's roles."),
@@ -188,7 +192,8 @@ package enum Routes {
             .post, "/v1/tokens", "token.create", .role(.viewer),
             .takes(
                 Wire.TokenRequest.self, gives: Wire.Token.self, status: 201,
-                "Makes a token for oneself; for others: admins only. The secret is shown this once."), PeopleHandlers.createToken),
+                "Makes a token for oneself; for others: admins only. The secret is shown this once."),
+            PeopleHandlers.createToken),
         Route(
             .delete, "/v1/tokens/{id}", "token.revoke", .role(.viewer),
             Contract("Revokes a token of one's own; others': admins only.", answer: .nothing), PeopleHandlers.revokeToken),

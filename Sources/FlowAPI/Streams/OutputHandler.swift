@@ -23,7 +23,9 @@ enum OutputHandler {
         let isComplete = attempt.state.isTerminal
         let follows = try call.flag("follow") && !isComplete
         let wakes = follows ? try call.api.hub.follow(run) : nil
-        var headers: HTTPFields = [.flowOutputComplete: String(isComplete), .contentDisposition: "attachment; filename=output.txt"]
+        var headers: HTTPFields = [
+            .flowOutputComplete: String(isComplete), .contentDisposition: "attachment; filename=output.txt",
+        ]
         // Watching for a client that goes away uses the connection up.
         if follows { headers[.connection] = "close" }
         let body = call.request.body
@@ -68,7 +70,9 @@ enum OutputHandler {
     }
 
     private static func hasEnded(_ source: Source, _ api: API) async throws -> Bool {
-        guard let row = try await api.reader.step(of: source.run, at: source.step), let newest = row.attempt else { return true }
+        guard let row = try await api.reader.step(of: source.run, at: source.step), let newest = row.attempt else {
+            return true
+        }
         return newest.number != source.attempt || newest.state.isTerminal
     }
 

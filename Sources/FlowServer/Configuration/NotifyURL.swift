@@ -14,7 +14,9 @@ struct NotifyURL: Equatable, Sendable {
         let rest = text.dropFirst(isSecure ? 8 : 7)
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         let authority = rest[..<slash]
-        guard !authority.isEmpty, !authority.contains("@"), !authority.contains("?"), !authority.contains("#") else { return nil }
+        guard !authority.isEmpty, !authority.contains("@"), !authority.contains("?"), !authority.contains("#") else {
+            return nil
+        }
         let path = rest[slash...].split(separator: "#", omittingEmptySubsequences: false).first.map(String.init) ?? ""
         let address: ListenAddress?
         let hasPort = authority.hasSuffix("]") ? false : authority.contains(":")

@@ -36,7 +36,8 @@ extension ServerConfiguration {
             return try StrictDecoder.decode(ServerConfiguration.self, from: try json(node, depth: 8))
         } catch {
             throw FlowError(
-                .usage, subject: file, "The server did not start: \(file) is not acceptable. \(error.message)", errors: error.errors)
+                .usage, subject: file, "The server did not start: \(file) is not acceptable. \(error.message)",
+                errors: error.errors)
         }
     }
 

@@ -57,7 +57,9 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
         if let listen {
             if let address = try? ListenAddress(listen) {
                 if !address.isLoopback, tls == nil, behindProxy != true {
-                    fault("listen", "'\(listen)' is not loopback: it takes 'tls', or 'behindProxy: true' with a proxy that does TLS")
+                    fault(
+                        "listen",
+                        "'\(listen)' is not loopback: it takes 'tls', or 'behindProxy: true' with a proxy that does TLS")
                 }
             } else {
                 fault("listen", "'\(listen)' is not ADDRESS:PORT such as 127.0.0.1:7373 or [::1]:7373")
@@ -79,9 +81,13 @@ extension ServerConfiguration.Notify {
         var faults: [FlowError.Detail] = []
         func fault(_ subject: String, _ message: String) { faults.append(.init(subject: subject, message: message)) }
         if (command == nil) == (url == nil) { fault("notify", "takes exactly one of 'command' and 'url'") }
-        if let command, command.first?.hasPrefix("/") != true { fault("notify.command", "begins with the absolute path of a program") }
+        if let command, command.first?.hasPrefix("/") != true {
+            fault("notify.command", "begins with the absolute path of a program")
+        }
         if let url, NotifyURL(url) == nil { fault("notify.url", "must be an http URL on loopback, or an https URL") }
-        if let seconds = timeoutSeconds, !(1...300).contains(seconds) { fault("notify.timeoutSeconds", "must be from 1 to 300") }
+        if let seconds = timeoutSeconds, !(1...300).contains(seconds) {
+            fault("notify.timeoutSeconds", "must be from 1 to 300")
+        }
         return faults
     }
 }
@@ -92,7 +98,9 @@ package struct ListenAddress: Equatable, Sendable {
     package var port: Int
 
     package init(_ text: String) throws(FlowError) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port) else {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else {
             throw FlowError(.usage, subject: "listen", "'\(text)' is not ADDRESS:PORT.")
         }
         var host = String(text[..<colon])

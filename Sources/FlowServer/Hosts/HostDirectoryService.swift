@@ -44,7 +44,8 @@ struct HostDirectoryService: HostDirectory {
             let keys = changes.additions.map { JSON.string("\($0.host) \($0.key.text)") }
             try await audit.append(
                 AuditEntry(
-                    at: Wall.now(), actor: actor.user, verb: "inventory.import", subject: "known_hosts", detail: ["keys": .array(keys)]))
+                    at: Wall.now(), actor: actor.user, verb: "inventory.import", subject: "known_hosts",
+                    detail: ["keys": .array(keys)]))
         }
         return Wire.KnownHostsResult(changes)
     }
@@ -74,7 +75,9 @@ extension Wire.KnownHostsResult {
     fileprivate init(_ changes: KnownHosts.Import) {
         var skipped = changes.skipped.map { FlowError.Detail(subject: "line \($0.line)", message: $0.reason) }
         skipped += changes.revoked.map {
-            FlowError.Detail(subject: $0.host, message: "the file revokes \($0.key.fingerprint), which the inventory accepts: remove it there")
+            FlowError.Detail(
+                subject: $0.host,
+                message: "the file revokes \($0.key.fingerprint), which the inventory accepts: remove it there")
         }
         skipped += changes.stillUnknown.map { FlowError.Detail(subject: $0, message: "the file has no key for it") }
         self.init(

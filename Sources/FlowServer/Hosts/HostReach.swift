@@ -50,7 +50,8 @@ struct HostReach: Sendable {
         }
         let took = (ContinuousClock.now - start).components
         return Wire.PingResult(
-            host: host.name, ok: message == nil, tookSeconds: Double(took.seconds) + Double(took.attoseconds / 1_000_000_000_000_000) / 1000,
+            host: host.name, ok: message == nil,
+            tookSeconds: Double(took.seconds) + Double(took.attoseconds / 1_000_000_000_000_000) / 1000,
             message: message)
     }
 
@@ -61,7 +62,8 @@ struct HostReach: Sendable {
             try await channel.finishInput()
             while let event = try await channel.next() {
                 if case .exited(let status, let signal) = event {
-                    message = status == 0 ? nil : "'true' ended with \(status.map { "status \($0)" } ?? "signal \(signal ?? 0)")"
+                    message =
+                        status == 0 ? nil : "'true' ended with \(status.map { "status \($0)" } ?? "signal \(signal ?? 0)")"
                 }
             }
         } catch {

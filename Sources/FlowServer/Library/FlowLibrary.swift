@@ -35,7 +35,8 @@ final class FlowLibrary: FlowCatalogue {
         case (let plan?, nil): loaded = try await plans.plan(plan)
         case (nil, let digest?): loaded = try await plans.plan(digest)
         default:
-            throw FlowError(.usage, subject: "plan", "Flow '\(name)' was not registered: give exactly one of 'plan' and 'planDigest'.")
+            throw FlowError(
+                .usage, subject: "plan", "Flow '\(name)' was not registered: give exactly one of 'plan' and 'planDigest'.")
         }
         guard loaded.plan.flow == name else {
             throw FlowError(

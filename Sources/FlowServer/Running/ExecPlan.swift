@@ -12,7 +12,9 @@ enum ExecPlan {
     static func make(_ exec: Wire.Exec) throws(FlowError) -> Plan {
         let width = exec.width ?? defaultWidth
         var faults: [FlowError.Detail] = []
-        if !(1...maxWidth).contains(width) { faults.append(.init(subject: "exec.width", message: "must be from 1 to \(maxWidth)")) }
+        if !(1...maxWidth).contains(width) {
+            faults.append(.init(subject: "exec.width", message: "must be from 1 to \(maxWidth)"))
+        }
         if exec.command.isEmpty { faults.append(.init(subject: "exec.command", message: "is empty")) }
         if exec.command.utf8.count > Limits.scriptBytes {
             faults.append(.init(subject: "exec.command", message: "has more than \(Limits.scriptBytes) bytes"))
@@ -25,7 +27,8 @@ enum ExecPlan {
         }
         guard faults.isEmpty else { throw FlowError(.usage, subject: "exec", "Nothing was started.", errors: faults) }
         let command = ShellSpec(
-            source: .text(exec.command), target: .element(map: "on", path: ["name"]), account: exec.account.map { .literal(.string($0)) })
+            source: .text(exec.command), target: .element(map: "on", path: ["name"]),
+            account: exec.account.map { .literal(.string($0)) })
         return Plan(flow: flow, summary: "A command on hosts", nodes: nodes(exec, command, width), dsl: "exec-1")
     }
 
@@ -38,7 +41,9 @@ enum ExecPlan {
             Node(
                 id: "on/command", name: "command", scope: "on", kind: .shell(command),
                 policy: Policy(timeoutSeconds: exec.timeoutSeconds, onFailure: .ignore)),
-            Node(id: "when-1", name: "when-1", kind: .choice(.contains(.output(node: "on", path: []), .literal(.null))), needs: ["on"]),
+            Node(
+                id: "when-1", name: "when-1", kind: .choice(.contains(.output(node: "on", path: []), .literal(.null))),
+                needs: ["on"]),
             Node(
                 id: "failed", name: "failed", kind: .shell(failed), needs: ["on", "when-1"],
                 guards: [BranchGuard(choice: "when-1", answer: true)]),

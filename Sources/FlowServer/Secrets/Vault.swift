@@ -29,7 +29,8 @@ package struct Vault: Sendable {
             try SecretFile.create(path, bytes)
         }
         guard bytes.count == 32 else {
-            throw FlowError(.storage, subject: path, "The server did not start: \(path) has \(bytes.count) bytes, a key has 32.")
+            throw FlowError(
+                .storage, subject: path, "The server did not start: \(path) has \(bytes.count) bytes, a key has 32.")
         }
         key = SymmetricKey(data: bytes)
         try checkCanary(canaryPath, keyPath: path)
@@ -120,7 +121,8 @@ enum SecretFile {
     }
 
     private static func fault(_ verb: String, _ path: String) -> FlowError {
-        FlowError(.storage, subject: path, "Could not \(verb) \(path): \(String(cString: strerror(errno))).", hint: "flowctl doctor")
+        FlowError(
+            .storage, subject: path, "Could not \(verb) \(path): \(String(cString: strerror(errno))).", hint: "flowctl doctor")
     }
 }
 

@@ -39,7 +39,8 @@ struct CommandHook: NotificationHook {
             }
         }
         guard let end, end.status == 0 else {
-            let how = end?.status.map { $0 == 124 ? "was ended after its time" : "ended with status \($0)" } ?? "did not end well"
+            let how =
+                end?.status.map { $0 == 124 ? "was ended after its time" : "ended with status \($0)" } ?? "did not end well"
             let said = complaint.isEmpty ? "" : ": \(String(decoding: complaint, as: UTF8.self))"
             throw FlowError(.unreachable, subject: command.first ?? "hook", "The hook \(how)\(said)")
         }

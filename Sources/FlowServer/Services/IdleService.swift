@@ -18,7 +18,7 @@ package final class Activity: Sendable {
 
 /// Ends an engine that was left running for its runs, once none of them needs it and nobody listens.
 ///
-/// A run that waits for a person or a timer does not keep it: it waits in the journal, and the next command opens the engine again.
+/// A run that waits for a person does not keep it: it waits in the journal, and the next command opens the engine again.
 struct IdleService: Service {
     private static let lookSeconds = 1.0
 
@@ -43,12 +43,14 @@ struct IdleService: Service {
         if !Task.isShuttingDownGracefully { logger.info("idle, stopping", metadata: ["seconds": "\(seconds)"]) }
     }
 
-    /// Whether a run has something out or to do, or a timer that comes soon.
+    /// Whether a run has something out or to do, or waits for a moment that only an engine notices.
     private func isNeeded() async throws -> Bool {
         var query = RunQuery(states: [.queued, .running, .waiting, .cancelling, .undoing], limit: APILimits.maxPage)
         while true {
             let rows = try await reader.runs(query)
-            if rows.contains(where: { $0.isLive || $0.waitingFor.contains { $0.kind == .timer || $0.kind == .unreachable } }) { return true }
+            if rows.contains(where: { $0.isLive || $0.waitingFor.contains { $0.until != nil || $0.kind == .unreachable } }) {
+                return true
+            }
             guard rows.count == APILimits.maxPage, let last = rows.last else { return false }
             query.before = last.id
         }

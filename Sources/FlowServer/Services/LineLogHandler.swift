@@ -45,7 +45,8 @@ package struct LineLogHandler: LogHandler {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\n": out += "\\n"
-            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value): out += "\\u{\(String(scalar.value, radix: 16))}"
+            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
+                out += "\\u{\(String(scalar.value, radix: 16))}"
             default: out.unicodeScalars.append(scalar)
             }
         }

@@ -28,7 +28,9 @@ struct NotificationService: Service {
             let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    for await change in engine.changes() where change.state == .waiting || change.state == .running { wake.yield() }
+                    for await change in engine.changes() where change.state == .waiting || change.state == .running {
+                        wake.yield()
+                    }
                     wake.finish()
                 }
                 group.addTask {
@@ -51,9 +53,13 @@ struct NotificationService: Service {
                 try await hook.deliver(NotificationService.message(row))
                 engine.acknowledge(outbox: row.id)
                 failures[row.id] = nil
+            } catch is CancellationError {
+                // Stopping: the message stays in the outbox, and the next engine delivers it.
+                return
             } catch {
                 let count = (failures[row.id]?.count ?? 0) + 1
-                let pause = min(NotificationService.firstPauseSeconds * Double(1 << min(count, 20)), NotificationService.maxPauseSeconds)
+                let pause = min(
+                    NotificationService.firstPauseSeconds * Double(1 << min(count, 20)), NotificationService.maxPauseSeconds)
                 failures[row.id] = Failure(count: count, next: .now + .seconds(pause))
                 logger.warning(
                     "notification not delivered",

@@ -7,7 +7,9 @@ import Glibc
 enum ProcessGauges {
     static func add(to meters: Meters) {
         let start = Wall.now()
-        meters.gauge("process_start_time_seconds", "When the process started, since the epoch.") { Double(start.milliseconds) / 1000 }
+        meters.gauge("process_start_time_seconds", "When the process started, since the epoch.") {
+            Double(start.milliseconds) / 1000
+        }
         meters.gauge("process_resident_memory_bytes", "Memory in use.") { residentBytes() }
         meters.gauge("process_cpu_seconds_total", "CPU used.") { flow_cpu_seconds() }
         meters.gauge("process_open_fds", "Open descriptors.") { openDescriptors() }

@@ -8,7 +8,8 @@ internal import Workers
 package final class HostileServer: Sendable {
     package enum Behaviour: Sendable, Hashable, CaseIterable {
         // Before the key exchange has ended.
-        case silent, closesAtOnce, bannerOnly, closesAfterBanner, floodsLines, tricklesBanner, stopsAfterKeyInit, floodsAfterKeyInit
+        case silent, closesAtOnce, bannerOnly, closesAfterBanner, floodsLines, tricklesBanner, stopsAfterKeyInit,
+            floodsAfterKeyInit
         // With a proper key exchange, then:
         case hangsAtAuthentication, refusesAuthentication, hangsAtChannel, refusesChannels, hangsAtExec, refusesExec, diesAtExec
         // With a running command, then:
@@ -49,7 +50,9 @@ package final class HostileServer: Sendable {
         host = Host(
             name: "hostile-\(behaviour)", address: "127.0.0.1", port: port, user: "ops", identityFile: identityFile,
             hostKeys: ["ssh-ed25519 " + String(cString: publicText)])
-        guard DetachedThread.start({ [weak self] in Self.acceptAll(descriptor) { self } }) else { throw LabError("no thread left") }
+        guard DetachedThread.start({ [weak self] in Self.acceptAll(descriptor) { self } }) else {
+            throw LabError("no thread left")
+        }
     }
 
     /// How many connections came in.
@@ -130,7 +133,9 @@ package final class HostileServer: Sendable {
     private func send(_ connection: Int32, _ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { Glibc.send(connection, $0.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                Glibc.send(connection, $0.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return false }
             sent += count
         }
@@ -149,104 +154,13 @@ package final class HostileServer: Sendable {
     /// SSH_MSG_KEXINIT with what every client accepts.
     private static let keyInit: [UInt8] = {
         let lists = [
-            "curve25519-sha256", "ssh-ed25519", "aes128-gcm@openssh.com", "aes128-gcm@openssh.com", "hmac-sha2-256", "hmac-sha2-256",
+            "curve25519-sha256", "ssh-ed25519", "aes128-gcm@openssh.com", "aes128-gcm@openssh.com", "hmac-sha2-256",
+            "hmac-sha2-256",
             "none", "none", "", "",
         ]
-        return packet([20] + [UInt8](repeating: 7, count: 16) + lists.flatMap { length($0.utf8.count) + Array($0.utf8) } + [0, 0, 0, 0, 0])
+        return packet(
+            [20] + [UInt8](repeating: 7, count: 16) + lists.flatMap { length($0.utf8.count) + Array($0.utf8) } + [
+                0, 0, 0, 0, 0,
+            ])
     }()
-}
-
-/// One session of a hostile server that gets as far as a key exchange; libssh's server side, on a thread that may block.
-private final class HostileSession {
-    private let session: ssh_session
-    private let door: ssh_bind
-    private let behaviour: HostileServer.Behaviour
-
-    init?(_ connection: Int32, key text: String, behaviour: HostileServer.Behaviour) {
-        self.behaviour = behaviour
-        var key: ssh_key?
-        var off = false
-        guard let session = ssh_new(), let door = ssh_bind_new(),
-            ssh_pki_import_privkey_base64(text, nil, nil, nil, &key) == SSH_OK, let key
-        else { return nil }
-        self.session = session
-        self.door = door
-        _ = ssh_bind_options_set(door, SSH_BIND_OPTIONS_PROCESS_CONFIG, &off)
-        // The door owns the key from here.
-        guard ssh_bind_options_set(door, SSH_BIND_OPTIONS_IMPORT_KEY, UnsafeRawPointer(key)) == SSH_OK,
-            ssh_bind_accept_fd(door, session, connection) == SSH_OK
-        else { return nil }
-    }
-
-    deinit {
-        ssh_free(session)
-        ssh_bind_free(door)
-    }
-
-    func run() {
-        guard ssh_handle_key_exchange(session) == SSH_OK else { return }
-        var channel: ssh_channel?
-        while let message = ssh_message_get(session) {
-            defer { ssh_message_free(message) }
-            switch ssh_message_type(message) {
-            case Int32(SSH_REQUEST_AUTH.rawValue):
-                if behaviour == .hangsAtAuthentication { return hang() }
-                if behaviour == .refusesAuthentication {
-                    _ = ssh_message_auth_set_methods(message, Int32(SSH_AUTH_METHOD_PASSWORD))
-                    _ = ssh_message_reply_default(message)
-                } else {
-                    _ = ssh_message_auth_reply_success(message, 0)
-                }
-            case Int32(SSH_REQUEST_CHANNEL_OPEN.rawValue):
-                if behaviour == .hangsAtChannel { return hang() }
-                if behaviour == .refusesChannels {
-                    _ = ssh_message_reply_default(message)
-                } else {
-                    channel = ssh_message_channel_request_open_reply_accept(message)
-                }
-            case Int32(SSH_REQUEST_CHANNEL.rawValue):
-                guard let channel else { return }
-                if execute(message, channel) { return }
-            default: _ = ssh_message_reply_default(message)
-            }
-        }
-    }
-
-    /// True when the connection is to end.
-    private func execute(_ message: ssh_message, _ channel: ssh_channel) -> Bool {
-        switch behaviour {
-        case .hangsAtExec:
-            hang()
-            return true
-        case .diesAtExec: return true
-        case .refusesExec:
-            _ = ssh_message_reply_default(message)
-            return false
-        default: break
-        }
-        _ = ssh_message_channel_request_reply_success(message)
-        _ = ssh_channel_write(channel, "some output\n", 12)
-        switch behaviour {
-        case .diesInOutput:
-            _ = ssh_blocking_flush(session, 1000)
-            return true
-        case .endsWithoutStatus: _ = ssh_channel_send_eof(channel)
-        case .closesWithoutStatus: _ = ssh_channel_close(channel)
-        case .statusWithoutEnd: _ = ssh_channel_request_send_exit_status(channel, 3)
-        case .floodsIgnores:
-            let text = String(repeating: "x", count: 30_000)
-            while ssh_send_ignore(session, text) == SSH_OK, ssh_blocking_flush(session, 1000) == SSH_OK {}
-            return true
-        default: break
-        }
-        hang()
-        return true
-    }
-
-    /// Waits until the other side, or `stop`, ends the connection; answers nothing.
-    private func hang() {
-        _ = ssh_blocking_flush(session, 1000)
-        var waiting = pollfd(fd: ssh_get_fd(session), events: 0x2000 /* POLLRDHUP */, revents: 0)
-        while poll(&waiting, 1, -1) < 0 && errno == EINTR {}
-    }
 }

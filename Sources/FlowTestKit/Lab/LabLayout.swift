@@ -106,7 +106,9 @@ struct LabLayout {
         return directory + folder
     }
 
-    private func configuration(_ folder: String, hosts: [(name: String, address: String)], port: Int, hasDefaults: Bool) -> String {
+    private func configuration(_ folder: String, hosts: [(name: String, address: String)], port: Int, hasDefaults: Bool)
+        -> String
+    {
         // Of two lines that say the same thing sshd takes the first.
         var lines = options.sshdLines + ["Port \(port)"]
         lines += hosts.map { "ListenAddress \($0.address)" }

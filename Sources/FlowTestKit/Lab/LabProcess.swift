@@ -47,7 +47,9 @@ struct LabProcess: Codable, Hashable, Sendable {
         let id = try spawn(program, arguments, log: "/dev/null")
         var status: Int32 = 0
         while waitpid(id, &status, 0) < 0 && errno == EINTR {}
-        guard status == 0 else { throw LabError("\(program) \(arguments.joined(separator: " ")) ended with status \(status >> 8)") }
+        guard status == 0 else {
+            throw LabError("\(program) \(arguments.joined(separator: " ")) ended with status \(status >> 8)")
+        }
     }
 
     var isAlive: Bool { Self.startTime(of: id) == startTime }
@@ -77,7 +79,8 @@ struct LabProcess: Codable, Hashable, Sendable {
 
     /// Field 22 of `/proc/PID/stat`; nil when there is no such process, or only what is left of it.
     private static func startTime(of id: Int32) -> String? {
-        guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let end = text.lastIndex(of: ")") else {
+        guard let text = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8), let end = text.lastIndex(of: ")")
+        else {
             return nil
         }
         let fields = text[text.index(after: end)...].split(separator: " ")

@@ -556,7 +556,8 @@ tidy() {
     [ -z "$old" ] || rm -rf "$old"
     unlock
   done
-  [ -z "$base" ] || rmdir "$base"/*.[0-9]*.[0-9]* 2>/dev/null
+  # Those of today may be about to be used.
+  [ -z "$base" ] || find "$base" -mindepth 1 -maxdepth 1 -name "*.*.*.*" -mtime +7 -exec rmdir {} + 2>/dev/null
 }
 
 attach() {

@@ -72,7 +72,8 @@ final class ChannelInbox: Sendable {
 
     /// Hands over to a reader that waits.
     func wake() {
-        let ready = state.withLock { state -> (CheckedContinuation<TransportEvent?, any Error>, Result<TransportEvent?, any Error>)? in
+        let ready = state.withLock {
+            state -> (CheckedContinuation<TransportEvent?, any Error>, Result<TransportEvent?, any Error>)? in
             guard let reader = state.reader, let result = Self.take(&state) else { return nil }
             state.reader = nil
             return (reader, result)

@@ -26,7 +26,9 @@ package struct HostKey: Hashable, Sendable, CustomStringConvertible {
     package var fingerprint: String? {
         var key: ssh_key?
         let kind = ssh_key_type_from_name(type)
-        guard kind != SSH_KEYTYPE_UNKNOWN, ssh_pki_import_pubkey_base64(base64, kind, &key) == SSH_OK, let key else { return nil }
+        guard kind != SSH_KEYTYPE_UNKNOWN, ssh_pki_import_pubkey_base64(base64, kind, &key) == SSH_OK, let key else {
+            return nil
+        }
         defer { ssh_key_free(key) }
         return Self.fingerprint(of: key)
     }

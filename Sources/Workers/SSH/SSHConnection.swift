@@ -140,7 +140,8 @@ final class SSHConnection: SocketOwner, Timed {
             loan = try AgentLoan(verified, socketDescriptor: socket.descriptor)
         } catch {
             throw TransportError(
-                .authenticate, "\(endpoint): it has no identityFile in the inventory, and \(error.message).", isTransient: false)
+                .authenticate, "\(endpoint): it has no identityFile in the inventory, and \(error.message).", isTransient: false
+            )
         }
         phase = .lent(loan)
         loan.run(on: reactor.threads, mailbox: reactor.mailbox, id: reactor.lent(self))

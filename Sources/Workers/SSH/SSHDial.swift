@@ -151,7 +151,9 @@ final class SSHDial: SocketOwner, Timed {
             backOff(socket)
         case .failed(let message) where message.contains("no match for method server host key algo"):
             let known = endpoint.hostKeys.map(\.description).joined(separator: ", ")
-            fail(.hostKey, "it has no host key of a type in the inventory (\(known)). Nothing was sent to it.", isTransient: false)
+            fail(
+                .hostKey, "it has no host key of a type in the inventory (\(known)). Nothing was sent to it.",
+                isTransient: false)
         case .failed(let message):
             fail(.keyExchange, message)
         }

@@ -145,7 +145,9 @@ final class SSHReactor {
 
     // MARK: Dialling
 
-    func dial(_ endpoint: Endpoint, algorithms: String, completion: @escaping (Result<Dialled, TransportError>) -> Void) -> SSHDial {
+    func dial(_ endpoint: Endpoint, algorithms: String, completion: @escaping (Result<Dialled, TransportError>) -> Void)
+        -> SSHDial
+    {
         lastDialID += 1
         let dial = SSHDial(
             id: lastDialID, reactor: self, endpoint: endpoint, algorithms: algorithms, completion: completion)

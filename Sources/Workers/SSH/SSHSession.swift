@@ -108,23 +108,21 @@ final class SSHSession {
 
     /// Compares the key that the server showed with those of the inventory. The only way to a `VerifiedSession`.
     func verified(against endpoint: Endpoint) throws -> VerifiedSession {
-        func refuse(_ message: String) -> TransportError {
-            TransportError(.hostKey, message + " Nothing was sent to it.", isTransient: false)
-        }
-        guard let shown = shownKey else { throw refuse("\(endpoint) showed no host key.") }
+        func refuse(_ message: String) -> TransportError { TransportError(.hostKey, message, isTransient: false) }
+        guard let shown = shownKey else { throw refuse("\(endpoint) showed no host key; nothing was sent to it.") }
         guard !endpoint.hostKeys.isEmpty else {
             throw refuse(
                 """
-                \(endpoint) has no host key in the inventory; it showed \(shown). If that is the right one, accept it with: \
-                flowctl inventory add \(endpoint.name)
+                \(endpoint) has no host key in the inventory; it showed \(shown), and nothing was sent to it. If that is the right \
+                key, accept it with: flowctl inventory add \(endpoint.name) \(endpoint.address) --port \(endpoint.port)
                 """)
         }
         guard endpoint.hostKeys.contains(shown) else {
             let known = endpoint.hostKeys.map(\.description).joined(separator: ", ")
             throw refuse(
                 """
-                \(endpoint) showed the host key \(shown), the inventory has \(known). Somebody may stand between, or the host was \
-                installed anew.
+                \(endpoint) showed the host key \(shown), the inventory has \(known); nothing was sent to it. The host was \
+                installed anew, or somebody stands between: find out which before you change the inventory.
                 """)
         }
         return VerifiedSession(session: self)

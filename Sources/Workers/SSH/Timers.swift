@@ -13,7 +13,9 @@ struct Tick: Comparable, Hashable, Sendable {
     static func < (one: Tick, other: Tick) -> Bool { one.nanoseconds < other.nanoseconds }
     static func + (tick: Tick, duration: Duration) -> Tick {
         let (seconds, attoseconds) = duration.components
-        return Tick(nanoseconds: tick.nanoseconds &+ UInt64(max(0, seconds)) * 1_000_000_000 &+ UInt64(max(0, attoseconds)) / 1_000_000_000)
+        return Tick(
+            nanoseconds: tick.nanoseconds &+ UInt64(max(0, seconds)) * 1_000_000_000 &+ UInt64(max(0, attoseconds))
+                / 1_000_000_000)
     }
     /// Nanoseconds from `earlier`; zero when it is later.
     func since(_ earlier: Tick) -> Duration {

@@ -74,7 +74,8 @@ struct Harness: Sendable {
             let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
             let harness = Harness(
                 client: Client(http: http, base: "http://127.0.0.1:\(try #require(port))"),
-                socketClient: Client(http: http, base: "http+unix://\(PercentCoding.encode(socket))"), engine: engine, hands: hands,
+                socketClient: Client(http: http, base: "http+unix://\(PercentCoding.encode(socket))"), engine: engine,
+                hands: hands,
                 catalogue: catalogue, identities: identities, outputs: outputs, port: try #require(port), socketPath: socket)
             do {
                 try await body(harness)

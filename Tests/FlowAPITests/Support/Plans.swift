@@ -5,7 +5,8 @@ enum Plans {
     static let one = Plan(flow: "one", nodes: [shell("hello")], dsl: "test")
     static let two = Plan(flow: "two", nodes: [shell("first"), shell("second", after: ["first"])], dsl: "test")
     static let secret = Plan(
-        flow: "secret", parameters: [Parameter(name: "password", kind: .string, isSecret: true)], nodes: [shell("hello")], dsl: "test")
+        flow: "secret", parameters: [Parameter(name: "password", kind: .string, isSecret: true)], nodes: [shell("hello")],
+        dsl: "test")
     static let gate = Plan(
         flow: "gate",
         nodes: [

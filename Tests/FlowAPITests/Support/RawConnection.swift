@@ -24,12 +24,16 @@ enum RawConnection {
         address.sin_port = in_port_t(UInt16(port).bigEndian)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(file, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(file, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
         guard status == 0 else { throw FlowError(.internal, subject: "connect", "refused") }
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { send(file, $0.baseAddress! + sent, bytes.count - sent, Int32(bitPattern: UInt32(MSG_NOSIGNAL))) }
+            let count = bytes.withUnsafeBytes {
+                send(file, $0.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(bitPattern: UInt32(MSG_NOSIGNAL)))
+            }
             // The server may close before it has read everything: its answer is in our buffer all the same.
             if count <= 0 { break }
             sent += count

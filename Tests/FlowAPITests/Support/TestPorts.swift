@@ -24,8 +24,10 @@ struct TestIdentities: Identities {
             people["token-\(name)"] = Actor(person: name, user: name, names: [name], roles: [name])
         }
         people["token-nobody"] = Actor(person: "nobody", user: "nobody", names: ["nobody"], roles: ["release-manager"])
-        people["token-alice"] = Actor(person: "alice", user: "alice", names: ["alice", "os:alice"], roles: ["author", "manager"])
-        people["token-alice-2"] = Actor(person: "alice", user: "os:alice", names: ["alice", "os:alice"], roles: ["author", "manager"])
+        people["token-alice"] = Actor(
+            person: "alice", user: "alice", names: ["alice", "os:alice"], roles: ["author", "manager"])
+        people["token-alice-2"] = Actor(
+            person: "alice", user: "os:alice", names: ["alice", "os:alice"], roles: ["author", "manager"])
         people["token-bob"] = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["viewer", "manager"])
         people["token-carol"] = Actor(person: "carol", user: "carol", names: ["carol"], roles: ["viewer", "manager"])
         people["token-root"] = Actor(person: "root", user: "root", names: ["root"], roles: ["admin"])
@@ -49,7 +51,8 @@ struct TestIdentities: Identities {
         return all.filter { person == nil || $0.user == person }
     }
     func createToken(_ request: Wire.TokenRequest, by actor: Actor) async throws -> Wire.Token {
-        Wire.Token(id: "1", name: request.name, user: request.user ?? actor.user, createdAt: Instant(milliseconds: 0), token: "flow_x")
+        Wire.Token(
+            id: "1", name: request.name, user: request.user ?? actor.user, createdAt: Instant(milliseconds: 0), token: "flow_x")
     }
     func revokeToken(_ id: String, by actor: Actor) async throws {}
 }
@@ -97,7 +100,8 @@ struct TestPreparation: RunPreparation {
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {
         let plan = try plan(start)
         return Wire.Preview(
-            flow: plan.flow, revision: TestPreparation.digest(plan.flow), plan: plan, inputs: .object(start.inputs ?? [:]), targets: [:])
+            flow: plan.flow, revision: TestPreparation.digest(plan.flow), plan: plan, inputs: .object(start.inputs ?? [:]),
+            targets: [:])
     }
     private func plan(_ start: Wire.Start) throws -> Plan {
         if let plan = start.plan { return plan }
@@ -129,7 +133,9 @@ final class TestBlobs: BlobVault {
             size += piece.readableBytes
             hash.update(data: Array(piece.readableBytesView))
         }
-        guard FlowModel.Digest(bytes: hash.finalize()) == digest else { throw FlowError(.usage, subject: digest.hex, "another digest") }
+        guard FlowModel.Digest(bytes: hash.finalize()) == digest else {
+            throw FlowError(.usage, subject: digest.hex, "another digest")
+        }
         stored.withLock { $0[digest] = size }
     }
 }
