@@ -10,7 +10,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 N ?= 10
 LAB ?= .lab
-BUILD_FLAGS := -c release -debug-info-format none
+BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
 BIN := .build/release
 
 .PHONY: help setup build run test test-core check format bench install lab lab-stop clean

@@ -127,7 +127,9 @@ let package = Package(
         .testTarget(
             name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
             swiftSettings: strict),
-        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", .crypto]),
+        .executableTarget(
+            name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
+        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "step-fixture", .crypto]),
         tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
