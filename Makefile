@@ -13,7 +13,7 @@ LAB ?= .lab
 BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
 BIN := .build/release
 
-.PHONY: help setup build run test test-core check format bench install lab lab-stop clean
+.PHONY: help setup build run test check format bench install lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,10 +35,6 @@ test: setup ## Run all tests
 	@echo "==> swift test"
 	@swift build $(BUILD_FLAGS) --product FlowDSL
 	@swift test $(BUILD_FLAGS)
-
-test-core: setup ## Run the suites of engine, store, inventory and DSL
-	@echo "==> swift test (engine, store, inventory, DSL)"
-	@swift test $(BUILD_FLAGS) --filter 'FlowEngineTests|FlowStoreSQLiteTests|FlowInventoryTests|FlowDSLTests'
 
 check: setup ## Check format, imports between rooms, and documents
 	@scripts/check
