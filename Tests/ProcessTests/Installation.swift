@@ -5,7 +5,6 @@ import Testing
 final class Installation: Sendable {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
-    static let binaries = root + "/.build/release"
     static let fixtures = root + "/Tests/ProcessTests/Fixtures"
 
     let directory: String
@@ -15,75 +14,45 @@ final class Installation: Sendable {
         // Short, since the path of a socket has at most 107 bytes.
         directory = "/tmp/flow-\(UInt32.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: directory) }
+    deinit {
+        do {
+            try FileManager.default.removeItem(atPath: directory)
+        } catch {
+            print("\(directory) was left: \(error)")
+        }
+    }
 
     func path(_ name: String) -> String { directory + "/" + name }
 
-    func write(_ name: String, _ text: String) throws -> String {
-        try text.write(toFile: path(name), atomically: true, encoding: .utf8)
-        return path(name)
-    }
-
     func read(_ name: String) -> String { (try? String(contentsOfFile: path(name), encoding: .utf8)) ?? "" }
 
-    func environment(token: String? = nil, server: String? = nil) -> [String: String] {
-        var environment = ["FLOW_HOME": home, "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": directory]
-        environment["FLOW_CACHE"] = NSTemporaryDirectory() + "flow-test-cache"
-        environment["FLOW_TOKEN"] = token
-        environment["FLOW_SERVER"] = server
-        return environment
-    }
-}
-
-/// What a command said.
-struct Said {
-    var status: Int32
-    var stdout: String
-    var stderr: String
-
-    func json() throws -> [String: Any] {
-        let value = try JSONSerialization.jsonObject(with: Data(stdout.utf8))
-        return try #require(value as? [String: Any], "not an object: \(stdout) \(stderr)")
-    }
-}
-
-extension Installation {
-    /// Runs `flowctl` to its end.
+    /// Runs `flowctl` to its end: on this installation's home, or as somebody else at a server.
     @discardableResult
-    func flowctl(_ arguments: String..., token: String? = nil, server: String? = nil, in workdir: String? = nil) throws -> Said {
-        let command = try spawn(
-            "flowctl", arguments, environment: environment(token: token, server: server), in: workdir ?? directory)
-        command.process.waitUntilExit()
+    func flowctl(_ arguments: String..., as user: Login? = nil) async throws -> Said {
+        let command = try spawn("flowctl", arguments, as: user)
+        await command.ended()
         return command.said()
     }
 
-    func spawn(_ name: String, _ arguments: [String], environment: [String: String], in workdir: String) throws -> Running {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Installation.binaries + "/" + name)
-        process.arguments = arguments
-        process.environment = environment
-        process.currentDirectoryURL = URL(fileURLWithPath: workdir)
-        let id = UInt32.random(in: 0 ... .max)
-        let out = path("out-\(id)")
-        let err = path("err-\(id)")
-        _ = FileManager.default.createFile(atPath: out, contents: nil)
-        _ = FileManager.default.createFile(atPath: err, contents: nil)
-        process.standardOutput = FileHandle(forWritingAtPath: out)
-        process.standardError = FileHandle(forWritingAtPath: err)
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        return Running(process: process, out: out, err: err)
+    func spawn(_ name: String, _ arguments: [String], as user: Login? = nil) throws -> Running {
+        var environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": directory]
+        environment["FLOW_CACHE"] = NSTemporaryDirectory() + "flow-test-cache"
+        environment["FLOW_HOME"] = user == nil ? home : path("nobody")
+        environment["FLOW_TOKEN"] = user?.token
+        environment["FLOW_SERVER"] = user?.server
+        return try Running(Installation.root + "/.build/release/" + name, arguments, environment, in: directory)
     }
 
     /// Starts `flowd` and returns when it answers.
     func flowd() async throws -> Running {
-        let running = try spawn("flowd", [], environment: environment(), in: directory)
-        for _ in 0..<1_000 {
-            if FileManager.default.fileExists(atPath: home + "/flow.sock"), try flowctl("list").status == 0 { return running }
-            guard running.process.isRunning else { break }
+        let running = try spawn("flowd", [])
+        for _ in 0..<3_000 {
+            guard running.isAlive else { break }
+            // While nobody listens there, flowctl would open the database itself.
+            if running.said().stderr.contains("info serving socket=") { return running }
             try await Task.sleep(for: .milliseconds(10))
         }
         Issue.record("flowd does not answer: \(running.said().stderr)")
@@ -91,10 +60,10 @@ extension Installation {
     }
 
     /// Waits until `fact` holds; fails the test after `seconds`.
-    func wait(_ what: String, seconds: Double = 60, until fact: () throws -> Bool) async throws {
-        let deadline = Date().addingTimeInterval(seconds)
-        while !(try fact()) {
-            if Date() > deadline {
+    func wait(_ what: String, seconds: Double = 60, until fact: () async throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while !(try await fact()) {
+            if ContinuousClock.now > deadline {
                 Issue.record("waited \(seconds) s for: \(what)")
                 return
             }
@@ -103,25 +72,8 @@ extension Installation {
     }
 }
 
-/// A process that a test started.
-struct Running {
-    let process: Process
-    let out: String
-    let err: String
-
-    func said() -> Said {
-        func read(_ path: String) -> String { String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self) }
-        return Said(status: process.isRunning ? -1 : process.terminationStatus, stdout: read(out), stderr: read(err))
-    }
-
-    /// `kill -9`, and waits for the end.
-    func kill() {
-        Glibc.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-    }
-
-    func terminate() {
-        process.terminate()
-        process.waitUntilExit()
-    }
+/// Who speaks to which server.
+struct Login: Sendable {
+    var server: String
+    var token: String
 }

@@ -25,8 +25,8 @@ enum Ledger {
 
     var body: some FlowBody {
         parallel {
-            for number in 1...6 { script("local-\(number)", file: "mark.sh", $ledger) }
-            for number in 1...4 { script("again-\(number)", file: "flaky.sh", $ledger, retry: .attempts(8, delay: .seconds(0.1))) }
+            for number in 1...10 { script("local-\(number)", file: "mark.sh", $ledger) }
+            for number in 1...6 { script("again-\(number)", file: "flaky.sh", $ledger, retry: .attempts(8, delay: .seconds(0.1))) }
         }
         parallel {
             for number in 1...4 {

@@ -1,0 +1,158 @@
+import FlowTestKit
+import Foundation
+import Synchronization
+import Testing
+
+/// A flowd that is killed again and again while two people start runs, pause and resume them, approve, and decide what is unknown:
+/// each repeats a command, under the same key where it has one, until it is acknowledged.
+final class CrashLoop: Sendable {
+    private struct State {
+        var daemon: Running
+        var isOver = false
+        var started: [String] = []
+        var acknowledged = 0
+        var refused = 0
+        var unknown = 0
+    }
+
+    private let place: Installation
+    private let lab: SSHLab
+    private let ledger: String
+    private let login: Login
+    private let state: Mutex<State>
+    private let random: Mutex<SeededRandom>
+
+    init(_ place: Installation, _ lab: SSHLab, seed: UInt64) async throws {
+        self.place = place
+        self.lab = lab
+        random = Mutex(SeededRandom(seed: seed))
+        ledger = "/tmp/flow-ledger-\(seed)"
+        let port = try Loopback.freePort()
+        try "listen: 127.0.0.1:\(port)\n".write(toFile: place.home + "/flowd.yaml", atomically: true, encoding: .utf8)
+        state = Mutex(State(daemon: try await place.flowd()))
+        try await place.flowctl("user", "add", "alice", "--role", "operator", "--role", "author")
+        let token = try await place.flowctl("token", "create", "loop", "--user", "alice", "-o", "json").json()["token"] as? String
+        login = Login(server: "http://127.0.0.1:\(port)", token: try #require(token))
+    }
+
+    var story: String {
+        state.withLock {
+            "\($0.started.count) runs, \($0.acknowledged) commands acknowledged, \($0.refused) tries in vain, \($0.unknown) steps unknown"
+        }
+    }
+
+    func run(kills: Int) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for person in 1...2 { group.addTask { try await self.work(person) } }
+            for _ in 0..<kills {
+                try await Task.sleep(for: .milliseconds(random.withLock { $0.int(20...700) }))
+                await state.withLock { $0.daemon }.kill()
+                let daemon = try await place.flowd()
+                state.withLock { $0.daemon = daemon }
+            }
+            state.withLock { $0.isOver = true }
+            try await group.waitForAll()
+        }
+    }
+
+    func end() async {
+        await state.withLock { $0.daemon }.terminate()
+        try? FileManager.default.removeItem(atPath: ledger)
+    }
+
+    // MARK: - The people
+
+    private func work(_ person: Int) async throws {
+        var number = 0
+        while !state.withLock({ $0.isOver }) {
+            number += 1
+            let said = try await insist(
+                "run", Installation.fixtures + "/torture.swift", "-p", "ledger=\(ledger)", "--key", "\(person)-\(number)", "--detach",
+                "-o", "json")
+            let id = try #require(try said.json()["id"] as? String)
+            state.withLock { $0.started.append(id) }
+            if random.withLock({ $0.int(1...3) == 1 }) {
+                try await insist("pause", id, "-m", "a look")
+                try await insist("resume", id)
+            }
+            try await place.wait("run \(id) to end", seconds: 180) { try await self.carry(id) }
+        }
+    }
+
+    /// Does what the run waits for; true when it has ended.
+    private func carry(_ id: String) async throws -> Bool {
+        let shown = try await place.flowctl("show", id, "-o", "json", as: login)
+        guard shown.status == 0, let run = try? shown.json() else { return false }
+        if ["succeeded", "failed", "cancelled"].contains(run["state"] as? String) { return true }
+        for item in run["waitingFor"] as? [[String: Any]] ?? [] {
+            guard let kind = item["kind"] as? String, let step = item["subject"] as? String else { continue }
+            switch kind {
+            case "approval": _ = try await attempt("approve", id, step)
+            case "unknown":
+                let said = try await attempt("resolve", id, step, "--as", "succeeded", "--output", "{\"number\":0}", "-m", "seen")
+                if said.status == 0 { state.withLock { $0.unknown += 1 } }
+            default: break
+            }
+        }
+        return false
+    }
+
+    /// Repeats a command until it is acknowledged.
+    @discardableResult
+    private func insist(_ arguments: String...) async throws -> Said {
+        for _ in 0..<200 {
+            let said = try await attempt(arguments)
+            // 4 is a conflict: the run was over before it could be said.
+            if said.status == 0 || said.status == 4 { return said }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        Issue.record("never acknowledged: \(arguments)")
+        throw CancellationError()
+    }
+
+    private func attempt(_ arguments: String...) async throws -> Said { try await attempt(arguments) }
+
+    private func attempt(_ arguments: [String]) async throws -> Said {
+        let command = try place.spawn("flowctl", arguments, as: login)
+        await command.ended()
+        let said = command.said()
+        state.withLock { if said.status == 0 { $0.acknowledged += 1 } else { $0.refused += 1 } }
+        return said
+    }
+
+    // MARK: - What must hold
+
+    func check() async throws {
+        let started = state.withLock { $0.started }
+        let listed = try await place.flowctl("list", "--limit", "1000", "-o", "json").items().compactMap { $0["id"] as? String }
+        #expect(Set(listed) == Set(started), "each key started one run, and every acknowledged run is there")
+        var all = Ledger.read(ledger)
+        for host in lab.hosts { all += Ledger.read(host.root + ledger) }
+        for run in started { try await check(run, all.filter { $0.run == run }) }
+        let doctor = try await place.flowctl("doctor")
+        #expect(doctor.status == 0, "\(doctor.stdout)\(doctor.stderr)")
+    }
+
+    private func check(_ run: String, _ lines: [Ledger.Line]) async throws {
+        let shown = try await place.flowctl("show", run, "-o", "json").json()
+        #expect(shown["state"] as? String == "succeeded", "run \(run): \(shown["reason"] ?? "")")
+        let steps = try await place.flowctl("steps", run, "-o", "json").items()
+        #expect(steps.count >= 40)
+        for step in steps {
+            let path = step["path"] as? String ?? ""
+            let attempts = (step["attempts"] as? [[String: Any]])?.compactMap { $0["number"] as? Int }.max() ?? 0
+            let executions = Ledger.executions(of: path, in: lines)
+            #expect(executions.count <= attempts, "\(path) of \(run) ran \(executions.count) times in \(attempts) attempts")
+            #expect(executions.allSatisfy { $0.starts == 1 && $0.ends <= 1 }, "an attempt of \(path) of \(run) ran twice")
+            for (earlier, later) in zip(executions, executions.dropFirst()) {
+                #expect(earlier.last <= later.first, "two attempts of \(path) of \(run) overlap")
+            }
+            switch step["kind"] as? String {
+            case "script", "shell", "step":
+                let mayRepeat = path.contains("again") || path.contains("second")
+                #expect(mayRepeat ? !executions.isEmpty : executions.count == 1, "\(path) of \(run) ran \(executions.count) times")
+            default: #expect(executions.isEmpty)
+            }
+        }
+    }
+}
