@@ -111,7 +111,7 @@ let package = Package(
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
         .testTarget(
-            name: "FlowLoadingTests", dependencies: ["FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
+            name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
             swiftSettings: strict),
         tests(
             "FlowServerTests",

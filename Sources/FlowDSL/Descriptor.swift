@@ -34,6 +34,74 @@ struct Descriptor: Sendable {
         return bytes
     }
 
+    /// Reads exactly `count` bytes and the descriptor that was sent with the first of them, if any; nil at the end.
+    func receive(_ count: Int) -> (bytes: [UInt8], passenger: Descriptor?)? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        // A `cmsghdr` (length, level, type) and one number behind it.
+        var control: [UInt64] = [0, 0, 0]
+        let got = bytes.withUnsafeMutableBytes { bytes in
+            control.withUnsafeMutableBytes { control in
+                var part = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                return withUnsafeMutablePointer(to: &part) { part in
+                    var message = msghdr()
+                    (message.msg_iov, message.msg_iovlen) = (part, 1)
+                    (message.msg_control, message.msg_controllen) = (control.baseAddress, control.count)
+                    var got = 0
+                    repeat { got = recvmsg(number, &message, Int32(MSG_CMSG_CLOEXEC)) } while got < 0 && errno == EINTR
+                    return got
+                }
+            }
+        }
+        guard got > 0 else { return nil }
+        let passenger = control[0] == 20 ? Descriptor(number: Int32(truncatingIfNeeded: control[2])) : nil
+        guard got < count else { return (bytes, passenger) }
+        guard let rest = read(count - got) else { return nil }
+        return (bytes.prefix(got) + rest, passenger)
+    }
+
+    /// Writes all of it at `offset`. False when it could not.
+    func write(_ bytes: [UInt8], at offset: Int) -> Bool {
+        var done = 0
+        while done < bytes.count {
+            let written = bytes.withUnsafeBytes {
+                pwrite(number, $0.baseAddress?.advanced(by: done), $0.count - done, off_t(offset + done))
+            }
+            if written < 0, errno == EINTR { continue }
+            guard written > 0 else { return false }
+            done += written
+        }
+        return true
+    }
+
+    func sync() -> Bool { fdatasync(number) == 0 }
+
+    /// Takes back what a failed write left. Fails only where nothing can be done: then what follows stands in its place.
+    func cut(at size: Int) { _ = ftruncate(number, off_t(size)) }
+
+    /// Whether the file may be executed by its owner.
+    var isExecutable: Bool {
+        var status = stat()
+        return fstat(number, &status) == 0 && status.st_mode & S_IXUSR != 0
+    }
+
+    /// Writing to it fails where it would have to wait.
+    func neverBlock() { _ = fcntl(number, F_SETFL, O_NONBLOCK) }
+
+    func close() { Glibc.close(number) }
+
+    /// Writing to a pipe that nobody reads fails from now on, instead of ending the process. Programs that are started from here
+    /// are not touched: a handler is not inherited.
+    static func ignoreBrokenPipes() { signal(SIGPIPE) { _ in } }
+
+    /// What is printed goes nowhere from now on.
+    static func discardOutput() {
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        guard nowhere >= 0 else { return }
+        dup2(nowhere, 1)
+        dup2(nowhere, 2)
+        Glibc.close(nowhere)
+    }
+
     static func exit(_ status: Int32) -> Never { Glibc.exit(status) }
 }
 

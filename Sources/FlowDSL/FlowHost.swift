@@ -1,21 +1,20 @@
 // The flow host: the long-lived process that runs a flow's Swift steps. It is started as
 //
-//     BINARY serve REQUESTS ANSWERS
+//     BINARY serve REQUESTS NEWS
 //
-// with the numbers of two open descriptors; standard output and error stay the author's. Both carry frames: the length of a
-// JSON document in four bytes, most significant first, then the document.
+// with the numbers of two open descriptors: a connection that requests come in on, and the writing end of a pipe. Standard output
+// and error stay the author's.
 //
-// Requests
-//     {"id":n,"node":"report","inputs":[…],"run":"…","step":"deploy[web-1]/report","attempt":1,"generation":1,
-//      "target":"web-1","key":"…"}        start a step; target is left out where there is none; many run at once
-//     {"cancel":n}                        cancel the task of request n; it is answered all the same, when it has ended
-// Answers
-//     {"id":n,"log":"…"}                  a line of output, any number of times
-//     {"id":n,"output":…}                 it returned: the last answer to n
-//     {"id":n,"error":"…"}                it threw, or the request was wrong: the last answer to n
+// Requests are frames: the length of a JSON document in four bytes, most significant first, then the document.
+//     {"node":"report","inputs":[…],"id":n,"run":"…","step":"deploy[web-1]/report","attempt":1,"generation":1,
+//      "target":"web-1","key":"…","timeout":s}   start a step; target and timeout where there are any; many run at once.
+//                                          The descriptor of the step's record comes with the first byte.
+//     {"cancel":n}                        cancel the task of request n; its end is recorded all the same
 //
-// The end of the requests ends the process at once. A frame that is not a request ends it with status 64 and a message on
-// standard error.
+// A step says what it has to say in its record, `StepRecord`; a byte in the news says that some record has grown.
+//
+// When the requests end, the worker has gone, perhaps to come back: what runs goes on to its recorded end, asked for by the records
+// alone, and then the process ends. A frame that is not a request ends it with status 64 and a message on standard error.
 
 internal import FlowModel
 internal import Synchronization
@@ -38,23 +37,33 @@ struct FlowHost {
         var generation: Int?
         var target: String?
         var key: String?
+        var timeout: Double?
         var cancel: Int?
     }
 
-    /// Serves until the requests end, then ends the process.
-    func serve(from requests: Descriptor, to answers: Descriptor) async -> Never {
-        let answers = AnswerWriter(answers)
-        let (stream, feed) = AsyncStream.makeStream(of: Request.self)
-        OwnThread.start { FlowHost.read(requests, into: feed) }
+    private enum Order {
+        case start(Request, id: Int, StepRecord)
+        case cancel(Int)
+    }
+
+    /// Serves until the requests have ended and all steps too, then ends the process.
+    func serve(from requests: Descriptor, news: Descriptor) async -> Never {
+        Descriptor.ignoreBrokenPipes()
+        news.neverBlock()
+        let (orders, feed) = AsyncStream.makeStream(of: Order.self)
+        let running = RunningSteps()
+        OwnThread.start {
+            FlowHost.read(requests, news, into: feed)
+            running.lookAfterAlone()
+        }
         await withDiscardingTaskGroup { group in
-            let running = RunningTasks()
-            for await request in stream {
-                if let id = request.cancel {
-                    running.cancel(id)
-                } else if let id = request.id {
+            for await order in orders {
+                switch order {
+                case .cancel(let id): running.cancel(id)
+                case .start(let request, let id, let record):
                     // A task of its own, so that it can be cancelled alone; the group waits for it.
-                    let task = Task { await answer(request, id, answers) }
-                    running.add(task, id)
+                    let task = Task { await carryOut(request, record) }
+                    running.add(task, record, id)
                     group.addTask {
                         await task.value
                         running.remove(id)
@@ -66,18 +75,26 @@ struct FlowHost {
     }
 
     /// Reads on a thread of its own, since reading blocks.
-    private static func read(_ requests: Descriptor, into feed: AsyncStream<Request>.Continuation) {
-        while let head = requests.read(4) {
+    private static func read(_ requests: Descriptor, _ news: Descriptor, into feed: AsyncStream<Order>.Continuation) {
+        defer { feed.finish() }
+        while let (head, passenger) = requests.receive(4) {
             let length = head.reduce(0) { $0 << 8 | Int($1) }
             guard length <= frameBytes else { fail("a frame of \(length) bytes; at most \(frameBytes) are accepted") }
-            guard let body = requests.read(length) else { break }
+            // A worker that dies while it writes leaves half a frame: that step was not asked for.
+            guard let body = requests.read(length) else { return }
             do {
-                feed.yield(try JSON.parse(body, maxDepth: Limits.planDepth).decode(as: Request.self))
+                let request = try JSON.parse(body, maxDepth: Limits.planDepth).decode(as: Request.self)
+                if let id = request.cancel {
+                    feed.yield(.cancel(id))
+                } else if let id = request.id, let passenger {
+                    feed.yield(.start(request, id: id, StepRecord(passenger, news: news)))
+                } else {
+                    fail("a frame that is not a request: no 'cancel', and no 'id' with a record")
+                }
             } catch {
                 fail("a frame that is not a request: \(error)")
             }
         }
-        Descriptor.exit(0)
     }
 
     private static func fail(_ message: String) -> Never {
@@ -85,16 +102,23 @@ struct FlowHost {
         Descriptor.exit(64)
     }
 
-    private func answer(_ request: Request, _ id: Int, _ answers: AnswerWriter) async {
-        do {
-            let output = try await run(request) { answers.write(["id": .int(id), "log": .string($0)]) }
-            answers.write(["id": .int(id), "output": output])
-        } catch {
-            answers.write(["id": .int(id), "error": .string("\(error)")])
+    // MARK: - One step
+
+    private func carryOut(_ request: Request, _ record: StepRecord) async {
+        guard record.begin() else {
+            return await record.end(["error": "nothing was run: the step's record could not be written"])
+        }
+        let (result, isLate) = await Deadline.run(request.timeout) { try await run(request, record) }
+        switch result {
+        case .success(let output): await record.end(["output": output])
+        case .failure(let error):
+            var end: [String: JSON] = ["error": .string("\(error)")]
+            if isLate { end["timedOut"] = true }
+            await record.end(end)
         }
     }
 
-    private func run(_ request: Request, log: @escaping @Sendable (String) -> Void) async throws -> JSON {
+    private func run(_ request: Request, _ record: StepRecord) async throws -> JSON {
         let node = request.node ?? ""
         guard let work = works[node] else {
             throw StepFault("this binary has no Swift step '\(node)'; it has: \(works.keys.sorted().joined(separator: ", "))")
@@ -102,7 +126,7 @@ struct FlowHost {
         let context = StepContext(
             runID: request.run ?? "", step: request.step ?? node, attempt: request.attempt ?? 1,
             generation: request.generation ?? 1, target: request.target, idempotencyKey: request.key ?? "",
-            write: { log(String($0.prefix(FlowHost.logCharacters))) })
+            write: { record.log(String($0.prefix(FlowHost.logCharacters))) })
         let running = RunningStep()
         let output = try await RunningStep.$current.withValue(running) {
             try await work(context, StepInputs(request.inputs ?? []))
@@ -116,29 +140,20 @@ struct FlowHost {
     }
 }
 
-/// Writes answers, one at a time.
-///
-/// A slow reader holds the steps up: that is what bounds the memory of this process, and only steps wait here.
-private final class AnswerWriter: Sendable {
-    private let descriptor: Mutex<Descriptor>
+/// The steps in hand.
+private final class RunningSteps: Sendable {
+    private let steps = Mutex<[Int: (task: Task<Void, Never>, record: StepRecord)]>([:])
 
-    init(_ descriptor: Descriptor) { self.descriptor = Mutex(descriptor) }
+    func add(_ task: Task<Void, Never>, _ record: StepRecord, _ id: Int) { steps.withLock { $0[id] = (task, record) } }
+    func remove(_ id: Int) { steps.withLock { $0[id] = nil } }
+    func cancel(_ id: Int) { steps.withLock { $0[id] }?.task.cancel() }
 
-    func write(_ answer: JSON) {
-        let body = answer.canonicalBytes
-        let head = (0..<4).map { UInt8(truncatingIfNeeded: body.count >> (24 - 8 * $0)) }
-        descriptor.withLock {
-            // Nobody reads any more: the worker is gone, and with it all reason to go on.
-            if !$0.write(head + body) { Descriptor.exit(0) }
+    /// The worker has gone: looks whether the next one asks for an end, until the process ends.
+    func lookAfterAlone() {
+        Descriptor.discardOutput()
+        while true {
+            for step in steps.withLock({ Array($0.values) }) where step.record.isCancelAsked { step.task.cancel() }
+            OwnThread.sleep(milliseconds: 100)
         }
     }
-}
-
-/// The tasks of the requests in hand.
-private final class RunningTasks: Sendable {
-    private let tasks = Mutex<[Int: Task<Void, Never>]>([:])
-
-    func add(_ task: Task<Void, Never>, _ id: Int) { tasks.withLock { $0[id] = task } }
-    func remove(_ id: Int) { tasks.withLock { $0[id] = nil } }
-    func cancel(_ id: Int) { tasks.withLock { $0[id] }?.cancel() }
 }

@@ -9,7 +9,7 @@ enum FlowProcess {
         case ("describe", 1): describe(type, to: Descriptor(number: numbers[0]))
         case ("serve", 2):
             await FlowHost(works: FlowDescription(of: type).works)
-                .serve(from: Descriptor(number: numbers[0]), to: Descriptor(number: numbers[1]))
+                .serve(from: Descriptor(number: numbers[0]), news: Descriptor(number: numbers[1]))
         default:
             Descriptor.standardError.write(
                 "This is the flow '\(type.name)', compiled. It is run by Flow: flowctl run FILE.swift\n")

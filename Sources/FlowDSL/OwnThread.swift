@@ -20,4 +20,12 @@ enum OwnThread {
         guard status == 0 else { preconditionFailure("no thread could be started: error \(status)") }
         pthread_detach(thread)
     }
+
+    /// Runs `body`, which may block, on a thread of its own and waits for it.
+    static func call<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in start { continuation.resume(returning: body()) } }
+    }
+
+    /// Blocks the thread that it is called on.
+    static func sleep(milliseconds: UInt32) { usleep(milliseconds * 1_000) }
 }

@@ -86,7 +86,7 @@ private struct HandsService: Service {
                 } catch {
                     // Cancelled: ended in a hurry. Letting go is the same.
                 }
-                await pool.drain()
+                pool.drain()
             }
         }
         await ssh.shutDown()

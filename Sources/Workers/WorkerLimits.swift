@@ -28,8 +28,8 @@ package enum WorkerLimits {
     static let hostIdleSeconds = 300.0
     /// Seconds that a step which ignores its cancellation may share its process with others before the process is killed.
     static let stubbornSeconds = 60.0
-    /// Seconds that Swift steps get to end when the engine shuts down.
-    package static let drainSeconds = 10.0
+    /// How often the record of a step that a former engine started is looked at.
+    static let formerHostMilliseconds = 100
     /// Host records that are removed at once, and that wait to be; beyond it a record stays until it is too old.
     static let forgets = 16
     static let waitingForgets = 65_536

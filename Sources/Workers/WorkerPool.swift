@@ -5,7 +5,7 @@ import Synchronization
 ///
 ///     let pool = WorkerPool(places: 64, home: home.path, transports: …, outputs: …, blobs: …, open: …) { engine.report($0) }
 ///     // as a service: await pool.run()
-///     // at shutdown:  await pool.drain()
+///     // at shutdown:  pool.drain()
 ///
 /// Orders may come before `run` is called; they wait. Reports come from many tasks.
 package final class WorkerPool: AttemptDispatcher {
@@ -134,23 +134,14 @@ package final class WorkerPool: AttemptDispatcher {
         }
     }
 
-    /// Ends `run`. Commands on hosts and here run on and are found again by the next engine; nothing is killed, and no report comes any
-    /// more. Swift steps end with the engine, so they get `WorkerLimits.drainSeconds` to come to their own end; those that do not are
-    /// lost. Call it once, beside or after `run`.
-    package func drain() async {
+    /// Ends `run`. What runs on hosts and here, Swift steps too, runs on and is found again by the next engine; nothing is killed, and
+    /// no report comes any more. Call it once, beside or after `run`.
+    package func drain() {
         state.withLock { state in
             state.isDraining = true
             for attempt in state.starts.waiting[state.starts.first...] { state.live[attempt.id] = nil }
             state.starts.waiting = []
             state.starts.first = 0
-        }
-        let end = ContinuousClock.now + .seconds(WorkerLimits.drainSeconds)
-        while hasSwiftSteps, ContinuousClock.now < end {
-            do {
-                try await Task.sleep(for: .milliseconds(20))
-            } catch {
-                break
-            }
         }
         feed.finish()
     }
@@ -164,10 +155,6 @@ package final class WorkerPool: AttemptDispatcher {
             let waiting = state.starts.waiting.count - state.starts.first + state.attaches.waiting.count - state.attaches.first
             return (state.live.count - waiting, waiting)
         }
-    }
-
-    private var hasSwiftSteps: Bool {
-        state.withLock { $0.live.values.contains { if case .step = $0.order.work { true } else { false } } }
     }
 
     private func detachAll() {

@@ -112,33 +112,85 @@ struct SwiftStepTests {
         }
     }
 
-    @Test func `the next engine finds what ended, calls what was running lost, and what never began so`() async throws {
-        let folder = try TestFolder()
-        let first = try PoolUnderTest(folder: folder)
-        let (ended, running) = (order("echo", "x"), order("stubborn", .string(folder.file("never"))))
-        // A crash of the engine, as far as records go: the run's task is cancelled and nothing is drained.
-        try await first.crash { pool async throws in
-            _ = try await first.carryOut(ended, on: pool)
-            pool.dispatch(running)
-            #expect(try await comesTrue { first.reports.events(of: running.id).contains(.started(containment: .process)) })
+    /// What an engine that crashed leaves: the run's task is cancelled and nothing is drained.
+    private func crash(_ test: PoolUnderTest, while orders: [AttemptOrder]) async throws -> Place {
+        try await test.crash { pool async throws in
+            for order in orders { pool.dispatch(order) }
+            for order in orders {
+                #expect(try await comesTrue { test.reports.events(of: order.id).contains(.started(containment: .process)) })
+            }
         }
-        guard case .placed(let place) = first.reports.events(of: running.id).first else { throw CancellationError() }
+        guard case .placed(let place) = test.reports.events(of: orders[0].id).first else { throw CancellationError() }
+        return place
+    }
+
+    private func attached(_ order: AttemptOrder, at place: Place) -> AttemptOrder {
+        var again = order
+        again.mode = .attach(place)
+        return again
+    }
+
+    @Test func `the next engine finds what ended, follows what runs, and knows what never began`() async throws {
+        let folder = try TestFolder()
+        let (ended, running) = (order("echo", "x"), order("stubborn", .string(folder.file("free"))))
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [ended, running])
         let second = try PoolUnderTest(folder: folder)
         try await second.with { pool async throws in
-            func attach(_ order: AttemptOrder) async throws -> [AttemptReport.Event] {
-                var again = order
-                again.mode = .attach(place)
-                pool.dispatch(again)
-                #expect(try await comesTrue { !second.reports.events(of: order.id).isEmpty })
-                return second.reports.events(of: order.id)
-            }
-            guard case .ended(let found) = try await attach(ended).first else { throw CancellationError() }
-            #expect(found.output?["said"] == "x")
-            guard case .ended(let lost) = try await attach(running).first, case .lost = lost.outcome else {
-                Issue.record("\(second.reports.events(of: running.id))")
+            #expect(try await second.carryOut(attached(ended, at: place), on: pool).output?["said"] == "x")
+            #expect(try await second.output(ended.id) == "got x\n")
+            pool.dispatch(attached(running, at: place))
+            pool.dispatch(attached(order("echo", "y", step: "other"), at: place))
+            #expect(try await comesTrue { second.reports.events(of: order("echo", step: "other").id) == [.neverStarted] })
+            #expect(second.reports.events(of: running.id).isEmpty)
+            try "".write(toFile: folder.file("free"), atomically: true, encoding: .utf8)
+            #expect(try await second.result(of: running.id).outcome == .succeeded(output: .null, changed: nil))
+            #expect(try await second.output(running.id) == "waiting\n")
+        }
+    }
+
+    @Test func `the next engine cancels one step of a process and not the other`() async throws {
+        let folder = try TestFolder()
+        let (sleeping, beside) = (order("sleep"), order("stubborn", .string(folder.file("free")), step: "beside"))
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [sleeping, beside])
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            for order in [sleeping, beside] { pool.dispatch(attached(order, at: place)) }
+            pool.stop(sleeping.id, force: false)
+            #expect(try await second.result(of: sleeping.id).outcome == .cancelled)
+            try "".write(toFile: folder.file("free"), atomically: true, encoding: .utf8)
+            #expect(try await second.result(of: beside.id).outcome == .succeeded(output: .null, changed: nil))
+        }
+    }
+
+    @Test func `time runs while no engine is there, and a process that dies then loses its steps`() async throws {
+        let folder = try TestFolder()
+        var late = order("sleep", step: "late")
+        late.timeoutSeconds = 0.3
+        let (stubborn, process) = (order("stubborn", .string(folder.file("never"))), order("pid"))
+        let first = try PoolUnderTest(folder: folder)
+        let place = try await crash(first, while: [late, stubborn, process])
+        #expect(try await comesTrue { try folder.records(of: "record").contains { $0.contains("timedOut") } })
+        let pid = try #require(try folder.records(of: "started").compactMap { try JSON.parse(Array($0.utf8))["pid"]?.intValue }.first)
+        kill(pid_t(pid), SIGKILL)
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            #expect(try await second.carryOut(attached(late, at: place), on: pool).outcome == .timedOut)
+            guard case .lost = try await second.carryOut(attached(stubborn, at: place), on: pool).outcome else {
+                Issue.record("\(second.reports.events(of: stubborn.id))")
                 return
             }
-            #expect(try await attach(order("echo", "y", step: "other")) == [.neverStarted])
+        }
+    }
+
+    @Test func `a hard stop ends a process that another engine started`() async throws {
+        let folder = try TestFolder()
+        let stubborn = order("stubborn", .string(folder.file("never")))
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [stubborn])
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            pool.dispatch(attached(stubborn, at: place))
+            pool.stop(stubborn.id, force: true)
+            #expect(try await second.result(of: stubborn.id).outcome == .cancelled)
         }
     }
 }

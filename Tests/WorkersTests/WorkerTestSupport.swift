@@ -22,6 +22,14 @@ final class TestFolder: Sendable {
         return file(name)
     }
 
+    /// What the records of Swift steps of one kind hold.
+    func records(of kind: String) throws -> [String] {
+        let folder = file("home/steps")
+        return try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix("." + kind) }.map {
+            String(decoding: try #require(FileManager.default.contents(atPath: "\(folder)/\($0)")), as: UTF8.self)
+        }
+    }
+
     func read(_ name: String) -> String? { FileManager.default.contents(atPath: file(name)).map { String(decoding: $0, as: UTF8.self) } }
 }
 
@@ -82,7 +90,7 @@ final class PoolUnderTest: Sendable {
             group.addTask { await pool.run() }
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(pool)) } catch { outcome = .failure(error) }
-            await pool.drain()
+            pool.drain()
             try await group.waitForAll()
             try outcome.get()
         }

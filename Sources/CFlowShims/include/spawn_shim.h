@@ -34,6 +34,10 @@ int flow_spawn_signal(int pidfd, int signal);
 
 /// A pipe: reading end, writing end; close-on-exec. 0, or an errno.
 int flow_pipe(int ends[2]);
+/// A connection over which descriptors can be sent; close-on-exec. 0, or an errno.
+int flow_connection(int ends[2]);
+/// Writes as `write` does, and sends a copy of `descriptor` with the first byte. -1 with errno: nothing went.
+ssize_t flow_send(int connection, const void *bytes, size_t count, int descriptor);
 
 /// A poll set; -1 with errno.
 int flow_poll_make(void);

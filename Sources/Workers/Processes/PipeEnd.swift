@@ -2,7 +2,7 @@ import CFlowShims
 import Glibc
 import Synchronization
 
-/// Our end of a pipe to a child. Never blocks a thread; one task reads or writes it at a time.
+/// Our end of a pipe or a connection to a child. Never blocks a thread; one task reads or writes it at a time.
 ///
 /// What is in the pipe is all that is buffered, so a slow reader holds the other side up.
 final class PipeEnd: Sendable {
@@ -37,7 +37,18 @@ final class PipeEnd: Sendable {
         var pair: [CInt] = [-1, -1]
         let code = flow_pipe(&pair)
         guard code == 0 else { throw CallError("a pipe could not be made", code) }
-        let (child, ours) = childReads ? (pair[0], pair[1]) : (pair[1], pair[0])
+        return childReads ? try take(pair[1], child: pair[0], wakeup) : try take(pair[0], child: pair[1], wakeup)
+    }
+
+    /// A new connection to write to, with which descriptors can be sent.
+    static func makeConnection(wakeup: Wakeup = Wakeup()) throws -> (child: CInt, end: PipeEnd) {
+        var pair: [CInt] = [-1, -1]
+        let code = flow_connection(&pair)
+        guard code == 0 else { throw CallError("a connection could not be made", code) }
+        return try take(pair[0], child: pair[1], wakeup)
+    }
+
+    private static func take(_ ours: CInt, child: CInt, _ wakeup: Wakeup) throws -> (child: CInt, end: PipeEnd) {
         do {
             return (child, try PipeEnd(ours, wakeup: wakeup))
         } catch {
@@ -78,13 +89,18 @@ final class PipeEnd: Sendable {
         }
     }
 
-    /// Writes all of it. Throws when the other side is closed, and `CancellationError`; part of it may have gone then.
-    func write(_ bytes: [UInt8]) async throws {
+    /// Writes all of it, and sends a copy of `descriptor` with the first byte. Throws when the other side is closed, and
+    /// `CancellationError`; part of it may have gone then.
+    func write(_ bytes: [UInt8], sending passenger: CInt? = nil) async throws {
         var done = 0
         while done < bytes.count {
             let isFull = try state.withLock { open in
                 guard let (descriptor, watch) = open else { throw CallError("writing to a pipe", EPIPE) }
-                let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done) }
+                let written = bytes.withUnsafeBytes { bytes in
+                    let rest = bytes.baseAddress.map { $0 + done }
+                    guard done == 0, let passenger else { return Glibc.write(descriptor, rest, bytes.count - done) }
+                    return flow_send(descriptor, rest, bytes.count, passenger)
+                }
                 if written >= 0 {
                     done += written
                     return false

@@ -6,22 +6,30 @@ import Synchronization
 ///
 ///     let process = try await FlowHostProcess.start(…)
 ///     // in a task of its own: await process.serve()
-///     if let id = process.begin(request, output: recorder) { answer = await process.answer(id) }
+///     if let id = process.begin(request, record: file, tail, output: recorder) { answer = await process.answer(id) }
 ///
+/// It outlives the engine: what runs in it goes on to its recorded end, and the next engine follows it as a `FormerHost`.
 /// Steps share the process. One that ignores its cancellation can only be ended with it: then the process takes no further steps, and
 /// is killed as soon as only such steps are left in it, or after `WorkerLimits.stubbornSeconds`; others that ran in it are lost.
 final class FlowHostProcess: Sendable {
     enum Answer: Hashable, Sendable {
-        case output(JSON)
-        case error(String)
+        case ended(StepTail.End)
         /// The process ended first.
         case died(String)
+        /// The engine goes away; the step goes on.
+        case detached
     }
 
     private struct Exchange {
+        var tail: StepTail
         var output: OutputRecorder
         var answer: Answer?
         var waiter: CheckedContinuation<Answer, Never>?
+    }
+
+    private struct Frame {
+        var bytes: [UInt8]
+        var record: OwnedDescriptor?
     }
 
     private struct State {
@@ -36,17 +44,17 @@ final class FlowHostProcess: Sendable {
 
     let child: ChildProcess
     private let requests: PipeEnd
-    private let answers: PipeEnd
+    private let news: PipeEnd
     private let output: PipeEnd
     private let errors: PipeEnd
-    private let frames: AsyncStream<[UInt8]>
-    private let frameFeed: AsyncStream<[UInt8]>.Continuation
+    private let frames: AsyncStream<Frame>
+    private let frameFeed: AsyncStream<Frame>.Continuation
     private let state = Mutex(State())
 
-    private init(child: ChildProcess, requests: PipeEnd, answers: PipeEnd, output: PipeEnd, errors: PipeEnd) {
+    private init(child: ChildProcess, requests: PipeEnd, news: PipeEnd, output: PipeEnd, errors: PipeEnd) {
         self.child = child
         self.requests = requests
-        self.answers = answers
+        self.news = news
         self.output = output
         self.errors = errors
         (frames, frameFeed) = AsyncStream.makeStream()
@@ -57,42 +65,43 @@ final class FlowHostProcess: Sendable {
         var theirs: [CInt] = [-1]
         defer { for descriptor in theirs.dropFirst() { Glibc.close(descriptor) } }
         var wakeups: [Wakeup] = []
-        func pipe(childReads: Bool) throws -> PipeEnd {
+        func end(_ make: (Wakeup) throws -> (child: CInt, end: PipeEnd)) throws -> PipeEnd {
             let wakeup = Wakeup()
-            let (child, end) = try PipeEnd.make(childReads: childReads, wakeup: wakeup)
+            let (child, end) = try make(wakeup)
             theirs.append(child)
             wakeups.append(wakeup)
             return end
         }
+        func pipe() throws -> PipeEnd { try end { try PipeEnd.make(childReads: false, wakeup: $0) } }
         // Descriptors 1 to 4.
-        let (output, errors) = (try pipe(childReads: false), try pipe(childReads: false))
-        let (requests, answers) = (try pipe(childReads: true), try pipe(childReads: false))
+        let (output, errors) = (try pipe(), try pipe())
+        let (requests, news) = (try end { try PipeEnd.makeConnection(wakeup: $0) }, try pipe())
         let child = try await ChildProcess.start(
             Launch(
                 program: .descriptor(program), arguments: ["flow-host", "serve", "3", "4"],
                 environment: LocalTransport.inherited, descriptors: theirs, confinement: confinement))
         let everyone = wakeups
         child.whenEnded { _ in for wakeup in everyone { wakeup.signal() } }
-        return FlowHostProcess(child: child, requests: requests, answers: answers, output: output, errors: errors)
+        return FlowHostProcess(child: child, requests: requests, news: news, output: output, errors: errors)
     }
 
     // MARK: - Steps
 
-    /// Sends a request and gives its number; nil when the process takes no further steps.
-    func begin(_ request: [String: JSON], output: OutputRecorder) -> Int? {
+    /// Sends a request with its record, which `tail` reads, and gives its number; nil when the process takes no further steps.
+    func begin(_ request: [String: JSON], record: OwnedDescriptor, _ tail: StepTail, output: OutputRecorder) -> Int? {
         let id = state.withLock { state -> Int? in
             guard !state.isRetired else { return nil }
             defer { state.next += 1 }
-            state.exchanges[state.next] = Exchange(output: output)
+            state.exchanges[state.next] = Exchange(tail: tail, output: output)
             return state.next
         }
         guard let id else { return nil }
-        frameFeed.yield(HostFrames.frame(.object(request.merging(["id": .int(id)]) { _, id in id })))
+        let bytes = HostFrames.frame(.object(request.merging(["id": .int(id)]) { _, id in id }))
+        frameFeed.yield(Frame(bytes: bytes, record: record))
         return id
     }
 
-    /// Waits for the answer. A task is cancelled only because the engine goes away, and then the process goes too; to end one step,
-    /// cancel it.
+    /// Waits for the answer. A task is cancelled only because the engine goes away; to end one step, cancel it.
     func answer(_ id: Int) async -> Answer {
         let answer = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -104,8 +113,7 @@ final class FlowHostProcess: Sendable {
                 if let early { continuation.resume(returning: early) }
             }
         } onCancel: {
-            kill("the engine ended")
-            settle(id, .died("the engine ended while the step ran in its process"))
+            settle(id, .detached)
         }
         state.withLock { state in
             state.exchanges[id] = nil
@@ -117,7 +125,7 @@ final class FlowHostProcess: Sendable {
     }
 
     /// Asks a step to end.
-    func cancel(_ id: Int) { frameFeed.yield(HostFrames.frame(["cancel": .int(id)])) }
+    func cancel(_ id: Int) { frameFeed.yield(Frame(bytes: HostFrames.frame(["cancel": .int(id)]))) }
 
     /// The step ignored that: the process ends as soon as only such steps are left.
     func doom(_ id: Int) {
@@ -161,24 +169,27 @@ final class FlowHostProcess: Sendable {
         child.signal(SIGKILL, everyone: true)
     }
 
-    /// Looks after the process until it has ended. On cancellation the process is killed.
+    /// Looks after the process until it has ended. On cancellation it is left alone, and ends when its steps have.
     func serve() async {
-        await withTaskCancellationHandler {
-            await withDiscardingTaskGroup { group in
-                group.addTask { await self.writeFrames() }
-                group.addTask { await self.endWhenIdle() }
-                await withDiscardingTaskGroup { readers in
-                    readers.addTask { await self.readAnswers() }
-                    readers.addTask { await self.readOutput(self.output, .stdout) }
-                    readers.addTask { await self.readOutput(self.errors, .stderr) }
-                }
-                finish(await child.end())
-                group.cancelAll()
+        let ended = Wakeup()
+        child.whenEnded { _ in ended.signal() }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.writeFrames() }
+            group.addTask { await self.endWhenIdle() }
+            await withDiscardingTaskGroup { readers in
+                readers.addTask { await self.readNews() }
+                readers.addTask { await self.readPrinted(self.output) }
+                readers.addTask { await self.readPrinted(self.errors) }
             }
-        } onCancel: {
-            kill("the engine ended")
+            do {
+                while child.endIfKnown == nil { try await ended.wait() }
+            } catch {
+                // Cancelled: nobody waits for answers any more.
+            }
+            if let end = child.endIfKnown { finish(end) }
+            group.cancelAll()
         }
-        for pipe in [requests, answers, output, errors] { pipe.close() }
+        for pipe in [requests, news, output, errors] { pipe.close() }
     }
 
     private func finish(_ end: ChildProcess.End) {
@@ -199,7 +210,7 @@ final class FlowHostProcess: Sendable {
     private func writeFrames() async {
         for await frame in frames {
             do {
-                try await requests.write(frame)
+                try await requests.write(frame.bytes, sending: frame.record?.number)
             } catch is CancellationError {
                 return
             } catch {
@@ -209,30 +220,24 @@ final class FlowHostProcess: Sendable {
         }
     }
 
-    private func readAnswers() async {
-        var reader = HostFrames.Reader()
+    /// Reads the records whenever one has grown.
+    private func readNews() async {
         do {
-            while let bytes = try await answers.read(until: child) {
-                reader.add(bytes)
-                while let message = try reader.next() { await take(message) }
-            }
+            while try await news.read(until: child) != nil { try await readRecords() }
+            // What it wrote before it ended.
+            try await readRecords()
             // One that is just ending closes them a moment before; to that one this does nothing.
             kill(nil)
+        } catch is CancellationError {
+            return
         } catch {
             kill("\(error)")
         }
     }
 
-    private func take(_ message: JSON) async {
-        // An answer to nobody says nothing.
-        guard let id = message["id"]?.intValue, let output = state.withLock({ $0.exchanges[id]?.output }) else { return }
-        if let line = message["log"]?.stringValue {
-            // The process waits meanwhile: that bounds what is in memory.
-            await output.append(Array((line + "\n").utf8), to: .stdout)
-        } else if let error = message["error"]?.stringValue {
-            settle(id, .error(error))
-        } else if let value = message["output"] {
-            settle(id, .output(value))
+    private func readRecords() async throws {
+        for (id, tail) in state.withLock({ $0.exchanges.filter { $0.value.answer == nil }.map { ($0.key, $0.value.tail) } }) {
+            if let end = try await tail.read() { settle(id, .ended(end)) }
         }
     }
 
@@ -246,14 +251,14 @@ final class FlowHostProcess: Sendable {
         waiter?.resume(returning: answer)
     }
 
-    /// What the process prints cannot be told apart by step: every step that runs gets it.
-    private func readOutput(_ pipe: PipeEnd, _ stream: HostStream) async {
+    /// What the process prints cannot be told apart by step: every step that runs gets it, as what went wrong beside its own lines.
+    private func readPrinted(_ pipe: PipeEnd) async {
         do {
             while let bytes = try await pipe.read(until: child) {
-                for recorder in state.withLock({ $0.exchanges.values.map(\.output) }) { await recorder.append(bytes, to: stream) }
+                for recorder in state.withLock({ $0.exchanges.values.map(\.output) }) { await recorder.append(bytes, to: .stderr) }
             }
         } catch {
-            // Cancelled, and then killed; or the pipe broke, which the end of the process will explain.
+            // Cancelled; or the pipe broke, which the end of the process will explain.
             return
         }
     }

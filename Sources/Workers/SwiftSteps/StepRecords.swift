@@ -1,4 +1,3 @@
-import CFlowShims
 import FlowModel
 import Glibc
 
@@ -6,8 +5,9 @@ import struct Crypto.SHA256
 
 /// What host records are to commands, for Swift steps: that one was started, and how it ended, on disk before anybody is told.
 ///
-/// A flow host ends with its engine, so a start without an end means that nobody knows. The directory has an id of its own; with the
-/// machine's boot id it is the place of the steps.
+/// Each attempt has up to three files: `started` names the process that it was given to, `record` is what that process says of it, and
+/// `ended` is written for an end that the process could not say itself. The directory has an id of its own; with the machine's boot id
+/// it is the place of the steps.
 struct StepRecords: Sendable {
     private let folder: String
 
@@ -19,6 +19,8 @@ struct StepRecords: Sendable {
         var pid: Int32
         /// When it began, in ticks since boot: the number may be another's later.
         var birth: UInt64
+        /// Seconds since boot.
+        var at: Double
     }
 
     enum State: Sendable {
@@ -43,8 +45,28 @@ struct StepRecords: Sendable {
         try await BlockingThreads.files.call {
             let started = Started(
                 bootID: try SmallFile.line("/proc/sys/kernel/random/boot_id"), pid: process,
-                birth: StepRecords.birth(of: process) ?? 0)
+                birth: StepRecords.birth(of: process) ?? 0, at: try StepRecords.uptime())
             try SmallFile.write(path, try JSON(encoding: started).canonicalBytes)
+        }
+    }
+
+    /// Makes the file that the process of the step will write.
+    func makeRecord(_ id: AttemptID) async throws -> OwnedDescriptor {
+        let path = recordPath(id)
+        return try await BlockingThreads.files.call {
+            let file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard file >= 0 else { throw CallError("\(path) could not be written") }
+            return OwnedDescriptor(file)
+        }
+    }
+
+    func recordPath(_ id: AttemptID) -> String { path(id, "record") }
+
+    /// Asks a process that has no other ear any more to cancel the step.
+    func askCancel(_ id: AttemptID) async throws {
+        let path = recordPath(id)
+        try await BlockingThreads.files.call {
+            guard chmod(path, 0o700) == 0 else { throw CallError("\(path) could not be marked") }
         }
     }
 
@@ -64,7 +86,7 @@ struct StepRecords: Sendable {
 
     /// Removes what is known of the attempt.
     func remove(_ id: AttemptID) async throws {
-        let paths = [path(id, "started"), path(id, "ended")]
+        let paths = ["record", "ended", "started"].map { path(id, $0) }
         try await BlockingThreads.files.call {
             for path in paths where unlink(path) != 0 && errno != ENOENT { throw CallError("\(path) could not be removed") }
         }
@@ -77,24 +99,10 @@ struct StepRecords: Sendable {
 
     // MARK: - Processes
 
-    /// Makes sure that the process of a former engine is gone: it ends with its requests, but a moment may pass.
-    static func end(_ started: Started) async throws {
-        try await BlockingThreads.files.call {
-            guard try SmallFile.line("/proc/sys/kernel/random/boot_id") == started.bootID else { return }
-            let process = flow_confine_pidfd(started.pid)
-            guard process >= 0 else { return }
-            defer { close(process) }
-            // Asked after it was opened, the number is that of the process behind it.
-            guard birth(of: started.pid) == started.birth else { return }
-            let code = flow_spawn_signal(process, SIGKILL)
-            guard code == 0 || code == ESRCH else { throw CallError("process \(started.pid) could not be ended", code) }
-            var event = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
-            guard poll(&event, 1, 10_000) == 1 else { throw CallError("process \(started.pid) did not end", ETIMEDOUT) }
-        }
-    }
+    static func uptime() throws -> Double { try SmallFile.line("/proc/uptime").split(separator: " ").first.flatMap { Double($0) } ?? 0 }
 
     /// Field 22 of its `stat`; the name before it may hold anything, up to the last parenthesis.
-    private static func birth(of process: pid_t) -> UInt64? {
+    static func birth(of process: pid_t) -> UInt64? {
         guard let line = try? SmallFile.line("/proc/\(process)/stat"), let end = line.lastIndex(of: ")") else { return nil }
         let fields = line[line.index(after: end)...].split(separator: " ")
         return fields.count > 19 ? UInt64(fields[19]) : nil

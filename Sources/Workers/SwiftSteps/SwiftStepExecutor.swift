@@ -2,9 +2,8 @@ import FlowModel
 
 /// Carries out Swift steps in flow hosts, with a record of start and end on disk.
 ///
-/// A step that was given to its process and has no recorded end when the engine comes back is lost: its process ended with the
-/// engine. A time-out or a stop cancels the step's task; after `WorkerLimits.graceSeconds` its process is ended as `FlowHostProcess`
-/// says. A hard stop ends the process at once.
+/// A step goes on when the engine ends, and the next engine follows it. A time-out or a stop cancels the step's task; after
+/// `WorkerLimits.graceSeconds` its process is ended as `FlowHostProcess` says. A hard stop ends the process at once.
 struct SwiftStepExecutor: Executor {
     let hosts: FlowHosts
     let records: StepRecords
@@ -16,7 +15,7 @@ struct SwiftStepExecutor: Executor {
         do {
             switch attempt.order.mode {
             case .start: return try await start(attempt, work)
-            case .attach(let place): return try await attach(attempt, place)
+            case .attach(let place): return try await attach(attempt, work, place)
             }
         } catch let failure as AttemptResult.Failure {
             return .failed(failure)
@@ -28,17 +27,17 @@ struct SwiftStepExecutor: Executor {
     // MARK: - Starting
 
     private func start(_ attempt: LiveAttempt, _ work: StepWork) async throws -> AttemptReport.Event {
-        var secrets = SecretOpening(open)
-        var inputs: [JSON] = []
-        for input in work.inputs { inputs.append(try secrets.value(input)) }
-        let patterns = SecretPatterns(secrets.opened)
+        let (inputs, patterns) = try opened(work)
         let place = try await records.place()
         guard await attempt.placed(place) else { return .cancelled }
         let recorder = OutputRecorder(
             store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
+        let tail = StepTail(path: records.recordPath(attempt.id), output: recorder)
         let (process, id): (FlowHostProcess, Int)
         do {
-            (process, id) = try await hosts.begin(work.binary, request(attempt.order, work, inputs), output: recorder) { process in
+            let record = try await records.makeRecord(attempt.id)
+            let request = request(attempt.order, work, inputs)
+            (process, id) = try await hosts.begin(work.binary, request, record: record, tail, output: recorder) { process in
                 try await records.recordStart(attempt.id, in: process.child.pid)
             }
         } catch {
@@ -48,10 +47,35 @@ struct SwiftStepExecutor: Executor {
         }
         attempt.report(.started(containment: .process))
         let (answer, isTimedOut) = await follow(attempt, process, id)
+        switch answer {
+        case .ended(let end): return .ended(await result(outcome(of: end, attempt, patterns), tail, recorder))
+        case .died(let reason):
+            return await concludeWithout(end: reason, attempt, isTimedOut: isTimedOut, tail, recorder)
+        case .detached:
+            // Nobody hears this: the engine goes away.
+            return .ended(AttemptResult(outcome: .lost("the engine ended")))
+        }
+    }
+
+    func opened(_ work: StepWork) throws -> (inputs: [JSON], SecretPatterns) {
+        var secrets = SecretOpening(open)
+        var inputs: [JSON] = []
+        for input in work.inputs { inputs.append(try secrets.value(input)) }
+        return (inputs, SecretPatterns(secrets.opened))
+    }
+
+    func result(_ outcome: AttemptResult.Outcome, _ tail: StepTail, _ recorder: OutputRecorder) async -> AttemptResult {
         let summary = await recorder.finish()
-        let result = AttemptResult(
-            outcome: outcome(of: answer, attempt, isTimedOut: isTimedOut, patterns), outputBytes: summary.bytes,
-            truncated: summary.isTruncated || summary.fault != nil, lastLine: summary.lastLine)
+        return AttemptResult(
+            outcome: outcome, outputBytes: summary.bytes + tail.dropped,
+            truncated: summary.isTruncated || summary.fault != nil || tail.dropped > 0, lastLine: summary.lastLine)
+    }
+
+    /// The last report of a step whose process ended before it: what that means is noted, since only this engine knows it.
+    func concludeWithout(
+        end reason: String, _ attempt: LiveAttempt, isTimedOut: Bool, _ tail: StepTail, _ recorder: OutputRecorder
+    ) async -> AttemptReport.Event {
+        let result = await result(attempt.wasStopped ? .cancelled : isTimedOut ? .timedOut : .lost(reason), tail, recorder)
         do {
             try await records.recordEnd(attempt.id, result)
         } catch {
@@ -68,13 +92,12 @@ struct SwiftStepExecutor: Executor {
             "key": .string(order.idempotencyKey),
         ]
         if let target = order.target { request["target"] = .string(target.name) }
+        if let seconds = order.timeoutSeconds { request["timeout"] = .double(seconds) }
         return request
     }
 
-    private func outcome(
-        of answer: FlowHostProcess.Answer, _ attempt: LiveAttempt, isTimedOut: Bool, _ patterns: SecretPatterns
-    ) -> AttemptResult.Outcome {
-        switch answer {
+    func outcome(of end: StepTail.End, _ attempt: LiveAttempt, _ patterns: SecretPatterns) -> AttemptResult.Outcome {
+        switch end {
         case .output(let value):
             let kept = patterns.masked(value)
             let size = kept.canonicalBytes.count
@@ -82,13 +105,10 @@ struct SwiftStepExecutor: Executor {
                 return .failed(.init(.output, "it returned \(size) bytes of JSON; a step hands out at most \(Limits.stepOutputBytes)"))
             }
             return .succeeded(output: kept, changed: nil)
-        case .error(let message):
+        case .error(let message, let isLate):
             if attempt.wasStopped { return .cancelled }
-            if isTimedOut { return .timedOut }
+            if isLate { return .timedOut }
             return .failed(.init(.thrown, OutputText.keepable(patterns.masked(message))))
-        case .died(let reason):
-            if attempt.wasStopped { return .cancelled }
-            return isTimedOut ? .timedOut : .lost(reason)
         }
     }
 
@@ -124,20 +144,24 @@ struct SwiftStepExecutor: Executor {
         }
     }
 
-    /// True when the time was over before the step was.
+    /// The process keeps the time itself and cancels the step; this ends one that takes no notice. True when it came to that.
     private func endAfter(_ seconds: Double, _ process: FlowHostProcess, _ id: Int) async -> Bool {
         do {
             try await Task.sleep(for: .seconds(seconds))
         } catch {
             return false
         }
-        await end(process, id)
+        await insist(process, id)
         return true
     }
 
-    /// Cancels the step, more and more urgently, until this task is cancelled because it ended.
     private func end(_ process: FlowHostProcess, _ id: Int) async {
         process.cancel(id)
+        await insist(process, id)
+    }
+
+    /// Ends a step that was cancelled, more and more urgently, until this task is cancelled because it ended.
+    private func insist(_ process: FlowHostProcess, _ id: Int) async {
         do {
             try await Task.sleep(for: .seconds(WorkerLimits.graceSeconds))
             process.doom(id)
@@ -145,31 +169,6 @@ struct SwiftStepExecutor: Executor {
             process.kill("a step in it ignored its cancellation")
         } catch {
             return
-        }
-    }
-
-    // MARK: - Coming back
-
-    private func attach(_ attempt: LiveAttempt, _ place: Place) async throws -> AttemptReport.Event {
-        let found: StepRecords.State
-        let here: Place
-        do {
-            (found, here) = (try await records.state(attempt.id), try await records.place())
-            if case .started(let started) = found { try await StepRecords.end(started) }
-        } catch {
-            return .ended(AttemptResult(outcome: .lost("its record could not be read: \(error)")))
-        }
-        switch found {
-        case .ended(let result): return .ended(result)
-        case .started:
-            let outcome: AttemptResult.Outcome =
-                attempt.wasStopped ? .cancelled : .lost("the engine ended while the step ran in its process")
-            return .ended(AttemptResult(outcome: outcome))
-        case .absent:
-            guard here == place else {
-                return .ended(AttemptResult(outcome: .lost("the machine was started anew, or the records of its Swift steps are gone")))
-            }
-            return attempt.wasStopped ? .cancelled : .neverStarted
         }
     }
 }

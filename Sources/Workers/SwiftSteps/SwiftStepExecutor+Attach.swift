@@ -1,0 +1,118 @@
+import FlowModel
+
+/// Swift steps that another engine started.
+extension SwiftStepExecutor {
+    private enum Found: Sendable {
+        case end(StepTail.End)
+        /// The process has ended without it.
+        case gone
+    }
+
+    func attach(_ attempt: LiveAttempt, _ work: StepWork, _ place: Place) async throws -> AttemptReport.Event {
+        let found: (state: StepRecords.State, place: Place)
+        do {
+            found = (try await records.state(attempt.id), try await records.place())
+        } catch {
+            return .ended(AttemptResult(outcome: .lost("its record could not be read: \(error)")))
+        }
+        switch found.state {
+        case .ended(let result): return .ended(result)
+        case .started(let started): return try await follow(attempt, work, started)
+        case .absent:
+            guard found.place == place else {
+                return .ended(AttemptResult(outcome: .lost("the machine was started anew, or the records of its Swift steps are gone")))
+            }
+            return attempt.wasStopped ? .cancelled : .neverStarted
+        }
+    }
+
+    private func follow(
+        _ attempt: LiveAttempt, _ work: StepWork, _ started: StepRecords.Started
+    ) async throws -> AttemptReport.Event {
+        let (_, patterns) = try opened(work)
+        let recorder = OutputRecorder(
+            store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
+        let tail = StepTail(path: records.recordPath(attempt.id), output: recorder)
+        let host = try await BlockingThreads.files.call { try FormerHost(started) }
+        let (result, isLate): (Result<Found, any Error>, Bool) = await withTaskGroup(of: Bool.self) { group in
+            if let host {
+                group.addTask {
+                    await obeyStops(attempt, host)
+                    return false
+                }
+                if let seconds = attempt.order.timeoutSeconds {
+                    group.addTask { await end(host, at: started.at + seconds) }
+                }
+            }
+            let result = await wait(for: host, tail)
+            group.cancelAll()
+            return (result, await group.contains(true))
+        }
+        switch result {
+        case .success(.end(let end)): return .ended(await self.result(outcome(of: end, attempt, patterns), tail, recorder))
+        // A request that did not reach the process whole.
+        case .success(.gone) where !tail.hasBegun && !attempt.wasStopped: return .neverStarted
+        case .success(.gone):
+            let reason = "the flow's process ended while the step ran"
+            return await concludeWithout(end: reason, attempt, isTimedOut: isLate, tail, recorder)
+        case .failure(let error):
+            // After a cancellation nobody hears this.
+            return .ended(await self.result(.lost("its record could not be read: \(error)"), tail, recorder))
+        }
+    }
+
+    private func wait(for host: FormerHost?, _ tail: StepTail) async -> Result<Found, any Error> {
+        do {
+            while true {
+                // Looked at before the record: what it wrote before it ended is there by then.
+                let hasEnded = host?.hasEnded ?? true
+                if let end = try await tail.read() { return .success(.end(end)) }
+                if hasEnded { return .success(.gone) }
+                try await Task.sleep(for: .milliseconds(WorkerLimits.formerHostMilliseconds))
+            }
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: - Ending
+
+    private func obeyStops(_ attempt: LiveAttempt, _ host: FormerHost) async {
+        await withDiscardingTaskGroup { ends in
+            for await stop in attempt.stops {
+                if stop == .end(force: true) {
+                    host.kill()
+                } else {
+                    ends.addTask { await cancel(attempt.id, host) }
+                }
+            }
+            ends.cancelAll()
+        }
+    }
+
+    /// Cancels the step; kills its process when it takes no notice.
+    private func cancel(_ id: AttemptID, _ host: FormerHost) async {
+        do {
+            try await records.askCancel(id)
+            try await Task.sleep(for: .seconds(WorkerLimits.graceSeconds + WorkerLimits.stubbornSeconds))
+            host.kill()
+        } catch is CancellationError {
+            return
+        } catch {
+            // It cannot be asked.
+            host.kill()
+        }
+    }
+
+    /// The process keeps the time itself; this ends one that ignores it. True when it had to.
+    private func end(_ host: FormerHost, at moment: Double) async -> Bool {
+        do {
+            let rest = moment - (try StepRecords.uptime()) + WorkerLimits.graceSeconds + WorkerLimits.stubbornSeconds
+            try await Task.sleep(for: .seconds(max(0, rest)))
+        } catch {
+            return false
+        }
+        host.kill()
+        return true
+    }
+}
