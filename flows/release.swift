@@ -8,6 +8,8 @@ struct Build: Codable, Sendable {
 
 /// Builds a package, asks for approval, and brings it to one host after the other: copy, switch, health check.
 @main struct Release: Flow {
+    static let summary = "Builds a package, asks for approval, and brings it to one host after the other"
+
     @Param("Version to release", pattern: #"\d+\.\d+\.\d+"#) var version: String
     @Param("Where to") var hosts: Selector = "group:web"
     @Param("Directory here that keeps packages") var packages: String = "/var/tmp/flow-packages"

@@ -4,7 +4,7 @@ import FlowDSL
 struct HostReport: Codable, Sendable {
     var host: String
     /// How many of the things below had to be changed: 0 the second time.
-    var changed: Int
+    var changes: Int
     var hardened: Bool
 }
 
@@ -18,6 +18,8 @@ struct Summary: Codable, Sendable {
 ///
 /// Every script compares before it writes, so running it again changes nothing and says so.
 @main struct ServerInit: Flow {
+    static let summary = "Account, key, directories, limits and sshd settings on new servers, then a check"
+
     @Param("Hosts to initialise") var hosts: Selector = "group:new"
     @Param("Account that operations use", pattern: "[a-z_][a-z0-9_-]{0,31}") var account: String = "ops"
     @Param("Its public key, as in authorized_keys", pattern: #"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp256) [A-Za-z0-9+/=]+( .*)?"#)
@@ -40,8 +42,8 @@ struct Summary: Codable, Sendable {
         }
 
         step("summary", reports) { context, reports in
-            for report in reports.map(\.value) { context.log("\(report.host): changed \(report.changed)") }
-            return Summary(hosts: reports.count, changed: reports.map(\.value.changed).reduce(0, +))
+            for report in reports.map(\.value) { context.log("\(report.host): changed \(report.changes)") }
+            return Summary(hosts: reports.count, changed: reports.map(\.value.changes).reduce(0, +))
         }
     }
 }

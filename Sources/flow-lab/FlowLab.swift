@@ -32,7 +32,7 @@ enum FlowLab {
             }
             let lab = try await SSHLab.start(hosts: count, in: directory, options: options)
             print("\(lab.hosts.count) hosts and lab-default listen. Inventory: \(lab.directory)/inventory.yaml")
-            print("Try: flowctl --inventory \(lab.directory)/inventory.yaml ping group:lab")
+            print("Try: flowctl server --inventory \(lab.directory)/inventory.yaml; in another terminal: flowctl ping group:lab")
         case "stop":
             try await SSHLab.stop(directory: directory)
         default:

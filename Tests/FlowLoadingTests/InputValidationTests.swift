@@ -7,7 +7,8 @@ struct InputValidationTests {
     private let parameters = [
         Parameter(name: "version", kind: .string, pattern: #"\d+\.\d+\.\d+"#), Parameter(name: "count", kind: .int, fallback: 3),
         Parameter(name: "share", kind: .double, fallback: 0.5), Parameter(name: "level", kind: .string, fallback: "low", choices: ["low", "high"]),
-        Parameter(name: "tags", kind: .list(.string), fallback: []), Parameter(name: "password", kind: .string, fallback: "x", pattern: "[a-z]+", isSecret: true),
+        Parameter(name: "tags", kind: .list(.string), fallback: []),
+        Parameter(name: "password", kind: .string, fallback: "x", pattern: "[a-z]+", isSecret: true),
     ]
 
     private func faults(_ given: [String: JSON]) -> [String] {

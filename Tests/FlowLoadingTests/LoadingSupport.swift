@@ -79,3 +79,30 @@ enum Fixtures {
         return names.filter { $0.hasSuffix(".swift") }.sorted()
     }
 }
+
+/// Loads files, two at a time: compilers are large. The outcomes are in the order of the files.
+func loadAll(_ files: [String]) async -> [Result<LoadedFlow, FlowError>] {
+    let loader = Result { try Shared.loader() }
+    return await withTaskGroup(of: (Int, Result<LoadedFlow, FlowError>).self) { group in
+        var outcomes = [Result<LoadedFlow, FlowError>?](repeating: nil, count: files.count)
+        var next = 0
+        func add() {
+            guard next < files.count else { return }
+            let index = next
+            next += 1
+            group.addTask {
+                switch loader {
+                case .success(let loader): (index, await outcome(files[index], loader))
+                case .failure(let error): (index, .failure(FlowError(.internal, subject: files[index], "\(error)")))
+                }
+            }
+        }
+        add()
+        add()
+        for await (index, outcome) in group {
+            outcomes[index] = outcome
+            add()
+        }
+        return outcomes.compactMap { $0 }
+    }
+}

@@ -64,7 +64,8 @@ struct HostRunnerContainmentTests {
     @Test(arguments: cases)
     func `the deadline is kept with the supervisor killed`(_ shell: Shell, _ level: Level) async throws {
         let host = try RunnerUnderTest(shell, level, folder)
-        let channel = try await host.begin("start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 80", "grace 20"]))
+        let channel = try await host.begin(
+            "start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 80", "grace 20"]))
         #expect(try await comesTrue { host.marked("d0").count >= 3 })
         let supervisor = try await host.supervisor(of: "d0")
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }

@@ -206,9 +206,11 @@ enum Machine {
         ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"].contains { access($0 + program, X_OK) == 0 }
     }
     /// The containment that attempts of this account get.
-    static let hasCgroup = isRoot && ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].contains {
-        access($0 + "/cgroup.controllers", F_OK) == 0 && access($0 + "/cgroup.procs", W_OK) == 0
-    }
+    static let hasCgroup =
+        isRoot
+        && ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].contains {
+            access($0 + "/cgroup.controllers", F_OK) == 0 && access($0 + "/cgroup.procs", W_OK) == 0
+        }
     /// Runs a command as an account without any rights.
     static let unprivileged = "setpriv --reuid=65534 --regid=65534 --clear-groups "
 }

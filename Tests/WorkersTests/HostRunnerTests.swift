@@ -237,7 +237,8 @@ struct HostRunnerTests {
         let running = try await host.begin("start", RunnerRequest(step: "1c", script: "sleep 1000"))
         _ = try await host.supervisor(of: "1c")
         for step in ["1b", "1c"] {
-            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -8 * 86_400)], ofItemAtPath: "\(host.spool)/\(host.step(step))")
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -8 * 86_400)], ofItemAtPath: "\(host.spool)/\(host.step(step))")
         }
         try? FileManager.default.removeItem(atPath: host.spool + "/tidied")
         _ = try await host.ask("start", RunnerRequest(step: "1d", script: "true"))

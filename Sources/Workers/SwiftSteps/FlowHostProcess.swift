@@ -79,11 +79,23 @@ final class FlowHostProcess: Sendable {
         let child = try await ChildProcess.start(
             Launch(
                 program: .descriptor(program), arguments: ["flow-host", "serve", "3", "4"],
-                environment: LocalTransport.inherited, descriptors: theirs, confinement: confinement))
+                environment: environment, descriptors: theirs, confinement: confinement))
         let everyone = wakeups
         child.whenEnded { _ in for wakeup in everyone { wakeup.signal() } }
         return FlowHostProcess(child: child, requests: requests, news: news, output: output, errors: errors)
     }
+
+    /// Where there is no toolchain, a flow finds Swift's libraries where they were installed beside this program.
+    private static let environment: [String: String] = {
+        var environment = LocalTransport.inherited
+        if let program = realpath("/proc/self/exe", nil) {
+            defer { free(program) }
+            let folder = String(cString: program).split(separator: "/").dropLast(2).map { "/\($0)" }.joined()
+            let runtime = folder + "/lib/flow/runtime"
+            if access(runtime, F_OK) == 0 { environment["LD_LIBRARY_PATH"] = runtime }
+        }
+        return environment
+    }()
 
     // MARK: - Steps
 
