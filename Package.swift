@@ -97,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "flow-bench",
             dependencies: [
-                "FlowEngine", "FlowLoading", "FlowModel", "FlowStoreSQLite", .crypto,
+                "FlowEngine", "FlowLoading", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ], path: "Benchmarks/flow-bench", swiftSettings: strict),
 

@@ -59,20 +59,31 @@ final class EngineUnderTest: Sendable {
 
     static let actor = Actor(person: "bench", user: "bench", names: ["bench"], roles: ["admin"])
 
+    /// How long runs took, from two points of view.
+    struct Took: Sendable {
+        var fromFirstRequest: Double
+        var fromLastReceipt: Double
+    }
+
     /// Starts the runs, and returns when all have ended.
-    func complete(_ count: Int, of request: StartRequest) async throws {
+    func complete(_ count: Int, of request: StartRequest) async throws -> Took {
         let changes = engine.changes()
-        async let ended: Void = {
+        let clock = ContinuousClock()
+        let begin = clock.now
+        async let end: ContinuousClock.Instant = {
             var terminal = Set<RunID>()
             for await change in changes where change.state.isTerminal {
                 terminal.insert(change.run)
-                if terminal.count == count { return }
+                if terminal.count == count { break }
             }
+            return clock.now
         }()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<count { group.addTask { _ = try await self.engine.start(request, by: Self.actor) } }
             try await group.waitForAll()
         }
-        await ended
+        let received = clock.now
+        let ended = await end
+        return Took(fromFirstRequest: seconds(ended - begin), fromLastReceipt: seconds(ended - received))
     }
 }

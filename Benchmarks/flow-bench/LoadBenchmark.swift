@@ -19,11 +19,11 @@ enum LoadBenchmark {
             return (median(cold), median(warm))
         }
         try Figure(
-            figure: "recompile a flow of 100 steps", value: cold, unit: "s", ceiling: nil, ratio: nil, target: "<= 1.5 s",
+            figure: "recompile a flow of 100 steps", value: cold, unit: "s", target: .atMost(1.5, of: .value),
             note: "median of 5"
         ).print()
         try Figure(
-            figure: "load it from the cache", value: warm * 1000, unit: "ms", ceiling: nil, ratio: nil, target: "<= 20 ms",
+            figure: "load it from the cache", value: warm * 1000, unit: "ms", target: .atMost(20, of: .value),
             note: "median of 25"
         ).print()
     }

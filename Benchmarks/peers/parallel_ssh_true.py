@@ -2,9 +2,9 @@
 """The peer of the SSH figure: `true` once on every host of a lab with PyPI's parallel-ssh (libssh2, gevent).
 
     python3 -m venv VENV && VENV/bin/pip install parallel-ssh pyyaml
-    VENV/bin/python Benchmarks/peers/parallel_ssh_true.py LAB/inventory.yaml [--width 64] [--rounds 3]
+    VENV/bin/python Benchmarks/peers/parallel_ssh_true.py LAB/inventory.yaml [--width 64] [--rounds 3 | --paced]
 
-Prints one JSON line for each round: hosts, wall seconds, hosts per second, CPU milliseconds per host of this process. The library does
+`--paced` does a round for each line on standard input, until its end. Prints one JSON line for each round: hosts, wall seconds, hosts per second, CPU milliseconds per host of this process. The library does
 not check host keys; Flow does.
 """
 import argparse
@@ -45,11 +45,12 @@ def main():
     parser.add_argument("inventory")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--paced", action="store_true")
     arguments = parser.parse_args()
     with open(arguments.inventory, encoding="utf-8") as file:
         inventory = yaml.safe_load(file)
     hosts = [inventory["hosts"][name] for name in inventory["groups"]["lab"]]
-    for round_number in range(arguments.rounds):
+    for round_number, _ in enumerate(sys.stdin if arguments.paced else range(arguments.rounds)):
         cpu, start = cpu_seconds(), time.monotonic()
         once(hosts, arguments.width)
         wall, cpu = time.monotonic() - start, cpu_seconds() - cpu
