@@ -30,9 +30,7 @@ final class CrashLoop: Sendable {
         let port = try Loopback.freePort()
         try "listen: 127.0.0.1:\(port)\n".write(toFile: place.home + "/flowd.yaml", atomically: true, encoding: .utf8)
         state = Mutex(State(daemon: try await place.flowd()))
-        try await place.flowctl("user", "add", "alice", "--role", "operator", "--role", "author")
-        let token = try await place.flowctl("token", "create", "loop", "--user", "alice", "-o", "json").json()["token"] as? String
-        login = Login(server: "http://127.0.0.1:\(port)", token: try #require(token))
+        login = try await place.login("alice", "operator", "author", port: port)
     }
 
     var story: String {

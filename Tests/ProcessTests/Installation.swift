@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// The built executables, and a directory for one test: its own `$FLOW_HOME`, nothing of the user's environment.
@@ -8,6 +9,8 @@ final class Installation: Sendable {
     static let fixtures = root + "/Tests/ProcessTests/Fixtures"
 
     let directory: String
+    /// Ended with this, whatever became of the test.
+    private let daemons = Mutex<[Running]>([])
     var home: String { directory + "/home" }
 
     init() throws {
@@ -18,6 +21,7 @@ final class Installation: Sendable {
     }
 
     deinit {
+        for daemon in daemons.withLock({ $0 }) where daemon.isAlive { kill(daemon.pid, SIGKILL) }
         do {
             try FileManager.default.removeItem(atPath: directory)
         } catch {
@@ -32,7 +36,11 @@ final class Installation: Sendable {
     /// Runs `flowctl` to its end: on this installation's home, or as somebody else at a server.
     @discardableResult
     func flowctl(_ arguments: String..., as user: Login? = nil) async throws -> Said {
-        let command = try spawn("flowctl", arguments, as: user)
+        try await run("flowctl", arguments, as: user)
+    }
+
+    private func run(_ name: String, _ arguments: [String], as user: Login? = nil) async throws -> Said {
+        let command = try spawn(name, arguments, as: user)
         await command.ended()
         return command.said()
     }
@@ -49,6 +57,7 @@ final class Installation: Sendable {
     /// Starts `flowd` and returns when it answers.
     func flowd() async throws -> Running {
         let running = try spawn("flowd", [])
+        daemons.withLock { $0.append(running) }
         for _ in 0..<3_000 {
             guard running.isAlive else { break }
             // While nobody listens there, flowctl would open the database itself.
@@ -57,6 +66,14 @@ final class Installation: Sendable {
         }
         Issue.record("flowd does not answer: \(running.said().stderr)")
         return running
+    }
+
+    /// Makes a user with a token for the server at `port` of this machine.
+    func login(_ user: String, _ roles: String..., port: UInt16) async throws -> Login {
+        let added = try await run("flowctl", ["user", "add", user] + roles.flatMap { ["--role", $0] })
+        #expect(added.status == 0, "\(added.stderr)")
+        let token = try await flowctl("token", "create", "test", "--user", user, "-o", "json").json()["token"] as? String
+        return Login(server: "http://127.0.0.1:\(port)", token: try #require(token))
     }
 
     /// Waits until `fact` holds; fails the test after `seconds`.

@@ -62,8 +62,8 @@ struct Said: Sendable {
     var stderr: String
 
     func json() throws -> [String: Any] {
-        let value = try JSONSerialization.jsonObject(with: Data(stdout.utf8))
-        return try #require(value as? [String: Any], "not an object: \(stdout) \(stderr)")
+        let value = try? JSONSerialization.jsonObject(with: Data(stdout.utf8))
+        return try #require(value as? [String: Any], "status \(status), no object: \(stdout) \(stderr)")
     }
 
     /// The items of a page.
