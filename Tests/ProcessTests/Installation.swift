@@ -45,6 +45,14 @@ final class Installation: Sendable {
         return command.said()
     }
 
+    /// Starts a run of a fixture and gives its id.
+    func start(_ fixture: String, _ arguments: String...) async throws -> String {
+        let said = try await run("flowctl", ["run", Installation.fixtures + "/" + fixture, "--detach", "-o", "json"] + arguments)
+        return try #require(try said.json()["id"] as? String)
+    }
+
+    func state(of run: String) async throws -> String? { try await flowctl("show", run, "-o", "json").json()["state"] as? String }
+
     func spawn(_ name: String, _ arguments: [String], as user: Login? = nil) throws -> Running {
         var environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": directory]
         environment["FLOW_CACHE"] = NSTemporaryDirectory() + "flow-test-cache"
