@@ -38,7 +38,7 @@ static int write_text(const char *path, const char *text) {
     return written == (ssize_t)length ? 0 : -1;
 }
 
-// Mounts of its own with an empty file system over each hidden directory. Without root this takes a user namespace, in which the
+// Mounts of its own with an empty file system over each hidden directory, and the kept one put back into it. Without root this takes a user namespace, in which the
 // child stays who it is.
 static int hide(const struct launch *launch) {
     if (!launch->child->hidden) return 0;
@@ -51,8 +51,22 @@ static int hide(const struct launch *launch) {
         if (write_text("/proc/self/gid_map", launch->gid_map) < 0) return -1;
     }
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
+    int kept = -1;
+    if (launch->child->kept) {
+        kept = (int)syscall(SYS_open_tree, AT_FDCWD, launch->child->kept, 1 /* OPEN_TREE_CLONE */ | O_CLOEXEC);
+        if (kept < 0) return -1;
+    }
+    const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     for (const char *const *path = launch->child->hidden; *path; path++)
-        if (mount("none", *path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k,mode=555") < 0) return -1;
+        if (mount("none", *path, "tmpfs", flags, "size=4k,mode=755") < 0) return -1;
+    if (kept >= 0) {
+        if (mkdir(launch->child->kept, 0755) < 0) return -1;
+        const unsigned from_itself = 4 /* MOVE_MOUNT_F_EMPTY_PATH */;
+        if (syscall(SYS_move_mount, kept, "", AT_FDCWD, launch->child->kept, from_itself) < 0) return -1;
+        close(kept);
+    }
+    for (const char *const *path = launch->child->hidden; *path; path++)
+        if (mount("none", *path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0) return -1;
     return 0;
 }
 
@@ -161,4 +175,15 @@ int flow_spawn_reap(int pidfd, int *status, int *signalled) {
 
 int flow_spawn_signal(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? errno : 0;
+}
+
+// By bare system calls: they change this thread alone, and give up root's rights over files with the account.
+int flow_open_as(const char *path, int64_t uid, int64_t gid) {
+    if (gid >= 0) syscall(SYS_setfsgid, (gid_t)gid);
+    if (uid >= 0) syscall(SYS_setfsuid, (uid_t)uid);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = errno;
+    if (uid >= 0) syscall(SYS_setfsuid, geteuid());
+    if (gid >= 0) syscall(SYS_setfsgid, getegid());
+    errno = error;
+    return file;
 }

@@ -14,7 +14,9 @@ struct Hands: Sendable {
     let reach: HostReach
     let outputs: StoredOutputs
     private let ssh: SSHPool
-    private let confinement: LaunchConfinement
+    /// Whom local steps run as, where that is not the engine's own account.
+    let localAccount: UInt32?
+    private let commands: TriedConfinement
     private let logger: Logger
 
     init(
@@ -22,13 +24,15 @@ struct Hands: Sendable {
     ) throws {
         let blobs = BlobStore(store)
         let ssh = try SSHPool()
-        let local = LocalTransport()
         let store = OutputStore(folder: home.outputs)
-        confinement = try Hands.confinement(home, configuration)
+        let confinement = try Hands.confinement(home, configuration)
+        let spool = try Hands.spool(home, confinement)
+        localAccount = confinement.account?.user
+        commands = TriedConfinement(Hands.forCommands(confinement, spool))
+        let local = LocalTransport(confinement: commands)
         dispatcher = WorkerPool(
             places: configuration.workers?.concurrency ?? WorkerLimits.places, home: home.path,
-            // The record of local attempts is the home's own: two homes on one machine know nothing of each other.
-            spool: getenv("FLOW_SPOOL") == nil ? home.path + "/spool" : nil,
+            spool: spool,
             transports: { host in if let host { ssh.transport(to: host) } else { local } }, outputs: store,
             blobs: { digest in
                 guard let bytes = try await blobs.read(digest) else {
@@ -44,7 +48,7 @@ struct Hands: Sendable {
 
     /// What code of flows may not reach: everything of the home. As root it gets an account of its own where one is named.
     private static func confinement(_ home: Home, _ configuration: ServerConfiguration) throws -> LaunchConfinement {
-        var confinement = LaunchConfinement(hidden: [home.path])
+        var confinement = LaunchConfinement(hidden: [try realPath(home.path)])
         guard let name = configuration.workers?.localUser else { return confinement }
         var user: UInt32 = 0
         var group: UInt32 = 0
@@ -58,10 +62,45 @@ struct Hands: Sendable {
         return confinement
     }
 
-    /// Why flows' own code is not kept from the engine's files here; nil when it is.
-    func confinementFault() async -> String? { await dispatcher.confinementFault() }
+    /// The records of local attempts, the home's own: two homes on one machine know nothing of each other. Made here, since who works in
+    /// it may not enter the home; nil: `$FLOW_SPOOL` says.
+    private static func spool(_ home: Home, _ confinement: LaunchConfinement) throws -> String? {
+        guard getenv("FLOW_SPOOL") == nil else { return nil }
+        let path = try realPath(home.path) + (confinement.account.map { "/spool-\($0.user)" } ?? "/spool")
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Hands.spoolFault(path) }
+        if let account = confinement.account, chown(path, account.user, account.group) != 0 { throw Hands.spoolFault(path) }
+        return path
+    }
 
-    var service: some Service { HandsService(pool: dispatcher, ssh: ssh, logger: logger) }
+    private static func realPath(_ path: String) throws -> String {
+        guard let real = realpath(path, nil) else { throw spoolFault(path) }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    private static func spoolFault(_ path: String) -> FlowError {
+        FlowError(
+            .storage, subject: path, "The server did not start: \(path) could not be made: \(String(cString: strerror(errno))).",
+            hint: "flowctl doctor")
+    }
+
+    /// Commands get what Swift steps get, with the directory that they work in. Without root hiding takes a user namespace, in which
+    /// `sudo` does not work: there commands keep the reach of their account, and `doctor` says so.
+    private static func forCommands(_ confinement: LaunchConfinement, _ spool: String?) -> LaunchConfinement {
+        guard geteuid() == 0 else { return .none }
+        var confinement = confinement
+        confinement.kept = spool
+        return confinement
+    }
+
+    /// Why code of flows is not kept from the engine's files here; nil when it is.
+    func confinementFault() async -> String? {
+        if let fault = await dispatcher.confinementFault() { return fault }
+        if let fault = await commands.fault() { return fault }
+        return geteuid() == 0 ? nil : "commands run here as the engine's own account"
+    }
+
+    var service: some Service { HandsService(pool: dispatcher, ssh: ssh, logger: logger, confinementFault: confinementFault) }
 
     func removeOutputs(unknownTo store: SQLiteStore) async throws {
         for run in try await outputs.store.runs() where try await store.run(run) == nil { try await outputs.store.remove(run) }
@@ -73,10 +112,11 @@ private struct HandsService: Service {
     let pool: WorkerPool
     let ssh: SSHPool
     let logger: Logger
+    let confinementFault: @Sendable () async -> String?
 
     func run() async throws {
-        if let fault = await pool.confinementFault() {
-            logger.warning("code of flows can reach the engine's files on this machine", metadata: ["reason": "\(fault)"])
+        if let fault = await confinementFault() {
+            logger.notice("code of flows can reach the engine's files on this machine", metadata: ["reason": "\(fault)"])
         }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }

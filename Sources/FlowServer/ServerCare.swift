@@ -44,7 +44,7 @@ struct ServerCare: Caretaker {
         if let fault = await hands.confinementFault() {
             findings.append(
                 Wire.Finding(
-                    name: "swift steps", level: .warn, message: "code of flows can reach the engine's files: \(fault)",
+                    name: "code of flows", level: .warn, message: "code of flows can reach the engine's files: \(fault)",
                     hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
         }
         findings.append(accountFinding())
@@ -74,11 +74,13 @@ struct ServerCare: Caretaker {
     }
 
     private func accountFinding() -> Wire.Finding {
-        geteuid() == 0
-            ? Wire.Finding(
-                name: "account", level: .warn, message: "the engine runs as root, and local steps with it",
-                hint: "Run flowd under an account of its own, as packaging/flowd.service does.")
-            : Wire.Finding(name: "account", level: .ok, message: "the engine runs as user \(geteuid())")
+        if geteuid() != 0 { return Wire.Finding(name: "account", level: .ok, message: "the engine runs as user \(geteuid())") }
+        if let account = hands.localAccount {
+            return Wire.Finding(name: "account", level: .ok, message: "the engine runs as root, and local steps as user \(account)")
+        }
+        return Wire.Finding(
+            name: "account", level: .warn, message: "the engine runs as root, and local steps with it",
+            hint: "Run flowd under an account of its own, as packaging/flowd.service does, or set workers: {localUser: ACCOUNT}.")
     }
 
     // MARK: - Backup and audit

@@ -57,6 +57,7 @@ package final class WorkerPool: AttemptDispatcher {
     private let copy: CopyExecutor
     private let step: SwiftStepExecutor
     private let flowHosts: FlowHosts
+    private let flowHostConfinement: TriedConfinement
     private let hosts: @Sendable (Host?) -> any HostRecording
     private let records: StepRecords
     private let report: @Sendable (AttemptReport) -> Void
@@ -67,17 +68,19 @@ package final class WorkerPool: AttemptDispatcher {
     init(
         places: Int, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement, report: @escaping @Sendable (AttemptReport) -> Void
+        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement,
+        report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
         (self.jobs, self.feed, self.report, self.hosts) = (jobs, feed, report, hosts)
         records = StepRecords(folder: home + "/steps")
+        flowHostConfinement = TriedConfinement(confinement)
         flowHosts = FlowHosts(
-            folder: home + "/hosts", blobs: blobs, confinement: confinement,
+            folder: home + "/hosts", blobs: blobs, confinement: flowHostConfinement,
             run: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
         shell = ShellExecutor(hosts: hosts, outputs: outputs, blobs: blobs, open: open)
         copy = CopyExecutor(
-            hosts: hosts, transports: transports, outputs: outputs, open: open,
+            hosts: hosts, transports: transports, outputs: outputs, open: open, sources: sources,
             memory: ByteBudget(WorkerLimits.copyMemoryBytes))
         step = SwiftStepExecutor(hosts: flowHosts, records: records, outputs: outputs, open: open)
         state = Mutex(State(starts: Line(places: max(1, places)), attaches: Line(places: WorkerLimits.attaches)))
@@ -147,7 +150,7 @@ package final class WorkerPool: AttemptDispatcher {
     }
 
     /// Why Swift steps are not kept from the engine's files on this machine; nil when they are.
-    package func confinementFault() async -> String? { await flowHosts.fault() }
+    package func confinementFault() async -> String? { await flowHostConfinement.fault() }
 
     /// Attempts that are carried out, and those that wait for a place.
     package var load: (running: Int, waiting: Int) {
@@ -249,7 +252,8 @@ extension WorkerPool {
     ///   - home: `$FLOW_HOME`: records of Swift steps are kept there, and the processes of Swift steps see it empty.
     ///   - spool: where host records of this machine are; nil as `$FLOW_SPOOL` and the account say.
     ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
-    ///   - confinement: what Swift steps may not reach; nil hides `home`.
+    ///   - confinement: what Swift steps may not reach; nil hides `home`. Files that are copied from here may not lie there either,
+    ///     except in `spool`.
     package convenience init(
         places: Int = WorkerLimits.places, home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
@@ -257,9 +261,12 @@ extension WorkerPool {
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let records = HostRecords(spool: spool, transports: transports)
+        let confinement = confinement ?? LaunchConfinement(hidden: [home])
+        var sources = confinement
+        sources.kept = spool
         self.init(
             places: places, home: home, hosts: { records.client(for: $0) }, transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement ?? LaunchConfinement(hidden: [home]), report: report)
+            open: open, confinement: confinement, sources: sources, report: report)
     }
 }
 

@@ -19,6 +19,8 @@ struct flow_spawn {
     int64_t uid, gid;
     /// Directories that the child sees empty, ended by NULL; NULL: sees everything. It gets mounts of its own for that.
     const char *const *hidden;
+    /// A directory right below a hidden one that the child sees all the same, and may write; NULL: none.
+    const char *kept;
 };
 
 /// Starts it. 0 with its number and a descriptor that becomes readable when it ends (close-on-exec, to be closed by the caller), or
@@ -31,6 +33,10 @@ int flow_spawn_reap(int pidfd, int *status, int *signalled);
 
 /// Sends a signal to a child that has not been reaped; 0, or an errno.
 int flow_spawn_signal(int pidfd, int signal);
+
+/// Opens the file for reading as the account would, if any is given (-1: none), and never waits. -1 with errno. For a thread that runs
+/// nothing else meanwhile.
+int flow_open_as(const char *path, int64_t uid, int64_t gid);
 
 /// A pipe: reading end, writing end; close-on-exec. 0, or an errno.
 int flow_pipe(int ends[2]);

@@ -9,6 +9,8 @@ struct CopyExecutor: Executor {
     let transports: @Sendable (Host?) -> any Transport
     let outputs: OutputStore
     let open: SecretOpener
+    /// What files may not be taken from, and as whom they are read.
+    let sources: LaunchConfinement
     let memory: ByteBudget
 
     func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
@@ -30,12 +32,12 @@ struct CopyExecutor: Executor {
         _ attempt: LiveAttempt, _ work: CopyWork, _ patterns: SecretPatterns
     ) async throws(AttemptResult.Failure) -> AttemptReport.Event {
         guard attempt.order.mode == .start else { return await converse(attempt, work, nil, patterns) }
-        let size = try await SourceFile.size(work.from)
+        let size = try await SourceFile.size(work.from, sources)
         do {
             // What waits for memory has not read its file yet.
             return try await memory.lend(size) {
                 do throws(AttemptResult.Failure) {
-                    return await converse(attempt, work, try await SourceFile.read(work.from), patterns)
+                    return await converse(attempt, work, try await SourceFile.read(work.from, sources), patterns)
                 } catch {
                     return .failed(error)
                 }

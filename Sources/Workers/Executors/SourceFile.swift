@@ -1,3 +1,4 @@
+import CFlowShims
 import FlowModel
 import Glibc
 
@@ -9,13 +10,13 @@ struct SourceFile: Sendable {
     var digest: Digest
 
     /// Its length. Throws the failure when it is no file that can be sent.
-    static func size(_ path: String) async throws(AttemptResult.Failure) -> Int {
-        try await unwrap { try openFile(path).closing { $0.size } }
+    static func size(_ path: String, _ confinement: LaunchConfinement) async throws(AttemptResult.Failure) -> Int {
+        try await unwrap { try openFile(path, confinement).closing { $0.size } }
     }
 
-    static func read(_ path: String) async throws(AttemptResult.Failure) -> SourceFile {
+    static func read(_ path: String, _ confinement: LaunchConfinement) async throws(AttemptResult.Failure) -> SourceFile {
         try await unwrap {
-            try openFile(path).closing { file in
+            try openFile(path, confinement).closing { file in
                 let bytes = try file.bytes()
                 return SourceFile(bytes: bytes, digest: Digest(bytes: SHA256.hash(data: bytes)))
             }
@@ -59,12 +60,17 @@ struct SourceFile: Sendable {
         }
     }
 
-    private static func openFile(_ path: String) throws -> Open {
-        // Without O_NONBLOCK a pipe would hold the thread until somebody writes.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    /// Reads with the reach that a command of the author would have, not with the engine's.
+    private static func openFile(_ path: String, _ confinement: LaunchConfinement) throws -> Open {
+        let account = confinement.account
+        let descriptor = flow_open_as(path, account.map { Int64($0.user) } ?? -1, account.map { Int64($0.group) } ?? -1)
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
             throw AttemptResult.Failure(.input, "nothing was copied: \(path) could not be opened: \(reason)")
+        }
+        guard let real = realPath(descriptor), !confinement.hides(real) else {
+            close(descriptor)
+            throw AttemptResult.Failure(.input, "nothing was copied: \(path) is one of the engine's own files")
         }
         var status = stat()
         let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
@@ -75,5 +81,12 @@ struct SourceFile: Sendable {
             throw AttemptResult.Failure(.input, "nothing was copied: \(path): \(reason)")
         }
         return Open(path: path, descriptor: descriptor, size: size)
+    }
+
+    private static func realPath(_ descriptor: CInt) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count)
+        guard count > 0, count < buffer.count else { return nil }
+        return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

@@ -5,15 +5,17 @@ import Glibc
 /// The command gets a clean environment: where programs and homes are, nothing of the engine's.
 package struct LocalTransport: Transport {
     private let environment: [String: String]
+    private let confinement: TriedConfinement
 
     /// `environment` is added to what every command gets.
-    package init(environment: [String: String] = [:]) {
+    package init(environment: [String: String] = [:], confinement: TriedConfinement = TriedConfinement(.none)) {
+        self.confinement = confinement
         self.environment = LocalTransport.inherited.merging(environment) { _, given in given }
     }
 
     package func open(_ command: String) async throws -> any TransportChannel {
         do {
-            return try await LocalChannel.open(command, environment: environment)
+            return try await LocalChannel.open(command, environment: environment, confinement: await confinement.usable())
         } catch let error as CallError {
             throw TransportError(.exec, "\(error)")
         }

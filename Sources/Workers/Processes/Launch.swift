@@ -51,7 +51,7 @@ package struct Launch: Sendable {
         var (pid, pidfd): (pid_t, CInt) = (0, -1)
         var stage: UnsafePointer<CChar>?
         let code = path.withCString { path in
-            withOptionalCString(folder) { folder in
+            withOptionalCStrings(folder, confinement.kept) { folder, kept in
                 descriptors.withUnsafeBufferPointer { descriptors in
                     hidden.withMemoryRebound(to: UnsafePointer<CChar>?.self, capacity: confinement.hidden.count + 1) { hidden in
                         var child = flow_spawn(
@@ -59,7 +59,7 @@ package struct Launch: Sendable {
                             descriptors: descriptors.baseAddress, descriptor_count: CInt(descriptors.count),
                             uid: confinement.account.map { Int64($0.user) } ?? -1,
                             gid: confinement.account.map { Int64($0.group) } ?? -1,
-                            hidden: confinement.hidden.isEmpty ? nil : UnsafePointer(hidden))
+                            hidden: confinement.hidden.isEmpty ? nil : UnsafePointer(hidden), kept: kept)
                         return flow_spawn(&child, &pid, &pidfd, &stage)
                     }
                 }
@@ -89,7 +89,9 @@ private enum CStrings {
     }
 }
 
-private func withOptionalCString<Value>(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Value) -> Value {
-    guard let text else { return body(nil) }
-    return text.withCString { body($0) }
+private func withOptionalCStrings<Value>(
+    _ one: String?, _ other: String?, _ body: (UnsafePointer<CChar>?, UnsafePointer<CChar>?) -> Value
+) -> Value {
+    func with(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Value) -> Value { text.map { $0.withCString(body) } ?? body(nil) }
+    return with(one) { one in with(other) { body(one, $0) } }
 }

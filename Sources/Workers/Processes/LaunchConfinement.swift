@@ -17,10 +17,13 @@ package struct LaunchConfinement: Hashable, Sendable {
     }
 
     package var hidden: [String]
+    /// A directory right below a hidden one that stays: what the program works in.
+    package var kept: String?
     package var account: Account?
 
-    package init(hidden: [String] = [], account: Account? = nil) {
+    package init(hidden: [String] = [], kept: String? = nil, account: Account? = nil) {
         self.hidden = hidden
+        self.kept = kept
         self.account = account
     }
 
@@ -38,4 +41,30 @@ package struct LaunchConfinement: Hashable, Sendable {
             return "\(error)"
         }
     }
+
+    /// Whether a file, by its real path, is out of reach.
+    func hides(_ path: String) -> Bool {
+        func holds(_ folder: String) -> Bool { path == folder || path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") }
+        return hidden.contains(where: holds) && !(kept.map(holds) ?? false)
+    }
+}
+
+/// A confinement that is tried when it is first needed: where the machine cannot do it, programs start without, and it is said.
+package actor TriedConfinement {
+    private let wanted: LaunchConfinement
+    private var tried: String??
+
+    package init(_ wanted: LaunchConfinement) { self.wanted = wanted }
+
+    /// Why it cannot be had here; nil when it can.
+    package func fault() async -> String? {
+        if let tried { return tried }
+        // Two who ask first both try; they find the same.
+        let found = await wanted.fault()
+        tried = .some(found)
+        return found
+    }
+
+    /// What programs are started with.
+    package func usable() async -> LaunchConfinement { await fault() == nil ? wanted : .none }
 }

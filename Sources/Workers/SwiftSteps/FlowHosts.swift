@@ -5,16 +5,15 @@ import Glibc
 actor FlowHosts {
     private let folder: String
     private let blobs: BlobSource
-    private let confinement: LaunchConfinement
+    private let confinement: TriedConfinement
     /// Runs work in a task that ends with the workers; false when they have ended.
     private let run: @Sendable (@escaping @Sendable () async -> Void) -> Bool
     private var hosts: [Digest: FlowHostProcess] = [:]
     private var starting: [Digest: [CheckedContinuation<Void, Never>]] = [:]
-    private var confinementFault: String??
 
     /// `folder` holds a binary for the moment in which it is started.
     init(
-        folder: String, blobs: @escaping BlobSource, confinement: LaunchConfinement,
+        folder: String, blobs: @escaping BlobSource, confinement: TriedConfinement,
         run: @escaping @Sendable (@escaping @Sendable () async -> Void) -> Bool
     ) {
         self.folder = folder
@@ -34,14 +33,6 @@ actor FlowHosts {
             if let id = process.begin(request, record: record, tail, output: output) { return (process, id) }
             if hosts[binary] === process { hosts[binary] = nil }
         }
-    }
-
-    /// Why flow hosts cannot be confined here; nil when they are.
-    func fault() async -> String? {
-        if let known = confinementFault { return known }
-        let found = await confinement.fault()
-        confinementFault = .some(found)
-        return found
     }
 
     private func process(for binary: Digest) async throws -> FlowHostProcess {
@@ -91,7 +82,7 @@ actor FlowHosts {
             return program
         }
         defer { close(program) }
-        let confinement = await fault() == nil ? confinement : .none
+        let confinement = await confinement.usable()
         var tries = 0
         while true {
             do {
