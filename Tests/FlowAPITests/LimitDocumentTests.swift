@@ -24,6 +24,7 @@ struct LimitDocumentTests {
         #expect(NamedLimit.written("1_800.0", of: "blobSeconds") == "1,800 s")
         #expect(NamedLimit.written("0.25", of: "followSeconds") == "0.25 s")
         #expect(NamedLimit.written("Duration.milliseconds(250)", of: "handshakeSlot") == "250 ms")
+        #expect(NamedLimit.written("100", of: "lookMilliseconds") == "100 ms")
         #expect(NamedLimit.written("16_384", of: "inbox") == "16,384")
         #expect(NamedLimit.written("other.value", of: "inbox") == nil)
     }
@@ -87,7 +88,7 @@ private struct NamedLimit: Equatable {
             }
             return "\(grouped(value)) B"
         }
-        return grouped(value) + (name.hasSuffix("Seconds") ? " s" : "")
+        return grouped(value) + (name.hasSuffix("Seconds") ? " s" : name.hasSuffix("Milliseconds") ? " ms" : "")
     }
 
     private static func number(_ text: String) -> Double? { Double(text.replacing("_", with: "")) }
