@@ -7,9 +7,11 @@ import Testing
 /// The pages of `docs/reference` say what the code does.
 @Suite("Documents")
 struct DocumentTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
     private func page(_ name: String) throws -> String {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appending(path: "docs/reference/\(name)"), encoding: .utf8)
+        try String(contentsOf: Self.root.appending(path: "docs/reference/\(name)"), encoding: .utf8)
     }
 
     /// What stands between `<!-- name -->` and `<!-- end -->`.
@@ -32,5 +34,27 @@ struct DocumentTests {
     func `every error code has a section with its status`(code: FlowError.Code) throws {
         let page = try page("errors.md")
         #expect(page.contains("\n## `\(code.rawValue)` (\(code.httpStatus))\n"), "## `\(code.rawValue)` (\(code.httpStatus))")
+    }
+
+    @Test func `every state and everything that a run can wait for is on the page of states`() throws {
+        let page = try page("states.md")
+        let words =
+            RunState.allCases.map(\.rawValue) + StepState.allCases.map(\.rawValue) + AttemptState.allCases.map(\.rawValue)
+            + WaitKind.allCases.map(\.rawValue)
+        for word in Set(words).sorted() {
+            #expect(page.contains("`\(word)`") || page.contains("\(word) --> ") || page.contains(" --> \(word)"), "\(word)")
+        }
+    }
+
+    @Test func `every verb of flow files is on their page`() throws {
+        let page = try page("dsl.md")
+        let sources = Self.root.appending(path: "Sources/FlowDSL")
+        let files = try FileManager.default.contentsOfDirectory(atPath: sources.path).filter { $0.hasSuffix(".swift") }
+        let verbs = try files.flatMap { file in
+            try String(contentsOf: sources.appending(path: file), encoding: .utf8)
+                .matches(of: /\npublic func ([a-z]\w*)/).map { String($0.output.1) }
+        }
+        #expect(Set(verbs).count >= 10)
+        for verb in Set(verbs).sorted() { #expect(page.contains("| `\(verb)` |"), "\(verb)") }
     }
 }

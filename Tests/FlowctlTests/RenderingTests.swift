@@ -112,7 +112,10 @@ struct RenderingTests {
                             from: .output(node: "build", path: ["value", "path"]), to: .literal("/opt/web.tgz"), target: host))),
                 Node(
                     id: "deploy/switch", name: "switch", scope: "deploy",
-                    kind: .shell(ShellSpec(source: .text("x"), target: host)),
+                    kind: .shell(
+                        ShellSpec(
+                            source: .text("switch \"${flow_1}\"\ncheck"), variables: [.init(name: "flow_1", value: .parameter("version"))],
+                            target: host, account: .literal("web"))),
                     needs: ["deploy/package"], policy: Policy(onFailure: .hold)),
                 Node(id: "pause", name: "pause", kind: .sleep(.literal(5)), needs: ["deploy"]),
                 Node(id: "done", name: "done", isFinally: true, kind: .step(SwiftStepSpec(inputs: [])), needs: ["pause"]),

@@ -43,7 +43,7 @@ package struct API: Sendable {
 }
 
 /// The version of Flow that this edge says it is.
-package let flowVersion = "0.2.0"
+package let flowVersion = "0.1.0"
 
 /// One request, after it was let in.
 package struct Call: Sendable {

@@ -1,7 +1,7 @@
 import FlowModel
 package import FlowWire
 
-/// What a run would do, for people: inputs, hosts, and the steps in order with what decides about each.
+/// What a run would do, for people: inputs, hosts, and the steps in order with their commands and what decides about each.
 package struct PlanText {
     private let preview: Wire.Preview
     private let style: Style
@@ -21,7 +21,10 @@ package struct PlanText {
         }
         lines.append("steps")
         let width = preview.plan.nodes.map { depth(of: $0) * 2 + $0.name.displayWidth }.max() ?? 0
-        lines += preview.plan.nodes.filter { $0.kindName != "when" }.map { line($0, width: min(width, 40)) }
+        for node in preview.plan.nodes where node.kindName != "when" {
+            lines.append(line(node, width: min(width, 40)))
+            lines += command(node, indent: min(width, 40) + 3)
+        }
         lines.append(style.paint("Nothing was started.", .dim))
         return lines
     }
@@ -37,9 +40,19 @@ package struct PlanText {
             + style.paint(place, .dim)
     }
 
+    /// What a command or script does, beneath its step.
+    private func command(_ node: Node, indent: Int) -> [String] {
+        guard case .shell(let spec) = node.kind else { return [] }
+        return CommandText.lines(spec, of: preview.plan).map {
+            String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim)
+        }
+    }
+
     private func what(_ node: Node) -> String? {
         switch node.kind {
-        case .shell(let spec): return spec.target.map { "on \(ExpressionText.text($0))" } ?? "here"
+        case .shell(let spec):
+            let account = spec.account.map { " as \(ExpressionText.text($0))" } ?? ""
+            return (spec.target.map { "on \(ExpressionText.text($0))" } ?? "here") + account
         case .copy(let spec):
             return
                 "\(ExpressionText.text(spec.from)) → \(spec.target.map { ExpressionText.text($0) + ":" } ?? "")\(ExpressionText.text(spec.to))"
