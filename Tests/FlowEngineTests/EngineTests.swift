@@ -201,7 +201,8 @@ struct EngineTests {
         let engine = try Engine(store: MemoryStore(), dispatcher: KeptOrders(), environment: Self.environment())
         var changes = engine.changes().makeAsyncIterator()
         let plain = try await engine.start(Self.request([shell("a")]), by: MachineHarness.alice).run
-        let asking = try await engine.start(Self.request([approval("go", [.anyone(count: 1)])]), by: MachineHarness.alice).run
+        let gate = [approval("go", [.anyone(count: 1)]), shell("b", needs: ["go"])]
+        let asking = try await engine.start(Self.request(gate), by: MachineHarness.alice).run
         let told = [await changes.next(), await changes.next()]
         #expect(told.map { $0?.run } == [plain, asking])
         #expect(told.map { $0?.hasMessages } == [false, true])
