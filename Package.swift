@@ -68,7 +68,9 @@ let package = Package(
         room("FlowDSL", ["FlowModel"]),
         room("FlowLoading", ["CFlowShims", "FlowModel", .crypto]),
         room("FlowEngine", ["FlowModel"]),
-        room("FlowStoreSQLite", ["FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+        room(
+            "FlowStoreSQLite",
+            ["CFlowShims", "FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         room("FlowInventory", ["FlowModel", .crypto, .yams]),
         room(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],

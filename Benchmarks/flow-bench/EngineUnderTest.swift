@@ -3,6 +3,7 @@ import FlowEngine
 import FlowModel
 import FlowStoreSQLite
 import Foundation
+import Glibc
 import Synchronization
 
 /// The real engine on the real store, with hands that finish every attempt at once, in this process.
@@ -63,6 +64,8 @@ final class EngineUnderTest: Sendable {
     struct Took: Sendable {
         var fromFirstRequest: Double
         var fromLastReceipt: Double
+        /// Of the whole process, from the last receipt.
+        var cpuSeconds: Double
     }
 
     /// Starts the runs, and returns when all have ended.
@@ -82,8 +85,10 @@ final class EngineUnderTest: Sendable {
             for _ in 0..<count { group.addTask { _ = try await self.engine.start(request, by: Self.actor) } }
             try await group.waitForAll()
         }
-        let received = clock.now
+        let (received, cpu) = (clock.now, clockSeconds(CLOCK_PROCESS_CPUTIME_ID))
         let ended = await end
-        return Took(fromFirstRequest: seconds(ended - begin), fromLastReceipt: seconds(ended - received))
+        return Took(
+            fromFirstRequest: seconds(ended - begin), fromLastReceipt: seconds(ended - received),
+            cpuSeconds: clockSeconds(CLOCK_PROCESS_CPUTIME_ID) - cpu)
     }
 }

@@ -58,7 +58,8 @@ struct HTTPLoad {
     }
 }
 
-private func clockSeconds(_ clock: clockid_t) -> Double {
+/// What a clock of the system says.
+func clockSeconds(_ clock: clockid_t) -> Double {
     var time = timespec()
     clock_gettime(clock, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9

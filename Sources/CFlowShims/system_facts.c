@@ -2,6 +2,7 @@
 #include "include/system_facts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <pwd.h>
 #include <string.h>
@@ -29,6 +30,14 @@ int flow_facts_of_descriptor(int descriptor, flow_file_facts *facts) {
     struct stat status;
     if (fstat(descriptor, &status) != 0) return errno;
     copy_facts(&status, facts);
+    return 0;
+}
+
+int flow_identity_of_path(const char *path, uint64_t *device, uint64_t *node) {
+    struct statx status;
+    if (statx(AT_FDCWD, path, 0, STATX_INO, &status) != 0) return errno;
+    *device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+    *node = status.stx_ino;
     return 0;
 }
 

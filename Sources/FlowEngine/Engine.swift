@@ -133,6 +133,8 @@ package struct StartReceipt: Hashable, Sendable {
     package var run: RunID
     /// False when an earlier request with the same key had started it.
     package var isNew: Bool
+    /// A new run as the commit left it. An older one is found where it is kept.
+    package var row: RunRow?
 }
 
 /// Starts a thread of its own: for work that blocks.

@@ -56,6 +56,15 @@ extension SQLiteStore {
     }
 }
 
+/// The longer statements, put together once.
+private enum CommitSQL {
+    static let step = "INSERT OR REPLACE INTO step (\(StepRow.columns)) VALUES (\(marks(27)))"
+    static let attempt = "INSERT OR REPLACE INTO attempt (run, path, \(AttemptRow.columns)) VALUES (\(marks(15)))"
+    static let approval = "INSERT OR REPLACE INTO approval (\(ApprovalRow.columns)) VALUES (\(marks(13)))"
+
+    private static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
+}
+
 // MARK: - Table by table. Each takes its statement once and binds every row to it.
 
 extension SQLiteStore {
@@ -99,8 +108,7 @@ extension SQLiteStore {
 
     private static func writeSteps(_ batch: CommitBatch, _ database: Database, _ memory: inout RunMemory) throws {
         if !batch.steps.isEmpty {
-            let marks = Array(repeating: "?", count: 27).joined(separator: ", ")
-            var query = try Query(database, "step", "INSERT OR REPLACE INTO step (\(StepRow.columns)) VALUES (\(marks))")
+            var query = try Query(database, "step", CommitSQL.step)
             for row in batch.steps {
                 guard row.index < 1 << StoreLimits.stepIndexBits else {
                     throw StoreError.refused("run \(row.run) has more than \(1 << StoreLimits.stepIndexBits) steps")
@@ -110,9 +118,7 @@ extension SQLiteStore {
             }
         }
         if !batch.attempts.isEmpty {
-            let marks = Array(repeating: "?", count: 15).joined(separator: ", ")
-            var query = try Query(
-                database, "attempt", "INSERT OR REPLACE INTO attempt (run, path, \(AttemptRow.columns)) VALUES (\(marks))")
+            var query = try Query(database, "attempt", CommitSQL.attempt)
             for (run, step, attempt) in batch.attempts {
                 query.bind(try number(of: run, database, &memory))
                 query.bind(step.text)
@@ -124,9 +130,7 @@ extension SQLiteStore {
 
     private static func writeGates(_ batch: CommitBatch, _ database: Database, _ memory: inout RunMemory) throws {
         if !batch.approvals.isEmpty {
-            let marks = Array(repeating: "?", count: 13).joined(separator: ", ")
-            var query = try Query(
-                database, "approval", "INSERT OR REPLACE INTO approval (\(ApprovalRow.columns)) VALUES (\(marks))")
+            var query = try Query(database, "approval", CommitSQL.approval)
             for row in batch.approvals {
                 try row.bind(to: &query, run: try number(of: row.run, database, &memory))
                 try query.run()

@@ -1,3 +1,4 @@
+internal import CFlowShims
 package import FlowEngine
 package import FlowModel
 internal import GRDB
@@ -198,16 +199,17 @@ package final class SQLiteStore: Sendable {
     }
 }
 
-/// Which file a path leads to.
+/// Which file a path leads to. Asked before every commit, in the one way that costs the commit nothing (`flow_identity_of_path`).
 private struct FileIdentity: Equatable, Sendable {
     let path: String
-    let device: UInt
-    let node: UInt
+    private let device: UInt64
+    private let node: UInt64
 
     init?(_ path: String) {
-        guard let status = Files.status(path) else { return nil }
+        var (device, node): (UInt64, UInt64) = (0, 0)
+        guard flow_identity_of_path(path, &device, &node) == 0 else { return nil }
         self.path = path
-        device = UInt(status.st_dev)
-        node = UInt(status.st_ino)
+        self.device = device
+        self.node = node
     }
 }

@@ -183,6 +183,33 @@ struct EngineTests {
         #expect(try await crashed.run(innocent)?.state == .running)
     }
 
+    @Test func `the receipt of a new run carries the row that the store has, that of an old one does not`() async throws {
+        let store = MemoryStore()
+        let engine = try Engine(store: store, dispatcher: KeptOrders(), environment: Self.environment())
+        let request = Self.request([shell("a")], key: "k")
+        let first = try await engine.start(request, by: MachineHarness.alice)
+        // Nothing answers the order, so the row stays as it was committed.
+        #expect(first.row == (try await store.run(first.run)))
+        #expect(first.row?.state == .running)
+        let second = try await engine.start(request, by: MachineHarness.alice)
+        #expect(second.run == first.run)
+        #expect(second.row == nil)
+        await engine.shutdown()
+    }
+
+    @Test func `a change says whether it put messages into the outbox`() async throws {
+        let engine = try Engine(store: MemoryStore(), dispatcher: KeptOrders(), environment: Self.environment())
+        var changes = engine.changes().makeAsyncIterator()
+        let plain = try await engine.start(Self.request([shell("a")]), by: MachineHarness.alice).run
+        let gate = [approval("go", [.anyone(count: 1)]), shell("b", needs: ["go"])]
+        let asking = try await engine.start(Self.request(gate), by: MachineHarness.alice).run
+        let told = [await changes.next(), await changes.next()]
+        #expect(told.map { $0?.run } == [plain, asking])
+        #expect(told.map { $0?.hasMessages } == [false, true])
+        #expect(await engine.outbox().map(\.run) == [asking])
+        await engine.shutdown()
+    }
+
     @Test func `a timer survives the engine`() async throws {
         let store = MemoryStore()
         let sleep = Node(id: "nap", name: "nap", kind: .sleep(.literal(0.05)))

@@ -40,6 +40,22 @@ struct FailureTests {
         }
     }
 
+    @Test(arguments: ["journal.db", "journal.db-wal"])
+    func `a file that was replaced while it was open takes no more commits`(_ name: String) throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        var chain = Chain(epoch: try store.beginEpoch())
+        try store.commit(chain.batch([runID(1)]))
+        let path = "\(scratch.path)/\(name)"
+        try FileManager.default.copyItem(atPath: path, toPath: path + ".copy")
+        #expect(rename(path + ".copy", path) == 0)
+        let next = chain.batch([runID(1)])
+        for _ in 0..<2 {
+            #expect { try store.commit(next) } throws: { if case StoreError.fatal = $0 { true } else { false } }
+        }
+        try? store.close()
+    }
+
     @Test(arguments: [
         (StoreFailure.writing(FileFault("write", "/x", ENOSPC)), true),
         (StoreFailure.writing(FileFault("fsync", "/x", EIO)), false),

@@ -18,6 +18,9 @@ typedef struct {
 int flow_facts_of_path(const char *path, flow_file_facts *facts);
 /// What `descriptor` is open on. Returns 0, or errno.
 int flow_facts_of_descriptor(int descriptor, flow_file_facts *facts);
+/// Which file `path` leads to: its device and node numbers. Returns 0, or errno. Asks for nothing else: a file system with fine time
+/// stamps (Linux 6.13) would write the inode at the next `fdatasync` once somebody has seen its times.
+int flow_identity_of_path(const char *path, uint64_t *device, uint64_t *node);
 /// Bytes that an unprivileged process may still write where `path` is; -1 when that cannot be told.
 int64_t flow_free_bytes(const char *path);
 /// The name of the user into `name`, NUL-terminated. Returns 1, or 0 when there is none. May ask a directory service: can block.

@@ -15,9 +15,14 @@ enum RunHandlers {
         if start.flow == nil { try call.demand(.author, to: "run a plan or command that is not registered") }
         let request = try await call.api.preparation.prepare(start, key: key, content: content)
         let receipt = try await call.api.engine.start(request, by: call.actor)
-        guard let row = try await call.api.reader.run(receipt.run) else { throw FlowError.noRun(receipt.run.text) }
+        guard let row = try await row(of: receipt, call) else { throw FlowError.noRun(receipt.run.text) }
         let status: HTTPResponse.Status = receipt.isNew ? .created : .ok
         return try Answer.json(Wire.Run(row), status: status, headers: [.location: "/v1/runs/\(receipt.run)"])
+    }
+
+    private static func row(of receipt: StartReceipt, _ call: Call) async throws -> RunRow? {
+        if let row = receipt.row { return row }
+        return try await call.api.reader.run(receipt.run)
     }
 
     static func plan(_ call: Call) async throws -> Response {

@@ -6,6 +6,8 @@ package struct RunChange: Hashable, Sendable {
     package var run: RunID
     package var sequence: Int
     package var state: RunState
+    /// It put messages into the outbox.
+    package var hasMessages: Bool
 }
 
 /// Tells those who listen about new records. A slow listener misses the oldest, never holds the writer up.

@@ -23,6 +23,7 @@ final class Writer {
     /// Reports and looks that could not be committed, to be decided again.
     private var deferred: [Inbox.Item] = []
     private var transaction: Transaction
+    private var chances: Chances
     /// A run that ends the engine even when it is only read: nothing touches it any more.
     private var setAside: RunID?
 
@@ -46,6 +47,7 @@ final class Writer {
         loader = RunLoader(store: store, hash: environment.hash)
         projection = Projection(hash: environment.hash)
         transaction = Transaction(epoch: epoch, now: environment.now())
+        chances = Chances(random: environment.random(2))
         for timer in try store.timers() { timers.insert(timer) }
         deferred = try quarantine() + store.liveRuns().map { .look($0) }
     }
@@ -134,15 +136,13 @@ final class Writer {
     // MARK: - Deciding
 
     private func context() -> RunMachine.Context {
-        let chance = environment.random(2).reduce(0.0) { $0 / 256 + Double($1) / 256 }
-        return RunMachine.Context(
-            now: transaction.now, epoch: epoch, chance: min(chance, 0.999), worker: environment.worker,
-            hash: environment.hash)
+        RunMachine.Context(
+            now: transaction.now, epoch: epoch, chance: chances.next(), worker: environment.worker, hash: environment.hash)
     }
 
     private func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {
         do {
-            if let receipt = try existing(request) { return transaction.replies.append { reply($0.map { receipt }) } }
+            if let receipt = try existing(request) { return transaction.startReplies.append((receipt, reply)) }
             let now = transaction.now
             let id = RunID(at: now, random: environment.random(10))
             let (planDigest, index) = try plan(of: request)
@@ -157,7 +157,7 @@ final class Writer {
             transaction.batch.fingerprints[id] = request.fingerprint
             if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
             transaction.add(decision, to: id, before: [.created(created)])
-            transaction.replies.append { reply($0.map { StartReceipt(run: id, isNew: true) }) }
+            transaction.startReplies.append((StartReceipt(run: id, isNew: true), reply))
         } catch let error as FlowError {
             reply(.failure(error))
         } catch {
@@ -292,12 +292,19 @@ final class Writer {
 
     private func publish(_ batch: CommitBatch) {
         for timer in batch.setTimers { timers.insert(timer) }
-        for reply in transaction.replies { reply(.success(())) }
+        for (receipt, reply) in transaction.startReplies {
+            var receipt = receipt
+            if receipt.isNew { receipt.row = cache[receipt.run].map(projection.runRow) }
+            reply(.success(receipt))
+        }
         for (id, reply) in transaction.runReplies {
             guard let loaded = cache[id] else { continue }
             reply(.success(projection.runRow(of: loaded)))
         }
-        for row in batch.runs { feed.send(RunChange(run: row.id, sequence: row.head.sequence, state: row.state)) }
+        for row in batch.runs {
+            let hasMessages = transaction.changes[row.id]?.notices.isEmpty == false
+            feed.send(RunChange(run: row.id, sequence: row.head.sequence, state: row.state, hasMessages: hasMessages))
+        }
         for id in transaction.order {
             for action in transaction.changes[id]?.actions ?? [] { carryOut(action) }
         }
@@ -325,7 +332,7 @@ final class Writer {
         for revision in transaction.newPlans { planDigests[revision] = nil }
         for timer in transaction.poppedTimers { timers.insert(timer) }
         let refusal = FlowError.storage(error, subject: "journal")
-        for reply in transaction.replies { reply(.failure(refusal)) }
+        for (_, reply) in transaction.startReplies { reply(.failure(refusal)) }
         for (_, reply) in transaction.runReplies { reply(.failure(refusal)) }
         let again = transaction.repeatable
         transaction = Transaction(epoch: epoch, now: environment.now())
@@ -337,6 +344,21 @@ final class Writer {
         environment.log(.error, "nothing was committed: \(refusal.message)")
         transaction.wasRefused = true
         deferred = again + deferred
+    }
+}
+
+/// Numbers in 0..<1 for the jitter of delays: far apart from each other, which is all that jitter needs, and without a system call for
+/// each decision. Multiples of the golden ratio from a first one by chance.
+private struct Chances {
+    private static let step = 0.618_033_988_749_894_9
+    private var value: Double
+
+    init(random: [UInt8]) { value = random.reduce(0.0) { ($0 + Double($1)) / 256 } }
+
+    mutating func next() -> Double {
+        value += Chances.step
+        if value >= 1 { value -= 1 }
+        return value
     }
 }
 
@@ -355,7 +377,7 @@ private struct Transaction {
     var order: [RunID] = []
     var changes: [RunID: Change] = [:]
     var keys: [String: (RunID, Digest)] = [:]
-    var replies: [(Result<Void, FlowError>) -> Void] = []
+    var startReplies: [(StartReceipt, (Result<StartReceipt, FlowError>) -> Void)] = []
     var runReplies: [(RunID, (Result<RunRow, FlowError>) -> Void)] = []
     /// What nobody would send again.
     var repeatable: [Inbox.Item] = []

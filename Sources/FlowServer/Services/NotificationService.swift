@@ -28,9 +28,7 @@ struct NotificationService: Service {
             let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    for await change in engine.changes() where change.state == .waiting || change.state == .running {
-                        wake.yield()
-                    }
+                    for await change in engine.changes() where change.hasMessages { wake.yield() }
                     wake.finish()
                 }
                 group.addTask {

@@ -18,7 +18,9 @@ package struct SSHTransport: Transport {
     /// Throws `TransportError`, with `mayHaveRun` once the host had been asked to start it; `CancellationError` when the task was
     /// cancelled before that.
     package func open(_ command: String) async throws -> any TransportChannel {
-        guard !command.utf8.contains(0) else {
+        // On the bytes themselves: the runner's text is long, and this is asked for every command.
+        let hasNUL = command.utf8.withContiguousStorageIfAvailable { $0.contains(0) } ?? command.utf8.contains(0)
+        guard !hasNUL else {
             throw TransportError(.exec, "the command was not sent: it contains a NUL byte", isTransient: false)
         }
         let (mailbox, reply) = (pool.mailbox, Reply<SSHChannel>())
