@@ -26,6 +26,7 @@ struct HomeEngines: EngineStarter {
     /// reaches it, and waits until it answers.
     func detach(home: String) async throws(FlowError) {
         let log = "\(home)/flowd.log"
+        let before = HomeEngines.size(of: log)
         let child = try await HomeEngines.spawn(home: home, log: log)
         defer { Glibc.close(child) }
         let deadline = wallClock() + Self.startSeconds
@@ -34,10 +35,7 @@ struct HomeEngines: EngineStarter {
             if HomeEngines.hasEnded(child) {
                 // Perhaps because another engine was faster.
                 if HomeEngines.answers("\(home)/flow.sock") { return }
-                throw FlowError(
-                    .unreachable, subject: home,
-                    "No engine was left running for \(home): it ended at once. \(HomeEngines.lastLines(of: log))",
-                    hint: "flowctl doctor")
+                throw HomeEngines.endedAtOnce(home, log, from: before)
             }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }
@@ -120,16 +118,34 @@ struct HomeEngines: EngineStarter {
         }
     }
 
-    /// The end of the log, where it says why it ended.
-    private static func lastLines(of log: String) -> String {
-        guard let file = fopen(log, "re") else { return "" }
+    private static func size(of log: String) -> Int {
+        guard let file = fopen(log, "re") else { return 0 }
         defer { fclose(file) }
         fseek(file, 0, SEEK_END)
-        fseek(file, max(0, ftell(file) - 1_024), SEEK_SET)
-        var bytes = [UInt8](repeating: 0, count: 1_024)
+        return max(0, ftell(file))
+    }
+
+    /// Says what the engine said when it ended: its message, and its next command.
+    private static func endedAtOnce(_ home: String, _ log: String, from start: Int) -> FlowError {
+        let lines = text(of: log, from: start).split(separator: "\n").map(String.init)
+        let next = lines.last { $0.hasPrefix("Next: ") }.map { String($0.dropFirst("Next: ".count)) }
+        let said = lines.firstIndex { $0.hasPrefix("flowctl: ") }.map { lines[$0...].filter { !$0.hasPrefix("Next: ") } }
+        let reason = (said ?? lines.suffix(3)).joined(separator: "\n")
+        let message = reason.hasPrefix("flowctl: ") ? String(reason.dropFirst("flowctl: ".count)) : reason
+        return FlowError(
+            .unreachable, subject: home,
+            "No engine is left running for \(home): it ended at once. \(message.isEmpty ? "It said nothing." : message)",
+            hint: next ?? "flowctl doctor")
+    }
+
+    /// What was written to the log since it had `start` bytes.
+    private static func text(of log: String, from start: Int) -> String {
+        guard let file = fopen(log, "re") else { return "" }
+        defer { fclose(file) }
+        fseek(file, start, SEEK_SET)
+        var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = fread(&bytes, 1, bytes.count, file)
-        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-        return lines.suffix(3).joined(separator: " ")
+        return String(decoding: bytes[..<count], as: UTF8.self)
     }
 }
 
