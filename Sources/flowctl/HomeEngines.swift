@@ -32,10 +32,10 @@ struct HomeEngines: EngineStarter {
         let deadline = wallClock() + Self.startSeconds
         while wallClock() < deadline {
             if HomeEngines.answers("\(home)/flow.sock") { return }
-            if HomeEngines.hasEnded(child) {
+            if let status = HomeEngines.end(of: child) {
                 // Perhaps because another engine was faster.
                 if HomeEngines.answers("\(home)/flow.sock") { return }
-                throw HomeEngines.endedAtOnce(home, log, from: before)
+                throw await HomeEngines.endedAtOnce(home, status, HomeEngines.text(of: log, from: before))
             }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }
@@ -93,10 +93,12 @@ struct HomeEngines: EngineStarter {
         FlowError(.storage, subject: home, "No engine was started for \(home): \(doing) failed: \(reason).")
     }
 
-    private static func hasEnded(_ child: Int32) -> Bool {
+    /// The exit status of a child that has ended; -1 for one that a signal ended.
+    private static func end(of child: Int32) -> Int32? {
         var status: Int32 = 0
         var signalled: Int32 = 0
-        return flow_spawn_reap(child, &status, &signalled) != 0
+        guard flow_spawn_reap(child, &status, &signalled) != 0 else { return nil }
+        return signalled == 0 ? status : -1
     }
 
     /// Whether somebody accepts connections on the socket.
@@ -126,16 +128,32 @@ struct HomeEngines: EngineStarter {
     }
 
     /// Says what the engine said when it ended: its message, and its next command.
-    private static func endedAtOnce(_ home: String, _ log: String, from start: Int) -> FlowError {
-        let lines = text(of: log, from: start).split(separator: "\n").map(String.init)
+    private static func endedAtOnce(_ home: String, _ status: Int32, _ text: String) async -> FlowError {
+        let lines = text.split(separator: "\n").map(String.init)
+        guard let first = lines.firstIndex(where: { $0.hasPrefix("flowctl: ") }) else {
+            // On a full disk it cannot even say so: what ended it ends this one, too.
+            return await obstacle(home)
+                ?? FlowError(
+                    .unreachable, subject: home,
+                    "No engine is left running for \(home): it ended at once. \(lines.suffix(3).joined(separator: " "))",
+                    hint: "flowctl doctor")
+        }
         let next = lines.last { $0.hasPrefix("Next: ") }.map { String($0.dropFirst("Next: ".count)) }
-        let said = lines.firstIndex { $0.hasPrefix("flowctl: ") }.map { lines[$0...].filter { !$0.hasPrefix("Next: ") } }
-        let reason = (said ?? lines.suffix(3)).joined(separator: "\n")
-        let message = reason.hasPrefix("flowctl: ") ? String(reason.dropFirst("flowctl: ".count)) : reason
+        let said = lines[first...].filter { !$0.hasPrefix("Next: ") }.joined(separator: "\n").dropFirst("flowctl: ".count)
         return FlowError(
-            .unreachable, subject: home,
-            "No engine is left running for \(home): it ended at once. \(message.isEmpty ? "It said nothing." : message)",
+            status == CommandExit.usage.rawValue ? .usage : .unreachable, subject: home,
+            "No engine is left running for \(home): it ended at once. \(said)",
             hint: next ?? "flowctl doctor")
+    }
+
+    /// Why no engine can be opened on the home now; nil when one can.
+    private static func obstacle(_ home: String) async -> FlowError? {
+        do throws(FlowError) {
+            try await FlowServer.open(FlowServer.Options(home: home)).close()
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// What was written to the log since it had `start` bytes.

@@ -55,7 +55,7 @@ struct TerminalTests {
         try place.makeHome()
         try place.writeHome("flowd.yaml", "listen: nowhere\n")
         let refused = try await place.run("run", "hello.json", "--detach")
-        #expect(refused.status == 5)
+        #expect(refused.status == 2)
         #expect(refused.out.isEmpty)
         #expect(refused.err.contains("flowd.yaml:1: listen: 'nowhere' is not ADDRESS:PORT"), "\(refused.err)")
         #expect(refused.err.components(separatedBy: "Next: ").count == 2, "\(refused.err)")

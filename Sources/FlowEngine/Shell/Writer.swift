@@ -106,13 +106,14 @@ final class Writer {
             transaction.repeatable.append(item)
             quarantine(id)
         case .outbox(let reply):
+            // What was acknowledged before is gone from the answer: else it would be delivered again.
+            commit()
             do throws(StoreError) { reply(try store.outbox()) } catch { reply([]) }
         case .acknowledge(let id):
             transaction.repeatable.append(item)
             transaction.batch.removeOutbox.append(id)
         case .exclusively(let work):
             commit()
-            transaction = Transaction(epoch: epoch, now: environment.now())
             work(store)
         }
     }
