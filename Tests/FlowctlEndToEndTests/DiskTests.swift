@@ -80,6 +80,31 @@ struct DiskTests {
     }
 
     @Test(.enabled(if: SmallDisk.obstacle == nil, "needs root and the right to mount"))
+    func `full while a step runs: its end is not lost, it is not run again, and what follows it waits for room`() async throws {
+        let place = try Place()
+        let (gate, trace) = (place.folder.appending(path: "gate").path, place.folder.appending(path: "trace").path)
+        try place.write(
+            "gated", Place.shell("wait", "echo x >> \(trace); while [ ! -e \(gate) ]; do sleep 0.1; done"),
+            Place.shell("after", "echo y >> \(trace)", needs: ["wait"]))
+        let disk = try SmallDisk(at: place.folder.appending(path: ".flow").path, kibibytes: 4_096)
+        defer { disk.unmount() }
+        let served = try await Served.start(in: place)
+        let run = try await place.run("run", "gated.json", "--detach").out.trimmingCharacters(in: .newlines)
+        try await fact("the step runs") { FileManager.default.fileExists(atPath: trace) }
+        try disk.fill()
+        try Data().write(to: URL(filePath: gate))
+        // The engine has met the full disk once the step's end was refused: flowd's log cannot grow there, so a command shows it.
+        try await fact("nothing is committed") { try await place.run("cancel", run).status == 5 }
+        #expect(try await place.run("show", run, "-o", "json").json["state"] == "running")
+        disk.makeRoom()
+        #expect(try await place.run("watch", run).status == 0)
+        #expect(try String(contentsOfFile: trace, encoding: .utf8) == "x\ny\n")
+        await served.stop()
+        disk.unmount()
+        try await place.leave()
+    }
+
+    @Test(.enabled(if: SmallDisk.obstacle == nil, "needs root and the right to mount"))
     func `full before the start: no engine opens, and what was there is there again with room`() async throws {
         let place = try Place()
         try Self.hello(place)

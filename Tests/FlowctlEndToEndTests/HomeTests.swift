@@ -60,6 +60,26 @@ struct HomeTests {
         try await place.leave()
     }
 
+    @Test(.enabled(if: Stranger.obstacle == nil, "needs an account that does not own the directory"))
+    func `one that belongs to somebody else, or cannot be made, is refused`() async throws {
+        let place = try Place()
+        try Self.hello(place)
+        let home = place.folder.appending(path: "theirs").path
+        try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: false)
+        chmod(home, 0o755)
+        for (home, says) in [(home, "cannot be written: Permission denied"), ("\(home)/new", "cannot be made: Permission denied")] {
+            for arguments in [["run", "hello.json"], ["list"], ["run", "hello.json", "--detach"]] {
+                let refused = try await Stranger.start(place, arguments + ["--home", home]).result()
+                #expect(refused.status == 5, "\(arguments): \(refused.err)")
+                #expect(refused.err.contains("ermission denied") && refused.err.contains(home), "\(arguments): \(refused.err)")
+                guard arguments.last != "--detach" else { continue }
+                #expect(refused.err.contains(says) && refused.err.contains("Next: "), "\(refused.err)")
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: home).isEmpty)
+        try await place.leave()
+    }
+
     @Test func `without HOME everything works as with it`() async throws {
         let place = try Place()
         try Self.hello(place)
@@ -191,5 +211,28 @@ struct HomeTests {
         #expect(try await place.runs().isEmpty)
         #expect(try await place.run("run", "hello.json").status == 0)
         try await place.leave()
+    }
+}
+
+/// `flowctl` as an account that owns nothing here.
+private enum Stranger {
+    private static let setpriv = "/usr/bin/setpriv"
+    private static let account = ["--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+    /// Why there is none; nil when there is one that can run the program.
+    static let obstacle: String? = {
+        guard geteuid() == 0, access(setpriv, X_OK) == 0 else { return "needs root and setpriv" }
+        let probe = Process()
+        probe.executableURL = URL(filePath: setpriv)
+        probe.arguments = account + [Place.binary("flowctl").path, "--help"]
+        probe.standardOutput = FileHandle.nullDevice
+        probe.standardError = FileHandle.nullDevice
+        guard (try? probe.run()) != nil else { return "setpriv does not start" }
+        probe.waitUntilExit()
+        return probe.terminationStatus == 0 ? nil : "another account cannot reach \(Place.binary("flowctl").path)"
+    }()
+
+    static func start(_ place: Place, _ arguments: [String]) throws -> Running {
+        try place.start(program: setpriv, account + [Place.binary("flowctl").path] + arguments)
     }
 }
