@@ -102,6 +102,9 @@ final class Running: Sendable {
         }
     }
 
+    /// A test that ends early leaves nothing running.
+    deinit { if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) } }
+
     func interrupt() { process.interrupt() }
     func terminate() { process.terminate() }
     /// `kill -9` of this one process.
