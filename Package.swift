@@ -118,7 +118,7 @@ let package = Package(
         tests(
             "FlowServerTests",
             [
-                "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1,
+                "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .grdb, .hummingbird, .logging, .nioCore, .nioHTTP1,
             ]),
         tests(
             "FlowStoreSQLiteTests",
@@ -132,7 +132,7 @@ let package = Package(
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
         tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "step-fixture", .crypto]),
-        tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
+        tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
             swiftSettings: strict),

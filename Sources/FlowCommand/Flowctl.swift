@@ -41,6 +41,7 @@ struct Flowctl: AsyncParsableCommand {
     fileprivate static func run(_ arguments: [String], in surroundings: Surroundings) async -> CommandExit {
         await Surroundings.$bound.withValue(surroundings) {
             do {
+                if let error = Messages.noCommand(arguments, of: flowctlCommands()) { throw error }
                 var command = try parseAsRoot(arguments)
                 if var command = command as? any AsyncParsableCommand {
                     try await command.run()

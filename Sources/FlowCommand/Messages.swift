@@ -128,6 +128,19 @@ enum Messages {
             hint: #"\#(option) '{"name": "value"}'"#)
     }
 
+    /// For a first word that is no command; nil when it is one, or an option.
+    static func noCommand(_ arguments: [String], of commands: [[String]]) -> FlowError? {
+        guard let word = arguments.first, !word.isEmpty, !word.hasPrefix("-"), word != "help",
+            !commands.contains(where: { $0.first == word })
+        else { return nil }
+        // `check` for `flow check`, then what is spelt alike.
+        let inner = commands.filter { $0.count == 2 && $0.last == word }.map { $0.joined(separator: " ") }
+        let near = inner.isEmpty ? nearestNames(to: word, in: commands.compactMap { $0.count == 1 ? $0.first : nil }) : inner
+        let guess = near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
+        return FlowError(
+            .usage, subject: word, "Nothing was done: there is no command '\(word)'.\(guess)", hint: "flowctl --help")
+    }
+
     // MARK: - Approvals
 
     static func noApproval(run: String, step: String?, open: [Wire.Approval]) -> FlowError {

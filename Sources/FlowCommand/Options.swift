@@ -74,6 +74,12 @@ struct InputOptions: ParsableArguments {
     }
 }
 
+/// The id of a run, or its beginning, as given: a variable of a script that was never set is not one.
+@Sendable func nameOfRun(_ text: String) throws -> String {
+    guard !text.allSatisfy(\.isWhitespace) else { throw ValidationError("no run is named. Its id is in: flowctl list") }
+    return text
+}
+
 /// `name=value` arguments, each name once.
 func pairs(of texts: [String], option: String) throws(FlowError) -> [(name: String, text: String)] {
     var pairs: [(name: String, text: String)] = []

@@ -13,6 +13,7 @@ internal import Synchronization
 package final class Engine: Sendable {
     private let inbox = Inbox()
     private let feed = ChangeFeed()
+    let standstills = Standstills()
     private let hash: @Sendable ([UInt8]) -> Digest
     private let finished = Mutex<(isOver: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
 
@@ -23,7 +24,8 @@ package final class Engine: Sendable {
         hash = environment.hash
         do throws(StoreError) {
             let writer = try Writer(
-                store: store, dispatcher: dispatcher, environment: environment, inbox: inbox, feed: feed)
+                store: store, dispatcher: dispatcher, environment: environment, inbox: inbox, feed: feed,
+                standstills: standstills)
             startThread(of: writer)
         } catch {
             throw FlowError.storage(error, subject: "journal")

@@ -102,7 +102,7 @@ package struct CommitBatch: Sendable {
     package var setTimers: [TimerRow] = []
     package var removeTimers: [TimerRow.ID] = []
     package var addOutbox: [OutboxRow] = []
-    /// All rows with these ids, those of this batch included.
+    /// The rows with these ids, those of this batch included.
     package var removeOutbox: [Int] = []
     /// Stored unless they are there already.
     package var blobs: [(digest: Digest, bytes: [UInt8])] = []
@@ -137,7 +137,7 @@ package struct TimerRow: Hashable, Sendable {
 
 /// A message to the outside that is decided and not yet delivered (notification hooks).
 package struct OutboxRow: Hashable, Sendable {
-    /// The sequence number of the record that decided it.
+    /// Its own, for ever: what it is acknowledged by, and what a receiver tells a repetition by.
     package var id: Int
     package var run: RunID
     package var kind: String
@@ -149,6 +149,13 @@ package struct OutboxRow: Hashable, Sendable {
         self.kind = kind
         self.body = body
     }
+
+    /// More messages than one record can decide.
+    private static let perRecord = 1 << 20
+
+    /// The id of a message: made of the record that decided it and its place among that record's, so that it is never given twice,
+    /// also after a restart with an empty outbox.
+    package static func id(record: Int, notice: Int) -> Int { record * perRecord + notice }
 }
 
 /// A run that the engine ended with in hand: the suspect.

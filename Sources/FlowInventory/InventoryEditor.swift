@@ -9,17 +9,36 @@ package struct InventoryEditor: Sendable {
 
     package init(path: String) { self.path = path }
 
-    /// Adds the host at the end of the hosts; makes the file if there is none. Throws `conflict` for a name that exists.
+    /// Adds the host at the end of the hosts; makes the file if there is none.
+    ///
+    /// A host that is there at the same address takes the new keys in place of its own: that is how a key that changed, or was never
+    /// known, is accepted. Throws `conflict` for a name that stands for another address.
     package func add(_ host: Host) throws(FlowError) {
         let text = try current()
         let before = try Inventory.parse(text, file: path)
-        guard before.host(named: host.name) == nil else {
-            throw FlowError(
-                .conflict, subject: host.name, "Host '\(host.name)' was not added: it is in \(path) already.",
-                hint: "flowctl hosts \(host.name)")
+        if let known = before.host(named: host.name) {
+            guard known.address == host.address, known.port == host.port, !host.hostKeys.isEmpty else {
+                throw FlowError(
+                    .conflict, subject: host.name,
+                    "Host '\(host.name)' was not added: it is in \(path) already, at \(known.address) port \(known.port).",
+                    hint: "flowctl hosts \(host.name)")
+            }
+            return try replace(known, with: host, in: before, text)
         }
         let after = Inventory(hosts: before.hosts + [host], groups: before.groups)
         try write(try InventoryText(text, path).adding(host), expecting: after, over: text)
+    }
+
+    /// The keys are those that were just confirmed, and no others; of the rest what is given.
+    private func replace(_ known: Host, with host: Host, in before: Inventory, _ text: String) throws(FlowError) {
+        var changed = known
+        changed.hostKeys = host.hostKeys
+        changed.user = host.user ?? known.user
+        changed.identityFile = host.identityFile ?? known.identityFile
+        changed.labels.merge(host.labels) { $1 }
+        guard changed != known else { return }
+        let after = Inventory(hosts: before.hosts.map { $0.name == known.name ? changed : $0 }, groups: before.groups)
+        try write(try InventoryText(text, path).replacing([changed]), expecting: after, over: text)
     }
 
     /// Adds the keys to their hosts. The lines of a host that gets keys are written anew, in one line.

@@ -39,7 +39,7 @@ struct FlowCompiler {
         }
         guard end.status == 0, diagnostics.errors.isEmpty else {
             throw FlowError(
-                .load, subject: display, "\(display) does not compile", hint: "flowctl flow check \(display)",
+                .load, subject: display, "\(display) was not loaded: it does not compile", hint: "correct it, then: flowctl flow check \(display)",
                 errors: diagnostics.errors.isEmpty ? [diagnostics.rest(end)] : diagnostics.errors)
         }
     }
@@ -49,6 +49,7 @@ struct FlowCompiler {
 struct CompilerDiagnostics {
     private(set) var errors: [FlowError.Detail] = []
     private let text: Substring
+    private let display: String
 
     /// The message of FlowDSL for a reference inside a plain string: a warning of the compiler, a mistake here.
     private static let misusedReference = "a reference has no value while the plan is made"
@@ -56,6 +57,7 @@ struct CompilerDiagnostics {
     init(_ bytes: [UInt8], of file: String, shownAs display: String) {
         let text = String(decoding: bytes, as: UTF8.self)
         self.text = text.suffix(2_000)
+        self.display = display
         for line in text.split(whereSeparator: \.isNewline) {
             guard let found = CompilerDiagnostics.parse(line, file), errors.count < LoadLimits.diagnostics else { continue }
             guard found.isError || found.message.contains(CompilerDiagnostics.misusedReference) else { continue }
@@ -95,6 +97,10 @@ struct CompilerDiagnostics {
 
     /// For failures without a line in the flow file: linking, a broken installation.
     func rest(_ end: ChildProcess.End) -> FlowError.Detail {
+        if text.contains("undefined reference to 'main'") {
+            return FlowError.Detail(
+                subject: "@main", message: "no type is marked with it: a flow file has one '@main struct NAME: Flow'", location: display)
+        }
         let how = end.signal.map { "was ended by signal \($0)" } ?? "exited with status \(end.status ?? -1)"
         return FlowError.Detail(
             subject: "compiler", message: "swiftc \(how): \(text.isEmpty ? "it said nothing" : String(text))")

@@ -82,7 +82,7 @@ struct FlowEvaluator {
     private func failure(_ what: String, _ suspects: [String]) -> FlowError {
         let line = suspectLine(suspects)
         return FlowError(
-            .load, subject: display, "\(display) \(what) while it was evaluated",
+            .load, subject: display, "\(display) was not loaded: while it was evaluated it \(what)",
             hint: "A flow file only describes steps: move work into a step.",
             errors: line.map {
                 [FlowError.Detail(subject: $0.word, message: "probably here", location: "\(display):\($0.line)")]

@@ -144,7 +144,7 @@ package struct FlowLoader: Sendable {
     static func failure(_ file: String, _ faults: [FlowError.Detail]) -> FlowError {
         let count = faults.count == 1 ? "a mistake" : "\(faults.count) mistakes"
         return FlowError(
-            .load, subject: file, "\(file) was not loaded: it has \(count)", hint: "flowctl flow check \(file)",
+            .load, subject: file, "\(file) was not loaded: it has \(count)", hint: "correct it, then: flowctl flow check \(file)",
             errors: Array(faults.prefix(LoadLimits.diagnostics)))
     }
 

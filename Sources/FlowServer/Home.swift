@@ -21,13 +21,15 @@ package struct Home: Hashable, Sendable {
         guard let resolved = realpath(path, nil) else {
             throw FlowError(
                 .storage, subject: path, "The engine did not start: the directory \(path) cannot be made: \(Home.text(code)).",
-                hint: "flowctl --home DIR …, or export FLOW_HOME=DIR")
+                hint: Home.elsewhere)
         }
         defer { free(resolved) }
         let absolute = String(cString: resolved)
         var facts = flow_file_facts()
         guard flow_facts_of_path(absolute, &facts) == 0, facts.mode & UInt32(S_IFMT) == UInt32(S_IFDIR) else {
-            throw FlowError(.storage, subject: absolute, "The engine did not start: \(absolute) is not a directory.")
+            throw FlowError(
+                .storage, subject: absolute, "The engine did not start: \(absolute) is not a directory.",
+                hint: Home.elsewhere)
         }
         guard facts.mode & 0o022 == 0 else {
             throw FlowError(
@@ -37,7 +39,8 @@ package struct Home: Hashable, Sendable {
         }
         guard access(absolute, R_OK | W_OK | X_OK) == 0 else {
             throw FlowError(
-                .storage, subject: absolute, "The engine did not start: \(absolute) cannot be written: \(Home.text(errno)).")
+                .storage, subject: absolute, "The engine did not start: \(absolute) cannot be written: \(Home.text(errno)).",
+                hint: Home.elsewhere)
         }
         // A unix socket's address holds 107 bytes.
         guard absolute.utf8.count + "/flow.sock".utf8.count <= 107 else {
@@ -54,6 +57,8 @@ package struct Home: Hashable, Sendable {
         var facts = flow_file_facts()
         return flow_facts_of_path(path, &facts) == 0 ? facts.owner : geteuid()
     }
+
+    private static let elsewhere = "flowctl … --home DIR, or export FLOW_HOME=DIR"
 
     private static func text(_ code: CInt) -> String { String(cString: strerror(code)) }
 }

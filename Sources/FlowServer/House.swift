@@ -116,7 +116,7 @@ struct House: Sendable {
             engine: engine, reader: store, identities: identities, catalogue: flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
             blobs: StoredBlobs(blobs: blobs),
-            outputs: hands.outputs, caretaker: ServerCare(store: store, home: home, hands: hands),
+            outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands),
             hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
     }
@@ -137,7 +137,9 @@ struct House: Sendable {
             NotificationService(engine: engine, hook: hook, logger: logger),
         ]
         if let idleSeconds {
-            services.append(IdleService(seconds: idleSeconds, activity: activity, hub: api.hub, reader: store, logger: logger))
+            services.append(
+                IdleService(
+                    seconds: idleSeconds, activity: activity, hub: api.hub, reader: store, engine: engine, logger: logger))
         }
         for address in addresses {
             services.append(ListenerService(address: address, api: api, activity: activity, logger: logger) { onReady($0) })

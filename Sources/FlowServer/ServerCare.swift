@@ -1,5 +1,6 @@
 import CFlowShims
 import FlowAPI
+import FlowEngine
 import FlowLoading
 import FlowModel
 import FlowStoreSQLite
@@ -9,13 +10,18 @@ import NIOCore
 
 /// What `doctor`, `backup` and the audit list are answered with.
 struct ServerCare: Caretaker {
+    /// Findings of one kind that are listed.
+    private static let listed = 20
+
     let store: SQLiteStore
+    let engine: Engine
     let home: Home
     let hands: Hands
     private let audits: Audit
 
-    init(store: SQLiteStore, home: Home, hands: Hands) {
+    init(store: SQLiteStore, engine: Engine, home: Home, hands: Hands) {
         self.store = store
+        self.engine = engine
         self.hands = hands
         self.home = home
         audits = Audit(store)
@@ -35,6 +41,7 @@ struct ServerCare: Caretaker {
                 name: "journal", level: .fail, message: "\(damage.subject): \(damage.message)",
                 hint: "Keep a copy of \(home.path), then restore a backup.")
         }
+        findings += try await rowFindings()
         let level = Confinement.level()
         findings.append(
             level.isComplete
@@ -49,6 +56,20 @@ struct ServerCare: Caretaker {
         }
         findings.append(accountFinding())
         return findings
+    }
+
+    private func rowFindings() async throws -> [Wire.Finding] {
+        let (compared, found) = try await RowCheck(engine: engine, reader: store).differences()
+        guard !found.isEmpty else {
+            let runs = compared == 1 ? "run" : "\(compared)\(compared < RowCheck.runs ? "" : " newest") runs"
+            return [Wire.Finding(name: "rows", level: .ok, message: "what is shown of the \(runs) is what the journal says")]
+        }
+        let more = found.count > ServerCare.listed ? " (one of \(found.count))" : ""
+        return found.prefix(ServerCare.listed).map { message in
+            Wire.Finding(
+                name: "rows", level: .fail, message: message + more,
+                hint: "The journal decides: keep a copy of \(home.path), then restore a backup.")
+        }
     }
 
     private func homeFinding() -> Wire.Finding {

@@ -51,6 +51,14 @@ package final class MemoryStore: JournalStore {
     /// Makes the `number`-th commit from the start of the journal, counted from 1, fail.
     package func fail(commit number: Int, _ fault: Fault) { state.withLock { $0.faults[number] = fault } }
 
+    /// Changes a bit of the run's last record, as a disk might.
+    package func damage(_ run: RunID) {
+        state.withLock { state in
+            guard let last = state.content.journal[run]?.indices.last else { return }
+            state.content.journal[run]?[last].bytes[0] ^= 1
+        }
+    }
+
     /// Commits so far, those that failed before they wrote included.
     package var commits: Int { state.withLock { $0.content.commits } }
 

@@ -137,18 +137,20 @@ extension StoreConformance {
             batch.setTimers = [
                 TimerRow(id: one, due: Instant(milliseconds: 9)), TimerRow(id: two, due: Instant(milliseconds: 7)),
             ]
-            batch.addOutbox = [1, 1, 2].map { OutboxRow(id: $0, run: run, kind: "waits", body: ["n": .int($0)]) }
+            let ids = (0..<3).map { OutboxRow.id(record: 1, notice: $0) }
+            batch.addOutbox = ids.map { OutboxRow(id: $0, run: run, kind: "waits", body: ["n": .int($0)]) }
             try store.commit(batch)
             try equal(try store.timers().map(\.id), [two, one], "timers in order of their time")
-            try equal(try store.outbox().map(\.id), [1, 1, 2], "messages")
+            try equal(try store.outbox(), batch.addOutbox, "messages of one record")
             batch = CommitBatch(epoch: history.epoch)
             batch.removeTimers = [one, two]
             batch.setTimers = [TimerRow(id: one, due: Instant(milliseconds: 3))]
-            batch.addOutbox = [OutboxRow(id: 3, run: run, kind: "waits", body: .null)]
-            batch.removeOutbox = [1, 3]
+            let last = OutboxRow.id(record: 2, notice: 0)
+            batch.addOutbox = [OutboxRow(id: last, run: run, kind: "waits", body: .null)]
+            batch.removeOutbox = [ids[1], last]
             try store.commit(batch)
             try equal(try store.timers(), batch.setTimers, "timers after removal")
-            try equal(try store.outbox().map(\.id), [2], "messages after removal")
+            try equal(try store.outbox().map(\.id), [ids[0], ids[2]], "messages after one of them was removed")
         },
         Check(name: "blobs of every size are kept by digest, once") { house in
             let store = try house.open()

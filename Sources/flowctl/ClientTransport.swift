@@ -100,6 +100,7 @@ struct ClientTransport: HTTPTransport {
                 return failure(errno: error.errnoCode, "\(error)")
             }
             return TransportFailure(.other, "\(error.host) cannot be found: \(error.dnsAError.map { "\($0)" } ?? "no address")")
+        case is HTTPParserError: return TransportFailure(.other, "what came from there is not HTTP")
         case is ChannelError: return TransportFailure(.lost, "\(error)")
         default: return TransportFailure(.other, "\(error)")
         }

@@ -26,18 +26,16 @@ struct HomeEngines: EngineStarter {
     /// reaches it, and waits until it answers.
     func detach(home: String) async throws(FlowError) {
         let log = "\(home)/flowd.log"
+        let before = HomeEngines.size(of: log)
         let child = try await HomeEngines.spawn(home: home, log: log)
         defer { Glibc.close(child) }
         let deadline = wallClock() + Self.startSeconds
         while wallClock() < deadline {
             if HomeEngines.answers("\(home)/flow.sock") { return }
-            if HomeEngines.hasEnded(child) {
+            if let status = HomeEngines.end(of: child) {
                 // Perhaps because another engine was faster.
                 if HomeEngines.answers("\(home)/flow.sock") { return }
-                throw FlowError(
-                    .unreachable, subject: home,
-                    "No engine was left running for \(home): it ended at once. \(HomeEngines.lastLines(of: log))",
-                    hint: "flowctl doctor")
+                throw await HomeEngines.endedAtOnce(home, status, HomeEngines.text(of: log, from: before))
             }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }
@@ -95,10 +93,12 @@ struct HomeEngines: EngineStarter {
         FlowError(.storage, subject: home, "No engine was started for \(home): \(doing) failed: \(reason).")
     }
 
-    private static func hasEnded(_ child: Int32) -> Bool {
+    /// The exit status of a child that has ended; -1 for one that a signal ended.
+    private static func end(of child: Int32) -> Int32? {
         var status: Int32 = 0
         var signalled: Int32 = 0
-        return flow_spawn_reap(child, &status, &signalled) != 0
+        guard flow_spawn_reap(child, &status, &signalled) != 0 else { return nil }
+        return signalled == 0 ? status : -1
     }
 
     /// Whether somebody accepts connections on the socket.
@@ -120,16 +120,50 @@ struct HomeEngines: EngineStarter {
         }
     }
 
-    /// The end of the log, where it says why it ended.
-    private static func lastLines(of log: String) -> String {
-        guard let file = fopen(log, "re") else { return "" }
+    private static func size(of log: String) -> Int {
+        guard let file = fopen(log, "re") else { return 0 }
         defer { fclose(file) }
         fseek(file, 0, SEEK_END)
-        fseek(file, max(0, ftell(file) - 1_024), SEEK_SET)
-        var bytes = [UInt8](repeating: 0, count: 1_024)
+        return max(0, ftell(file))
+    }
+
+    /// Says what the engine said when it ended: its message, and its next command.
+    private static func endedAtOnce(_ home: String, _ status: Int32, _ text: String) async -> FlowError {
+        let lines = text.split(separator: "\n").map(String.init)
+        guard let first = lines.firstIndex(where: { $0.hasPrefix("flowctl: ") }) else {
+            // On a full disk it cannot even say so: what ended it ends this one, too.
+            return await obstacle(home)
+                ?? FlowError(
+                    .unreachable, subject: home,
+                    "No engine is left running for \(home): it ended at once. \(lines.suffix(3).joined(separator: " "))",
+                    hint: "flowctl doctor")
+        }
+        let next = lines.last { $0.hasPrefix("Next: ") }.map { String($0.dropFirst("Next: ".count)) }
+        let said = lines[first...].filter { !$0.hasPrefix("Next: ") }.joined(separator: "\n").dropFirst("flowctl: ".count)
+        return FlowError(
+            status == CommandExit.usage.rawValue ? .usage : .unreachable, subject: home,
+            "No engine is left running for \(home): it ended at once. \(said)",
+            hint: next ?? "flowctl doctor")
+    }
+
+    /// Why no engine can be opened on the home now; nil when one can.
+    private static func obstacle(_ home: String) async -> FlowError? {
+        do throws(FlowError) {
+            try await FlowServer.open(FlowServer.Options(home: home)).close()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// What was written to the log since it had `start` bytes.
+    private static func text(of log: String, from start: Int) -> String {
+        guard let file = fopen(log, "re") else { return "" }
+        defer { fclose(file) }
+        fseek(file, start, SEEK_SET)
+        var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = fread(&bytes, 1, bytes.count, file)
-        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-        return lines.suffix(3).joined(separator: " ")
+        return String(decoding: bytes[..<count], as: UTF8.self)
     }
 }
 

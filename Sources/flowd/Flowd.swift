@@ -20,10 +20,19 @@ import Glibc
         do {
             try await FlowServer.serve(.init(home: home, inventory: inventory, logger: FlowServer.standardLogger(home: home)))
         } catch {
-            let line = "flowd: \(error)\n"
+            let line = "flowd: \(Flowd.text(of: error))\n"
             _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
             // 2: the configuration is wrong. 5: cannot open, reach or write (docs/reference/cli.md).
             throw ExitCode(error.code == .usage ? 2 : 5)
         }
+    }
+
+    /// As `flowctl` says it: what, each fault on its own line, what to type next.
+    private static func text(of error: FlowError) -> String {
+        let faults = error.errors.map { fault in
+            let place = fault.location.map { "\($0): " } ?? ""
+            return "  \(place)\(fault.subject): \(fault.message)"
+        }
+        return ([error.message] + faults + [error.hint.map { "Next: \($0)" }].compactMap { $0 }).joined(separator: "\n")
     }
 }

@@ -121,6 +121,54 @@ struct EngineTests {
         await engine.shutdown()
     }
 
+    @Test func `each of several messages of one moment has an id of its own, and is acknowledged by itself`() async throws {
+        let store = MemoryStore()
+        let engine = try Engine(store: store, dispatcher: KeptOrders(), environment: Self.environment())
+        let gates = ["one", "two", "three"].map { name in
+            Node(
+                id: name, name: name,
+                kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.anyone(count: 1)], selfApproval: true)))
+        }
+        let run = try await engine.start(Self.request(gates), by: MachineHarness.alice).run
+        let journal = try #require(try store.journal(of: run))
+        let messages = await engine.outbox()
+        #expect(messages.count == 3 && journal.count < 3, "several messages, one record")
+        #expect(Set(messages.map(\.id)).count == 3)
+        engine.acknowledge(outbox: messages[1].id)
+        #expect(await engine.outbox() == [messages[0], messages[2]])
+        // Ids are never given again, also when nothing is left to compare them with.
+        for message in messages { engine.acknowledge(outbox: message.id) }
+        #expect(await engine.outbox().isEmpty)
+        await engine.shutdown()
+        let next = try Engine(store: store.afterCrash(), dispatcher: KeptOrders(), environment: Self.environment())
+        _ = try await next.start(Self.request(gates), by: MachineHarness.alice)
+        #expect(Set(await next.outbox().map(\.id)).isDisjoint(with: messages.map(\.id)))
+        await next.shutdown()
+    }
+
+    @Test func `a run whose journal is damaged is shown as standing still, others as they are`() async throws {
+        let store = MemoryStore()
+        let old = try Engine(store: store, dispatcher: KeptOrders(), environment: Self.environment())
+        let damaged = try await old.start(Self.request([shell("a")]), by: MachineHarness.alice).run
+        let sound = try await old.start(Self.request([shell("a")]), by: MachineHarness.alice).run
+        await old.shutdown()
+        let crashed = store.afterCrash()
+        crashed.damage(damaged)
+        let engine = try Engine(store: crashed, dispatcher: KeptOrders(), environment: Self.environment())
+        let error = await #expect(throws: FlowError.self) {
+            try await engine.perform(.pause, on: damaged, by: MachineHarness.alice)
+        }
+        #expect(error?.code == .database)
+        let row = try #require(try await crashed.run(damaged))
+        #expect(row.state == .running)
+        let shown = engine.shown(row)
+        #expect(shown.state == .paused && shown.reason?.contains("its journal is damaged") == true && !shown.isLive)
+        #expect(shown.waitingFor.map(\.release) == ["flowctl doctor"])
+        let other = try #require(try await crashed.run(sound))
+        #expect(engine.shown(other) == other)
+        await engine.shutdown()
+    }
+
     @Test func `a lost database ends the process, and nothing is acknowledged`() async throws {
         let store = MemoryStore()
         let ended = AsyncStream.makeStream(of: String.self)

@@ -61,6 +61,24 @@ struct EditingTests {
         }
     }
 
+    @Test func `a host that is there at the same address takes the new key in place of its own, and keeps the rest`() throws {
+        try withFile(sample) { path in
+            let known = try #require(try Inventory.load(path).host(named: "web-2"))
+            try InventoryEditor(path: path).add(
+                FlowModel.Host(name: "web-2", address: known.address, port: known.port, hostKeys: [otherKey]))
+            let changed = try #require(try Inventory.load(path).host(named: "web-2"))
+            #expect(changed.hostKeys == [otherKey])
+            #expect(changed.user == known.user && changed.identityFile == known.identityFile && changed.labels == known.labels)
+            #expect(try Inventory.load(path).hosts.map(\.name) == ["web-2", "web-1", "db-1"])
+            // At another address it is another host: nobody asked for that one to lose its place.
+            let error = #expect(throws: FlowError.self) {
+                try InventoryEditor(path: path).add(FlowModel.Host(name: "web-2", address: "192.0.2.9", hostKeys: [ed25519]))
+            }
+            #expect(error?.code == .conflict)
+            #expect(try Inventory.load(path).host(named: "web-2") == changed)
+        }
+    }
+
     @Test func `the file keeps its mode, and a link stays a link`() throws {
         try withFile(sample) { path in
             try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)

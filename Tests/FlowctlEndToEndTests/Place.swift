@@ -29,12 +29,18 @@ final class Place: Sendable {
     var socket: String { folder.appending(path: ".flow/flow.sock").path }
 
     /// Beside the test bundle, where the build put it.
-    private static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        .appending(path: "flowctl")
+    static func binary(_ name: String) -> URL {
+        URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: name)
+    }
 
     /// Starts `flowctl`; the process is the caller's to end.
     func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
-        try Running(Place.binary, arguments, in: folder, environment)
+        try Running(Place.binary("flowctl"), arguments, in: folder, environment)
+    }
+
+    /// Starts another program in this directory.
+    func start(program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Running {
+        try Running(URL(filePath: program), arguments, in: folder, environment)
     }
 
     @discardableResult
@@ -47,6 +53,18 @@ final class Place: Sendable {
         let plan = Plan(flow: name, parameters: parameters, nodes: nodes, dsl: "1")
         try Data(JSON(encoding: plan).canonicalBytes).write(to: folder.appending(path: "\(name).json"))
     }
+
+    /// Makes `.flow` as an engine would.
+    func makeHome() throws {
+        try FileManager.default.createDirectory(
+            at: folder.appending(path: ".flow"), withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    func writeHome(_ name: String, _ text: String) throws {
+        try Data(text.utf8).write(to: folder.appending(path: ".flow/\(name)"))
+    }
+
+    var hasHome: Bool { FileManager.default.fileExists(atPath: folder.appending(path: ".flow").path) }
 
     static func shell(_ name: String, _ script: String, needs: [String] = []) -> Node {
         Node(id: name, name: name, kind: .shell(ShellSpec(source: .text(script))), needs: needs)
@@ -84,7 +102,11 @@ final class Running: Sendable {
         }
     }
 
+    /// A test that ends early leaves nothing running.
+    deinit { if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) } }
+
     func interrupt() { process.interrupt() }
+    func terminate() { process.terminate() }
     /// `kill -9` of this one process.
     func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
 

@@ -79,6 +79,19 @@ struct FollowingTests {
         #expect(world.err.contains("Next: flowctl watch \(Sample.id)"))
     }
 
+    @Test(arguments: [["watch", Sample.id.text], ["logs", Sample.id.text, "-f"]])
+    func `a server that tells the same beginning again and again is asked with pauses, and given up`(arguments: [String]) async {
+        let world = World { call, _ in
+            if call.path.contains("stream=stderr") { return .pieces([]) }
+            if call.path.contains("/attempts/") { return .pieces([Array("hello\n".utf8)]) }
+            return FollowingTests.start(call) ?? .pieces(Array(FollowingTests.story.prefix(3)))
+        }
+        #expect(await runFlowctl(arguments, in: world.surroundings) == .unavailable)
+        #expect(world.requests.filter { $0.hasSuffix("/events") }.count < 40)
+        #expect(world.out.components("hello\n") <= 1, "what was shown is not shown again")
+        #expect(world.known.clock.seconds(since: Sample.at(0)) >= 120, "it was patient, though")
+    }
+
     @Test func `what a server refuses is not tried again`() async {
         let problem = Sample.json(Wire.Problem(FlowError(.forbidden, subject: "x", "Not for you.")))
         let world = World { call, _ in FollowingTests.start(call) ?? .json(problem, status: 403) }

@@ -10,30 +10,55 @@ package enum StrictDecoder {
     /// Never inlined: where it is, into an async function, the optimiser of Swift 6.3.1 crashes (LLVM's CoroSplit pass).
     @inline(never)
     package static func decode<Value: Decodable>(_ type: Value.Type, from json: JSON) throws(FlowError) -> Value {
+        switch read(type, from: json) {
+        case .value(let value): return value
+        case .misfit(let fault):
+            let name = fault.subject.isEmpty ? "body" : fault.subject
+            throw FlowError(.usage, subject: name, "Nothing was done: '\(name)' \(fault.message).")
+        case .unknown(let faults):
+            let names = faults.map { "'\($0.subject)'" }.joined(separator: ", ")
+            throw FlowError(
+                .usage, subject: "body", "Nothing was done: the request has unknown fields: \(names).", errors: faults)
+        }
+    }
+
+    /// What is wrong with a value, by field; empty when nothing is. The subject of a fault of the whole is empty.
+    package static func faults<Value: Decodable>(_ type: Value.Type, in json: JSON) -> [FlowError.Detail] {
+        switch read(type, from: json) {
+        case .value: []
+        case .misfit(let fault): [fault]
+        case .unknown(let faults): faults
+        }
+    }
+
+    private enum Reading<Value> {
+        case value(Value)
+        case misfit(FlowError.Detail)
+        case unknown([FlowError.Detail])
+    }
+
+    @inline(never)
+    private static func read<Value: Decodable>(_ type: Value.Type, from json: JSON) -> Reading<Value> {
         let unknown = Unknown()
         let value: Value
         do {
             value = try Node(json: json, codingPath: [], unknown: unknown).decode(type)
         } catch let error as DecodingError {
-            throw fault(error)
+            return .misfit(fault(error))
         } catch {
-            throw FlowError(.usage, subject: "body", "Nothing was done: the request body does not fit: \(error).")
+            return .misfit(FlowError.Detail(subject: "", message: "does not fit: \(error)"))
         }
-        guard unknown.fields.isEmpty else {
-            let details = unknown.fields.map { field in
+        guard !unknown.fields.isEmpty else { return .value(value) }
+        return .unknown(
+            unknown.fields.map { field in
                 let near = nearestNames(to: field.name, in: field.known)
                 let hint =
                     near.isEmpty ? "known: \(field.known.sorted().joined(separator: ", "))" : "did you mean '\(near[0])'?"
                 return FlowError.Detail(subject: field.path, message: "unknown field; \(hint)")
-            }
-            let names = details.map { "'\($0.subject)'" }.joined(separator: ", ")
-            throw FlowError(
-                .usage, subject: "body", "Nothing was done: the request has unknown fields: \(names).", errors: details)
-        }
-        return value
+            })
     }
 
-    private static func fault(_ error: DecodingError) -> FlowError {
+    private static func fault(_ error: DecodingError) -> FlowError.Detail {
         let (path, message): ([any CodingKey], String)
         switch error {
         case .keyNotFound(let key, let context): (path, message) = (context.codingPath + [key], "is missing")
@@ -41,8 +66,7 @@ package enum StrictDecoder {
             (path, message) = (context.codingPath, context.debugDescription)
         @unknown default: (path, message) = ([], "\(error)")
         }
-        let name = path.isEmpty ? "body" : path.map(\.stringValue).joined(separator: ".")
-        return FlowError(.usage, subject: name, "Nothing was done: '\(name)' \(message).")
+        return FlowError.Detail(subject: path.map(\.stringValue).joined(separator: "."), message: message)
     }
 }
 
@@ -61,7 +85,7 @@ private struct Node: Decoder {
         // `JSON` takes a value as it is: asking it to try every type in turn would cost a thrown error each.
         if let value = json as? Value { return value }
         if type == [String: JSON].self, case .object(let members) = json, let value = members as? Value { return value }
-        guard case .object(let members) = json else { return try Value(from: self) }
+        guard case .object(let members) = json else { return try plain(type) }
         let asked = Asked()
         let value = try Value(from: Tracked(node: self, asked: asked))
         if asked.isKeyed {
@@ -71,6 +95,16 @@ private struct Node: Decoder {
             }
         }
         return value
+    }
+
+    /// A text, number or list. For a text that is none of an enumeration's, the error says which there are.
+    private func plain<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        do {
+            return try Value(from: self)
+        } catch DecodingError.dataCorrupted(let context) where context.codingPath.count == codingPath.count {
+            guard let choices = rawTexts(type) else { throw DecodingError.dataCorrupted(context) }
+            throw mismatch("one of \(choices.joined(separator: ", "))")
+        }
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
@@ -96,9 +130,28 @@ private struct Node: Decoder {
 
     func mismatch(_ expected: String) -> DecodingError {
         let context = DecodingError.Context(
-            codingPath: codingPath, debugDescription: "must be \(expected), found \(json.typeName)")
+            codingPath: codingPath, debugDescription: "must be \(expected), found \(json.typeName)\(shown)")
         return .typeMismatch(JSON.self, context)
     }
+
+    /// The value itself, where it is short enough to be looked at.
+    private var shown: String {
+        switch json {
+        case .string(let text): text.utf8.count <= 40 ? ": '\(text)'" : ""
+        case .int, .double, .bool: ": \(json.canonical)"
+        case .null, .array, .object: ""
+        }
+    }
+}
+
+/// The raw values of an enumeration of texts; nil for any other type.
+private func rawTexts(_ type: Any.Type) -> [String]? {
+    func texts<Value: CaseIterable>(_ type: Value.Type) -> [String] {
+        type.allCases.compactMap { ($0 as? any RawRepresentable)?.rawValue as? String }
+    }
+    guard let type = type as? any CaseIterable.Type else { return nil }
+    let all = texts(type)
+    return all.isEmpty ? nil : all
 }
 
 /// The names that a type asked an object for.

@@ -13,7 +13,7 @@ enum FlowHandlers {
         guard let flow = try await call.api.catalogue.flow(name) else {
             let near = nearestNames(to: name, in: try await call.api.catalogue.flows().map(\.name))
             let hint = near.isEmpty ? "flowctl flow list" : "Did you mean '\(near.joined(separator: "', '"))'?"
-            throw FlowError(.notFound, subject: name, "No flow '\(name)' is registered.", hint: hint)
+            throw FlowError(.notFound, subject: name, "Nothing was done: no flow '\(name)' is registered.", hint: hint)
         }
         return try Answer.json(flow)
     }

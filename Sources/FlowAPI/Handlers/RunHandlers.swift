@@ -51,7 +51,7 @@ enum RunHandlers {
             query.before = id
         }
         let rows = try await call.api.reader.runs(query)
-        let shown = rows.prefix(limit).map { Wire.Run($0) }
+        let shown = rows.prefix(limit).map { Wire.Run(call.api.engine.shown($0)) }
         return try Answer.page(shown, next: rows.count > limit ? shown.last?.id.text : nil)
     }
 

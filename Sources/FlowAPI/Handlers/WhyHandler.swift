@@ -73,7 +73,9 @@ enum WhyHandler {
         case .succeeded: return "\(name) succeeded\(ended(row)); it waits for nothing."
         case .failed: return "\(name) failed\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
         case .cancelled: return "\(name) was cancelled\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
-        case .paused: return "\(name) is paused\(because(row)); nothing new starts. Go on with: flowctl resume \(row.id)"
+        case .paused:
+            let release = waits.first { $0.step == nil }?.release ?? "flowctl resume \(row.id)"
+            return "\(name) is paused\(because(row)); nothing new starts. Go on with: \(release)"
         case .cancelling: return "\(name) is being cancelled; \(count(running.count, "step")) must end first\(hosts(running))."
         case .queued: return "\(name) was accepted at \(row.createdAt) and starts next."
         case .undoing: return "\(name) undoes what it did; \(count(running.count, "step")) running."

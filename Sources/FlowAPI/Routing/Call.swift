@@ -138,7 +138,7 @@ package struct Call: Sendable {
     package func run(named text: String? = nil) async throws -> RunRow {
         let text = (text ?? parameter("id")).lowercased()
         if let id = RunID(text) {
-            if let row = try await api.reader.run(id) { return row }
+            if let row = try await api.reader.run(id) { return api.engine.shown(row) }
             throw FlowError.noRun(text)
         }
         let isPrefix = text.utf8.count >= 4 && text.utf8.allSatisfy { "0123456789abcdef-".utf8.contains($0) }
@@ -149,7 +149,7 @@ package struct Call: Sendable {
                 .usage, subject: text, "Nothing was done: more than one run's id starts with '\(text)'.",
                 hint: "flowctl list")
         }
-        return row
+        return api.engine.shown(row)
     }
 
     /// The step that `{path}` names, in a run.

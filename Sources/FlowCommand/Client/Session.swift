@@ -166,7 +166,8 @@ final class Session: Sendable {
         // An engine that does not answer now is not asked to go on: it says so itself when it is opened again.
         let page = try? await client.fetch(Wire.Page<Wire.Run>.self, "GET", "/v1/runs", query: query)
         return (page?.items ?? []).filter { run in
-            guard run.state == .waiting else { return true }
+            // Asked for by state, and shown as paused: one that the engine cannot touch.
+            guard run.state == .waiting else { return run.state != .paused }
             return (run.waitingFor ?? []).contains { $0.kind == .timer || $0.kind == .unreachable }
         }
     }

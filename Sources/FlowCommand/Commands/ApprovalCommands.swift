@@ -39,7 +39,7 @@ struct ApprovalsCommand: AsyncParsableCommand {
 
 /// What `approve` and `reject` have in common.
 struct VoteOptions: ParsableArguments {
-    @Argument(help: "The run that waits.") var run: String
+    @Argument(help: "The run that waits.", transform: nameOfRun) var run: String
     @Argument(help: "The approval's step; needed when the run waits for several.") var step: String?
     @Option(name: .long, help: "Only if what waits has this digest, or one that starts so: vote on what you saw before.")
     var digest: String?

@@ -61,7 +61,11 @@ struct DoctorCommand: AsyncParsableCommand {
             return [Finding("engine", .warn, error.message, hint: error.hint)]
         } catch {
             let error = FlowClient.flowError(error, at: .socket(connection.homePath))
-            return [Finding("engine", .fail, error.message, hint: error.hint == "flowctl doctor" ? nil : error.hint)]
+            let faults = error.errors.map { fault in
+                Finding("engine", .fail, (fault.location.map { "\($0): " } ?? "") + "\(fault.subject): \(fault.message)")
+            }
+            let hint = error.hint == "flowctl doctor" ? nil : error.hint
+            return [Finding("engine", .fail, error.message, hint: hint)] + faults
         }
     }
 }

@@ -32,7 +32,7 @@ struct InventoryCommands: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Adds a host after you have confirmed the key that it shows.",
+            abstract: "Adds a host, or takes the new key of one, after you have confirmed the key that it shows.",
             discussion: "In scripts, name the fingerprint: --yes SHA256:…; only a key with it is taken.")
         @Argument(help: "Its name in the inventory.") var name: String
         @Argument(help: "Host name or IP address.") var address: String

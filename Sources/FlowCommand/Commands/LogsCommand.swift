@@ -11,7 +11,7 @@ struct LogsCommand: AsyncParsableCommand {
             Without: all steps, each line after the step it is from, with | for standard output and ! for standard error.
             """)
 
-    @Argument(help: "The run's id, or the start of it that no other run has.") var run: String
+    @Argument(help: "The run's id, or the start of it that no other run has.", transform: nameOfRun) var run: String
     @Argument(help: "A step, as 'flowctl steps' names it.") var step: String?
     @Flag(name: [.customShort("f"), .long], help: "Go on until the step, or the run, has ended.")
     var follow = false

@@ -23,7 +23,7 @@ struct ControlOptions: ParsableArguments {
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Lets nothing new start in a run; what runs goes on.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @OptionGroup var options: ControlOptions
 
     func run() async throws { try await options.simple("pause", run) }
@@ -31,7 +31,7 @@ struct PauseCommand: AsyncParsableCommand {
 
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "resume", abstract: "Lets a paused run go on.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @OptionGroup var options: ControlOptions
 
     func run() async throws { try await options.simple("resume", run) }
@@ -40,7 +40,7 @@ struct ResumeCommand: AsyncParsableCommand {
 struct CancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "Ends what runs (TERM, grace, KILL) and cancels the run; finally steps run.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @OptionGroup var options: ControlOptions
 
     func run() async throws { try await options.simple("cancel", run) }
@@ -49,7 +49,7 @@ struct CancelCommand: AsyncParsableCommand {
 struct KillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kill", abstract: "Ends what runs at once and cancels the run; finally steps do not run.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @OptionGroup var options: ControlOptions
 
     func run() async throws { try await options.simple("kill", run) }
@@ -65,7 +65,7 @@ extension ControlOptions {
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry", abstract: "Tries again what failed, or a step and all that comes after it.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @Flag(name: .long, help: "All that failed, was cancelled, is held or unknown; the same as nothing.")
     var failed = false
     @Option(name: .long, help: ArgumentHelp("This step and everything that needs it.", valueName: "step"))
@@ -85,7 +85,7 @@ struct RetryCommand: AsyncParsableCommand {
 /// `skip RUN STEP -m`: settles a step as skipped.
 struct SkipCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "skip", abstract: "Settles a step as skipped.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @Argument(help: "The step, as 'flowctl steps' names it.") var step: String
     @OptionGroup var options: ControlOptions
 
@@ -101,7 +101,7 @@ struct SkipCommand: AsyncParsableCommand {
 struct ResolveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resolve", abstract: "Decides a step that is held or whose outcome is unknown.")
-    @Argument(help: "The run.") var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
     @Argument(help: "The step, as 'flowctl steps' names it.") var step: String
     @Option(
         name: .customLong("as"), help: ArgumentHelp("What became of it, or another try.", valueName: "succeeded|failed|retry"))

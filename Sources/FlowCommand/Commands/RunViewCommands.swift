@@ -44,7 +44,7 @@ struct ListCommand: AsyncParsableCommand {
 struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "show", abstract: "Shows a run with its steps.")
 
-    @Argument(help: "The run's id, or the start of it that no other run has.") var run: String
+    @Argument(help: "The run's id, or the start of it that no other run has.", transform: nameOfRun) var run: String
     @OptionGroup var show: ShowOptions
     @OptionGroup var connection: ConnectionOptions
 
@@ -66,7 +66,7 @@ struct ShowCommand: AsyncParsableCommand {
 struct StepsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "steps", abstract: "Lists the steps of a run.")
 
-    @Argument(help: "The run's id, or the start of it that no other run has.") var run: String
+    @Argument(help: "The run's id, or the start of it that no other run has.", transform: nameOfRun) var run: String
     @Option(name: .long, help: "Only steps in this state; repeat it for several.")
     var state: [StepState] = []
     @OptionGroup var show: ShowOptions
@@ -89,7 +89,7 @@ struct WatchCommand: AsyncParsableCommand {
         commandName: "watch", abstract: "Follows a run until it ends.",
         discussion: "With -o json: every journal record from the first on, one line each.")
 
-    @Argument(help: "The run's id, or the start of it that no other run has.") var run: String
+    @Argument(help: "The run's id, or the start of it that no other run has.", transform: nameOfRun) var run: String
     @OptionGroup var show: ShowOptions
     @OptionGroup var connection: ConnectionOptions
 
@@ -112,7 +112,7 @@ struct WhyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "why", abstract: "Says what a run waits for, since when, and what would release it.")
 
-    @Argument(help: "The run's id, or the start of it that no other run has.") var run: String
+    @Argument(help: "The run's id, or the start of it that no other run has.", transform: nameOfRun) var run: String
     @OptionGroup var show: ShowOptions
     @OptionGroup var connection: ConnectionOptions
 

@@ -19,11 +19,12 @@ struct LogFollower: Sendable {
         return try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
             var position = 0
-            var failures = 0
+            var patience = Patience()
             while true {
                 do {
                     let state = try await session.client.events(of: run.text, after: position) { record in
-                        failures = 0
+                        guard record.sequence > position else { return }
+                        patience.progressed()
                         for (source, label) in LogFollower.leases(in: record, run: run, label: label) {
                             if running >= CommandLimits.followedOutputs {
                                 try await group.next()
@@ -38,8 +39,7 @@ struct LogFollower: Sendable {
                     try await group.waitForAll()
                     return state
                 } catch {
-                    failures += 1
-                    try await recover(from: error, failures)
+                    try await recover(from: error, &patience)
                 }
             }
         }
@@ -54,28 +54,29 @@ struct LogFollower: Sendable {
     /// All bytes of a stream until its attempt has ended.
     func bytes(of source: OutputSource, receive: ([UInt8]) async throws -> Void) async throws {
         var offset = 0
-        var failures = 0
+        var patience = Patience()
         while true {
             do {
                 try await session.client.output(source, from: offset, follows: true) { bytes in
-                    failures = 0
+                    patience.progressed()
                     offset += bytes.count
                     try await receive(bytes)
                 }
                 return
             } catch {
-                failures += 1
-                try await recover(from: error, failures)
+                try await recover(from: error, &patience)
             }
         }
     }
 
-    private func recover(from error: any Error, _ failures: Int) async throws {
+    /// A command that is silent for a minute ends the stream, not the attempt: then it is asked for again.
+    private func recover(from error: any Error, _ patience: inout Patience) async throws {
         try Task.checkCancellation()
         let failure = FlowClient.flowError(error, at: session.client.address())
-        guard failure.code == .unreachable || failure.code == .overloaded, failures < 30 else { throw failure }
-        // A command that is silent for a minute ends the stream, not the attempt: the first retry is immediate.
-        if failures > 1 { try await here.pause(min(5, 0.2 * Double(failures))) }
+        guard failure.code == .unreachable || failure.code == .overloaded, let pause = patience.pause(at: here.now()) else {
+            throw failure
+        }
+        try await here.pause(pause)
     }
 
     /// Both streams of every attempt that a record hands out.

@@ -72,12 +72,14 @@ struct RunFollower: Sendable {
 
     /// Reads the run's events to their end, across lost connections.
     private func pump(_ board: Board) async throws -> RunState {
-        var silence = Silence()
+        var patience = Patience()
         while true {
             let failure: FlowError
             do {
                 let state = try await session.client.events(of: board.id.text, after: board.sequence) { record in
-                    silence = Silence()
+                    // A server that begins anew each time tells nothing new.
+                    guard record.sequence > board.sequence else { return }
+                    patience.progressed()
                     try await take(record, board)
                 }
                 if let state { return state }
@@ -86,27 +88,17 @@ struct RunFollower: Sendable {
                 try Task.checkCancellation()
                 failure = FlowClient.flowError(error, at: session.client.address())
             }
-            try await wait(after: failure, &silence, run: board.id)
+            try await wait(after: failure, &patience, run: board.id)
         }
-    }
-
-    private struct Silence {
-        var since: Instant?
-        var tries = 0
     }
 
     /// Waits a little longer each time; gives up when the failure lasts, or would not go away.
-    private func wait(after failure: FlowError, _ silence: inout Silence, run: RunID) async throws {
+    private func wait(after failure: FlowError, _ patience: inout Patience, run: RunID) async throws {
         guard failure.code == .unreachable || failure.code == .overloaded || failure.code == .owned else { throw failure }
-        let since = silence.since ?? here.now()
-        silence.since = since
-        silence.tries += 1
-        guard here.now().seconds(since: since) < CommandLimits.reconnectSeconds else {
-            throw Messages.gaveUpFollowing(run, failure)
-        }
+        guard let pause = patience.pause(at: here.now()) else { throw Messages.gaveUpFollowing(run, failure) }
         // The first time is nothing to speak of: servers end streams when they restart.
-        if silence.tries == 2 { try await here.terminal.say(Messages.reconnecting("\(session.client.address())")) }
-        try await here.pause(min(5, 0.1 * Double(1 << min(silence.tries, 6))))
+        if patience.tries == 2 { try await here.terminal.say(Messages.reconnecting("\(session.client.address())")) }
+        try await here.pause(pause)
         do {
             try await session.reconnect()
         } catch let error as FlowError where error.code == .unreachable || error.code == .owned {

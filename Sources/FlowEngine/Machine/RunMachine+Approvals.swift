@@ -68,7 +68,8 @@ extension RunMachine {
         if !spec.selfApproval, actor.person == run.created.person, choice == .approved {
             throw FlowError(
                 .forbidden, subject: path.text,
-                "The vote of \(actor.user) was not counted: who started the run cannot approve it.")
+                "The vote of \(actor.user) was not counted: who started the run cannot approve it.",
+                hint: "somebody else: flowctl approve \(run.id) '\(path)'")
         }
         if let earlier = approval.votes.first(where: { $0.person == actor.person }) {
             throw FlowError(

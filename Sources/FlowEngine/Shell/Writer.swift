@@ -26,6 +26,8 @@ final class Writer {
     private var chances: Chances
     /// A run that ends the engine even when it is only read: nothing touches it any more.
     private var setAside: RunID?
+    private let standstills: Standstills
+    private var refusals = Refusals()
 
     /// Parked runs that stay in memory for what comes next.
     static let parkedKept = 1_000
@@ -35,13 +37,14 @@ final class Writer {
 
     init(
         store: any JournalStore, dispatcher: any AttemptDispatcher, environment: EngineEnvironment, inbox: Inbox,
-        feed: ChangeFeed
+        feed: ChangeFeed, standstills: Standstills
     ) throws(StoreError) {
         self.store = store
         self.dispatcher = dispatcher
         self.environment = environment
         self.inbox = inbox
         self.feed = feed
+        self.standstills = standstills
         epoch = try store.beginEpoch()
         sequence = try store.lastSequence()
         loader = RunLoader(store: store, hash: environment.hash)
@@ -60,7 +63,10 @@ final class Writer {
         let crashes = (before?.run == run ? before?.crashes ?? 0 : 0) + 1
         try store.setBreadcrumb(Breadcrumb(run: run, crashes: crashes))
         environment.log(.error, "the engine ended by a trap with run \(run) in hand (\(crashes) times)")
-        if crashes > Limits.crashesUntilQuarantine { setAside = run }
+        if crashes > Limits.crashesUntilQuarantine {
+            setAside = run
+            standstills.note(run, "the engine ended \(crashes) times with it in hand")
+        }
         return crashes == Limits.crashesUntilQuarantine ? [.quarantine(run)] : []
     }
 
@@ -102,13 +108,14 @@ final class Writer {
             transaction.repeatable.append(item)
             quarantine(id)
         case .outbox(let reply):
+            // What was acknowledged before is gone from the answer: else it would be delivered again.
+            commit()
             do throws(StoreError) { reply(try store.outbox()) } catch { reply([]) }
         case .acknowledge(let id):
             transaction.repeatable.append(item)
             transaction.batch.removeOutbox.append(id)
         case .exclusively(let work):
             commit()
-            transaction = Transaction(epoch: epoch, now: environment.now())
             work(store)
         }
     }
@@ -120,6 +127,7 @@ final class Writer {
             cache[id] = loaded
             decide(.quarantine("the engine ended \(Limits.crashesUntilQuarantine) times with this run in hand"), on: id)
         } catch {
+            standstills.note(id, error)
             environment.log(.error, "run \(id) is set aside: \(error)")
         }
     }
@@ -247,6 +255,7 @@ final class Writer {
             guard let loaded = try loader.load(id) else { return false }
             cache[id] = loaded
         } catch {
+            standstills.note(id, error)
             throw FlowError.storage(error, subject: id.text)
         }
         try decideOrThrow(.recover, on: id)
@@ -261,6 +270,7 @@ final class Writer {
         guard !batch.isEmpty else { return publish(batch) }
         do throws(StoreError) {
             try store.commit(batch)
+            if let message = refusals.ended(at: transaction.now) { environment.log(.info, message) }
             publish(batch)
         } catch {
             rollBack(error)
@@ -284,8 +294,9 @@ final class Writer {
         let hash = environment.hash(input)
         batch.records.append(JournalRecord(sequence: sequence, run: id, at: at, hash: hash, bytes: bytes))
         loaded.head = JournalHead(sequence: sequence, hash: hash)
-        for notice in change.notices {
-            batch.addOutbox.append(OutboxRow(id: sequence, run: id, kind: notice["kind"]?.text ?? "", body: notice))
+        for (number, notice) in change.notices.enumerated() {
+            let id = OutboxRow.id(record: sequence, notice: number)
+            batch.addOutbox.append(OutboxRow(id: id, run: loaded.run.id, kind: notice["kind"]?.text ?? "", body: notice))
         }
         projection.write(&loaded, to: &batch)
     }
@@ -341,7 +352,7 @@ final class Writer {
             environment.fatal(message)
             return
         }
-        environment.log(.error, "nothing was committed: \(refusal.message)")
+        if let message = refusals.note(refusal.message, at: transaction.now) { environment.log(.error, message) }
         transaction.wasRefused = true
         deferred = again + deferred
     }

@@ -1,69 +1,149 @@
 import FlowAPI
 package import FlowModel
-import FoundationEssentials
+import Glibc
 import Yams
 
 extension ServerConfiguration {
     /// A configuration file is small; a larger one is something else.
     private static let maxBytes = 64 << 10
 
-    /// Reads `path`; the defaults when there is no such file. Unknown keys are refused.
+    /// Reads `path`; the defaults when there is no such file. Whatever is wrong is said at its line, all of it at once.
     package static func load(_ path: String) throws(FlowError) -> ServerConfiguration {
-        guard FileManager.default.fileExists(atPath: path) else { return ServerConfiguration() }
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
-        } catch {
-            throw FlowError(.storage, subject: path, "The server did not start: \(path) cannot be read: \(error).")
-        }
-        guard data.count <= maxBytes else {
-            throw FlowError(.usage, subject: path, "The server did not start: \(path) has more than \(maxBytes) bytes.")
-        }
-        let configuration = try parse(String(decoding: data, as: UTF8.self), file: path)
-        try configuration.validate(file: path)
+        guard let text = try text(of: path) else { return ServerConfiguration() }
+        let document = try ConfigurationDocument(text, file: path)
+        let configuration = try document.configuration()
+        let faults = configuration.faults
+        guard faults.isEmpty else { throw document.refusal(faults) }
         return configuration
     }
 
-    static func parse(_ text: String, file: String) throws(FlowError) -> ServerConfiguration {
-        let node: Yams.Node?
-        do {
-            node = try Yams.compose(yaml: text)
-        } catch {
-            throw FlowError(.usage, subject: file, "The server did not start: \(file) is not YAML: \(error).")
+    /// nil when there is no such file.
+    private static func text(of path: String) throws(FlowError) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return nil }
+            throw unread(path, errno)
         }
-        guard let node else { return ServerConfiguration() }
-        do throws(FlowError) {
-            return try StrictDecoder.decode(ServerConfiguration.self, from: try json(node, depth: 8))
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: maxBytes + 1)
+        var count = 0
+        while count < bytes.count {
+            let found = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress?.advanced(by: count), $0.count - count) }
+            if found == 0 { break }
+            guard found > 0 || errno == EINTR else { throw unread(path, errno) }
+            count += max(0, found)
+        }
+        guard count <= maxBytes else {
+            throw FlowError(.usage, subject: path, "The engine did not start: \(path) has more than \(maxBytes) bytes.")
+        }
+        guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
+            throw FlowError(.usage, subject: path, "The engine did not start: \(path) is not UTF-8.")
+        }
+        return text
+    }
+
+    private static func unread(_ path: String, _ code: CInt) -> FlowError {
+        FlowError(.storage, subject: path, "The engine did not start: \(path) cannot be read: \(String(cString: strerror(code))).")
+    }
+}
+
+/// `flowd.yaml` as values, with the line of each.
+private struct ConfigurationDocument {
+    private static let depth = 8
+
+    let file: String
+    private var json: JSON = [:]
+    /// By path, such as `retention.days`.
+    private var lines: [String: Int] = [:]
+    private var faults: [FlowError.Detail] = []
+
+    init(_ text: String, file: String) throws(FlowError) {
+        self.file = file
+        do {
+            if let root = try Yams.compose(yaml: text) { json = value(of: root, at: "", depth: Self.depth) }
         } catch {
-            throw FlowError(
-                .usage, subject: file, "The server did not start: \(file) is not acceptable. \(error.message)",
-                errors: error.errors)
+            note(error)
+        }
+        guard faults.isEmpty else { throw refusal(faults) }
+    }
+
+    /// Every section is read for itself, so that a fault in one does not hide those in another.
+    func configuration() throws(FlowError) -> ServerConfiguration {
+        guard case .object(let sections) = json else {
+            throw refusal([.init(subject: "", message: "must be sections (NAME: VALUE), found \(json.typeName)")])
+        }
+        let faults = sections.sorted { $0.key < $1.key }.flatMap { name, value in
+            StrictDecoder.faults(ServerConfiguration.self, in: .object([name: value]))
+        }
+        guard faults.isEmpty else { throw refusal(faults) }
+        return try StrictDecoder.decode(ServerConfiguration.self, from: json)
+    }
+
+    /// Puts the line to each fault, in the order of the file.
+    func refusal(_ faults: [FlowError.Detail]) -> FlowError {
+        let located = faults.map { fault in
+            let line = lines[fault.subject].map { ":\($0)" } ?? ""
+            let subject = fault.subject.isEmpty ? "the file" : fault.subject
+            return FlowError.Detail(subject: subject, message: fault.message, location: fault.location ?? "\(file)\(line)")
+        }
+        let order = faults.indices.sorted { (lines[faults[$0].subject] ?? 0, $0) < (lines[faults[$1].subject] ?? 0, $1) }
+        return FlowError(
+            .usage, subject: file,
+            "The engine did not start: \(file) has \(faults.count == 1 ? "a fault" : "\(faults.count) faults").",
+            hint: "correct the file; docs/reference/configuration.md has every setting", errors: order.map { located[$0] })
+    }
+
+    // MARK: - Reading
+
+    private mutating func fault(_ subject: String, _ message: String, _ line: Int?) {
+        faults.append(.init(subject: subject, message: message, location: line.map { "\(file):\($0)" } ?? file))
+    }
+
+    private mutating func note(_ error: any Error) {
+        switch error {
+        case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
+            YamlError.composer(_, let problem, let mark, _):
+            fault("YAML", problem, mark.line)
+        case YamlError.duplicatedKeysInMapping(let names, let context):
+            for name in names { fault(name, "stands twice", context.mark.line) }
+        case YamlError.reader(let problem, _, _, _): fault("YAML", problem, nil)
+        default: fault("YAML", "it cannot be read", nil)
         }
     }
 
-    private static func json(_ node: Yams.Node, depth: Int) throws(FlowError) -> JSON {
-        guard depth > 0 else { throw FlowError(.usage, subject: "yaml", "It is nested too deeply.") }
+    private mutating func value(of node: Yams.Node, at path: String, depth: Int) -> JSON {
+        if lines[path] == nil, !path.isEmpty { lines[path] = node.mark?.line }
+        guard depth > 0 else {
+            fault(path, "is nested deeper than \(Self.depth)", node.mark?.line)
+            return .null
+        }
+        func inner(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
         switch node {
-        case .scalar(let scalar):
-            guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
-            if let value = node.bool { return .bool(value) }
-            if let value = node.int { return .int(value) }
-            if let value = node.float { return .double(value) }
-            return node.null == nil ? .string(scalar.string) : .null
+        case .scalar(let scalar): return value(of: scalar, node)
         case .sequence(let sequence):
-            var elements: [JSON] = []
-            for element in sequence { elements.append(try json(element, depth: depth - 1)) }
-            return .array(elements)
+            return .array(sequence.enumerated().map { value(of: $1, at: inner("\($0)"), depth: depth - 1) })
         case .mapping(let mapping):
             var members: [String: JSON] = [:]
-            for (key, value) in mapping {
-                guard let name = key.scalar?.string, members[name] == nil else {
-                    throw FlowError(.usage, subject: "yaml", "A key is given twice, or is not a text.")
+            for (key, element) in mapping {
+                guard let name = key.scalar?.string else {
+                    fault(path, "has a key that is not a text", key.mark?.line)
+                    continue
                 }
-                members[name] = try json(value, depth: depth - 1)
+                lines[inner(name)] = key.mark?.line
+                members[name] = value(of: element, at: inner(name), depth: depth - 1)
             }
             return .object(members)
-        case .alias: throw FlowError(.usage, subject: "yaml", "Aliases are not taken.")
+        case .alias:
+            fault(path, "aliases are not taken", node.mark?.line)
+            return .null
         }
+    }
+
+    private func value(of scalar: Yams.Node.Scalar, _ node: Yams.Node) -> JSON {
+        guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
+        if let value = node.bool { return .bool(value) }
+        if let value = node.int { return .int(value) }
+        if let value = node.float { return .double(value) }
+        return node.null == nil ? .string(scalar.string) : .null
     }
 }

@@ -50,8 +50,8 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
 
     package var retentionDays: Double { retention?.days ?? 90 }
 
-    /// Refuses what cannot work or is not safe, all at once.
-    package func validate(file: String) throws(FlowError) {
+    /// What cannot work or is not safe, all of it.
+    var faults: [FlowError.Detail] {
         var faults: [FlowError.Detail] = []
         func fault(_ subject: String, _ message: String) { faults.append(.init(subject: subject, message: message)) }
         if let listen {
@@ -65,14 +65,14 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
                 fault("listen", "'\(listen)' is not ADDRESS:PORT such as 127.0.0.1:7373 or [::1]:7373")
             }
         }
-        if let days = retention?.days, !(0...36_500).contains(days) { fault("retention.days", "must be from 0 to 36500") }
+        if let days = retention?.days, !(0...36_500).contains(days) {
+            fault("retention.days", "must be from 0 to 36500, found \(JSON.double(days).text)")
+        }
         if let concurrency = workers?.concurrency, !(1...100_000).contains(concurrency) {
-            fault("workers.concurrency", "must be from 1 to 100000")
+            fault("workers.concurrency", "must be from 1 to 100000, found \(concurrency)")
         }
         if let notify { faults += notify.faults }
-        guard faults.isEmpty else {
-            throw FlowError(.usage, subject: file, "The server did not start: \(file) is not acceptable.", errors: faults)
-        }
+        return faults
     }
 }
 
@@ -86,7 +86,7 @@ extension ServerConfiguration.Notify {
         }
         if let url, NotifyURL(url) == nil { fault("notify.url", "must be an http URL on loopback, or an https URL") }
         if let seconds = timeoutSeconds, !(1...300).contains(seconds) {
-            fault("notify.timeoutSeconds", "must be from 1 to 300")
+            fault("notify.timeoutSeconds", "must be from 1 to 300, found \(JSON.double(seconds).text)")
         }
         return faults
     }

@@ -45,6 +45,9 @@ struct HostReach: Sendable {
         do {
             let channel = try await ssh.transport(to: host).open("true")
             message = await HostReach.end(of: channel)
+        } catch let error as TransportError where error.phase == .hostKey && !host.hostKeys.isEmpty {
+            // A host without any key is told this by the transport.
+            message = "\(error) If it is the right one, accept it with: flowctl inventory add \(host.name) \(host.address) --port \(host.port)"
         } catch {
             message = "\(error)"
         }

@@ -55,7 +55,7 @@ final class FlowLibrary: FlowCatalogue {
         let isGone = try await registry.remove(name, by: actor.user, at: now())
         forget()
         guard isGone else {
-            throw FlowError(.notFound, subject: name, "No flow '\(name)' is registered.", hint: "flowctl flow list")
+            throw FlowError(.notFound, subject: name, "Nothing was done: no flow '\(name)' is registered.", hint: "flowctl flow list")
         }
     }
 

@@ -12,6 +12,9 @@ enum ExecPlan {
     static func make(_ exec: Wire.Exec) throws(FlowError) -> Plan {
         let width = exec.width ?? defaultWidth
         var faults: [FlowError.Detail] = []
+        if exec.selector.allSatisfy(\.isWhitespace) {
+            faults.append(.init(subject: "exec.selector", message: "is empty: name hosts, such as web-1 or group:web"))
+        }
         if !(1...maxWidth).contains(width) {
             faults.append(.init(subject: "exec.width", message: "must be from 1 to \(maxWidth)"))
         }

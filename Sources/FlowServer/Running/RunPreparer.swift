@@ -43,10 +43,10 @@ struct RunPreparer: RunPreparation {
     private func ready(_ start: Wire.Start) async throws -> Ready {
         let (loaded, binary) = try await source(start)
         let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
-        let selectors = TargetResolver.selectors(of: loaded.plan, inputs: complete)
+        let needs = TargetResolver.needs(of: loaded.plan, inputs: complete)
         var targets: [String: [Host]] = [:]
-        if !selectors.isEmpty || start.limit != nil {
-            targets = try TargetResolver.targets(of: selectors, in: try await inventory.current(), limit: start.limit)
+        if !needs.isEmpty || start.limit != nil {
+            targets = try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: start.limit)
         }
         return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets)
     }

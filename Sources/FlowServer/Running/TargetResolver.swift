@@ -6,59 +6,88 @@ import FlowModel
 /// A selector is known at start when it is a constant, an input, or made of these; what a step computes later can only name
 /// hosts among those that are frozen.
 enum TargetResolver {
+    /// A selector, and where it stands: what a fault in it is told by.
+    struct Need: Hashable {
+        var selector: String
+        /// `hosts` of an input, `step 'deploy'` of the plan, `--limit`.
+        var place: String
+    }
+
     /// The hosts of each of the selectors, in the order of the inventory. With `limit`, only those that it names too.
     ///
-    /// Refuses unknown names and selections that are empty.
-    static func targets(of selectors: [String], in inventory: Inventory, limit: String?) throws(FlowError) -> [String: [Host]] {
-        let allowed = try limit.map { text throws(FlowError) in Set(try inventory.resolve(text).map(\.name)) }
+    /// Refuses unknown names and selections that are empty, all at once.
+    static func targets(of needs: [Need], in inventory: Inventory, limit: String?) throws(FlowError) -> [String: [Host]] {
+        var faults: [FlowError.Detail] = []
+        var hint: String?
+        func hosts(_ need: Need) -> [Host]? {
+            do throws(FlowError) {
+                return try inventory.resolve(need.selector)
+            } catch {
+                let messages = error.errors.isEmpty ? [error.message] : error.errors.map(\.message)
+                faults += messages.map { FlowError.Detail(subject: need.place, message: $0) }
+                hint = hint ?? error.hint
+                return nil
+            }
+        }
+        let allowed = limit.map { Set(hosts(Need(selector: $0, place: "--limit"))?.map(\.name) ?? []) }
         var targets: [String: [Host]] = [:]
-        for selector in selectors {
-            var hosts = try inventory.resolve(selector)
-            if let allowed, let limit {
-                hosts.removeAll { !allowed.contains($0.name) }
-                guard !hosts.isEmpty else {
-                    throw FlowError(
-                        .selector, subject: selector,
-                        "Nothing was started: no host of selector '\(selector)' is within the limit '\(limit)'.",
-                        hint: "flowctl hosts '\(selector)'")
+        for need in needs {
+            guard var found = hosts(need) else { continue }
+            if let allowed, let limit, !allowed.isEmpty {
+                found.removeAll { !allowed.contains($0.name) }
+                if found.isEmpty {
+                    let message = "no host of selector '\(need.selector)' is within the limit '\(limit)'"
+                    faults.append(FlowError.Detail(subject: need.place, message: message))
                 }
             }
-            targets[selector] = hosts
+            targets[need.selector] = found
         }
+        guard faults.isEmpty else { throw refusal(faults, inventory, hint) }
         return targets
     }
 
-    /// The selectors that the plan or its inputs name. Sorted, so that the first fault is always the same one.
-    static func selectors(of plan: Plan, inputs: [String: JSON]) -> [String] {
-        var found = Set<String>()
-        for parameter in plan.parameters { collect(inputs[parameter.name], as: parameter.kind, into: &found) }
-        let scope = StartScope(inputs: inputs)
-        for node in plan.nodes {
-            guard let expression = node.selector else { continue }
-            // What cannot be evaluated before the run is a host's name that a step or an element gives.
-            guard let text = try? expression.evaluate(in: scope).stringValue, !text.isEmpty else { continue }
-            found.insert(text)
-        }
-        return found.sorted()
+    private static func refusal(_ faults: [FlowError.Detail], _ inventory: Inventory, _ hint: String?) -> FlowError {
+        let what = faults.count == 1 ? "a selector does" : "\(faults.count) selectors do"
+        let isEmpty = inventory.hosts.isEmpty
+        return FlowError(
+            .selector, subject: faults.first?.subject ?? "selector",
+            "Nothing was started: \(what) not say where to run." + (isEmpty ? " The inventory has no hosts." : ""),
+            hint: isEmpty ? "flowctl inventory add NAME ADDRESS" : hint ?? "flowctl inventory list", errors: faults)
     }
 
-    private static func collect(_ value: JSON?, as kind: Parameter.Kind, into found: inout Set<String>) {
+    /// The selectors that the plan or its inputs name, each once. Sorted, so that faults come in the same order each time.
+    static func needs(of plan: Plan, inputs: [String: JSON]) -> [Need] {
+        var places: [String: String] = [:]
+        // An input comes first: that is where the person who starts the run can change it.
+        for parameter in plan.parameters {
+            collect(inputs[parameter.name], as: parameter.kind) { places[$0] = places[$0] ?? parameter.name }
+        }
+        let scope = StartScope(inputs: inputs)
+        for node in plan.nodes {
+            guard let (expression, isMap) = node.selector else { continue }
+            // What cannot be evaluated before the run is a host's name that a step or an element gives.
+            guard let text = try? expression.evaluate(in: scope).stringValue, isMap || !text.isEmpty else { continue }
+            places[text] = places[text] ?? "step '\(node.id)'"
+        }
+        return places.map { Need(selector: $0.key, place: $0.value) }.sorted { ($0.place, $0.selector) < ($1.place, $1.selector) }
+    }
+
+    private static func collect(_ value: JSON?, as kind: Parameter.Kind, _ take: (String) -> Void) {
         switch (kind, value) {
-        case (.selector, .string(let text)) where !text.isEmpty: found.insert(text)
-        case (.list(let element), .array(let values)):
-            for value in values { collect(value, as: element, into: &found) }
+        case (.selector, .string(let text)): take(text)
+        case (.list(let element), .array(let values)): for value in values { collect(value, as: element, take) }
         default: break
         }
     }
 }
 
 extension Node {
-    /// The selector or host that the step names.
-    fileprivate var selector: Expression? {
+    /// The selector or host that the step names, and whether it runs once for each: then an empty text is no place at all.
+    fileprivate var selector: (Expression, isMap: Bool)? {
         switch kind {
-        case .shell(let spec): spec.target
-        case .copy(let spec): spec.target
-        case .map(let spec): if case .hosts(let selector) = spec.elements { selector } else { nil }
+        case .shell(let spec): spec.target.map { ($0, false) }
+        case .copy(let spec): spec.target.map { ($0, false) }
+        case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
         case .step, .approval, .sleep, .choice: nil
         }
     }

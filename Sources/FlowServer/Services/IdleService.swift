@@ -26,6 +26,7 @@ struct IdleService: Service {
     let activity: Activity
     let hub: ChangeHub
     let reader: any JournalReader
+    let engine: Engine
     let logger: Logger
 
     func run() async throws {
@@ -47,7 +48,7 @@ struct IdleService: Service {
     private func isNeeded() async throws -> Bool {
         var query = RunQuery(states: [.queued, .running, .waiting, .cancelling, .undoing], limit: APILimits.maxPage)
         while true {
-            let rows = try await reader.runs(query)
+            let rows = try await reader.runs(query).map(engine.shown)
             if rows.contains(where: { $0.isLive || $0.waitingFor.contains { $0.until != nil || $0.kind == .unreachable } }) {
                 return true
             }

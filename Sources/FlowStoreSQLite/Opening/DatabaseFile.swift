@@ -55,21 +55,24 @@ struct DatabaseFile {
             }
             return true
         }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw refusal("it is not a file.") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw refusal("it is not a file.", hint: elsewhere) }
         let header = try header()
         guard header.starts(with: Array("SQLite format 3\0".utf8)), header.count == 100 else {
             throw refusal(
-                "it is not a SQLite database (\(status.st_size) bytes). Flow never writes over a file it does not know.")
+                "it is not a SQLite database (\(status.st_size) bytes). Flow never writes over a file it does not know.",
+                hint: elsewhere)
         }
         let id = Int32(truncatingIfNeeded: word(header, at: 68))
         guard id == Migration.applicationID else {
-            throw refusal("it is the database of another program (application id \(id), Flow's is \(Migration.applicationID)).")
+            throw refusal(
+                "it is the database of another program (application id \(id), Flow's is \(Migration.applicationID)).",
+                hint: elsewhere)
         }
         try check(version: word(header, at: 60))
         if previous?.isOpen == true, !Files.exists(path + "-wal") {
             throw refusal(
                 """
-                the engine with pid \(previous?.pid ?? 0) did not end by itself and its write-ahead log journal.db-wal is missing: \
+                the engine that had it open did not end by itself, and its write-ahead log journal.db-wal is missing: \
                 what was acknowledged last would be lost. Put that file back, or restore a backup.
                 """,
                 hint: "rm \(directory)/owner.lock  # only to go on without it")
@@ -85,6 +88,8 @@ struct DatabaseFile {
                 hint: "upgrade flowd and flowctl")
         }
     }
+
+    private var elsewhere: String { "flowctl … --home DIR, or move \(path) away" }
 
     func refusal(_ why: String, hint: String? = nil) -> FlowError {
         FlowError(.database, subject: path, "\(path) was not opened: \(why)", hint: hint)

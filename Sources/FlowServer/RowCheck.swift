@@ -1,0 +1,100 @@
+import FlowEngine
+import FlowModel
+
+/// Compares what is shown of runs with what their journals say: the rows must be the fold, and nothing else.
+///
+/// A hash chain proves the journal. The rows beside it have none, so a row that was changed, or written wrongly, shows itself only
+/// here.
+struct RowCheck {
+    /// The newest runs that are compared; each is folded on the writer's thread, between two commits.
+    static let runs = 1_000
+    /// Tries to find a run between two of its changes.
+    private static let tries = 3
+    private static let page = 200
+
+    let engine: Engine
+    let reader: any JournalReader
+
+    /// How many runs were compared, and what differs, with the run's id before it.
+    func differences() async throws -> (compared: Int, found: [String]) {
+        var query = RunQuery(limit: RowCheck.page)
+        var compared = 0
+        var found: [String] = []
+        while compared < RowCheck.runs {
+            let rows = try await reader.runs(query)
+            for row in rows {
+                found += try await differences(in: row.id).map { "run \(row.id): \($0)" }
+            }
+            compared += rows.count
+            guard rows.count == query.limit, let last = rows.last else { break }
+            query.before = last.id
+        }
+        return (compared, found)
+    }
+
+    private func differences(in run: RunID) async throws -> [String] {
+        for _ in 0..<RowCheck.tries {
+            guard let folded = try await folded(run), let stored = try await reader.run(run) else { return [] }
+            let steps = try await steps(of: run)
+            // Another record came between the two: they are of different moments.
+            guard stored.head == folded.run.head, try await reader.run(run)?.head == stored.head else { continue }
+            return RowCheck.differences(stored, folded.run) + RowCheck.differences(steps, folded.steps)
+        }
+        return []
+    }
+
+    /// nil for a run that is gone by now, or whose journal is damaged: the check of the hash chains names that one.
+    private func folded(_ run: RunID) async throws -> RefoldedRun? {
+        do {
+            return try await engine.refold(run)
+        } catch StoreError.corrupt {
+            return nil
+        }
+    }
+
+    private func steps(of run: RunID) async throws -> [StepRow] {
+        var steps: [StepRow] = []
+        while true {
+            let rows = try await reader.steps(of: run, after: steps.last?.index, limit: RowCheck.page)
+            steps += rows
+            if rows.count < RowCheck.page { return steps }
+        }
+    }
+
+    // MARK: - Comparing
+
+    private static func differences(_ stored: RunRow, _ folded: RunRow) -> [String] {
+        guard stored != folded else { return [] }
+        let fields = [
+            difference("state", stored.state.rawValue, folded.state.rawValue), difference("flow", stored.flow, folded.flow),
+            difference("reason", stored.reason, folded.reason), difference("started by", stored.actor, folded.actor),
+            difference("started at", stored.startedAt, folded.startedAt), difference("ended at", stored.endedAt, folded.endedAt),
+            difference("revision", stored.revision.short, folded.revision.short),
+        ]
+        let named = fields.compactMap { $0 }
+        return named.isEmpty ? ["its row is not what its journal says"] : named
+    }
+
+    private static func differences(_ stored: [StepRow], _ folded: [StepRow]) -> [String] {
+        guard stored.count == folded.count else {
+            return ["it has \(stored.count) rows of steps, its journal says \(folded.count)"]
+        }
+        return zip(stored, folded).filter { $0 != $1 }.flatMap { stored, folded in
+            let fields = [
+                difference("state", stored.state.rawValue, folded.state.rawValue),
+                difference("reason", stored.reason, folded.reason),
+                difference("generation", stored.generation, folded.generation),
+                difference("exit status", stored.attempt?.exitStatus, folded.attempt?.exitStatus),
+            ]
+            let named = fields.compactMap { $0 }
+            let shown = named.isEmpty ? ["its row is not what the journal says"] : named
+            return shown.map { "step '\(folded.path)': \($0)" }
+        }
+    }
+
+    private static func difference<Value: Equatable>(_ name: String, _ stored: Value?, _ folded: Value?) -> String? {
+        guard stored != folded else { return nil }
+        func text(_ value: Value?) -> String { value.map { "'\($0)'" } ?? "nothing" }
+        return "\(name) is \(text(stored)) in its row, \(text(folded)) in its journal"
+    }
+}

@@ -1,0 +1,127 @@
+import FlowModel
+import FlowServer
+import FlowWire
+import Foundation
+import GRDB
+import Glibc
+import Testing
+
+@Suite("Damage", .timeLimit(.minutes(2)))
+struct DamageTests {
+    /// Changes the database of a home that nobody has open.
+    private func change(_ home: TemporaryHome, _ work: (Database) throws -> Void) throws {
+        let queue = try DatabaseQueue(path: home.path + "/journal.db")
+        try queue.write(work)
+        try queue.close()
+    }
+
+    /// One bit in the middle of the newest journal record: SQLite's own check does not see it.
+    private func flipABit(_ home: TemporaryHome) throws {
+        try change(home) { database in
+            let found = try GRDB.Row.fetchOne(database, sql: "SELECT sequence, bytes FROM journal ORDER BY sequence DESC LIMIT 1")
+            let row = try #require(found)
+            var bytes: Data = row["bytes"]
+            bytes[bytes.count / 2] ^= 1
+            try database.execute(
+                sql: "UPDATE journal SET bytes = ? WHERE sequence = ?", arguments: [bytes, row["sequence"] as Int])
+        }
+    }
+
+    private func findings(_ client: Client, _ name: String) async throws -> [Wire.Finding] {
+        try await client.value(Wire.Page<Wire.Finding>.self, "GET", "/v1/doctor").items.filter { $0.name == name }
+    }
+
+    private func ended(_ client: Client, _ flow: String) async throws -> Wire.Run {
+        let run = try await client.start(flow, [Nodes.sleep("nap", 0)])
+        _ = try await client.events(of: run.id) { $0.contains("event: end") }
+        return run
+    }
+
+    @Test func `a sound home is found sound, journal and rows`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        _ = try await ended(client, "done")
+        _ = try await client.start("gate", [Nodes.approval("go"), Nodes.shell("after", "true", after: ["go"])])
+        let failed = try await client.start("fails", [Nodes.shell("fail", "echo oops >&2; exit 3")])
+        _ = try await client.events(of: failed.id) { $0.contains("event: end") }
+        for name in ["journal", "rows"] {
+            let found = try await findings(client, name)
+            #expect(found.map(\.level) == [.ok], "\(found)")
+        }
+        try await server.close()
+    }
+
+    @Test func `a changed bit in a journal record is named by doctor, that run is refused, and the others go on`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let first = try await FlowServer.open(.init(home: home.path))
+        let sound = try await ended(Client(socket: first.socket), "sound")
+        let damaged = try await ended(Client(socket: first.socket), "damaged")
+        try await first.close()
+        try flipABit(home)
+        let second = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: second.socket)
+        let found = try await findings(client, "journal")
+        #expect(found.map(\.level) == [.fail])
+        #expect(found.first?.message.contains("run \(damaged.id)") == true, "\(found)")
+        let error = await #expect(throws: FlowError.self) {
+            try await client.value(Wire.Run.self, "POST", "/v1/runs/\(damaged.id)/retry", "{}")
+        }
+        #expect(error?.code == .database)
+        #expect(error?.message.contains("Nothing was changed") == true)
+        #expect(error?.hint == "flowctl doctor")
+        #expect(try await client.value(Wire.Run.self, "GET", "/v1/runs/\(sound.id)").state == .succeeded)
+        _ = try await ended(client, "another")
+        try await second.close()
+    }
+
+    @Test func `an open run whose journal is damaged stands still and says so, and keeps no engine alive`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let first = try await FlowServer.open(.init(home: home.path))
+        let run = try await Client(socket: first.socket).start("nap", [Nodes.sleep("nap", 3_600)])
+        // A command's answer comes after everything before it.
+        _ = try await Client(socket: first.socket).value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/pause", "{}")
+        _ = try await Client(socket: first.socket).value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/resume", "{}")
+        try await first.close()
+        try flipABit(home)
+        let second = try await FlowServer.open(.init(home: home.path, idleSeconds: 0.5))
+        let client = Client(socket: second.socket)
+        // The engine meets the damage when it touches the run.
+        let refused = await #expect(throws: FlowError.self) {
+            try await client.value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/cancel", "{}")
+        }
+        #expect(refused?.code == .database)
+        let shown = try await client.value(Wire.Run.self, "GET", "/v1/runs/\(run.id)")
+        #expect(shown.state == .paused)
+        #expect(shown.reason?.contains("its journal is damaged") == true, "\(shown.reason ?? "")")
+        let why = try await client.value(Wire.Why.self, "GET", "/v1/runs/\(run.id)/why")
+        #expect(why.summary.contains("its journal is damaged") && why.summary.contains("flowctl doctor"), "\(why.summary)")
+        let listed = try await client.value(Wire.Page<Wire.Run>.self, "GET", "/v1/runs").items
+        #expect(listed.map(\.state) == [.paused])
+        // Nobody asks any more: it ends, although the run's row says that the run waits for a time.
+        for _ in 0..<1_500 where access(second.socket, F_OK) == 0 { try await Task.sleep(for: .milliseconds(20)) }
+        #expect(access(second.socket, F_OK) != 0, "it still serves")
+        try await second.close()
+    }
+
+    @Test func `a row that is not what the journal says is named by doctor, with both values`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let first = try await FlowServer.open(.init(home: home.path))
+        let run = try await ended(Client(socket: first.socket), "done")
+        try await first.close()
+        try change(home) { try $0.execute(sql: "UPDATE run SET state = 'failed'; UPDATE step SET state = 'skipped'") }
+        let second = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: second.socket)
+        #expect(try await findings(client, "journal").map(\.level) == [.ok], "no hash covers the rows")
+        let found = try await findings(client, "rows")
+        #expect(found.allSatisfy { $0.level == .fail } && found.count == 2, "\(found)")
+        let messages = found.map(\.message).joined(separator: "\n")
+        #expect(messages.contains("run \(run.id): state is 'failed' in its row, 'succeeded' in its journal"), "\(messages)")
+        #expect(messages.contains("step 'nap': state is 'skipped' in its row, 'succeeded' in its journal"), "\(messages)")
+        try await second.close()
+    }
+}
