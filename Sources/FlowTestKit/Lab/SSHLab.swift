@@ -41,8 +41,7 @@ package final class SSHLab: Sendable {
     }
 
     /// Starts `count` hosts, `lab-1` and so on. Returns when all of them listen. Throws `LabError`.
-    package static func start(hosts count: Int, in directory: String, options: LabOptions = LabOptions()) async throws -> SSHLab
-    {
+    package static func start(hosts count: Int, in directory: String, options: LabOptions = LabOptions()) async throws -> SSHLab {
         try await onThread { try startNow(count, in: directory, options: options) }
     }
 
