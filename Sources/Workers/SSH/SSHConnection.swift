@@ -144,7 +144,7 @@ final class SSHConnection: SocketOwner, Timed {
             )
         }
         phase = .lent(loan)
-        loan.run(on: reactor.threads, mailbox: reactor.mailbox, id: reactor.lent(self))
+        loan.run(on: reactor.threads.agent, mailbox: reactor.mailbox, id: reactor.lent(self))
     }
 
     /// The helper is done with the session.
@@ -199,11 +199,13 @@ final class SSHConnection: SocketOwner, Timed {
     func refused(_ command: SSHCommand, _ why: String) {
         commands.removeAll { $0 === command }
         let request = command.request
-        request.refusals += 1
-        guard request.refusals <= 5 || !commands.isEmpty else {
-            return host.answer(request, .failure(TransportError(.channel, "\(endpoint): it refused a channel: \(why)")))
-        }
         if commands.isEmpty {
+            // Only here it says something about the host: a session that is full refuses whoever comes.
+            request.refusals += 1
+            guard request.refusals <= 5 else {
+                reactor.atEndOfTurn { self.host.drain() }
+                return host.answer(request, .failure(TransportError(.channel, "\(endpoint): it refused a channel: \(why)")))
+            }
             pausedUntil = reactor.now + .milliseconds(50 << min(request.refusals, 6))
             reactor.arm(self, at: pausedUntil)
         } else {
@@ -234,12 +236,18 @@ final class SSHConnection: SocketOwner, Timed {
 
     /// Lets every command go on, and writes what they leave to write while the socket takes it.
     private func drive() {
-        for _ in 0..<4 {
+        for round in 0..<8 {
+            guard case .ready(let ready, _) = phase else { return }
+            let heard = ready.receivedBytes
             for command in commands { command.advance() }
-            guard case .ready(let ready, _) = phase, ready.wantsOutput else { break }
-            ready.pump()
+            guard case .ready = phase else { return }
+            if round < 4, ready.wantsOutput { ready.pump() }
+            // libssh reads for all in whatever is asked of it for one: what came meanwhile may be the end of a command that had its turn
+            // already, and no event will tell of it again.
+            guard ready.receivedBytes != heard || round < 4 && ready.wantsOutput else { return settle() }
         }
         settle()
+        if case .ready = phase { reactor.arm(self, at: reactor.now + .milliseconds(1)) }
     }
 
     // MARK: Events
