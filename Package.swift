@@ -131,7 +131,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
-        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "step-fixture", .crypto]),
+        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "step-fixture", .crypto, .logging]),
         tests("FlowctlEndToEndTests", ["FlowModel", "flowctl"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],

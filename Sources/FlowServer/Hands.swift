@@ -39,7 +39,7 @@ struct Hands: Sendable {
                     throw FlowError(.notFound, subject: digest.hex, "Blob \(digest) is not stored.", hint: "flowctl doctor")
                 }
                 return bytes
-            }, open: { try vault.open($0) }, confinement: confinement, report: { relay.report($0) })
+            }, open: { try vault.open($0) }, confinement: confinement, logger: logger, report: { relay.report($0) })
         outputs = StoredOutputs(store: store)
         reach = HostReach(ssh: ssh)
         self.ssh = ssh

@@ -19,8 +19,8 @@ package protocol TransportChannel: Sendable {
     /// What comes back, in order within each stream. Bounded: a slow reader holds the other side up. Ends after `exited`, or
     /// throws `TransportError` when the connection is lost.
     func next() async throws -> TransportEvent?
-    /// Lets go of it. Idempotent. What the command left running on the place goes on.
-    func close() async
+    /// Lets go of it, at once and without waiting for anything. Idempotent. What the command left running on the place goes on.
+    func close()
 }
 
 package enum TransportEvent: Hashable, Sendable {

@@ -1,4 +1,5 @@
 package import FlowModel
+package import Logging
 import Synchronization
 
 /// The hands: carries out attempts, here and on hosts, a bounded number at once.
@@ -60,6 +61,7 @@ package final class WorkerPool: AttemptDispatcher {
     private let flowHostConfinement: TriedConfinement
     private let hosts: @Sendable (Host?) -> any HostRecording
     private let records: StepRecords
+    private let logger: Logger
     private let report: @Sendable (AttemptReport) -> Void
     private let jobs: AsyncStream<Job>
     private let feed: AsyncStream<Job>.Continuation
@@ -68,11 +70,11 @@ package final class WorkerPool: AttemptDispatcher {
     init(
         places: Int, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement,
+        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, logger: Logger,
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
-        (self.jobs, self.feed, self.report, self.hosts) = (jobs, feed, report, hosts)
+        (self.jobs, self.feed, self.report, self.hosts, self.logger) = (jobs, feed, report, hosts, logger)
         records = StepRecords(folder: home + "/steps")
         flowHostConfinement = TriedConfinement(confinement)
         flowHosts = FlowHosts(
@@ -172,7 +174,11 @@ package final class WorkerPool: AttemptDispatcher {
     private func perform(_ job: Job) async {
         switch job {
         case .run(let body): await body()
-        case .carryOut(let attempt): finish(attempt, await executor(of: attempt.order).carryOut(attempt), hadPlace: true)
+        case .carryOut(let attempt):
+            let end = await executor(of: attempt.order).carryOut(attempt)
+            // Cancelled means that the workers end, not the attempt: what it came to because of that is nobody's outcome.
+            if Task.isCancelled { attempt.detach() }
+            finish(attempt, end, hadPlace: true)
         case .forget(let id, let target):
             await remove(id, target)
             state.withLock { $0.forgetting -= 1 }
@@ -194,7 +200,7 @@ package final class WorkerPool: AttemptDispatcher {
                 if case .absent = try await records.state(id) {} else { return try await records.remove(id) }
             } catch {
                 // It stays: nobody asks about an attempt whose outcome is journaled.
-                return
+                return logger.info("record of a Swift step stays", metadata: ["run": "\(id.run)", "step": "\(id.step)", "reason": "\(error)"])
             }
         }
         await hosts(target).forget(id, target: target?.name)
@@ -254,19 +260,21 @@ extension WorkerPool {
     ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
     ///   - confinement: what Swift steps may not reach; nil hides `home`. Files that are copied from here may not lie there either,
     ///     except in `spool`.
+    ///   - logger: for what is nobody's outcome, such as a record that could not be removed.
     package convenience init(
         places: Int = WorkerLimits.places, home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
         open: @escaping SecretOpener, confinement: LaunchConfinement? = nil,
+        logger: Logger = Logger(label: "flow.workers") { _ in SwiftLogNoOpLogHandler() },
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
-        let records = HostRecords(spool: spool, transports: transports)
+        let records = HostRecords(spool: spool, logger: logger, transports: transports)
         let confinement = confinement ?? LaunchConfinement(hidden: [home])
         var sources = confinement
         sources.kept = spool
         self.init(
             places: places, home: home, hosts: { records.client(for: $0) }, transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement, sources: sources, report: report)
+            open: open, confinement: confinement, sources: sources, logger: logger, report: report)
     }
 }
 
@@ -276,11 +284,13 @@ private final class HostRecords: Sendable {
     private static let limit = 16_384
 
     private let spool: String?
+    private let logger: Logger
     private let transports: @Sendable (Host?) -> any Transport
     private let clients = Mutex<[Host?: HostRecordClient]>([:])
 
-    init(spool: String?, transports: @escaping @Sendable (Host?) -> any Transport) {
+    init(spool: String?, logger: Logger, transports: @escaping @Sendable (Host?) -> any Transport) {
         self.spool = spool
+        self.logger = logger
         self.transports = transports
     }
 
@@ -288,7 +298,7 @@ private final class HostRecords: Sendable {
         clients.withLock { clients in
             if let client = clients[host] { return client }
             if clients.count >= HostRecords.limit { clients.removeAll() }
-            let client = HostRecordClient(transport: transports(host), spool: host == nil ? spool : nil)
+            let client = HostRecordClient(transport: transports(host), spool: host == nil ? spool : nil, logger: logger)
             clients[host] = client
             return client
         }

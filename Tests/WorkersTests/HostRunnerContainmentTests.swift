@@ -4,7 +4,7 @@ import Testing
 import Workers
 
 /// Nothing of an attempt outlives its kill or its deadline.
-@Suite("Host runner containment", .timeLimit(.minutes(2)))
+@Suite("Host runner containment", .serialized, .timeLimit(.minutes(2)))
 struct HostRunnerContainmentTests {
     let folder: TestFolder
 
@@ -48,13 +48,16 @@ struct HostRunnerContainmentTests {
 
     @Test(arguments: cases)
     func `the deadline is kept with nobody connected`(_ shell: Shell, _ level: Level) async throws {
-        let host = try RunnerUnderTest(shell, level, folder)
+        var host = try RunnerUnderTest(shell, level, folder)
+        try host.holdClock()
         let channel = try await host.begin(
-            "start", RunnerRequest(step: "c0", script: HostRunnerContainmentTests.family, lines: ["timeout 60", "grace 20"]))
+            "start", RunnerRequest(step: "c0", script: HostRunnerContainmentTests.family, lines: ["timeout 100000", "grace 20"]))
+        #expect(try await comesTrue { host.marked("c0").count >= 6 })
         let supervisor = try await host.supervisor(of: "c0")
         // The follower's shell, as if its connection were gone with it.
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
-        await channel.close()
+        channel.close()
+        try host.putClockForward(100_000)
         #expect(try await comesTrue { host.exists("c0", "1.1/ended") })
         #expect(host.marked("c0").isEmpty)
         let answer = try await host.ask("attach", RunnerRequest(step: "c0", epoch: 2))
@@ -63,9 +66,10 @@ struct HostRunnerContainmentTests {
 
     @Test(arguments: cases)
     func `the deadline is kept with the supervisor killed`(_ shell: Shell, _ level: Level) async throws {
-        let host = try RunnerUnderTest(shell, level, folder)
+        var host = try RunnerUnderTest(shell, level, folder)
+        try host.holdClock()
         let channel = try await host.begin(
-            "start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 80", "grace 20"]))
+            "start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 100000", "grace 20"]))
         #expect(try await comesTrue { host.marked("d0").count >= 3 })
         let supervisor = try await host.supervisor(of: "d0")
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
@@ -73,17 +77,23 @@ struct HostRunnerContainmentTests {
         kill(supervisor, SIGKILL)
         // A follower that is left would end it at once; the watch is the one in question.
         for pid in followers where pid != supervisor && Processes.state(pid)?.parent != supervisor { kill(pid, SIGKILL) }
-        await channel.close()
+        channel.close()
+        #expect(host.marked("d0").count >= 3, "the deadline has not come")
+        try host.putClockForward(100_000)
         #expect(try await comesTrue { host.marked("d0").isEmpty })
         #expect(try await host.ask("attach", RunnerRequest(step: "d0", epoch: 2)).lines == ["died timedOut"])
     }
 
     @Test(arguments: Shell.here)
     func `the deadline is kept while the engine is frozen`(_ shell: Shell) async throws {
-        let host = RunnerUnderTest(shell, folder)
+        var host = RunnerUnderTest(shell, folder)
+        try host.holdClock()
         // Nobody reads the channel: the pipe to the engine is full, and the follower hangs in its write.
         let channel = try await host.begin(
-            "start", RunnerRequest(step: "e0", script: "head -c 4000000 /dev/zero\nsleep 1000", lines: ["timeout 100", "grace 20"]))
+            "start", RunnerRequest(step: "e0", script: "head -c 4000000 /dev/zero\nsleep 1000", lines: ["timeout 100000", "grace 20"]))
+        let spooled = host.folder("e0") + "/stdout"
+        #expect(try await comesTrue { (try? FileManager.default.attributesOfItem(atPath: spooled)[.size] as? Int) == 4_000_000 })
+        try host.putClockForward(100_000)
         #expect(try await comesTrue { host.exists("e0", "1.1/ended") })
         #expect(host.marked("e0").isEmpty)
         let answer = try await RunnerUnderTest.answer(of: channel)

@@ -48,6 +48,8 @@ struct RunnerAnswer {
     var stdout: [UInt8] = []
     var stderr: [UInt8] = []
     var value: [UInt8]?
+    /// The host could not keep the value.
+    var lostValue = false
     /// All other lines, in order.
     var lines: [String] = []
 
@@ -73,7 +75,10 @@ struct RunnerAnswer {
             case "flow-runner": hello = words
             case "O": stdout += try take(try #require(Int(words[2])))
             case "E": stderr += try take(try #require(Int(words[2])))
+            case "V" where words[1] == "-": lostValue = true
             case "V": value = try take(try #require(Int(words[1])))
+            // A sign of life.
+            case "tick": break
             default: lines.append(line)
             }
         }
@@ -91,9 +96,25 @@ struct RunnerUnderTest: Sendable {
     var text = HostRunner.text
     var environment: [String: String] = [:]
 
-    init(_ shell: Shell, _ folder: TestFolder) {
+    init(_ shell: Shell, _ folder: TestFolder, spool: String = "spool") {
         self.shell = shell
-        spool = folder.file("spool")
+        self.spool = folder.file(spool)
+    }
+
+    /// Lets the test put this host's clock forward: a deadline then comes when the test wants it, however slow the machine is.
+    mutating func holdClock() throws {
+        let reading = "read -r up _ </proc/uptime; now=$((${up%.*} * 100 + 1${up#*.} - 100))"
+        try #require(text.contains(reading))
+        text = text.replacingOccurrences(
+            of: reading, with: "read -r offset <\"$FLOW_SPOOL.clock\"; " + reading.replacingOccurrences(of: "- 100))", with: "- 100 + offset))"))
+        try "0\n".write(toFile: spool + ".clock", atomically: true, encoding: .utf8)
+        chmod(spool + ".clock", 0o644)
+    }
+
+    /// By centiseconds, for the second and last time.
+    func putClockForward(_ offset: Int) throws {
+        try "\(offset)\n".write(toFile: spool + ".clock", atomically: true, encoding: .utf8)
+        chmod(spool + ".clock", 0o644)
     }
 
     /// Starts a verb; the caller speaks.
@@ -131,7 +152,7 @@ struct RunnerUnderTest: Sendable {
             case .exited: break loop
             }
         }
-        await channel.close()
+        channel.close()
         return try RunnerAnswer(bytes)
     }
 

@@ -6,44 +6,17 @@ import Workers
 @Suite("Prelude")
 struct PreludeTests {
     /// What an interpreter makes of the values: each ended by NUL, which none can hold.
-    private func seen(_ program: String, _ work: ShellWork, script: String) throws -> [String] {
+    private func seen(_ program: String, _ work: ShellWork, script: String) async throws -> [String] {
         let folder = try TestFolder()
         try Data(Prelude.bytes(for: work)).write(to: URL(fileURLWithPath: folder.file("prelude")))
         _ = try folder.write("script", script)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = program.split(separator: " ").map(String.init) + [folder.file("prelude")]
-        process.environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-        return data.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }.dropLast()
+        let done = try await runHere("exec \(program) \(folder.file("prelude"))", environment: ["LC_ALL": "C.UTF-8"])
+        #expect(done.status == 0)
+        return done.stdout.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }.dropLast()
     }
 
-    private static let awkward = [
-        "a b;'\"$(touch pwned)\\n", "", "'", "''", "\\", "\n", "\n\n", " ", "*", "~", "$HOME", "`id`", "!", "#", "-n", "--", "\u{1}\u{7F}",
-        "a\r\nb\r", "\u{FEFF}", "e\u{301}", "👩‍👩‍👧", "\u{81}\u{88}\u{80}", "\u{1B}[31m", "=", "{a,b}", "%s\\0",
-    ]
-
-    /// From a seed, so that a failure can be had again.
-    private static let random: [String] = {
-        var state: UInt64 = 20_260_801
-        func next(_ bound: UInt32) -> UInt32 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return UInt32(truncatingIfNeeded: state >> 33) % bound
-        }
-        return (0..<1_000).map { _ in
-            var text = String.UnicodeScalarView()
-            for _ in 0..<next(12) {
-                let bound: UInt32 = [0x7F, 0x7F, 0x100, 0x3000, 0x10FFFF][Int(next(5))]
-                if let scalar = UnicodeScalar(1 + next(bound)) { text.append(scalar) }
-            }
-            return String(text)
-        }
-    }()
+    private static let awkward = AwkwardTexts.plain
+    private static let random = AwkwardTexts.random(1_000)
 
     private static var shells: [(String, ShellSpec.Interpreter)] {
         [("dash", ShellSpec.Interpreter.sh), ("bash", .bash), ("busybox sh", .sh), ("bash --posix", .sh)].filter { shell in
@@ -52,7 +25,7 @@ struct PreludeTests {
         }
     }
 
-    @Test(arguments: shells.indices) func `every value reaches a shell as one literal argument`(index: Int) throws {
+    @Test(arguments: shells.indices) func `every value reaches a shell as one literal argument`(index: Int) async throws {
         let (program, interpreter) = Self.shells[index]
         let values = Self.awkward + Self.random
         var work = ShellWork(interpreter: interpreter, source: .text(""), arguments: values)
@@ -60,11 +33,11 @@ struct PreludeTests {
         work.environment = ["OWN_VALUE": Self.awkward[0]]
         let names = work.variables.map { "\"$\($0.name)\"" }.joined(separator: " ")
         let script = #"printf '%s\0' "$@" "$OWN_VALUE" \#(names)"#
-        let found = try seen(program, work, script: script)
+        let found = try await seen(program, work, script: script)
         #expect(found == values + [Self.awkward[0]] + work.variables.map(\.value))
     }
 
-    @Test func `every value reaches Python as one literal argument`() throws {
+    @Test func `every value reaches Python as one literal argument`() async throws {
         let values = Self.awkward + Self.random
         var work = ShellWork(interpreter: .python, source: .text(""), arguments: values)
         work.environment = ["OWN_VALUE": Self.awkward[0]]
@@ -75,16 +48,16 @@ struct PreludeTests {
             for value in sys.argv[1:] + [os.environ["OWN_VALUE"], flow_1]:
                 sys.stdout.buffer.write(value.encode() + b"\\0")
             """
-        let found = try seen("python3", work, script: script)
+        let found = try await seen("python3", work, script: script)
         #expect(found == values + [Self.awkward[0], Self.awkward[0]])
     }
 
-    @Test func `variables are not exported, and unset ones end the script`() throws {
+    @Test func `variables are not exported, and unset ones end the script`() async throws {
         var work = ShellWork(interpreter: .sh, source: .text(""))
         work.variables = [.init(name: "flow_1", value: "x")]
-        #expect(try seen("sh", work, script: #"printf '%s\0' "$(env | grep -c flow_1 || :)" "$flow_1" "$-""#).prefix(2) == ["0", "x"])
-        #expect(try seen("sh", work, script: #"printf '%s\0' "$-""#)[0].contains("e"))
-        #expect(try seen("sh", work, script: #"printf '%s\0' "$-""#)[0].contains("u"))
+        #expect(try await seen("sh", work, script: #"printf '%s\0' "$(env | grep -c flow_1 || :)" "$flow_1" "$-""#).prefix(2) == ["0", "x"])
+        #expect(try await seen("sh", work, script: #"printf '%s\0' "$-""#)[0].contains("e"))
+        #expect(try await seen("sh", work, script: #"printf '%s\0' "$-""#)[0].contains("u"))
     }
 
     @Test func `NUL and names that are none are refused with a message`() {

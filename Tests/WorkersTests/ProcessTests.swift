@@ -42,7 +42,7 @@ struct ProcessTests {
             }
         }
         try? await fed
-        await channel.close()
+        channel.close()
         return (out, err, end)
     }
 
@@ -72,14 +72,14 @@ struct ProcessTests {
         while let event = try await channel.next() { if case .stdout(let bytes) = event { count += bytes.count } }
         #expect(count == 65_536 * 400)
         #expect(folder.read("done") != nil)
-        await channel.close()
+        channel.close()
     }
 
     @Test func `writing to a command that has ended is an error, not the end of this process`() async throws {
         let channel = try await LocalTransport().open("exec <&-; exit 0")
         while try await channel.next() != nil {}
         await #expect(throws: TransportError.self) { try await channel.write([UInt8](repeating: 0, count: 1 << 20)) }
-        await channel.close()
+        channel.close()
     }
 
     @Test func `waiting for output is cut short by cancellation`() async throws {
@@ -94,7 +94,7 @@ struct ProcessTests {
         }
         kill(try #require(Int32(String(decoding: line, as: UTF8.self).trimmingCharacters(in: .newlines))), SIGKILL)
         #expect(try await channel.next() == .exited(status: nil, signal: 9))
-        await channel.close()
+        channel.close()
     }
 
     @Test func `a child gets its descriptors and no others, and none of our signal settings`() async throws {

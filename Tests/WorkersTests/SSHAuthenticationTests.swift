@@ -26,7 +26,7 @@ struct SSHAuthenticationTests {
             for format in [[], ["-m", "PEM"]] {
                 let key = lab.directory + "/sealed\(format.count)"
                 let type = format.isEmpty ? "ed25519" : "ecdsa"
-                try finish("/usr/bin/ssh-keygen", ["-q", "-t", type, "-N", "secret", "-f", key] + format)
+                try await finish("ssh-keygen -q -t \(type) -N secret -f \(key) \(format.joined(separator: " "))")
                 host.identityFile = key
                 let error = try #require(await transportError { _ = try await pool.run("true", on: host) })
                 #expect(error.phase == .authenticate)
@@ -64,23 +64,16 @@ struct SSHAuthenticationTests {
             #expect(error.message.contains("SSH_AUTH_SOCK names no agent"))
 
             let socket = lab.directory + "/agent"
-            let agent = Process()
-            agent.executableURL = URL(fileURLWithPath: "/usr/bin/ssh-agent")
-            agent.arguments = ["-D", "-a", socket]
-            agent.standardOutput = FileHandle.nullDevice
-            try agent.run()
-            // Not by a signal that it could have inherited as blocked.
-            defer {
-                kill(agent.processIdentifier, SIGKILL)
-                agent.waitUntilExit()
-            }
+            let agent = try await ChildProcess.start(
+                Launch(program: .path("/usr/bin/ssh-agent"), arguments: ["ssh-agent", "-D", "-a", socket]))
+            defer { agent.signal(SIGKILL) }
             try await eventually("no agent") { FileManager.default.fileExists(atPath: socket) }
             setenv("SSH_AUTH_SOCK", socket, 1)
             defer { unsetenv("SSH_AUTH_SOCK") }
             let empty = try #require(await transportError { _ = try await pool.run("true", on: host) })
             #expect(empty.message.contains("no key of the agent"), "\(empty.message)")
 
-            try finish("/usr/bin/ssh-add", ["-q", lab.identityFile])
+            try await finish("ssh-add -q \(lab.identityFile)", environment: ["SSH_AUTH_SOCK": socket])
             try await pool.expect("echo by agent", on: host, says: "by agent\n")
         }
     }
@@ -117,10 +110,9 @@ struct SSHAuthenticationTests {
         }
     }
 
-    private func finish(_ program: String, _ arguments: [String]) throws {
-        let process = try Process.run(URL(fileURLWithPath: program), arguments: arguments)
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
+    private func finish(_ command: String, environment: [String: String] = [:]) async throws {
+        let done = try await runHere(command, environment: environment)
+        try #require(done.status == 0, "\(String(decoding: done.stderr, as: UTF8.self))")
     }
 }
 

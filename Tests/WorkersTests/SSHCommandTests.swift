@@ -108,7 +108,7 @@ struct SSHCommandTests {
                 "(sleep 0.3; echo done > /tmp/after) >/dev/null 2>&1 & echo started")
             let first = try await channel.next()
             #expect(first == .stdout(Array("started\n".utf8)))
-            await channel.close()
+            channel.close()
             try await eventually("the command was ended") { FileManager.default.fileExists(atPath: host.root + "/tmp/after") }
         }
     }
@@ -130,7 +130,7 @@ struct SSHCommandTests {
             let reader = Task { try await channel.next() }
             reader.cancel()
             await #expect(throws: CancellationError.self) { try await reader.value }
-            await channel.close()
+            channel.close()
             try await pool.expect("echo on", on: host, says: "on\n")
         }
     }

@@ -23,6 +23,7 @@ struct SSHDeadlineTests {
     /// What each misbehaviour has to end as: the phase, and whether the command may have run.
     private static func expected(_ behaviour: HostileServer.Behaviour) -> (phase: TransportError.Phase, mayHaveRun: Bool) {
         switch behaviour {
+        case .dropsConnections: (.connect, false)
         case .silent, .closesAtOnce, .bannerOnly, .closesAfterBanner, .floodsLines, .tricklesBanner, .stopsAfterKeyInit,
             .floodsAfterKeyInit:
             (.keyExchange, false)
@@ -84,7 +85,7 @@ struct SSHDeadlineTests {
             let server = try HostileServer(.floodsIgnores, identityFile: lab.identityFile)
             let flooded = try await pool.transport(to: server.host).open("true")
             for _ in 0..<20 { try await pool.expect("echo well", on: lab.hosts[0].host, says: "well\n") }
-            await flooded.close()
+            flooded.close()
             server.stop()
         }
     }

@@ -44,7 +44,7 @@ extension SSHPool {
         }()
         let finished = try await channel.collect()
         try await fed
-        await channel.close()
+        channel.close()
         return finished
     }
 }

@@ -55,6 +55,17 @@ struct SwiftStepTests {
         }
     }
 
+    @Test func `what a step logs and what it prints both arrive whole`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            let both = order("both")
+            let result = try await test.carryOut(both, on: pool)
+            let expected = (0..<1_000).reduce(0) { $0 + "log \($1)\nprint \($1)\n".utf8.count }
+            #expect(result.outputBytes == expected)
+            #expect(try await test.output(both.id).utf8.count == expected)
+        }
+    }
+
     @Test func `a cancelled step ends with its task, and a time-out cancels it`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
         try await test.with { pool async throws in

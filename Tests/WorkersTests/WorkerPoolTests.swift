@@ -126,6 +126,27 @@ struct WorkerPoolTests {
         #expect(folder.read("effects") == "x\n", "it ran once")
     }
 
+    @Test func `workers whose task is cancelled say nothing about what they carried out`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        let orders = (0..<8).map { number in
+            AttemptOrder.shell("while [ ! -e \"$1\" ]; do sleep 0.05; done; echo >\"$1.$2\"", step: "s\(number)") {
+                $0.arguments = [folder.file("go"), String(number)]
+            }
+        }
+        try await test.crash { pool async throws in
+            for order in orders { pool.dispatch(order) }
+            for order in orders {
+                #expect(try await comesTrue { test.reports.events(of: order.id).contains { if case .started = $0 { true } else { false } } })
+            }
+        }
+        for order in orders { #expect(test.reports.result(of: order.id) == nil) }
+        // And the scripts run on.
+        _ = try folder.write("go", "")
+        #expect(try await comesTrue { orders.indices.allSatisfy { folder.read("go.\($0)") != nil } })
+        #expect(try await comesTrue { Processes.runners(in: folder.file("spool")).isEmpty })
+    }
+
     @Test func `a copy arrives whole, and is sent once`() async throws {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder)

@@ -36,17 +36,41 @@ final class TestFolder: Sendable {
 /// Waits for a fact, at most `seconds`. False when it did not come about.
 func comesTrue(within seconds: Double = 20, _ isSo: () throws -> Bool) async throws -> Bool {
     let deadline = ContinuousClock.now + .seconds(seconds)
+    var pause = Duration.milliseconds(5)
     while try !isSo() {
         guard ContinuousClock.now < deadline else { return false }
-        try await Task.sleep(for: .milliseconds(5))
+        try await Task.sleep(for: pause)
+        // What is looked at may be all of /proc: many tests that look all the time would keep the machine busy by themselves.
+        pause = min(pause * 2, .milliseconds(80))
     }
     return true
+}
+
+/// Runs a command here to its end. Not by Foundation's `Process`: its waiting blocks a thread of the few that tasks have, and its pipes
+/// stay open in every program that is started meanwhile.
+func runHere(_ command: String, environment: [String: String] = [:]) async throws -> Finished {
+    let channel = try await LocalTransport(environment: environment).open(command)
+    defer { channel.close() }
+    try await channel.finishInput()
+    return try await channel.collect()
 }
 
 /// Whether a process runs. One that only waits for its exit to be taken does not.
 func isRunning(_ pid: Int32) -> Bool {
     guard let stat = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return false }
     return !String(decoding: stat, as: UTF8.self).contains(") Z ")
+}
+
+/// Keeps the output of an attempt in memory.
+final class CollectingSink: OutputSink {
+    private let bytes = Mutex<[HostStream: [UInt8]]>([:])
+
+    var stdout: [UInt8] { bytes.withLock { $0[.stdout] ?? [] } }
+    var text: String { String(decoding: stdout, as: UTF8.self) }
+    func taken(_ stream: HostStream) async -> Int { bytes.withLock { $0[stream]?.count ?? 0 } }
+    func take(_ more: [UInt8], of stream: HostStream, at offset: Int) async throws {
+        bytes.withLock { $0[stream, default: []] += more }
+    }
 }
 
 /// A pool with an engine that says `proceed` to every place, and what it was told.
@@ -67,14 +91,16 @@ final class PoolUnderTest: Sendable {
     private struct Held { weak var pool: WorkerPool? }
     private let held = Mutex(Held())
     private let proceeds: Bool
+    private let transport: any Transport
     private let forgets = Mutex(true)
 
     var reports: Told { told.withLock { $0 } }
     var home: String { folder.file("home") }
     static let run = RunID(at: Instant(milliseconds: 0), random: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 
-    init(folder: TestFolder, proceeds: Bool = true) throws {
+    init(folder: TestFolder, proceeds: Bool = true, transport: any Transport = LocalTransport()) throws {
         self.folder = folder
+        self.transport = transport
         self.proceeds = proceeds
         outputs = OutputStore(folder: folder.file("output"))
         try FileManager.default.createDirectory(atPath: folder.file("home"), withIntermediateDirectories: true)
@@ -108,8 +134,9 @@ final class PoolUnderTest: Sendable {
     }
 
     private func makePool(places: Int, blobs: @escaping BlobSource) -> WorkerPool {
+        let transport = transport
         let pool = WorkerPool(
-            places: places, home: home, spool: folder.file("spool"), transports: { _ in LocalTransport() }, outputs: outputs, blobs: blobs,
+            places: places, home: home, spool: folder.file("spool"), transports: { _ in transport }, outputs: outputs, blobs: blobs,
             open: { String($0.reversed()) }, report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool

@@ -69,7 +69,7 @@ struct HostReach: Sendable {
         } catch {
             message = "\(error)"
         }
-        await channel.close()
+        channel.close()
         return message
     }
 }

@@ -21,9 +21,9 @@ struct CommandHook: NotificationHook {
         }
         do {
             try await CommandHook.succeed(channel, command)
-            await channel.close()
+            channel.close()
         } catch {
-            await channel.close()
+            channel.close()
             throw error
         }
     }

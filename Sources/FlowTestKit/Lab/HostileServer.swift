@@ -7,8 +7,8 @@ internal import Workers
 /// An SSH server that misbehaves in one chosen way, on a loopback port of its own.
 package final class HostileServer: Sendable {
     package enum Behaviour: Sendable, Hashable, CaseIterable {
-        // Before the key exchange has ended.
-        case silent, closesAtOnce, bannerOnly, closesAfterBanner, floodsLines, tricklesBanner, stopsAfterKeyInit,
+        // Before the key exchange has ended; the first does not even accept.
+        case dropsConnections, silent, closesAtOnce, bannerOnly, closesAfterBanner, floodsLines, tricklesBanner, stopsAfterKeyInit,
             floodsAfterKeyInit
         // With a proper key exchange, then:
         case hangsAtAuthentication, refusesAuthentication, hangsAtChannel, refusesChannels, hangsAtExec, refusesExec, diesAtExec
@@ -45,11 +45,15 @@ package final class HostileServer: Sendable {
             ssh_string_free_char(publicText)
         }
         keyText = String(cString: text)
-        let (descriptor, port) = try Self.listen()
+        let (descriptor, port) = try Self.listen(backlog: behaviour == .dropsConnections ? 0 : 1024)
         listener = descriptor
         host = Host(
             name: "hostile-\(behaviour)", address: "127.0.0.1", port: port, user: "ops", identityFile: identityFile,
             hostKeys: ["ssh-ed25519 " + String(cString: publicText)])
+        if behaviour == .dropsConnections {
+            fillBacklog(port)
+            return
+        }
         guard DetachedThread.start({ [weak self] in Self.acceptAll(descriptor) { self } }) else {
             throw LabError("no thread left")
         }
@@ -75,7 +79,7 @@ package final class HostileServer: Sendable {
         for connection in state.withLock({ $0.connections }) { close(connection) }
     }
 
-    private static func listen() throws -> (Int32, Int) {
+    private static func listen(backlog: Int32) throws -> (Int32, Int) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var place = sockaddr_in()
         place.sin_family = sa_family_t(AF_INET)
@@ -83,11 +87,29 @@ package final class HostileServer: Sendable {
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &place) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, size) == 0 && Glibc.listen(listener, 1024) == 0 && getsockname(listener, $0, &size) == 0
+                bind(listener, $0, size) == 0 && Glibc.listen(listener, backlog) == 0 && getsockname(listener, $0, &size) == 0
             }
         }
         guard isBound else { throw LabError("cannot listen: \(String(cString: strerror(errno)))") }
         return (listener, Int(in_port_t(bigEndian: place.sin_port)))
+    }
+
+    /// Connections that nobody accepts: with the queue full of them the kernel drops every further attempt, as a silent network does.
+    private func fillBacklog(_ port: Int) {
+        var place = sockaddr_in()
+        place.sin_family = sa_family_t(AF_INET)
+        place.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        place.sin_port = in_port_t(port).bigEndian
+        for _ in 0..<4 {
+            let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            withUnsafePointer(to: &place) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    _ = connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            state.withLock { $0.connections.append(client) }
+        }
+        state.withLock { $0.connections.append(listener) }
     }
 
     private static func acceptAll(_ listener: Int32, _ server: () -> HostileServer?) {
@@ -110,7 +132,7 @@ package final class HostileServer: Sendable {
 
     private func serve(_ connection: Int32) {
         switch behaviour {
-        case .silent, .closesAtOnce: break
+        case .dropsConnections, .silent, .closesAtOnce: break
         case .bannerOnly: send(connection, "SSH-2.0-hostile\r\n")
         case .closesAfterBanner:
             send(connection, "SSH-2.0-hostile\r\n")

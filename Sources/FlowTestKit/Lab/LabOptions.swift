@@ -20,4 +20,6 @@ package enum LabLimits {
     package static let hostsPerDaemon = 16
     /// Seconds that a daemon may take to listen.
     package static let startSeconds = 20.0
+    /// Seconds that a killed process may take to be gone.
+    static let endSeconds = 20.0
 }

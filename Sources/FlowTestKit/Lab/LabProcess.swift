@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 import Glibc
+internal import Workers
 
 /// A process that the lab started, by its id and the time it started, so that no other is ever taken for it.
 struct LabProcess: Codable, Hashable, Sendable {
@@ -13,33 +14,21 @@ struct LabProcess: Codable, Hashable, Sendable {
         return LabProcess(id: id, startTime: startTime)
     }
 
+    /// Nothing of ours stays open in it: a daemon that kept somebody's pipe would hold up whoever waits for its end.
     private static func spawn(_ program: String, _ arguments: [String], log: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // 0x80 is POSIX_SPAWN_SETSID, which Swift's Glibc leaves out.
-        let flags = 0x80 | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF)
-        posix_spawnattr_setflags(&attributes, flags)
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var all = sigset_t()
-        sigfillset(&all)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
-        defer { for word in environment { free(word) } }
-        var id = pid_t()
-        let code = posix_spawn(&id, program, &actions, &attributes, &words, &environment)
-        guard code == 0 else { throw LabError("cannot start \(program): \(String(cString: strerror(code)))") }
-        return id
+        let file = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw LabError("cannot write '\(log)': \(String(cString: strerror(errno)))") }
+        defer { close(file) }
+        do {
+            let (id, pidfd) = try Launch(
+                program: .path(program), arguments: [program] + arguments, environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
+                descriptors: [-1, file, file]
+            ).start()
+            close(pidfd)
+            return id
+        } catch {
+            throw LabError("cannot start \(program): \(error)")
+        }
     }
 
     /// Runs a program to its end.
@@ -70,8 +59,9 @@ struct LabProcess: Codable, Hashable, Sendable {
         // The first process of a namespace is gone only when all others in it are.
         let children = children
         kill(id, SIGKILL)
+        let deadline = ContinuousClock.now + .seconds(LabLimits.endSeconds)
         for process in [self] + children {
-            while process.isAlive { usleep(1000) }
+            while process.isAlive, ContinuousClock.now < deadline { usleep(1000) }
         }
         // Reaps it where it is a child of ours; who started it from another process has ended.
         waitpid(id, nil, WNOHANG)

@@ -62,10 +62,10 @@ struct ComparingRecord: HostRecording {
                 guard case .stdout(let bytes) = event else { continue }
                 answer += bytes.prefix(1_024 - answer.count)
             }
-            await channel.close()
+            channel.close()
             return String(decoding: answer, as: UTF8.self)
         } catch {
-            await channel.close()
+            channel.close()
             throw error
         }
     }

@@ -25,6 +25,8 @@ final class LiveAttempt: Sendable {
     private struct State {
         var phase: Phase
         var wasStopped = false
+        /// The hardest stop that was passed on: a second one that is no harder says nothing new.
+        var passedOn: Stop?
         var isDetached = false
     }
 
@@ -81,10 +83,14 @@ final class LiveAttempt: Sendable {
     }
 
     func stop(force: Bool) {
-        let (stop, waiting) = state.withLock { state -> (Stop, CheckedContinuation<Bool, Never>?) in
+        let (stop, waiting) = state.withLock { state -> (Stop?, CheckedContinuation<Bool, Never>?) in
             state.wasStopped = true
             switch state.phase {
-            case .sent: return (.end(force: force), nil)
+            case .sent:
+                let stop = Stop.end(force: force)
+                guard state.passedOn == nil || state.passedOn == .end(force: false) && force else { return (nil, nil) }
+                state.passedOn = stop
+                return (stop, nil)
             case .asking(let continuation):
                 state.phase = .withdrawn
                 return (.withdraw, continuation)
@@ -94,7 +100,7 @@ final class LiveAttempt: Sendable {
             }
         }
         waiting?.resume(returning: false)
-        stopFeed.yield(stop)
+        if let stop { stopFeed.yield(stop) }
     }
 
     /// The engine goes away: what runs on its host runs on, and nobody is told of anything.

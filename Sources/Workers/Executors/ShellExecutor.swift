@@ -108,6 +108,9 @@ struct ShellResult {
         guard !end.outputIsTooLong else {
             throw .init(.output, "$FLOW_OUTPUT is not accepted: it is longer than \(Limits.stepOutputBytes) bytes")
         }
+        guard !end.outputWasLost else {
+            throw .init(.output, "$FLOW_OUTPUT could not be kept by the host: its disk is full, or the file could not be read")
+        }
         let written = try FlowOutput(end.output, as: shape)
         let stdout = OutputText.value(output.stdout)
         var members: [String: JSON] = [

@@ -1,5 +1,6 @@
 internal import Crypto
 package import FlowModel
+package import Logging
 
 /// The engine's side of the host record: one place, over whatever transport reaches it.
 ///
@@ -8,12 +9,18 @@ package import FlowModel
 package struct HostRecordClient: HostRecording, Sendable {
     private let transport: any Transport
     private let spool: String?
+    private let silenceSeconds: Double
+    private let logger: Logger
     private let farewells = Farewells()
 
-    /// - Parameter spool: the spool directory on the place; nil leaves it to the place (`$FLOW_SPOOL`, `/var/lib/flow/spool`, home).
-    package init(transport: any Transport, spool: String?) {
+    /// - Parameters:
+    ///   - spool: the spool directory on the place; nil leaves it to the place (`$FLOW_SPOOL`, `/var/lib/flow/spool`, home).
+    ///   - silenceSeconds: how long a host that was asked may stay silent; nil is `HostRecordLimits.silenceSeconds`.
+    package init(transport: any Transport, spool: String?, silenceSeconds: Double? = nil, logger: Logger) {
         self.transport = transport
         self.spool = spool
+        self.silenceSeconds = silenceSeconds ?? HostRecordLimits.silenceSeconds
+        self.logger = logger
     }
 
     /// Says hello, reports the place through `placed` (false: the engine withdrew the order, nothing is sent), starts the job, and
@@ -25,24 +32,24 @@ package struct HostRecordClient: HostRecording, Sendable {
         let conversation: HostDialogue
         let place: Place
         do {
-            conversation = try await HostDialogue(transport, verb: .start, spool: spool)
+            conversation = try await open(.start)
             place = conversation.place
         } catch {
-            return .refused(HostRecordClient.failure(error))
+            return .refused(AttemptResult.Failure(hostFault: error))
         }
         guard await placed(place) else {
-            await conversation.close()
+            conversation.close()
             return .neverStarted
         }
         do {
-            try await conversation.send(try HostRequest.start(id, fence, target, place, job))
-            return try await follow(conversation, id, sink, (0, 0), report)
-        } catch HostFault.said(let code, let text) {
-            await conversation.close()
-            return .refused(HostRecordClient.refusal(code, text))
+            return try await closingOnError(conversation) {
+                try await conversation.send(try HostRequest.start(id, fence, target, place, job))
+                return try await follow(conversation, id, sink, (0, 0), report)
+            }
+        } catch let fault as HostFault where fault.isRefusal {
+            return .refused(AttemptResult.Failure(hostFault: fault))
         } catch {
             // It may have been sent: from here on only the host knows.
-            await conversation.close()
             if Task.isCancelled { return .lost(HostRecordClient.detached) }
             report(.unreachable("\(error)"))
             return await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, isKnownUnreachable: true)
@@ -65,24 +72,26 @@ package struct HostRecordClient: HostRecording, Sendable {
         var pause = HostRecordLimits.firstPauseSeconds
         while !Task.isCancelled {
             do {
-                let conversation = try await HostDialogue(transport, verb: .attach, spool: spool)
+                let conversation = try await open(.attach)
                 if isUnreachable { report(.reachable) }
                 isUnreachable = false
                 pause = HostRecordLimits.firstPauseSeconds
                 guard conversation.place == place else {
-                    await conversation.close()
+                    conversation.close()
                     return .lost(HostRecordClient.moved(from: place, to: conversation.place))
                 }
-                let offsets = (await sink.taken(.stdout), await sink.taken(.stderr))
-                try await conversation.send(HostRequest.attach(id, fence, target, offsets))
-                return try await follow(conversation, id, sink, offsets, report)
+                return try await closingOnError(conversation) {
+                    let offsets = (await sink.taken(.stdout), await sink.taken(.stderr))
+                    try await conversation.send([HostRequest.attach(id, fence, target, offsets)])
+                    return try await follow(conversation, id, sink, offsets, report)
+                }
             } catch HostFault.said("refused", let later) {
                 return .lost("the host has been asked with a later fence (\(later)) than \(fence)")
             } catch {
                 if Task.isCancelled { break }
                 if !isUnreachable { report(.unreachable("\(error)")) }
                 isUnreachable = true
-                await HostRecordClient.rest(&pause)
+                guard await HostRecordClient.rests(&pause) else { break }
             }
         }
         return .lost(HostRecordClient.detached)
@@ -93,17 +102,22 @@ package struct HostRecordClient: HostRecording, Sendable {
         var pause = HostRecordLimits.firstPauseSeconds
         while !Task.isCancelled {
             do {
-                let conversation = try await HostDialogue(transport, verb: .kill, spool: spool)
-                defer { conversation.abandon() }
-                try await conversation.send(HostRequest.kill(id, fence, target, grace))
-                let line = try await conversation.line()
+                // It is silent while the grace lasts.
+                let conversation = try await open(.kill, extraSeconds: grace)
+                defer { conversation.close() }
+                let line = try await conversation.watching {
+                    try await conversation.send([HostRequest.kill(id, fence, target, grace)])
+                    return try await conversation.line()
+                }
                 if line == "empty" || line == "absent" { return }
                 throw HostFault.garbled("it answered '\(line)'")
             } catch HostFault.said("refused", _) {
                 // A higher fence was seen: who raised it empties what is older.
                 return
             } catch {
-                await HostRecordClient.rest(&pause)
+                if Task.isCancelled { return }
+                logger.warning("attempt could not be ended, trying again", metadata: about(id, target, error))
+                guard await HostRecordClient.rests(&pause) else { return }
             }
         }
     }
@@ -111,20 +125,27 @@ package struct HostRecordClient: HostRecording, Sendable {
     /// Removes the record. Best effort: one that stays is removed by age.
     package func forget(_ id: AttemptID, target: String?) async {
         if let conversation = farewells.take(id) {
-            return await ask(conversation, Array("forget\n".utf8))
+            do {
+                return try await ask(conversation, Array("forget\n".utf8))
+            } catch {
+                // That connection has been idle for some time: a new one tells.
+                logger.debug("connection of an ended attempt was lost", metadata: about(id, target, error))
+            }
         }
-        guard let conversation = try? await HostDialogue(transport, verb: .forget, spool: spool) else { return }
-        await ask(conversation, HostRequest.forget(id, target))
+        do {
+            try await ask(try await open(.forget), HostRequest.forget(id, target))
+        } catch {
+            logger.info("host record stays until it is removed by age", metadata: about(id, target, error))
+        }
     }
 
-    private func ask(_ conversation: HostDialogue, _ request: [UInt8]) async {
-        do {
-            try await conversation.send(request)
-            _ = try await conversation.answer()
-        } catch {
-            // The record stays until it is too old.
+    private func ask(_ conversation: HostDialogue, _ request: [UInt8]) async throws {
+        defer { conversation.close() }
+        let answer = try await conversation.watching {
+            try await conversation.send([request])
+            return try await conversation.answer()
         }
-        await conversation.close()
+        guard answer == "forgotten" else { throw HostFault.garbled("it answered '\(answer)'") }
     }
 
     // MARK: - Following
@@ -148,6 +169,7 @@ package struct HostRecordClient: HostRecording, Sendable {
                 throw HostFault.garbled("it started it, and then it says \(code) \(text)")
             }
             switch words.first {
+            case "tick": continue
             case "started":
                 isStarted = true
                 report(.started(containment: words.last.flatMap(Containment.init) ?? .session))
@@ -164,26 +186,27 @@ package struct HostRecordClient: HostRecording, Sendable {
                 farewells.keep(conversation, for: id)
                 return .ended(end)
             default:
-                let outcome = try HostRecordClient.outcome(without: words)
-                await conversation.close()
+                let outcome = try HostOutcome(withoutEnd: words)
+                conversation.close()
                 return outcome
             }
         }
     }
 
-    /// What a host says of an attempt that has no end.
-    private static func outcome(without words: [String]) throws -> HostOutcome {
-        switch (words.first, words.last) {
-        case ("died", "cancelled"): .ended(HostEnd(cause: .cancelled))
-        case ("died", "timedOut"): .ended(HostEnd(cause: .timedOut))
-        case ("died", _): .lost("the process that watched over it on the host was killed")
-        case ("absent", _): .neverStarted
-        case ("rebooted", _): .lost("the host was rebooted while it ran")
-        default: throw HostFault.garbled("'\(words.joined(separator: " ").prefix(80))' is no frame")
-        }
+    // MARK: - Connections
+
+    private func open(_ verb: HostDialogue.Verb, extraSeconds: Double = 0) async throws -> HostDialogue {
+        try await HostDialogue(transport, verb: verb, spool: spool, silenceSeconds: silenceSeconds + extraSeconds)
     }
 
-    // MARK: - Trouble
+    private func closingOnError(_ conversation: HostDialogue, _ body: () async throws -> HostOutcome) async throws -> HostOutcome {
+        do {
+            return try await conversation.watching(body)
+        } catch {
+            conversation.close()
+            throw error
+        }
+    }
 
     private static let detached = "it was not asked about any more"
 
@@ -192,99 +215,18 @@ package struct HostRecordClient: HostRecording, Sendable {
             ? "the host was rebooted since it was started" : "the host's spool is not the one that it was started in"
     }
 
-    private static func failure(_ error: any Error) -> AttemptResult.Failure {
-        switch error {
-        case let error as TransportError:
-            AttemptResult.Failure(error.phase == .hostKey ? .hostKey : .unreachable, "\(error)")
-        case HostFault.said(let code, let text): refusal(code, text)
-        default: AttemptResult.Failure(.unreachable, "\(error)")
+    /// False when cancellation ended the pause, and with it the asking.
+    private static func rests(_ pause: inout Double) async -> Bool {
+        defer { pause = min(pause * 2, HostRecordLimits.longestPauseSeconds) }
+        do {
+            try await Task.sleep(for: .seconds(pause))
+            return true
+        } catch {
+            return false
         }
     }
 
-    private static func refusal(_ code: String, _ text: String) -> AttemptResult.Failure {
-        switch code {
-        case "input": AttemptResult.Failure(.input, "the host did not accept the request: \(text)")
-        case "missing": AttemptResult.Failure(.infrastructure, "the host lacks \(text)")
-        case "sudo": AttemptResult.Failure(.infrastructure, "sudo -n was refused on the host: \(text)")
-        case "refused": AttemptResult.Failure(.infrastructure, "the host knows a later attempt (fence \(text))")
-        default: AttemptResult.Failure(.infrastructure, "the host did not start it: \(text)")
-        }
-    }
-
-    private static func rest(_ pause: inout Double) async {
-        // Only cancellation ends the sleep early, which the loop looks at.
-        try? await Task.sleep(for: .seconds(pause))
-        pause = min(pause * 2, HostRecordLimits.longestPauseSeconds)
-    }
-}
-
-/// The bounds of the conversation with a host.
-enum HostRecordLimits {
-    static let lineBytes = 4_096
-    static let frameBytes = 1 << 20
-    /// Seconds until a host that was reached must have said hello.
-    static let helloSeconds = 20.0
-    static let firstPauseSeconds = 0.2
-    static let longestPauseSeconds = 30.0
-    /// Ended attempts whose connection waits for the word to forget.
-    static let farewells = 256
-    /// A part of a job up to this many bytes is sent in the header.
-    static let inlineBytes = 2_048
-    /// What login files may write before the hello.
-    static let noiseBytes = 64 << 10
-}
-
-/// What a host said instead of an answer, or what makes no sense.
-enum HostFault: Error, CustomStringConvertible {
-    case said(String, String)
-    case garbled(String)
-
-    var description: String {
-        switch self {
-        case .said(let code, let text): "\(code) \(text)"
-        case .garbled(let message): "the host's answer makes no sense: \(message)"
-        }
-    }
-}
-
-/// `$FLOW_OUTPUT` as it came: `V LENGTH` and the bytes, or `V -` when the host could not keep them.
-private struct HostValue {
-    var bytes: [UInt8]?
-    var isTooLong = false
-
-    init() {}
-
-    init(_ words: [String], _ conversation: HostDialogue) async throws {
-        guard words.count == 2 else { throw HostFault.garbled("a frame of $FLOW_OUTPUT has no sense") }
-        guard words[1] != "-" else {
-            isTooLong = true
-            return
-        }
-        guard let count = Int(words[1]), (1...Limits.stepOutputBytes + 1).contains(count) else {
-            throw HostFault.garbled("$FLOW_OUTPUT has no length")
-        }
-        bytes = try await conversation.bytes(count)
-        isTooLong = count > Limits.stepOutputBytes
-    }
-}
-
-extension HostEnd {
-    /// `ended STATUS REASON OUT OUT-DROPPED ERR ERR-DROPPED`
-    fileprivate init(words: [String], value: HostValue) throws {
-        let numbers = words.dropFirst(3).compactMap(Int.init)
-        guard words.count == 7, let status = Int(words[1]), numbers.count == 4, numbers.allSatisfy({ (0...1 << 60).contains($0) }) else {
-            throw HostFault.garbled("its end has no sense")
-        }
-        // What a shell makes of a signal; a script that exits so by itself looks the same, so the status is kept too.
-        let signal = status > 128 && status <= 192 ? status - 128 : nil
-        let cause: Cause =
-            switch words[2] {
-            case "-": signal == nil ? .exited : .signalled
-            case "timedOut": .timedOut
-            default: .cancelled
-            }
-        self.init(
-            cause: cause, exitStatus: status, signal: signal, stdoutBytes: numbers[0] + numbers[1],
-            stderrBytes: numbers[2] + numbers[3], output: value.bytes, outputIsTooLong: value.isTooLong)
+    private func about(_ id: AttemptID, _ target: String?, _ error: any Error) -> Logger.Metadata {
+        ["run": "\(id.run)", "step": "\(id.step)", "attempt": "\(id.number)", "target": "\(target ?? "here")", "reason": "\(error)"]
     }
 }

@@ -61,10 +61,12 @@ package struct HostEnd: Hashable, Sendable {
     /// What it wrote to `$FLOW_OUTPUT`; nil when that file is missing; at most `Limits.stepOutputBytes`, longer is a failure.
     package var output: [UInt8]?
     package var outputIsTooLong: Bool
+    /// The host could not keep what it wrote there.
+    package var outputWasLost: Bool
 
     package init(
         cause: Cause, exitStatus: Int? = nil, signal: Int? = nil, stdoutBytes: Int = 0, stderrBytes: Int = 0,
-        output: [UInt8]? = nil, outputIsTooLong: Bool = false
+        output: [UInt8]? = nil, outputIsTooLong: Bool = false, outputWasLost: Bool = false
     ) {
         self.cause = cause
         self.exitStatus = exitStatus
@@ -73,6 +75,7 @@ package struct HostEnd: Hashable, Sendable {
         self.stderrBytes = stderrBytes
         self.output = output
         self.outputIsTooLong = outputIsTooLong
+        self.outputWasLost = outputWasLost
     }
 }
 

@@ -39,6 +39,7 @@ find_spool() {
     s=/var/lib/flow/spool
     [ -w "$s" ] || { [ ! -e "$s" ] && { [ -w /var/lib/flow ] || [ -w /var/lib ]; }; } || s=${HOME:-}/.local/state/flow/spool
   fi
+  case $s in /*) ;; *) s=$PWD/$s ;; esac
   spool=
   { read -r spool <"$s/id"; } 2>/dev/null && return
   (umask 077 && mkdir -p "$s") 2>/dev/null && chmod 700 "$s" 2>/dev/null || fail storage "cannot make the spool directory $s"
@@ -139,24 +140,30 @@ supervised() { [ "$r_boot" = "$boot" ] && look "$r_pid" && [ "$birth" = "$r_birt
 
 # pids: what is left of the attempt in folder $1, whose record is loaded.
 members() {
-  pids=
+  pids= leader=0 born=0
+  [ ! -r "$1/pid" ] || read -r leader born <"$1/pid"
+  if look "$leader"; then
+    if [ "$birth" != "$born" ]; then
+      # A number taken by a younger process says nothing about the session that had it.
+      leader=0
+    elif [ "$state" != Z ]; then
+      # It may just be beginning, and not be where the others are looked for.
+      pids=" $leader"
+    fi
+  fi
   if [ -n "$r_cgroup" ]; then
-    for f in "$r_cgroup"/cgroup.procs "$r_cgroup"/*/cgroup.procs "$r_cgroup"/*/*/cgroup.procs; do
+    for f in "$r_cgroup"/cgroup.procs "$r_cgroup"/*/cgroup.procs "$r_cgroup"/*/*/cgroup.procs "$r_cgroup"/*/*/*/cgroup.procs; do
       [ -r "$f" ] || continue
       while read -r p; do pids="$pids $p"; done <"$f"
     done 2>/dev/null
     return
   fi
-  leader=0 born=0
-  [ ! -r "$1/pid" ] || read -r leader born <"$1/pid"
-  # A number taken by a younger process says nothing about the session that had it.
-  if look "$leader" && [ "$birth" != "$born" ]; then leader=0; fi
   if [ "$leader" != 0 ]; then
     for f in /proc/[0-9]*; do
       look "${f#/proc/}" && [ "$session" = "$leader" ] && [ "$state" != Z ] && pids="$pids $pid"
     done
   fi
-  for f in $(as grep -lsF "FLOW_ATTEMPT_MARK=${1#"$s/"}" /proc/[0-9]*/environ 2>/dev/null); do
+  for f in $(as grep -lsF "FLOW_ATTEMPT_MARK=${1#"$s/"}/" /proc/[0-9]*/environ 2>/dev/null); do
     f=${f#/proc/}
     pids="$pids ${f%/environ}"
   done
@@ -175,7 +182,12 @@ empty() {
       deliver KILL $pids
     else
       fresh=
-      for p in $pids; do case " $told " in *" $p "*) ;; *) fresh="$fresh $p" ;; esac; done
+      for p in $pids; do
+        case " $told $fresh " in *" $p "*) continue ;; esac
+        # What one of them starts after it was told is its way to clean up, and has the grace too.
+        if [ -n "$told" ] && look "$p"; then case " $pids " in *" $parent "*) continue ;; esac; fi
+        fresh="$fresh $p"
+      done
       told="$told$fresh"
       # A stopped process handles nothing until it goes on.
       [ -z "$fresh" ] || { deliver TERM $fresh; deliver CONT $fresh; }
@@ -243,7 +255,7 @@ supervise() {
   trap : HUP INT TERM PIPE USR1
   exec 8>&1 3<&- 2>/dev/null
   look self
-  me=$pid born=$birth
+  me=$pid mine=$birth
   lock
   recorded
   above "$epoch" "$number" "$e" "$n" || drop refused "$e.$n"
@@ -262,7 +274,7 @@ supervise() {
   {
     say "boot $boot"
     say "pid $me"
-    say "birth $born"
+    say "birth $mine"
     say "at $now"
     say "deadline $due"
     say "grace $grace"
@@ -313,10 +325,14 @@ run() {
   ended="$size $more"
   count 6 err "$full_err"
   clock
-  say "$status $reason $now $ended $size $more $value" 1<>"$a/ended.new"
-  settle "$a/ended.new"
-  mv "$a/ended.new" "$a/ended"
+  pause=1
+  # Where not even that can be written it waits for room, unless its folder was taken away.
+  until write_end 2>/dev/null || [ ! -d "$a" ]; do rest; done
   say ended >&8
+}
+
+write_end() {
+  say "$status $reason $now $ended $size $more $value" 1<>"$a/ended.new" && settle "$a/ended.new" && mv "$a/ended.new" "$a/ended"
 }
 
 # Had the script never come, the sinks would wait for it for ever.
@@ -336,10 +352,10 @@ launch() {
   say "$pid $birth" >"$a/pid"
   exec >"$a/out" 2>"$a/err" 3<&- 4<&- 5>&- 6>&- 8>&-
   [ -z "$cgroup" ] || echo 0 >"$cgroup/cgroup.procs" || exit 125
-  # A kill that came first has seen nothing to end.
-  [ ! -e "$a/stop" ] || exit 125
-  [ "$parent" = "$me" ] || exit 125
-  set -- LANG=C.UTF-8 LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" FLOW_ATTEMPT_MARK="${a#"$s/"}"
+  # A kill that came first has seen nothing to end; nor does anything run that nobody watches over.
+  look self
+  [ ! -e "$a/stop" ] && [ "$parent" = "$me" ] || exit 125
+  set -- LANG=C.UTF-8 LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" FLOW_ATTEMPT_MARK="${a#"$s/"}/"
   for name in $names; do eval "set -- \"\$@\" \"$name=\$v_$name\""; done
   if [ -n "$account" ]; then
     exec setsid sudo -n -H -u "$account" -- /bin/sh -c "$loader" flow-loader "$tmp" "$program" $lengths "$@" <"$a/all"
@@ -401,9 +417,11 @@ take_value() {
     as /bin/sh -c "[ ! -f \"\$1\" ] || exec dd if=\"\$1\" bs=1048577 count=1 iflag=fullblock" flow "$tmp/output" >"$a/value" || value=-1
     as rm -rf "$tmp"
   elif [ -f "$a/output" ] && [ -s "$a/output" ]; then
-    dd if="$a/output" bs=1048577 count=1 iflag=fullblock >"$a/value" || value=-1
+    # On a full disk there is room for one of the two.
+    dd if="$a/output" bs=1048577 count=1 iflag=fullblock >"$a/value" || mv -f "$a/output" "$a/value" || value=-1
   fi
   [ "$value" = -1 ] || [ ! -s "$a/value" ] || value=$(wc -c <"$a/value")
+  [ "$value" -le 1048577 ] || value=1048577
 }
 
 # Enforces the deadline, wakes the follower, empties pipes whose sink is full.
@@ -420,8 +438,12 @@ watch() {
       look "$leader" && [ "$birth" = "$born" ] && [ "$state" != Z ] || gone=${gone:-$now}
     fi
     look self
-    # Without a supervisor only the deadline is left to watch over.
-    [ "$parent" = "$me" ] || [ -n "$leader" ] || exit 0
+    if [ "$parent" != "$me" ]; then
+      # Without a supervisor only the deadline is left to watch over. The follower sees an end, and finds out.
+      [ -n "$leader" ] || exit 0
+      exec 8>&-
+      sent=1000000000
+    fi
     if [ -n "$gone" ]; then
       [ "$parent" = "$me" ] || exit 0
       # What is left behind holds the pipes open: they are not waited for.
@@ -501,15 +523,25 @@ send_end() {
   say "ended $status $reason $outs $outd $errs $errd"
 }
 
+# A sign of life every ten seconds. Where nobody hears it there is nobody to follow for.
+beat() {
+  clock
+  [ $((now - said)) -ge 1000 ] || return 0
+  said=$now
+  say tick || exit 0
+}
+
 # Standard input: what the supervisor says. Standard output: the engine.
 follow() {
   exec 2>/dev/null
   round=0
+  clock
+  said=$now
   while read -r word text; do
     case $word in
       started) load "$a"; say "started $text"; open_spools ;;
       error) say "error $text"; exit 1 ;;
-      tick) send_grown; round=$((round + 1)); say "$round" >"$a/seen" ;;
+      tick) send_grown; beat; round=$((round + 1)); say "$round" >"$a/seen" ;;
       ended) break ;;
     esac
   done
@@ -535,8 +567,10 @@ forget() {
   fi
   others=
   for f in "$d"/[0-9]*.[0-9]* "$d/fence"; do [ ! -e "$f" ] || [ "$f" = "$a" ] || others=yes; done
-  [ -n "$others" ] || a="$a $d/lock"
-  rm -rf $a
+  set --
+  [ -z "$a" ] || set -- "$a"
+  [ -n "$others" ] || set -- "$@" "$d/lock"
+  rm -rf "$@"
   rmdir ${r_cgroup:+"$r_cgroup"} "$d" 2>/dev/null
   unlock
 }
@@ -547,7 +581,11 @@ tidy() {
   [ ! -r "$s/tidied" ] || read -r last <"$s/tidied"
   [ "$day" != "$last" ] && command -v find >/dev/null || return 0
   { say "$day" >"$s/tidied"; } 2>/dev/null || return 0
-  for d in $(find "$s" -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null); do
+  cd "$s" || return 0
+  for d in $(find . -mindepth 1 -maxdepth 1 -type d -mtime +7 2>/dev/null); do
+    # Folders of steps have hexadecimal names; whatever else is there is not ours.
+    case ${d#./} in *[!0-9a-f]*) continue ;; esac
+    d=$s/${d#./}
     lock
     old=$d
     for a in "$d"/[0-9]*.[0-9]*; do
@@ -577,8 +615,11 @@ attach() {
     fi
   fi
   [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ] || open_spools
+  clock
+  said=$now
   while [ ! -e "$a/ended" ]; do
     supervised || { [ -e "$a/ended" ] || finish "$a" died "$r_grace"; break; }
+    beat
     before=$sento.$sente
     send_grown
     if [ "$before" = "$sento.$sente" ]; then longer; else pause=0.04; fi

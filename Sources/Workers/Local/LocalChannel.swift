@@ -90,7 +90,7 @@ final class LocalChannel: TransportChannel {
         }
     }
 
-    func close() async {
+    func close() {
         state.withLock { $0.isOver = true }
         input.close()
         output.close()

@@ -49,10 +49,17 @@ final class OutputRecorder: OutputSink {
 
     /// Takes what comes next in a stream that is not on a host. Never fails: what cannot be kept is counted.
     func append(_ bytes: [UInt8], to stream: HostStream) async {
-        do {
-            try await take(bytes, of: stream, at: await taken(stream))
-        } catch {
-            preconditionFailure("output that follows what was taken was refused: \(error)")
+        await BlockingThreads.files.call { [self] in
+            state.withLock { state in
+                // Two may append at once: where the stream ends is known under the lock only.
+                var file = state.files[stream] ?? file(stream)
+                do {
+                    try file.append(bytes, at: file.taken)
+                } catch {
+                    state.fault = state.fault ?? "\(error)"
+                }
+                state.files[stream] = file
+            }
         }
     }
 

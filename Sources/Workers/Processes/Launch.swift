@@ -32,7 +32,7 @@ package struct Launch: Sendable {
     }
 
     /// Blocks until the program has begun. The number and the pidfd are the caller's.
-    func start() throws -> (pid: pid_t, pidfd: CInt) {
+    package func start() throws -> (pid: Int32, pidfd: Int32) {
         try CStrings.with(arguments) { argv in
             try CStrings.with(environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }) { envp in
                 try CStrings.with(confinement.hidden) { hidden in

@@ -36,7 +36,7 @@ final class SSHChannel: TransportChannel {
         }
     }
 
-    func close() async { end() }
+    func close() { end() }
 
     private func end() {
         let id = id

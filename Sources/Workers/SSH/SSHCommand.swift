@@ -166,8 +166,10 @@ final class SSHCommand {
             }
             if session.wantsOutput { session.pump() }
         }
-        if writes.isEmpty, let reply = endOfInput, ssh_channel_send_eof(channel) != SSH_ERROR {
+        if writes.isEmpty, let reply = endOfInput {
             endOfInput = nil
+            // It fails only where the session broke, which the connection notices and tells.
+            _ = ssh_channel_send_eof(channel)
             reactor.atEndOfTurn { reply.settle(.success(())) }
         }
     }

@@ -234,12 +234,18 @@ final class SSHConnection: SocketOwner, Timed {
 
     /// Lets every command go on, and writes what they leave to write while the socket takes it.
     private func drive() {
-        for _ in 0..<4 {
+        for round in 0..<8 {
+            guard case .ready(let ready, _) = phase else { return }
+            let heard = ready.receivedBytes
             for command in commands { command.advance() }
-            guard case .ready(let ready, _) = phase, ready.wantsOutput else { break }
-            ready.pump()
+            guard case .ready = phase else { return }
+            if round < 4, ready.wantsOutput { ready.pump() }
+            // libssh reads for all in whatever is asked of it for one: what came meanwhile may be the end of a command that had its turn
+            // already, and no event will tell of it again.
+            guard ready.receivedBytes != heard || round < 4 && ready.wantsOutput else { return settle() }
         }
         settle()
+        if case .ready = phase { reactor.arm(self, at: reactor.now + .milliseconds(1)) }
     }
 
     // MARK: Events

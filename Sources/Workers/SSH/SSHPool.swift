@@ -1,4 +1,5 @@
 package import FlowModel
+import Glibc
 
 /// The SSH connections of a process: every session with every host, on one thread.
 ///
@@ -17,18 +18,17 @@ package final class SSHPool: Sendable {
     /// Starts its thread. Throws `TransportError` when the process has no thread or descriptor left.
     package init(limits: SSHLimits = SSHLimits()) throws {
         let mailbox = try Mailbox()
+        let epoll = try SSHReactor.makeEpoll(mailbox)
         let ended = ended
         let threads = BlockingThreads(limit: limits.blockingThreads)
         let started = DetachedThread.start {
-            do {
-                try SSHReactor(limits: limits, mailbox: mailbox, threads: threads).run()
-            } catch {
-                // The waiting commands learn of it: a reactor that cannot be made takes no work.
-                for work in mailbox.closeAndTake() { _ = work }
-            }
+            SSHReactor(limits: limits, mailbox: mailbox, threads: threads, epoll: epoll).run()
             ended.settle(.success(()))
         }
-        guard started else { throw TransportError(.resolve, "cannot start the SSH thread: the system has none left") }
+        guard started else {
+            close(epoll)
+            throw TransportError(.resolve, "cannot start the SSH thread: the system has none left")
+        }
         self.mailbox = mailbox
         self.limits = limits
     }

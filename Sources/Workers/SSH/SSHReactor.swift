@@ -51,16 +51,25 @@ final class SSHReactor {
     /// Connections without a command, the one that is idle longest first.
     private var idle: [SSHConnection] = []
 
-    init(limits: SSHLimits, mailbox: Mailbox, threads: BlockingThreads) throws {
+    /// Takes over `epoll`, from `makeEpoll`.
+    init(limits: SSHLimits, mailbox: Mailbox, threads: BlockingThreads, epoll: Int32) {
         self.limits = limits
         self.mailbox = mailbox
         self.threads = threads
+        self.epoll = epoll
         identities = IdentityStore(mailbox: mailbox, threads: threads, limits: limits)
-        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    }
+
+    /// An epoll set with the mailbox's bell in it. Throws `TransportError` when the process has no descriptor left.
+    static func makeEpoll(_ mailbox: Mailbox) throws -> Int32 {
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         var bell = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: 0))
         guard epoll >= 0, epoll_ctl(epoll, EPOLL_CTL_ADD, mailbox.bell, &bell) == 0 else {
-            throw TransportError(.resolve, "cannot start the SSH loop: \(SystemError.text(errno))")
+            let message = SystemError.text(errno)
+            if epoll >= 0 { close(epoll) }
+            throw TransportError(.resolve, "cannot start the SSH loop: \(message)")
         }
+        return epoll
     }
 
     deinit { close(epoll) }
@@ -88,6 +97,9 @@ final class SSHReactor {
         for dial in dials.values { dial.abandon(closed) }
         for host in hosts.values { host.shutDown(closed) }
         finishTurn()
+        // They point to each other.
+        (hosts, dials, commands, loans, idle, waitingForSlot) = ([:], [:], [:], [:], [], [])
+        timers = Timers()
     }
 
     /// Ends the loop after this turn.

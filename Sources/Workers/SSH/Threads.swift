@@ -52,8 +52,15 @@ final class BlockingThreads: Sendable {
             state.threads += 1
             return true
         }
-        // Without a new thread the job stays for one that runs; the asker's deadline covers the case that none does.
-        if isNew, !DetachedThread.start({ self.work() }) { state.withLock { $0.threads -= 1 } }
+        guard isNew, !DetachedThread.start({ self.work() }) else { return }
+        // The system has no thread left. The job stays for one that runs; where none does, this one does it: to block a caller is
+        // better than to leave it waiting for ever.
+        let isAlone = state.withLock { state in
+            guard state.threads > 1 else { return true }
+            state.threads -= 1
+            return false
+        }
+        if isAlone { work() }
     }
 
     private func work() {

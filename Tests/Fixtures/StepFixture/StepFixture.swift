@@ -34,6 +34,14 @@ import Foundation
         step("flood", $value) { context, value in
             for _ in 0..<(Int(value) ?? 0) { context.log(String(repeating: "x", count: 1_000)) }
         }
+        // Two ways to one stream, at once.
+        step("both") { context in
+            for number in 0..<1_000 {
+                context.log("log \(number)")
+                print("print \(number)")
+                fflush(nil)
+            }
+        }
         step("pid") { _ in Int(getpid()) }
     }
 }

@@ -1,0 +1,36 @@
+/// The bounds of the conversation with a host.
+enum HostRecordLimits {
+    static let lineBytes = 4_096
+    static let frameBytes = 1 << 20
+    /// Seconds until a host that was reached must have said hello.
+    static let helloSeconds = 20.0
+    /// Seconds in which a host that was asked says nothing, or takes nothing of what it is sent, until it counts as unreachable. It gives a
+    /// sign of life every ten; only one that waits for the step's lock is silent for longer, for a minute.
+    static let silenceSeconds = 120.0
+    /// Bytes that a host must take within `silenceSeconds`.
+    static let pieceBytes = 64 << 10
+    static let firstPauseSeconds = 0.2
+    static let longestPauseSeconds = 30.0
+    /// Ended attempts whose connection waits for the word to forget.
+    static let farewells = 256
+    /// A part of a job up to this many bytes is sent in the header.
+    static let inlineBytes = 2_048
+    /// What login files may write before the hello.
+    static let noiseBytes = 64 << 10
+}
+
+/// What a host said instead of an answer, or what makes no sense.
+enum HostFault: Error, CustomStringConvertible {
+    case said(String, String)
+    case garbled(String)
+
+    /// Whether it said why it does not do it.
+    var isRefusal: Bool { if case .said = self { true } else { false } }
+
+    var description: String {
+        switch self {
+        case .said(let code, let text): "\(code) \(text)"
+        case .garbled(let message): "the host's answer makes no sense: \(message)"
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import FlowModel
+import Foundation
+import Logging
+import Synchronization
+import Testing
+import Workers
+
+/// The engine's side of the host record, before a host that says what the test wants.
+@Suite("Host record client", .timeLimit(.minutes(1)))
+struct HostRecordClientTests {
+    private static let hello = "\nflow-runner 1 boot spool session\n"
+    private static let place = Place(bootID: "boot", spoolID: "spool")
+    private static let id = AttemptID(run: PoolUnderTest.run, step: StepPath("ask"), generation: 1, number: 1)
+    private static let fence = Fence(epoch: 1, attempt: 1)
+    private static let job = HostJob(
+        interpreter: "/bin/sh", prelude: [], script: [], data: [UInt8](repeating: 1, count: 200_000), environment: [:])
+
+    private func client(_ host: ScriptedHost, _ logger: Logger = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }) -> HostRecordClient {
+        HostRecordClient(transport: host, spool: nil, silenceSeconds: 0.3, logger: logger)
+    }
+
+    @Test func `a host that falls silent is asked again on a new connection`() async throws {
+        let host = ScriptedHost([
+            .says(Self.hello + "started session\n"), .says(Self.hello + "started session\ntick\nO 0 2\nhi" + "ended 0 - 2 0 0 0\n"),
+        ])
+        let sink = CollectingSink()
+        let events = Mutex<[AttemptReport.Event]>([])
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: sink, placed: { _ in true },
+            report: { event in events.withLock { $0.append(event) } })
+        guard case .ended(let end) = outcome else { throw CancellationError() }
+        #expect(end.exitStatus == 0)
+        #expect(sink.text == "hi")
+        let told = events.withLock { $0 }
+        #expect(told.contains { if case .unreachable(let why) = $0 { why.contains("the host said nothing for 0.3 s") } else { false } })
+        #expect(told.contains(.reachable))
+        #expect(host.connections == 2)
+    }
+
+    @Test func `a host that takes nothing of what it is sent is given up, and asked`() async throws {
+        let host = ScriptedHost([.takesNothing(Self.hello), .says(Self.hello + "absent\n")])
+        let why = Mutex<String?>(nil)
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: CollectingSink(), placed: { _ in true },
+            report: { event in if case .unreachable(let reason) = event { why.withLock { $0 = reason } } })
+        guard case .neverStarted = outcome else { throw CancellationError() }
+        #expect(why.withLock { $0 }?.contains("the host took nothing of what it was sent") == true)
+    }
+
+    @Test func `a kill whose host falls silent asks until the host says empty`() async throws {
+        let host = ScriptedHost([.says(Self.hello), .refuses, .says(Self.hello + "empty\n")])
+        let log = LogLines()
+        await client(host, log.logger).kill(Self.id, fence: Self.fence, target: "web-1", grace: 0)
+        #expect(host.connections == 3)
+        #expect(log.lines.count == 2)
+    }
+
+    @Test func `a record that could not be removed is noted, never an error`() async throws {
+        let host = ScriptedHost([.refuses])
+        let log = LogLines()
+        await client(host, log.logger).forget(Self.id, target: "web-1")
+        #expect(log.lines.contains { $0.contains("host record stays") && $0.contains("nobody is there") })
+    }
+
+    @Test func `an attempt whose asking is cancelled is let go of at once`() async throws {
+        let host = ScriptedHost([.says(Self.hello + "started session\n")])
+        let asking = client(host)
+        let outcome = await withTaskGroup(of: HostOutcome.self) { group in
+            group.addTask {
+                await asking.attach(Self.id, fence: Self.fence, target: nil, place: Self.place, sink: CollectingSink(), report: { _ in })
+            }
+            group.cancelAll()
+            return await group.next()
+        }
+        guard case .lost = outcome else { throw CancellationError() }
+        #expect(host.open == 0, "its connection is closed")
+    }
+}
+
+/// Answers each connection with the next thing of a list; the last one again and again.
+private final class ScriptedHost: Transport {
+    enum Behaviour: Sendable {
+        /// Says this and then nothing.
+        case says(String)
+        /// Says this, and reads nothing.
+        case takesNothing(String)
+        case refuses
+    }
+
+    private let behaviours: [Behaviour]
+    private let state = Mutex((connections: 0, open: 0))
+
+    init(_ behaviours: [Behaviour]) { self.behaviours = behaviours }
+
+    var connections: Int { state.withLock { $0.connections } }
+    var open: Int { state.withLock { $0.open } }
+
+    func open(_ command: String) async throws -> any TransportChannel {
+        let number = state.withLock { state in
+            state.connections += 1
+            return min(state.connections, behaviours.count) - 1
+        }
+        switch behaviours[number] {
+        case .refuses: throw TransportError(.connect, "nobody is there")
+        case .says(let text): return channel(text, reads: true)
+        case .takesNothing(let text): return channel(text, reads: false)
+        }
+    }
+
+    private func channel(_ text: String, reads: Bool) -> ScriptedChannel {
+        state.withLock { $0.open += 1 }
+        return ScriptedChannel(text, reads: reads) { [weak self] in self?.state.withLock { $0.open -= 1 } }
+    }
+}
+
+private final class ScriptedChannel: TransportChannel {
+    private let text: Mutex<String?>
+    private let reads: Bool
+    private let closed: AsyncStream<Void>
+    private let feed: AsyncStream<Void>.Continuation
+    private let isOpen = Mutex(true)
+    private let onClose: @Sendable () -> Void
+
+    init(_ text: String, reads: Bool, onClose: @escaping @Sendable () -> Void) {
+        self.text = Mutex(text)
+        (self.reads, self.onClose) = (reads, onClose)
+        (closed, feed) = AsyncStream.makeStream()
+    }
+
+    func write(_ bytes: [UInt8]) async throws {
+        guard !reads else { return }
+        for await _ in closed {}
+        throw TransportError(.stream, "closed", mayHaveRun: true)
+    }
+
+    func finishInput() async throws {}
+
+    func next() async throws -> TransportEvent? {
+        if let said = text.withLock({ text in
+            defer { text = nil }
+            return text
+        }) {
+            return .stdout(Array(said.utf8))
+        }
+        for await _ in closed {}
+        try Task.checkCancellation()
+        return nil
+    }
+
+    func close() {
+        let wasOpen = isOpen.withLock { isOpen in
+            defer { isOpen = false }
+            return isOpen
+        }
+        guard wasOpen else { return }
+        feed.finish()
+        onClose()
+    }
+}
+
+/// What was logged.
+private final class LogLines: Sendable {
+    private let kept = Mutex<[String]>([])
+
+    var lines: [String] { kept.withLock { $0 } }
+    var logger: Logger {
+        var logger = Logger(label: "test") { _ in Handler(kept: self) }
+        logger.logLevel = .info
+        return logger
+    }
+
+    private struct Handler: LogHandler {
+        let kept: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { kept.kept.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") } }
+    }
+}
