@@ -73,10 +73,10 @@ struct HostRunnerContainmentTests {
         #expect(try await comesTrue { host.marked("d0").count >= 3 })
         let supervisor = try await host.supervisor(of: "d0")
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
-        let followers = Processes.runners(in: host.spool).filter { FileManager.default.fileExists(atPath: "/proc/\($0)") }
+        // A follower that is left would end it at once; the watch, a child of the supervisor, is the one in question.
+        let followers = Processes.runners(in: host.spool).filter { $0 != supervisor && Processes.state($0)?.parent != supervisor }
         kill(supervisor, SIGKILL)
-        // A follower that is left would end it at once; the watch is the one in question.
-        for pid in followers where pid != supervisor && Processes.state(pid)?.parent != supervisor { kill(pid, SIGKILL) }
+        for pid in followers { kill(pid, SIGKILL) }
         channel.close()
         #expect(host.marked("d0").count >= 3, "the deadline has not come")
         try host.putClockForward(100_000)

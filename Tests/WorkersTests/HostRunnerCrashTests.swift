@@ -15,9 +15,10 @@ struct HostRunnerCrashTests {
     /// Notes its start and its end, and whether anything of another attempt of this step is alive.
     private static func script(_ number: Int, _ ledger: String) -> String {
         """
+        exec 2>/dev/null
         others=${FLOW_ATTEMPT_MARK%/*/}/
         grep -lsF "FLOW_ATTEMPT_MARK=$others" /proc/[0-9]*/environ | while read -r file; do
-          tr '\\0' '\\n' <"$file" 2>/dev/null | grep -F "FLOW_ATTEMPT_MARK=$others" | grep -vxF "FLOW_ATTEMPT_MARK=$FLOW_ATTEMPT_MARK" >>\(ledger).overlap || :
+          tr '\\0' '\\n' <"$file" | grep -F "FLOW_ATTEMPT_MARK=$others" | grep -vxF "FLOW_ATTEMPT_MARK=$FLOW_ATTEMPT_MARK" >>\(ledger).overlap || :
         done
         echo start \(number) >>\(ledger)
         sleep 0.1
@@ -45,7 +46,10 @@ struct HostRunnerCrashTests {
             came[answer.word, default: 0] += 1
             #expect(["absent", "ended", "died"].contains(answer.word), "\(round): \(answer.lines)")
             if written != nil { #expect(answer.ended != nil, "\(round): the end \(written ?? "") was written") }
-            if answer.ended != nil { #expect(answer.text == "done 1\n" || answer.ended?.hasPrefix("ended 0") == false) }
+            if let ended = answer.ended?.split(separator: " ").compactMap({ Int($0) }), ended[0] == 0 {
+                // Who copies the output may be the one that was killed; then it is noted how much is missing.
+                #expect(answer.text == "done 1\n" || ended[2] > 0, "\(round): \(answer.lines) \(answer.text)")
+            }
             // What comes late, when it was already asked about, does nothing.
             let late = try await host.ask("start", RunnerRequest(step: "a0", script: Self.script(1, ledger)))
             #expect(late.last.hasPrefix("error refused"), "\(round): \(late.lines)")

@@ -199,7 +199,8 @@ struct HostRunnerTests {
         let filled = try await host.ask("start", RunnerRequest(step: "16", script: "echo one >$FLOW_OUTPUT; head -c 1000000 /dev/zero"))
         let words = try #require(filled.ended).split(separator: " ").map(String.init)
         #expect(words[1] == "0")
-        #expect(try #require(Int(words[3])) + (try #require(Int(words[4]))) > 800_000)
+        // How much is missing cannot always be counted where nothing can be written, but that it is.
+        #expect(try #require(Int(words[3])) < 65_536 && (try #require(Int(words[4]))) > 0)
         #expect(filled.stdout.count < 65_536)
         #expect(filled.value == Array("one\n".utf8), "there is no room for a copy of it, but it is there")
         _ = FileManager.default.createFile(atPath: host.spool + "/fill", contents: Data(repeating: 0, count: 1 << 16))

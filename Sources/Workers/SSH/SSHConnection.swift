@@ -144,7 +144,7 @@ final class SSHConnection: SocketOwner, Timed {
             )
         }
         phase = .lent(loan)
-        loan.run(on: reactor.threads, mailbox: reactor.mailbox, id: reactor.lent(self))
+        loan.run(on: reactor.threads.agent, mailbox: reactor.mailbox, id: reactor.lent(self))
     }
 
     /// The helper is done with the session.

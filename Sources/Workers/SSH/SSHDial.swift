@@ -75,8 +75,10 @@ final class SSHDial: SocketOwner, Timed {
     private func resolve() {
         step = .resolving
         begin(phase: limits.resolve)
-        let (id, name, port, mailbox) = (id, endpoint.address, endpoint.port, reactor.mailbox)
-        reactor.threads.run {
+        let (id, name, port, mailbox, deadline) = (id, endpoint.address, endpoint.port, reactor.mailbox, phaseDeadline)
+        reactor.threads.lookups.run {
+            // One that had to wait for a thread for so long has failed already; those behind it may still be in time.
+            guard Tick.now < deadline else { return }
             let found = Result { () throws(SocketAddress.LookupFailure) in try SocketAddress.lookUp(name, port: port) }
             // A loop that has ended needs no answer.
             _ = mailbox.send { reactor in reactor.dial(id)?.resolved(found) }

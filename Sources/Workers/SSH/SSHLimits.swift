@@ -45,8 +45,9 @@ package struct SSHLimits: Hashable, Sendable {
     package var ignoredWindowBytes = 4 << 20
     /// Bytes of a private key file.
     package var identityBytes = 64 << 10
-    /// Threads for what blocks: name lookup, key files, the agent.
+    /// Threads for name lookups, as many for the agent, and those for key files.
     package var blockingThreads = 16
+    package var keyFileThreads = 4
 
     package init() {}
 }

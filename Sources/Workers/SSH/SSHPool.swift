@@ -20,7 +20,7 @@ package final class SSHPool: Sendable {
         let mailbox = try Mailbox()
         let epoll = try SSHReactor.makeEpoll(mailbox)
         let ended = ended
-        let threads = BlockingThreads(limit: limits.blockingThreads)
+        let threads = HelperThreads(limits)
         let started = DetachedThread.start {
             SSHReactor(limits: limits, mailbox: mailbox, threads: threads, epoll: epoll).run()
             ended.settle(.success(()))

@@ -1,6 +1,19 @@
 import CLibSSH
 import Glibc
 
+/// Threads for what blocks. Each kind has its own: a thousand names that nobody answers for must not keep a key file from being read.
+struct HelperThreads: Sendable {
+    let lookups: BlockingThreads
+    let keyFiles: BlockingThreads
+    let agent: BlockingThreads
+
+    init(_ limits: SSHLimits) {
+        lookups = BlockingThreads(limit: limits.blockingThreads)
+        keyFiles = BlockingThreads(limit: limits.keyFileThreads)
+        agent = BlockingThreads(limit: limits.blockingThreads)
+    }
+}
+
 /// Something that waits for a socket.
 protocol SocketOwner: AnyObject {
     func socketIsReady()
@@ -27,7 +40,7 @@ final class Socket {
 final class SSHReactor {
     let limits: SSHLimits
     let mailbox: Mailbox
-    let threads: BlockingThreads
+    let threads: HelperThreads
     let identities: IdentityStore
     private(set) var now = Tick.now
 
@@ -52,12 +65,12 @@ final class SSHReactor {
     private var idle: [SSHConnection] = []
 
     /// Takes over `epoll`, from `makeEpoll`.
-    init(limits: SSHLimits, mailbox: Mailbox, threads: BlockingThreads, epoll: Int32) {
+    init(limits: SSHLimits, mailbox: Mailbox, threads: HelperThreads, epoll: Int32) {
         self.limits = limits
         self.mailbox = mailbox
         self.threads = threads
         self.epoll = epoll
-        identities = IdentityStore(mailbox: mailbox, threads: threads, limits: limits)
+        identities = IdentityStore(mailbox: mailbox, threads: threads.keyFiles, limits: limits)
     }
 
     /// An epoll set with the mailbox's bell in it. Throws `TransportError` when the process has no descriptor left.
