@@ -81,7 +81,8 @@ struct HostRunnerContainmentTests {
         #expect(host.marked("d0").count >= 3, "the deadline has not come")
         try host.putClockForward(100_000)
         #expect(try await comesTrue { host.marked("d0").isEmpty })
-        #expect(try await host.ask("attach", RunnerRequest(step: "d0", epoch: 2)).lines == ["died timedOut"])
+        let answer = try await host.ask("attach", RunnerRequest(step: "d0", epoch: 2))
+        #expect(answer.lines == ["died timedOut"], "\(answer.lines)")
     }
 
     @Test(arguments: Shell.here)

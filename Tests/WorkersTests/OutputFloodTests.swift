@@ -14,7 +14,7 @@ struct OutputFloodTests {
         let result = try await #require(processExitsWith: .success, observing: [\.standardOutputContent]) {
             try await Flood.check(LocalTransport(), name: "here")
         }
-        print(String(decoding: result.standardOutputContent, as: UTF8.self).split(separator: "\n").last ?? "")
+        Flood.show(result.standardOutputContent)
     }
 
     @Test(.enabled(if: needsLab == nil, "needs root and sshd"))
@@ -24,7 +24,7 @@ struct OutputFloodTests {
                 try await Flood.check(pool.transport(to: lab.hosts[0].host), name: "over SSH")
             }
         }
-        print(String(decoding: result.standardOutputContent, as: UTF8.self).split(separator: "\n").last ?? "")
+        Flood.show(result.standardOutputContent)
     }
 }
 
@@ -64,6 +64,11 @@ private enum Flood {
         #expect(output["stdoutTruncated"] == true)
         #expect((output["stdout"]?.stringValue?.utf8.count ?? .max) <= Limits.stdoutValueBytes * 3)
         #expect(result.lastLine == "end")
+    }
+
+    /// The figures of the process in which it was looked at.
+    static func show(_ output: [UInt8]) {
+        for line in String(decoding: output, as: UTF8.self).split(separator: "\n") where line.contains(" kB at most") { print(line) }
     }
 
     /// Kilobytes of this process.

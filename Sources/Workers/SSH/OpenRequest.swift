@@ -10,7 +10,7 @@ final class OpenRequest {
     let order: OpenOrder
     /// Until when it may wait for its turn.
     let arrived: Tick
-    /// How often a session refused it a channel, or broke before the command was sent.
+    /// How often a session that had no other command refused it a channel, or a session broke before the command was sent.
     var refusals = 0
     var losses = 0
 

@@ -199,11 +199,13 @@ final class SSHConnection: SocketOwner, Timed {
     func refused(_ command: SSHCommand, _ why: String) {
         commands.removeAll { $0 === command }
         let request = command.request
-        request.refusals += 1
-        guard request.refusals <= 5 || !commands.isEmpty else {
-            return host.answer(request, .failure(TransportError(.channel, "\(endpoint): it refused a channel: \(why)")))
-        }
         if commands.isEmpty {
+            // Only here it says something about the host: a session that is full refuses whoever comes.
+            request.refusals += 1
+            guard request.refusals <= 5 else {
+                reactor.atEndOfTurn { self.host.drain() }
+                return host.answer(request, .failure(TransportError(.channel, "\(endpoint): it refused a channel: \(why)")))
+            }
             pausedUntil = reactor.now + .milliseconds(50 << min(request.refusals, 6))
             reactor.arm(self, at: pausedUntil)
         } else {
