@@ -75,8 +75,8 @@ struct HostRunnerContainmentTests {
         if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
         // A follower that is left would end it at once; the watch, a child of the supervisor, is the one in question.
         let followers = Processes.runners(in: host.spool).filter { $0 != supervisor && Processes.state($0)?.parent != supervisor }
-        kill(supervisor, SIGKILL)
         for pid in followers { kill(pid, SIGKILL) }
+        kill(supervisor, SIGKILL)
         channel.close()
         #expect(host.marked("d0").count >= 3, "the deadline has not come")
         try host.putClockForward(100_000)
