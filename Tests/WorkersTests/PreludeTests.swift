@@ -10,7 +10,8 @@ struct PreludeTests {
         let folder = try TestFolder()
         try Data(Prelude.bytes(for: work)).write(to: URL(fileURLWithPath: folder.file("prelude")))
         _ = try folder.write("script", script)
-        let done = try await runHere("exec \(program) \(folder.file("prelude"))", environment: ["LC_ALL": "C.UTF-8"])
+        let done = try await runHere(
+            "cd \(folder.path); exec \(program) \(folder.file("prelude"))", environment: ["LC_ALL": "C.UTF-8"])
         #expect(done.status == 0)
         return done.stdout.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }.dropLast()
     }

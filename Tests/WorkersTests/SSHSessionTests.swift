@@ -59,23 +59,6 @@ struct SSHSessionTests {
         }
     }
 
-    @Test func `the end of a command is never overlooked because another was just beginning`() async throws {
-        var limits = SSHLimits()
-        limits.sessionsPerHost = 1
-        // What nobody noticed would come to light with the next keepalive: here it comes after the test's time limit.
-        limits.keepalive = .seconds(600)
-        try await withLab(limits: limits) { lab, pool in
-            let host = lab.hosts[0].host
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for number in 0..<400 {
-                    if number >= 10 { try await group.next() }
-                    group.addTask { try await pool.expect("echo \(number)", on: host, says: "\(number)\n") }
-                }
-                try await group.waitForAll()
-            }
-        }
-    }
-
     @Test func `killing the sshd of a connection is a lost stream that may have run`() async throws {
         try await withLab { lab, pool in
             let host = lab.hosts[0]
