@@ -23,7 +23,7 @@ struct LocalConfinementTests {
         while let event = try await channel.next() {
             if case .stdout(let bytes) = event { text += String(decoding: bytes, as: UTF8.self) }
         }
-        await channel.close()
+        channel.close()
         return text
     }
 
