@@ -79,9 +79,9 @@ extension TransportChannel {
     }
 }
 
-/// Waits for a fact, at most ten seconds.
+/// Waits for a fact, at most thirty seconds.
 func eventually(_ what: Comment, _ isSo: () throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(30)
     while try !isSo() {
         guard ContinuousClock.now < deadline else {
             Issue.record(what)

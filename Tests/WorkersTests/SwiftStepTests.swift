@@ -62,7 +62,8 @@ struct SwiftStepTests {
             let result = try await test.carryOut(both, on: pool)
             let expected = (0..<1_000).reduce(0) { $0 + "log \($1)\nprint \($1)\n".utf8.count }
             #expect(result.outputBytes == expected)
-            #expect(try await test.output(both.id).utf8.count == expected)
+            let streams = (try await test.output(both.id), try await test.output(both.id, .stderr))
+            #expect(streams.0.utf8.count + streams.1.utf8.count == expected)
         }
     }
 
