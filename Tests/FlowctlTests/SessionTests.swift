@@ -63,7 +63,7 @@ struct SessionTests {
     }
 
     @Test func `a command on a run whose answer was lost is not sent again`() async {
-        let world = World(environment: [:]) { call, _ in
+        let world = World(environment: [:], files: ["/work/.flow": ""]) { call, _ in
             call.path == "/healthz" ? SessionTests.health : .failure(TransportFailure(.lost, ""))
         }
         #expect(await world.run("pause", Sample.id.text) == .unavailable)
