@@ -35,6 +35,8 @@ struct HomeEngines: EngineStarter {
             if let status = HomeEngines.end(of: child) {
                 // Perhaps because another engine was faster.
                 if HomeEngines.answers("\(home)/flow.sock") { return }
+                // Or because the one before was not quite gone: then it is to be tried again.
+                if let owned = await HomeEngines.obstacle(home), owned.code == .owned { throw owned }
                 throw await HomeEngines.endedAtOnce(home, status, HomeEngines.text(of: log, from: before))
             }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }

@@ -44,7 +44,7 @@ struct SmallDisk {
     func unmount() { umount2(path, Int32(MNT_DETACH)) }
 }
 
-@Suite("A disk that takes no more", .timeLimit(.minutes(2)))
+@Suite("A disk that takes no more", .timeLimit(.minutes(5)))
 struct DiskTests {
     private static func hello(_ place: Place) throws { try place.write("hello", Place.shell("x", "true")) }
     private static let full = "database or disk is full"
@@ -117,6 +117,8 @@ struct DiskTests {
             let refused = try await place.start(arguments).result()
             #expect(refused.status == 5 && refused.err.contains(Self.full), "\(arguments): \(refused.err)")
         }
+        let doctor = try await place.run("doctor")
+        #expect(doctor.status == 5 && doctor.out.contains(Self.full) && doctor.out.contains("df -h "), "\(doctor.out)")
         disk.makeRoom()
         #expect(try await place.runs() == kept)
         #expect(try await place.run("run", "hello.json").status == 0)

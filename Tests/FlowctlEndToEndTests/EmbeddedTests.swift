@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("flowctl in a directory, with nothing else", .timeLimit(.minutes(2)))
+@Suite("flowctl in a directory, with nothing else", .timeLimit(.minutes(5)))
 struct EmbeddedTests {
     @Test func `a run starts, ends, and can be looked at afterwards`() async throws {
         let place = try Place()
@@ -84,7 +84,9 @@ struct EmbeddedTests {
         let trace = place.folder.appending(path: "trace").path
         try place.write("long", Place.shell("wait", "echo x >> \(trace); while [ ! -e \(gate) ]; do sleep 0.1; done"))
         let first = try place.start(["run", "long.json"])
-        try await fact("the step runs") { FileManager.default.fileExists(atPath: trace) }
+        try await fact("the step runs, and is followed") {
+            FileManager.default.fileExists(atPath: trace) && first.soFar.contains("wait running")
+        }
         first.interrupt()
         let left = await first.result()
         #expect(left.status == 130)

@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("A bad flow file", .timeLimit(.minutes(5)))
+@Suite("A bad flow file", .serialized, .timeLimit(.minutes(5)))
 struct FlowFileTests {
     /// A file that does what it should not, the line to look at, and what the message says.
     struct Bad: Sendable, CustomTestStringConvertible {

@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("A home that cannot be one", .timeLimit(.minutes(2)))
+@Suite("A home that cannot be one", .timeLimit(.minutes(5)))
 struct HomeTests {
     private static func hello(_ place: Place) throws { try place.write("hello", Place.shell("x", "true")) }
 

@@ -3,7 +3,7 @@ import FlowTestKit
 import Foundation
 import Testing
 
-@Suite("A host that shows another key", .enabled(if: SSHLab.obstacle == nil, "needs root and sshd"), .timeLimit(.minutes(2)))
+@Suite("A host that shows another key", .enabled(if: SSHLab.obstacle == nil, "needs root and sshd"), .timeLimit(.minutes(5)))
 struct HostKeyTests {
     /// A place whose inventory has one real host.
     private func withHost(_ work: (Place, SSHLab, LabHost) async throws -> Void) async throws {

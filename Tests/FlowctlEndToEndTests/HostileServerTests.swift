@@ -51,7 +51,7 @@ final class Impostor: Sendable {
     }
 }
 
-@Suite("A server that is none", .timeLimit(.minutes(2)))
+@Suite("A server that is none", .timeLimit(.minutes(5)))
 struct HostileServerTests {
     @Test(arguments: [
         ("", "the connection ended before the answer was complete"), ("\0\u{1}garbage\r\n\r\n", "what came from there is not HTTP"),

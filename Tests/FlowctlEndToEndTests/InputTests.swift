@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Bad inputs and selectors", .timeLimit(.minutes(2)))
+@Suite("Bad inputs and selectors", .timeLimit(.minutes(5)))
 struct InputTests {
     private static let inventory = """
         hosts:

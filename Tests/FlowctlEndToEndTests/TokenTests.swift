@@ -2,7 +2,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Who may not", .timeLimit(.minutes(2)))
+@Suite("Who may not", .timeLimit(.minutes(5)))
 struct TokenTests {
     private static let gate = Node(
         id: "go", name: "go", kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.anyone(count: 1)])))

@@ -38,6 +38,38 @@ struct SessionTests {
         #expect(world.known.opened == 0)
     }
 
+    @Test func `an engine that ends before it answered is followed by another, and nothing is started twice`() async {
+        let world = World(environment: [:]) { call, world in
+            if call.path == "/healthz" {
+                return world.isOpen || world.requests.count < 2 ? SessionTests.health : .failure(TransportFailure(.nobody, ""))
+            }
+            guard call.method == "POST" else { return SessionTests.noRuns }
+            // The first engine takes the request, and is gone before it can say so.
+            guard world.isOpen else { return .failure(TransportFailure(.lost, "")) }
+            return .json(Sample.json(Sample.run(.succeeded)), status: 200)
+        }
+        #expect(await world.run("exec", "web", "--detach", "--", "true") == .succeeded)
+        let keys = world.calls.filter { $0.method == "POST" }.map { $0.headers["idempotency-key"] }
+        #expect(keys.count == 2 && keys[0] != nil && keys[0] == keys[1], "\(keys)")
+        #expect(!world.err.contains("before"), "nobody gave that key")
+    }
+
+    @Test(arguments: ["", "a\nb", "ü", String(repeating: "k", count: 257)])
+    func `a key that no header can carry is refused before anything is asked`(key: String) async {
+        let world = World(environment: [:]) { _, _ in SessionTests.health }
+        #expect(await world.run("exec", "web", "--key", key, "--", "true") == .usage)
+        #expect(world.err.contains("--key takes 1 to 256 printable ASCII characters"))
+        #expect(world.calls.isEmpty)
+    }
+
+    @Test func `a command on a run whose answer was lost is not sent again`() async {
+        let world = World(environment: [:], files: ["/work/.flow": ""]) { call, _ in
+            call.path == "/healthz" ? SessionTests.health : .failure(TransportFailure(.lost, ""))
+        }
+        #expect(await world.run("pause", Sample.id.text) == .unavailable)
+        #expect(world.calls.filter { $0.method == "POST" }.count == 1)
+    }
+
     @Test func `a token never goes to a socket`() async {
         let world = World(environment: ["FLOW_TOKEN": "secret"]) { call, _ in
             call.path == "/healthz" ? SessionTests.health : SessionTests.noRuns

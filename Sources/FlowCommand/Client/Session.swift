@@ -24,6 +24,7 @@ final class Session: Sendable {
     var isEmbedded: Bool { engine.withLock { $0 != nil } }
 
     private let place: Place
+    private let homeTransport: HomeTransport?
     private let surroundings: Surroundings
     private let engine = Mutex<(any OpenEngine)?>(nil)
 
@@ -63,12 +64,15 @@ final class Session: Sendable {
             guard options.home == nil else { throw Messages.serverAndHome }
             let url = try Session.checked(server)
             place = .url(url)
+            homeTransport = nil
             client = FlowClient(
                 address: { .url(url) }, token: environment["FLOW_TOKEN"]?.nonEmpty, transport: surroundings.transport)
         } else {
             let socket = "\(options.homePath)/flow.sock"
+            let transport = HomeTransport(surroundings.transport)
             place = .home(options.homePath)
-            client = FlowClient(address: { .socket(socket) }, token: nil, transport: surroundings.transport)
+            homeTransport = transport
+            client = FlowClient(address: { .socket(socket) }, token: nil, transport: transport)
         }
     }
 
@@ -86,6 +90,16 @@ final class Session: Sendable {
     private func connect(_ need: Need) async throws {
         guard case .home(let home) = place else { return }
         try await reach(home, need)
+        homeTransport?.whenLost { [weak self] in
+            guard let self, !self.isEmbedded else { return false }
+            try await self.reach(home, need)
+            return true
+        }
+    }
+
+    /// A key for a request that starts something: with it, one whose answer was lost can be sent again.
+    var freshKey: String? {
+        homeTransport == nil ? nil : "flowctl-\(String(UInt64.random(in: 0 ... .max), radix: 36))\(String(UInt64.random(in: 0 ... .max), radix: 36))"
     }
 
     /// Makes sure that an engine serves the home's socket: the one that does, or one that is started here.
@@ -94,40 +108,34 @@ final class Session: Sendable {
     private func reach(_ home: String, _ need: Need) async throws {
         let giveUp = surroundings.now() + CommandLimits.startSeconds
         var isStarted = false
+        var owned: FlowError?
         while true {
             let (answer, failure) = await health()
             if answer?.status == "ok" { return }
             if let failure, failure.kind == .denied { throw Messages.socketDenied(home) }
-            if answer == nil, !isStarted { isStarted = try await start(home, need) }
-            if isEmbedded { return }
-            guard surroundings.now() < giveUp else { throw Messages.engineSilent(home) }
-            try await surroundings.pause(0.05)
-        }
-    }
-
-    private func start(_ home: String, _ need: Need) async throws -> Bool {
-        do throws(FlowError) {
-            switch need {
-            case .command:
-                let opened = try await surroundings.engines.open(home: home)
-                engine.withLock { $0 = opened }
-            case .beyond: try await surroundings.engines.detach(home: home)
+            if answer == nil, !isStarted {
+                do throws(FlowError) {
+                    try await start(home, need)
+                    isStarted = true
+                } catch {
+                    // Somebody else is starting or ending there: look again, and give up with their name when it stays so.
+                    guard error.code == .owned else { throw error }
+                    owned = error
+                }
             }
-            return true
-        } catch {
-            guard error.code == .owned else { throw error }
-            // Somebody else is starting or ending there: look again, and give up with their name when it stays so.
-            guard try await ownerAnswers() else { throw error }
-            return false
+            if isEmbedded { return }
+            guard surroundings.now() < giveUp else { throw owned ?? Messages.engineSilent(home) }
+            try await surroundings.pause(0.05)
         }
     }
 
-    private func ownerAnswers() async throws -> Bool {
-        for _ in 0..<100 {
-            if await health().0 != nil { return true }
-            try await surroundings.pause(0.05)
+    private func start(_ home: String, _ need: Need) async throws(FlowError) {
+        switch need {
+        case .command:
+            let opened = try await surroundings.engines.open(home: home)
+            engine.withLock { $0 = opened }
+        case .beyond: try await surroundings.engines.detach(home: home)
         }
-        return false
     }
 
     private func health() async -> (Wire.Health?, TransportFailure?) {

@@ -64,7 +64,9 @@ struct DoctorCommand: AsyncParsableCommand {
             let faults = error.errors.map { fault in
                 Finding("engine", .fail, (fault.location.map { "\($0): " } ?? "") + "\(fault.subject): \(fault.message)")
             }
-            let hint = error.hint == "flowctl doctor" ? nil : error.hint
+            // What doctor is told to look at with is the next step then.
+            let next = error.code == .storage ? "df -h \(connection.homePath)" : nil
+            let hint = error.hint == "flowctl doctor" ? next : error.hint
             return [Finding("engine", .fail, error.message, hint: hint)] + faults
         }
     }

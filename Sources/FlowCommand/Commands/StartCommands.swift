@@ -62,6 +62,13 @@ struct StartOptions: ParsableArguments {
     @Flag(name: .long, help: "Do not follow: print the run's id and leave it to an engine in the background.")
     var detach = false
 
+    func validate() throws {
+        // A header carries it: what is no text for one is told before anything is asked.
+        if let key, !(1...256).contains(key.utf8.count) || !key.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) {
+            throw ValidationError("nothing was started: --key takes 1 to 256 printable ASCII characters.")
+        }
+    }
+
     var labelValues: [String: String]? {
         get throws(FlowError) {
             let pairs = try pairs(of: label, option: "--label")
@@ -71,7 +78,7 @@ struct StartOptions: ParsableArguments {
 
     /// Starts the run; says so when the key had started it before.
     func post(_ request: Wire.Start, _ session: Session) async throws -> (Wire.Run, JSON) {
-        let headers = key.map { ["idempotency-key": $0] } ?? [:]
+        let headers = (key ?? session.freshKey).map { ["idempotency-key": $0] } ?? [:]
         let (status, json) = try await session.client.exchange(
             "POST", "/v1/runs", body: try body(request), headers: headers)
         let run = try session.client.decode(Wire.Run.self, json)

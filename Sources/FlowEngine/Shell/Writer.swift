@@ -28,6 +28,8 @@ final class Writer {
     private var setAside: RunID?
     private let standstills: Standstills
     private var refusals = Refusals()
+    /// Who wants to know the outbox, once what arrived before is committed.
+    private var outboxReplies: [([OutboxRow]) -> Void] = []
 
     /// Parked runs that stay in memory for what comes next.
     static let parkedKept = 1_000
@@ -84,7 +86,21 @@ final class Writer {
             takeTimers()
             environment.breadcrumb(nil)
             commit()
+            answerOutbox()
         }
+    }
+
+    /// After the commit: what was acknowledged before must not be in the answer, or it would be delivered again.
+    private func answerOutbox() {
+        guard !outboxReplies.isEmpty else { return }
+        var rows: [OutboxRow] = []
+        do throws(StoreError) {
+            rows = try store.outbox()
+        } catch {
+            environment.log(.error, "the outbox was not read: \(FlowError.storage(error, subject: "journal").message)")
+        }
+        for reply in outboxReplies { reply(rows) }
+        outboxReplies.removeAll()
     }
 
     private func secondsUntilNext() -> Double {
@@ -107,10 +123,7 @@ final class Writer {
         case .quarantine(let id):
             transaction.repeatable.append(item)
             quarantine(id)
-        case .outbox(let reply):
-            // What was acknowledged before is gone from the answer: else it would be delivered again.
-            commit()
-            do throws(StoreError) { reply(try store.outbox()) } catch { reply([]) }
+        case .outbox(let reply): outboxReplies.append(reply)
         case .acknowledge(let id):
             transaction.repeatable.append(item)
             transaction.batch.removeOutbox.append(id)
@@ -370,41 +383,5 @@ private struct Chances {
         value += Chances.step
         if value >= 1 { value -= 1 }
         return value
-    }
-}
-
-/// What one turn of the loop gathers until its commit.
-private struct Transaction {
-    struct Change {
-        var entries: [Entry] = []
-        var actions: [RunMachine.Action] = []
-        var notices: [JSON] = []
-    }
-
-    var batch: CommitBatch
-    /// The time of everything decided in it, so that folding a record gives what was decided.
-    let now: Instant
-    /// Runs in order of first change.
-    var order: [RunID] = []
-    var changes: [RunID: Change] = [:]
-    var keys: [String: (RunID, Digest)] = [:]
-    var startReplies: [(StartReceipt, (Result<StartReceipt, FlowError>) -> Void)] = []
-    var runReplies: [(RunID, (Result<RunRow, FlowError>) -> Void)] = []
-    /// What nobody would send again.
-    var repeatable: [Inbox.Item] = []
-    var poppedTimers: [TimerRow] = []
-    var newPlans: [Digest] = []
-    var wasRefused = false
-
-    init(epoch: Int, now: Instant) {
-        batch = CommitBatch(epoch: epoch)
-        self.now = now
-    }
-
-    mutating func add(_ decision: RunMachine.Decision, to id: RunID, before: [Entry] = []) {
-        if changes[id] == nil { order.append(id) }
-        changes[id, default: Change()].entries += before + decision.entries
-        changes[id]?.actions += decision.actions
-        changes[id]?.notices += decision.notices
     }
 }

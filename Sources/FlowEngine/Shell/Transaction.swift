@@ -1,0 +1,37 @@
+import FlowModel
+
+/// What one turn of the loop gathers until its commit.
+struct Transaction {
+    struct Change {
+        var entries: [Entry] = []
+        var actions: [RunMachine.Action] = []
+        var notices: [JSON] = []
+    }
+
+    var batch: CommitBatch
+    /// The time of everything decided in it, so that folding a record gives what was decided.
+    let now: Instant
+    /// Runs in order of first change.
+    var order: [RunID] = []
+    var changes: [RunID: Change] = [:]
+    var keys: [String: (RunID, Digest)] = [:]
+    var startReplies: [(StartReceipt, (Result<StartReceipt, FlowError>) -> Void)] = []
+    var runReplies: [(RunID, (Result<RunRow, FlowError>) -> Void)] = []
+    /// What nobody would send again.
+    var repeatable: [Inbox.Item] = []
+    var poppedTimers: [TimerRow] = []
+    var newPlans: [Digest] = []
+    var wasRefused = false
+
+    init(epoch: Int, now: Instant) {
+        batch = CommitBatch(epoch: epoch)
+        self.now = now
+    }
+
+    mutating func add(_ decision: RunMachine.Decision, to id: RunID, before: [Entry] = []) {
+        if changes[id] == nil { order.append(id) }
+        changes[id, default: Change()].entries += before + decision.entries
+        changes[id]?.actions += decision.actions
+        changes[id]?.notices += decision.notices
+    }
+}
