@@ -90,6 +90,8 @@ struct ChildProcess {
                 }
             }
         }
+        // Their last use above is that of their pointers: without this the texts may be freed before the child has them.
+        withExtendedLifetime((argv, envp, texts, readable)) {}
         guard error == 0 else {
             let what = stage.map { String(cString: $0) } ?? "starting it"
             throw FlowError(
