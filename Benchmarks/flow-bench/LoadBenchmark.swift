@@ -31,8 +31,8 @@ enum LoadBenchmark {
         try Figure(
             figure: "recompile a flow of 100 steps", value: cold, unit: "s", target: .atMost(1.5, of: .value),
             note: """
-                compiler, and confined evaluation, which took \(Int(evaluation * 1000)) ms of it; their CPU \(String(format: "%.2f", cpu)) s, \
-                which is what it takes on an idle machine; medians of 5
+                compiler, and confined evaluation, which took \(Int(evaluation * 1000)) ms of it; their CPU \(String(format: "%.2f", cpu)) s; \
+                medians of 5
                 """
         ).print()
         try Figure(
