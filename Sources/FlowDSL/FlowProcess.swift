@@ -12,7 +12,7 @@ enum FlowProcess {
                 .serve(from: Descriptor(number: numbers[0]), news: Descriptor(number: numbers[1]))
         default:
             Descriptor.standardError.write(
-                "This is the flow '\(type.name)', compiled. It is run by Flow: flowctl run FILE.swift\n")
+                "This is the flow '\(type.name)', compiled, called with \(arguments.dropFirst()). It is run by Flow: flowctl run FILE.swift\n")
             Descriptor.exit(2)
         }
     }

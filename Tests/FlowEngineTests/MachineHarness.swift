@@ -6,6 +6,7 @@ struct MachineHarness {
     var run: Run
     var now = Instant(milliseconds: 1_000_000)
     var epoch = 1
+    var isRestored = false
     var actions: [RunMachine.Action] = []
     var entries: [Entry] = []
 
@@ -26,7 +27,7 @@ struct MachineHarness {
     }
 
     mutating func take(_ event: RunMachine.Event) throws(FlowError) {
-        let context = RunMachine.Context(now: now, epoch: epoch, chance: 0) { bytes in
+        let context = RunMachine.Context(now: now, epoch: epoch, chance: 0, isRestored: isRestored) { bytes in
             Digest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: bytes.reduce($0) { $0 &* 31 &+ Int($1) } >> 3) })
         }
         let decision = try RunMachine.decide(event, on: &run, in: context)

@@ -231,4 +231,46 @@ struct RunMachineTests {
         #expect(machine.run.state == .paused)
         #expect(machine.run.reason == "the engine ended twice with this run in hand")
     }
+
+    @Test func `a person decides for a host that cannot be asked, and what it says later counts no more`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"])])
+        try machine.report("a", .placed(Place(bootID: "boot", spoolID: "spool")))
+        #expect(throws: FlowError.self) { try machine.command(.resolve(StepPath("a"), .failed)) }
+        try machine.report("a", .unreachable("no route"))
+        try machine.command(.resolve(StepPath("a"), .succeeded(output: nil)))
+        #expect(machine["a"].state == .succeeded)
+        #expect(machine["a"].attempt?.row.state == .lost)
+        #expect(machine.dispatched == ["b"])
+        try machine.report("a", .ended(AttemptResult(outcome: .failed(.init(.exitStatus, "exit status 1")), exitStatus: 1)))
+        #expect(machine["a"].state == .succeeded)
+    }
+
+    @Test func `a cancelled run ends when a person gives its unreachable host up`() throws {
+        var machine = try MachineHarness([shell("a")])
+        try machine.report("a", .placed(Place(bootID: "boot", spoolID: "spool")))
+        try machine.report("a", .unreachable("no route"))
+        try machine.command(.cancel)
+        #expect(machine.run.state == .cancelling)
+        #expect(throws: FlowError.self) { try machine.command(.resolve(StepPath("a"), .retry)) }
+        try machine.command(.resolve(StepPath("a"), .failed))
+        #expect(machine["a"].state == .cancelled)
+        #expect(machine.run.state == .cancelled)
+    }
+
+    @Test func `after a restore no host's silence proves that nothing ran`() throws {
+        var machine = try MachineHarness([shell("placed"), shell("sent")])
+        try machine.report("placed", .placed(Place(bootID: "boot", spoolID: "spool")))
+        machine.epoch += 1
+        machine.isRestored = true
+        try machine.take(.recover)
+        #expect(machine["placed"].state == .running)
+        #expect(machine["placed"].attempt?.place != Place(bootID: "boot", spoolID: "spool"))
+        #expect(machine["sent"].state == .unknown)
+        // The next engine does not know of the restore, the journal does.
+        machine.epoch += 1
+        machine.isRestored = false
+        try machine.take(.recover)
+        #expect(machine["placed"].attempt?.place != Place(bootID: "boot", spoolID: "spool"))
+        #expect(machine["sent"].state == .unknown)
+    }
 }

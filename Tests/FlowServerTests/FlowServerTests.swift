@@ -81,16 +81,18 @@ struct FlowServerTests {
         defer { home.remove() }
         let first = try await FlowServer.open(.init(home: home.path))
         // It waits for a word of this test, so that it certainly runs while no server does.
-        let command = "echo x >> \(home.path)/effect; while [ ! -e \(home.path)/go ]; do sleep 0.05; done; echo done"
+        let (effect, go) = (home.path + ".effect", home.path + ".go")
+        defer { for file in [effect, go] { unlink(file) } }
+        let command = "echo x >> \(effect); while [ ! -e \(go) ]; do sleep 0.05; done; echo done"
         let run = try await Client(socket: first.socket).start("long", [Nodes.shell("wait", command)])
-        while access("\(home.path)/effect", F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+        while access(effect, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
         try await first.close()
-        try home.write("go", "")
+        try Data().write(to: URL(fileURLWithPath: go))
         let second = try await FlowServer.open(.init(home: home.path))
         let client = Client(socket: second.socket)
         let events = try await client.events(of: run.id) { $0.contains("event: end") }
         #expect(events.contains(#"{"state":"succeeded"}"#))
-        #expect(try home.read("effect") == Array("x\n".utf8))
+        #expect(FileManager.default.contents(atPath: effect) == Data("x\n".utf8))
         try await second.close()
     }
 

@@ -190,6 +190,15 @@ extension RunMachine {
         }
     }
 
+    /// A person decides instead of a host that cannot be asked: the step is unknown, and what the host may still say comes too late.
+    mutating func giveUp(_ number: Int, by actor: Actor) {
+        let id = attemptID(number)
+        let message = "given up by \(actor.user) while its host could not be asked"
+        endAttempt(number, .lost, counts: true, message: message)
+        decision.actions.append(.stop(id, force: true))
+        emit(.unknown(ref(number), reason: message))
+    }
+
     private func isRetryable(_ number: Int, _ failure: AttemptResult.Failure, exitStatus: Int?) -> Bool {
         guard failure.isRetryable else { return false }
         guard failure.cause == .exitStatus, let allowed = node(number).policy.retry?.exitStatuses, let exitStatus else {
@@ -219,8 +228,17 @@ extension RunMachine {
             guard run.steps[number].state == .running, let attempt = run.steps[number].attempt,
                 !attempt.row.state.isTerminal, attempt.fence.epoch < context.epoch
             else { continue }
-            if let place = attempt.place {
+            if var place = attempt.place {
+                if context.isRestored {
+                    // It may have ended and been removed after the backup: a host that knows nothing of it proves nothing.
+                    place = .beforeRestore
+                    emit(.placed(ref(number), place))
+                }
                 adopt(number, place, isStopping: attempt.isStopping)
+            } else if context.isRestored {
+                let message = "the database came out of a backup that was made when it was about to be sent"
+                endAttempt(number, .lost, counts: true, message: message)
+                takeLoss(number, message, wasStopping: attempt.isStopping)
             } else {
                 endAttempt(number, .cancelled, counts: false, message: "not sent: the engine restarted")
                 resumeOrStop(number)
@@ -245,4 +263,9 @@ extension RunMachine {
             takeLoss(number, "it can no longer be asked about", wasStopping: isStopping)
         }
     }
+}
+
+extension Place {
+    /// No host's: what was placed before the database was restored.
+    static let beforeRestore = Place(bootID: "before-restore", spoolID: "before-restore")
 }

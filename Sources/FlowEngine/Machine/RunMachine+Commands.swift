@@ -212,24 +212,31 @@ extension RunMachine {
     ) throws(FlowError) {
         let number = try position(path)
         let step = run.steps[number]
-        guard step.state == .unknown || step.state == .held else {
+        let isUnreachable = step.state == .running && step.waiting?.kind == .unreachable
+        guard step.state == .unknown || step.state == .held || isUnreachable else {
             throw refuse(
-                command, because: "step '\(path)' is \(step.state.rawValue), only unknown and held steps are resolved",
+                command,
+                because: "step '\(path)' is \(step.state.rawValue), only unknown, held and unreachable steps are resolved",
                 hint: "flowctl why \(run.id)")
         }
-        switch resolution {
-        case .succeeded(let output):
-            let value = try resolvedValue(number, output, command)
-            record(command, by: actor, message: message)
-            settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
-        case .failed:
-            record(command, by: actor, message: message)
+        if run.cancellation != nil, resolution == .retry { throw refuse(command, because: "it is cancelling") }
+        var value: JSON?
+        if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
+        if resolution == .retry {
+            if isUnreachable { giveUp(number, by: actor) }
+            try reopen([number], command, by: actor, message: message)
+            return startEverything()
+        }
+        record(command, by: actor, message: message)
+        if isUnreachable { giveUp(number, by: actor) }
+        if isUnreachable, run.cancellation != nil {
+            settle(number, .cancelled, reason: "given up by \(actor.user)" + (message.map { ": \($0)" } ?? ""))
+        } else if resolution == .failed {
             settle(
                 number, .failed, reason: "resolved as failed by \(actor.user)" + (message.map { ": \($0)" } ?? ""),
                 isIgnored: node(number).policy.onFailure == .ignore)
-        case .retry:
-            try reopen([number], command, by: actor, message: message)
-            startEverything()
+        } else {
+            settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
         }
     }
 

@@ -17,11 +17,15 @@ package struct RunMachine {
         package var chance: Double
         /// The name of the pool that takes orders.
         package var worker: String
+        /// The journal came out of a backup: hosts may know more than it does.
+        package var isRestored: Bool
         package var hash: @Sendable ([UInt8]) -> Digest
 
         package init(
-            now: Instant, epoch: Int, chance: Double, worker: String = "local", hash: @escaping @Sendable ([UInt8]) -> Digest
+            now: Instant, epoch: Int, chance: Double, worker: String = "local", isRestored: Bool = false,
+            hash: @escaping @Sendable ([UInt8]) -> Digest
         ) {
+            self.isRestored = isRestored
             self.now = now
             self.epoch = epoch
             self.chance = chance

@@ -18,12 +18,14 @@ package struct EngineEnvironment: Sendable {
     package var log: @Sendable (LogLevel, String) -> Void
     /// The name of the pool that takes the orders.
     package var worker: String
+    /// The journal came out of a backup: an attempt that no host knows of may have run all the same.
+    package var isRestored: Bool
 
     package enum LogLevel: Sendable { case info, warning, error }
 
     package init(
         now: @escaping @Sendable () -> Instant, random: @escaping @Sendable (Int) -> [UInt8],
-        hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local",
+        hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local", isRestored: Bool = false,
         breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in }, trapped: RunID? = nil,
         fatal: @escaping @Sendable (String) -> Void = { fatalError($0) },
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
@@ -32,6 +34,7 @@ package struct EngineEnvironment: Sendable {
         self.random = random
         self.hash = hash
         self.worker = worker
+        self.isRestored = isRestored
         self.breadcrumb = breadcrumb
         self.trapped = trapped
         self.fatal = fatal

@@ -158,7 +158,8 @@ final class Writer {
 
     private func context() -> RunMachine.Context {
         RunMachine.Context(
-            now: transaction.now, epoch: epoch, chance: chances.next(), worker: environment.worker, hash: environment.hash)
+            now: transaction.now, epoch: epoch, chance: chances.next(), worker: environment.worker, isRestored: environment.isRestored,
+            hash: environment.hash)
     }
 
     private func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {
