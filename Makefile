@@ -34,8 +34,9 @@ run: build ## Run flows/hello.swift on the embedded engine, in ./.flow
 test: setup ## Run all tests
 	@echo "==> swift test"
 	@swift build $(BUILD_FLAGS) --product FlowDSL
+	@# One after the other: they start real daemons and wait for facts, and a test that computes would keep the others from looking.
 	@# No test uses @testable, and without it what was built for `make run` serves here too.
-	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" swift test $(BUILD_FLAGS) --disable-testable-imports
+	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel
 
 check: setup ## Check format, imports, scripts, documents, and what install installs
 	@scripts/check

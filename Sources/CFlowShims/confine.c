@@ -239,11 +239,12 @@ static _Noreturn void become(const struct flow_confined *child, int ruleset, int
     limit(RLIMIT_CPU, child->cpu_seconds);
     limit(RLIMIT_FSIZE, child->file_bytes);
     if (child->confined) {
-        limit(RLIMIT_NOFILE, 256);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) give_up(failures, STAGE_FILTER);
         // Swift finds a program's arguments through it. It is added here since it names the child, not its parent.
         if (ruleset >= 0) allow(ruleset, "/proc/self/maps");
         if (ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) give_up(failures, STAGE_LANDLOCK);
+        // Not before: what our parent has open stands above the limit, and nothing could be opened any more.
+        limit(RLIMIT_NOFILE, 256);
         if (flow_confine_seccomp()) {
             struct program program;
             make_filter(&program, getpid());

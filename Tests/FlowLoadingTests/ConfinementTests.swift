@@ -41,4 +41,10 @@ struct ConfinementTests {
         let open = try await probe("return String((4..<200).filter { fcntl(Int32($0), F_GETFD) != -1 }.count)")
         #expect(open == "found-0")
     }
+
+    @Test func `a process that has much open loads flow files all the same`() async throws {
+        let held = (0..<400).map { _ in open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        defer { for descriptor in held { close(descriptor) } }
+        #expect(try await probe("return String(CommandLine.arguments.count)") == "found-3")
+    }
 }

@@ -35,10 +35,14 @@ struct SmallDisk {
 
     func makeRoom() { unlink("\(path)/filler") }
 
-    func makeReadOnly() throws {
-        guard mount(nil, path, nil, UInt(MS_REMOUNT | MS_RDONLY), nil) == 0 else {
-            throw NotSo(description: "\(path) was not made read-only: \(String(cString: strerror(errno)))")
+    /// Waits for those who still write to it.
+    func makeReadOnly() async throws {
+        for _ in 0..<200 {
+            if mount(nil, path, nil, UInt(MS_REMOUNT | MS_RDONLY), nil) == 0 { return }
+            guard errno == EBUSY else { break }
+            try await Task.sleep(for: .milliseconds(50))
         }
+        throw NotSo(description: "\(path) was not made read-only: \(String(cString: strerror(errno)))")
     }
 
     func unmount() { umount2(path, Int32(MNT_DETACH)) }
@@ -140,7 +144,7 @@ struct DiskTests {
         let disk = try SmallDisk(at: home, kibibytes: 4_096)
         defer { disk.unmount() }
         #expect(try await place.run("run", "hello.json").status == 0)
-        try disk.makeReadOnly()
+        try await disk.makeReadOnly()
         for arguments in [["run", "hello.json"], ["list"], ["doctor"]] {
             let refused = try await place.start(arguments).result()
             #expect(refused.status == 5, "\(arguments)")

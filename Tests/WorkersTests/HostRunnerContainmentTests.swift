@@ -72,9 +72,10 @@ struct HostRunnerContainmentTests {
             "start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 100000", "grace 20"]))
         #expect(try await comesTrue { host.marked("d0").count >= 3 })
         let supervisor = try await host.supervisor(of: "d0")
-        if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
-        // A follower that is left would end it at once; the watch, a child of the supervisor, is the one in question.
+        // A follower that is left would end it at once; the watch, a child of the supervisor, is the one in question. Looked for before
+        // anything is killed, since an orphan has another parent.
         let followers = Processes.runners(in: host.spool).filter { $0 != supervisor && Processes.state($0)?.parent != supervisor }
+        if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
         for pid in followers { kill(pid, SIGKILL) }
         kill(supervisor, SIGKILL)
         channel.close()
