@@ -427,7 +427,9 @@ take_value() {
 # Enforces the deadline, wakes the follower, empties pipes whose sink is full.
 watch() {
   trap "kill \$sleeper 2>/dev/null; exit 0" TERM
-  pause=0.02 last= sent=0 gone= leader=
+  # A subshell does not inherit traps, and the follower may go at any time.
+  trap : HUP PIPE
+  pause=0.02 last= sent=0 gone= leader= orphaned=
   while :; do
     sleep "$pause" 3<&- 4<&- 5>&- 6>&- 8>&- &
     sleeper=$!
@@ -440,9 +442,11 @@ watch() {
     look self
     if [ "$parent" != "$me" ]; then
       # Without a supervisor only the deadline is left to watch over. The follower sees an end, and finds out.
-      [ -n "$leader" ] || exit 0
       exec 8>&-
       sent=1000000000
+      # What it was about to start may have no number yet: that is waited for, ten seconds.
+      orphaned=${orphaned:-$now}
+      [ -n "$leader" ] || [ $((now - orphaned)) -lt 1000 ] || exit 0
     fi
     if [ -n "$gone" ]; then
       [ "$parent" = "$me" ] || exit 0
