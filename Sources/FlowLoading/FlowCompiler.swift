@@ -15,19 +15,19 @@ struct FlowCompiler {
 
     /// Compiles `source` in `work`; the program is `flow` there. Throws with all diagnostics of the compiler.
     func compile(_ source: [UInt8], in work: String, _ cancellation: ChildProcess.Cancellation) throws(FlowError) {
-        let file = "\(work)/\(Files.name(of: display))"
-        try Files.write(source, to: file)
+        let name = Files.name(of: display)
+        try Files.write(source, to: "\(work)/\(name)")
+        // Named from its folder: a path, or a prefix map for it, would be new each time and the compiler's module cache never hit.
         let arguments =
             ["-Onone"] + FlowCompiler.flags(toolchain) + [
-                "-module-cache-path", "\(cache.folder)/modules", "-file-prefix-map", "\(work)=.", "-no-color-diagnostics",
-                "-diagnostic-style", "llvm",
-            ] + [file] + toolchain.objects + ["-o", "\(work)/flow"]
+                "-module-cache-path", "\(cache.folder)/modules", "-no-color-diagnostics", "-diagnostic-style", "llvm",
+            ] + ["./\(name)"] + toolchain.objects + ["-o", "\(work)/flow"]
         let compiler = ChildProcess(
             path: toolchain.compiler, arguments: arguments,
             environment: ["PATH": "/usr/bin:/bin", "HOME": work, "TMPDIR": work, "LANG": "C.UTF-8"], folder: work,
             seconds: seconds, confinement: nil)
         let end = try compiler.run(cancellation)
-        let diagnostics = CompilerDiagnostics(end.errors + end.output, of: file, shownAs: display)
+        let diagnostics = CompilerDiagnostics(end.errors + end.output, of: name, shownAs: display)
         switch end.reason {
         case .ended: break
         case .cancelled: throw FlowError(.load, subject: display, "compiling \(display) was cancelled")
