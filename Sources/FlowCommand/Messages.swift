@@ -22,6 +22,17 @@ enum Messages {
         .usage, subject: "--server", "Nothing was done: --server and --home are both given, and they are two places.",
         hint: "leave out one of them")
 
+    static let serverAndInventory = FlowError(
+        .usage, subject: "--inventory", "Nothing was done: a server has its own inventory, --inventory names one for an engine on this machine.",
+        hint: "leave out --inventory, or name the engine's directory with --home")
+
+    static func otherInventory(_ home: String, used: String, asked: String) -> FlowError {
+        FlowError(
+            .conflict, subject: "--inventory",
+            "Nothing was done: the engine of \(home) serves with the hosts of \(used), not with those of \(asked).",
+            hint: "leave out --inventory, or wait until that engine has ended")
+    }
+
     static func notAURL(_ text: String) -> FlowError {
         FlowError(
             .usage, subject: text, "Nothing was done: '\(text)' is not the URL of a server.",

@@ -11,8 +11,17 @@ struct ConnectionOptions: ParsableArguments {
         completion: .directory)
     var home: String?
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Hosts and groups for the engine of that directory; its inventory.yaml else.", valueName: "file"),
+        completion: .file())
+    var inventory: String?
+
     /// Whether no server is named.
     var leadsToHome: Bool { home != nil || server == nil && Surroundings.here.environment["FLOW_SERVER"]?.nonEmpty == nil }
+
+    /// The absolute path of the inventory file that was named.
+    var inventoryPath: String? { inventory.map(Surroundings.here.absolute) }
 
     /// The absolute path of the home.
     var homePath: String {

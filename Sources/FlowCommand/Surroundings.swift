@@ -113,9 +113,10 @@ package struct Finding: Hashable, Sendable {
 /// Starts engines for a home that has none.
 package protocol EngineStarter: Sendable {
     /// Opens the home in this process and serves its socket. Throws `.owned` when another engine has it.
-    func open(home: String) async throws(FlowError) -> any OpenEngine
+    /// - Parameter inventory: the file of hosts, instead of the home's own.
+    func open(home: String, inventory: String?) async throws(FlowError) -> any OpenEngine
     /// Starts an engine that outlives this process and ends when it has nothing to do. It may not answer yet on return.
-    func detach(home: String) async throws(FlowError)
+    func detach(home: String, inventory: String?) async throws(FlowError)
     /// Serves in the foreground until it is told to stop.
     func serve(_ options: ServeOptions) async throws(FlowError)
 }

@@ -11,6 +11,13 @@ package struct Home: Hashable, Sendable {
     package var configuration: String { path + "/flowd.yaml" }
     package var outputs: String { path + "/output" }
     package var trapNote: String { path + "/inhand" }
+    /// The path as seen from the working directory.
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + path
+    }
+
     /// Where a file named in the configuration is.
     package func file(_ name: String) -> String { name.hasPrefix("/") ? name : path + "/" + name }
 

@@ -36,7 +36,7 @@ struct House: Sendable {
         var opened: Engine?
         do {
             let vault = try Vault(home: home.path)
-            let hosts = InventoryService(file: options.inventory ?? home.file(configuration.inventory ?? "inventory.yaml"))
+            let hosts = InventoryService.of(options, configuration, home)
             let relay = ReportRelay()
             let hands = try Hands(
                 home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)

@@ -30,10 +30,13 @@ extension Wire {
     package struct Inventory: Codable, Equatable, Sendable {
         package var hosts: [Host]
         package var groups: [String: [String]]
+        /// The path of the file that says so, on the engine's machine.
+        package var file: String
 
-        package init(hosts: [Host], groups: [String: [String]]) {
+        package init(hosts: [Host], groups: [String: [String]], file: String) {
             self.hosts = hosts
             self.groups = groups
+            self.file = file
         }
     }
 

@@ -11,8 +11,8 @@ struct HomeEngines: EngineStarter {
     private static let idleSeconds = 5.0
     private static let startSeconds = 20.0
 
-    func open(home: String) async throws(FlowError) -> any OpenEngine {
-        OpenServer(server: try await FlowServer.open(FlowServer.Options(home: home)))
+    func open(home: String, inventory: String?) async throws(FlowError) -> any OpenEngine {
+        OpenServer(server: try await FlowServer.open(FlowServer.Options(home: home, inventory: inventory)))
     }
 
     func serve(_ options: ServeOptions) async throws(FlowError) {
@@ -24,10 +24,10 @@ struct HomeEngines: EngineStarter {
 
     /// Starts this program again as `flowctl server`, in a session of its own, so that neither Ctrl-C nor the end of the terminal
     /// reaches it, and waits until it answers.
-    func detach(home: String) async throws(FlowError) {
+    func detach(home: String, inventory: String?) async throws(FlowError) {
         let log = "\(home)/flowd.log"
         let before = HomeEngines.size(of: log)
-        let child = try await HomeEngines.spawn(home: home, log: log)
+        let child = try await HomeEngines.spawn(home: home, inventory: inventory, log: log)
         defer { Glibc.close(child) }
         let deadline = wallClock() + Self.startSeconds
         while wallClock() < deadline {
@@ -49,21 +49,21 @@ struct HomeEngines: EngineStarter {
     // MARK: - A process of its own
 
     /// Starts it; gives the descriptor that tells its end.
-    private static func spawn(home: String, log: String) async throws(FlowError) -> Int32 {
+    private static func spawn(home: String, inventory: String?, log: String) async throws(FlowError) -> Int32 {
         do {
-            return try await NIOThreadPool.singleton.runIfActive { try spawnNow(home: home, log: log) }
+            return try await NIOThreadPool.singleton.runIfActive { try spawnNow(home: home, inventory: inventory, log: log) }
         } catch {
             throw error as? FlowError ?? failure(home, "starting it", "\(error)")
         }
     }
 
-    private static func spawnNow(home: String, log: String) throws(FlowError) -> Int32 {
+    private static func spawnNow(home: String, inventory: String?, log: String) throws(FlowError) -> Int32 {
         // 0700, as the engine would make it.
         guard mkdir(home, 0o700) == 0 || errno == EEXIST else { throw failure(home, "making its directory", reason(errno)) }
         let output = Glibc.open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard output >= 0 else { throw failure(home, "opening \(log)", reason(errno)) }
         defer { Glibc.close(output) }
-        let words = ["flowctl", "server", "--home", home, "--idle", "\(idleSeconds)"]
+        let words = ["flowctl", "server", "--home", home, "--idle", "\(idleSeconds)"] + (inventory.map { ["--inventory", $0] } ?? [])
         var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowTestKit
 import Foundation
 import Glibc
 import Testing

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowTestKit
 import Foundation
 import Testing
 
@@ -78,6 +79,29 @@ struct EmbeddedTests {
         try await place.leave()
     }
 
+    @Test func `hosts come from the inventory file that is named, and never from another`() async throws {
+        let place = try Place()
+        let gate = place.folder.appending(path: "gate").path
+        try Data("hosts: {web-1: {address: 127.0.0.1}}\n".utf8).write(to: place.folder.appending(path: "mine.yaml"))
+        try place.write("long", Place.shell("wait", "while [ ! -e \(gate) ]; do sleep 0.1; done"))
+        #expect(try await place.run("hosts", "web-1", "--inventory", "mine.yaml").out.contains("127.0.0.1"))
+        #expect(try await place.run("hosts", "web-1").status == 2, "the home's own inventory has no such host")
+        let missing = try await place.run("hosts", "web-1", "--inventory", "gone.yaml")
+        #expect(missing.status == 3 && missing.err.contains("there is no inventory file \(place.folder.path)/gone.yaml"), "\(missing.err)")
+        let elsewhere = try await place.run("list", "--inventory", "mine.yaml", "--server", "http://127.0.0.1:1")
+        #expect(elsewhere.status == 2 && elsewhere.err.contains("a server has its own inventory"), "\(elsewhere.err)")
+
+        // The engine that is left behind keeps the file: commands that name it are served, those that name another are not.
+        let started = try await place.run("run", "long.json", "--detach", "--inventory", "mine.yaml")
+        #expect(started.status == 0, "\(started.err)")
+        #expect(try await place.run("hosts", "web-1", "--inventory", "mine.yaml").status == 0)
+        #expect(try await place.run("hosts", "web-1").status == 0)
+        let other = try await place.run("run", "long.json", "--inventory", "other.yaml")
+        #expect(other.status == 4 && other.err.contains("serves with the hosts of \(place.folder.path)/mine.yaml"), "\(other.err)")
+        try Data().write(to: URL(filePath: gate))
+        try await place.leave()
+    }
+
     @Test func `Ctrl-C leaves the run to an engine in the background`() async throws {
         let place = try Place()
         let gate = place.folder.appending(path: "gate").path
@@ -85,9 +109,9 @@ struct EmbeddedTests {
         try place.write("long", Place.shell("wait", "echo x >> \(trace); while [ ! -e \(gate) ]; do sleep 0.1; done"))
         let first = try place.start(["run", "long.json"])
         try await fact("the step runs, and is followed") {
-            FileManager.default.fileExists(atPath: trace) && first.soFar.contains("wait running")
+            FileManager.default.fileExists(atPath: trace) && first.output.contains("wait running")
         }
-        first.interrupt()
+        first.signal(SIGINT)
         let left = await first.result()
         #expect(left.status == 130)
         #expect(left.err.contains("goes on") && left.err.contains("flowctl cancel"))
@@ -107,7 +131,7 @@ struct EmbeddedTests {
             Place.shell("after", "echo y >> \(trace)", needs: ["wait"]))
         let first = try place.start(["run", "long.json", "--key", "once"])
         try await fact("the step runs") { FileManager.default.fileExists(atPath: trace) }
-        first.kill()
+        first.signal(SIGKILL)
         _ = await first.result()
         try Data().write(to: URL(filePath: gate))
         let again = try await place.run("run", "long.json", "--key", "once")

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowTestKit
 import Foundation
 import Testing
 
@@ -232,7 +233,7 @@ private enum Stranger {
         return probe.terminationStatus == 0 ? nil : "another account cannot reach \(Place.binary("flowctl").path)"
     }()
 
-    static func start(_ place: Place, _ arguments: [String]) throws -> Running {
+    static func start(_ place: Place, _ arguments: [String]) throws -> Program {
         try place.start(program: setpriv, account + [Place.binary("flowctl").path] + arguments)
     }
 }

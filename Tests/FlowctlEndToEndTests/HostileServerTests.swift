@@ -1,3 +1,4 @@
+import FlowTestKit
 import Foundation
 import Glibc
 import Synchronization
@@ -96,7 +97,7 @@ struct HostileServerTests {
             try await fact("it asks again") { impostor.visits >= before + 6 }
             // Five tries come with pauses that double from 0.2 s: without them they come within milliseconds.
             #expect(ContinuousClock.now - start > .seconds(1), "\(command) spins")
-            follower.kill()
+            follower.signal(SIGKILL)
             _ = await follower.result()
         }
         impostor.stop()

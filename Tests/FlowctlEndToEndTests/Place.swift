@@ -1,7 +1,6 @@
-import Dispatch
 import FlowModel
+import FlowTestKit
 import Foundation
-import Synchronization
 
 /// A directory of its own, and the built `flowctl` in it.
 final class Place: Sendable {
@@ -34,13 +33,14 @@ final class Place: Sendable {
     }
 
     /// Starts `flowctl`; the process is the caller's to end.
-    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Running {
-        try Running(Place.binary("flowctl"), arguments, in: folder, environment)
+    func start(_ arguments: [String], environment: [String: String] = [:]) throws -> Program {
+        try start(program: Place.binary("flowctl").path, arguments, environment: environment)
     }
 
     /// Starts another program in this directory.
-    func start(program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Running {
-        try Running(URL(filePath: program), arguments, in: folder, environment)
+    func start(program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Program {
+        let inherited = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("FLOW_") }
+        return try Program(program, arguments, environment: inherited.merging(environment) { $1 }, in: folder.path)
     }
 
     @discardableResult
@@ -71,62 +71,11 @@ final class Place: Sendable {
     }
 }
 
-/// A process whose output is collected.
-final class Running: Sendable {
-    /// What a stream gave until now, and whether that was all.
-    private final class Collected: Sendable {
-        private let state = Mutex((bytes: Data(), isOver: false))
-
-        init(_ pipe: Pipe) {
-            let handle = pipe.fileHandleForReading
-            DispatchQueue.global().async { [self] in
-                while case let piece = handle.availableData, !piece.isEmpty { state.withLock { $0.bytes += piece } }
-                state.withLock { $0.isOver = true }
-            }
-        }
-
-        var text: String { state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
-        var isOver: Bool { state.withLock { $0.isOver } }
-    }
-
-    private let process = Process()
-    private let output: Collected
-    private let errors: Collected
-
-    init(_ binary: URL, _ arguments: [String], in folder: URL, _ environment: [String: String]) throws {
-        let pipes = (Pipe(), Pipe())
-        process.executableURL = binary
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("FLOW_") }
-        variables.merge(environment) { $1 }
-        process.environment = variables
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = pipes.0
-        process.standardError = pipes.1
-        try process.run()
-        output = Collected(pipes.0)
-        errors = Collected(pipes.1)
-    }
-
-    /// A test that ends early leaves nothing running.
-    deinit { if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) } }
-
-    /// What it wrote to standard output until now.
-    var soFar: String { output.text }
-
-    func interrupt() { process.interrupt() }
-    func terminate() { process.terminate() }
-    /// `kill -9` of this one process.
-    func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
-
+extension Program {
+    /// How it ended, and what it said.
     func result() async -> Place.Result {
-        while !output.isOver || !errors.isOver || process.isRunning {
-            // Only ends early when the test is cancelled: then nobody looks at the result.
-            guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { break }
-        }
-        return Place.Result(
-            status: process.isRunning ? -1 : process.terminationStatus, out: output.text, err: errors.text)
+        await ended()
+        return Place.Result(status: status ?? -1, out: output, err: errors)
     }
 }
 

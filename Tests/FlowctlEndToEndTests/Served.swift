@@ -1,4 +1,5 @@
 import FlowModel
+import FlowTestKit
 import Foundation
 import Testing
 
@@ -6,9 +7,9 @@ import Testing
 final class Served: Sendable {
     let place: Place
     let port: Int
-    private let process: Running
+    private let process: Program
 
-    private init(_ place: Place, _ process: Running, port: Int) {
+    private init(_ place: Place, _ process: Program, port: Int) {
         self.place = place
         self.process = process
         self.port = port
@@ -51,13 +52,12 @@ final class Served: Sendable {
 
     /// `kill -9`: nothing is tidied up.
     func kill() async {
-        process.kill()
-        _ = await process.result()
+        await process.kill()
     }
 
     func stop() async {
-        process.terminate()
-        _ = await process.result()
+        process.signal(SIGTERM)
+        await process.ended()
     }
 }
 

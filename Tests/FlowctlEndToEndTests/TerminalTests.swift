@@ -1,4 +1,5 @@
 import FlowModel
+import FlowTestKit
 import Foundation
 import Testing
 
@@ -71,9 +72,9 @@ struct TerminalTests {
         for environment in [[:], served.environment(token: try await served.token("ada", role: "author"))] {
             let follower = try place.start(["run", "long.json", "--key", "one"], environment: environment)
             try await fact("the step runs, and is followed") {
-                FileManager.default.fileExists(atPath: trace) && follower.soFar.contains("wait running")
+                FileManager.default.fileExists(atPath: trace) && follower.output.contains("wait running")
             }
-            follower.interrupt()
+            follower.signal(SIGINT)
             let left = await follower.result()
             #expect(left.status == 130, "\(left.err)")
             #expect(left.err.contains("goes on") && left.err.contains("flowctl watch"), "\(left.err)")

@@ -159,13 +159,13 @@ extension World: FlowFileLoader {
 }
 
 extension World: EngineStarter {
-    func open(home: String) async throws(FlowError) -> any OpenEngine {
+    func open(home: String, inventory: String?) async throws(FlowError) -> any OpenEngine {
         if let openError { throw openError }
         state.withLock { $0.opened += 1 }
         return self
     }
 
-    func detach(home: String) async throws(FlowError) { state.withLock { $0.detached += 1 } }
+    func detach(home: String, inventory: String?) async throws(FlowError) { state.withLock { $0.detached += 1 } }
     func serve(_ options: ServeOptions) async throws(FlowError) { state.withLock { $0.opened += 1 } }
     var isOpen: Bool { state.withLock { $0.opened + $0.detached > $0.closed } }
 }

@@ -7,7 +7,7 @@ import Testing
 /// each repeats a command, under the same key where it has one, until it is acknowledged.
 final class CrashLoop: Sendable {
     private struct State {
-        var daemon: Running
+        var daemon: Program
         var isOver = false
         var started: [String] = []
         var acknowledged = 0

@@ -1,3 +1,4 @@
+import FlowTestKit
 import Foundation
 import Synchronization
 import Testing
@@ -10,7 +11,7 @@ final class Installation: Sendable {
 
     let directory: String
     /// Ended with this, whatever became of the test.
-    private let daemons = Mutex<[Running]>([])
+    private let daemons = Mutex<[Program]>([])
     var home: String { directory + "/home" }
 
     init() throws {
@@ -21,7 +22,7 @@ final class Installation: Sendable {
     }
 
     deinit {
-        for daemon in daemons.withLock({ $0 }) where daemon.isAlive { kill(daemon.pid, SIGKILL) }
+        for daemon in daemons.withLock({ $0 }) { daemon.signal(SIGKILL) }
         do {
             try FileManager.default.removeItem(atPath: directory)
         } catch {
@@ -53,17 +54,17 @@ final class Installation: Sendable {
 
     func state(of run: String) async throws -> String? { try await flowctl("show", run, "-o", "json").json()["state"] as? String }
 
-    func spawn(_ name: String, _ arguments: [String], as user: Login? = nil) throws -> Running {
+    func spawn(_ name: String, _ arguments: [String], as user: Login? = nil) throws -> Program {
         var environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": directory]
         environment["FLOW_CACHE"] = NSTemporaryDirectory() + "flow-test-cache"
         environment["FLOW_HOME"] = user == nil ? home : path("nobody")
         environment["FLOW_TOKEN"] = user?.token
         environment["FLOW_SERVER"] = user?.server
-        return try Running(Installation.root + "/.build/release/" + name, arguments, environment, in: directory)
+        return try Program("\(Installation.root)/.build/release/\(name)", arguments, environment: environment, in: directory)
     }
 
     /// Starts `flowd` and returns when it answers.
-    func flowd() async throws -> Running {
+    func flowd() async throws -> Program {
         let running = try spawn("flowd", [])
         daemons.withLock { $0.append(running) }
         for _ in 0..<3_000 {

@@ -24,6 +24,8 @@ final class Session: Sendable {
     var isEmbedded: Bool { engine.withLock { $0 != nil } }
 
     private let place: Place
+    /// The inventory file that was named.
+    private let inventory: String?
     private let homeTransport: HomeTransport?
     private let surroundings: Surroundings
     private let engine = Mutex<(any OpenEngine)?>(nil)
@@ -59,9 +61,11 @@ final class Session: Sendable {
 
     private init(_ options: ConnectionOptions, _ surroundings: Surroundings) throws(FlowError) {
         self.surroundings = surroundings
+        inventory = options.inventoryPath
         let environment = surroundings.environment
         if let server = options.server ?? (options.home == nil ? environment["FLOW_SERVER"]?.nonEmpty : nil) {
             guard options.home == nil else { throw Messages.serverAndHome }
+            guard inventory == nil else { throw Messages.serverAndInventory }
             let url = try Session.checked(server)
             place = .url(url)
             homeTransport = nil
@@ -90,6 +94,7 @@ final class Session: Sendable {
     private func connect(_ need: Need) async throws {
         guard case .home(let home) = place else { return }
         try await reach(home, need)
+        try await checkInventory(home)
         homeTransport?.whenLost { [weak self] in
             guard let self, !self.isEmbedded else { return false }
             try await self.reach(home, need)
@@ -132,10 +137,17 @@ final class Session: Sendable {
     private func start(_ home: String, _ need: Need) async throws(FlowError) {
         switch need {
         case .command:
-            let opened = try await surroundings.engines.open(home: home)
+            let opened = try await surroundings.engines.open(home: home, inventory: inventory)
             engine.withLock { $0 = opened }
-        case .beyond: try await surroundings.engines.detach(home: home)
+        case .beyond: try await surroundings.engines.detach(home: home, inventory: inventory)
         }
+    }
+
+    /// An engine that was there before keeps the hosts that it was started with: to use others unasked would run on the wrong machines.
+    private func checkInventory(_ home: String) async throws {
+        guard let inventory, !isEmbedded else { return }
+        let used = try await client.fetch(Wire.Inventory.self, "GET", "/v1/inventory").file
+        guard used == inventory else { throw Messages.otherInventory(home, used: used, asked: inventory) }
     }
 
     private func health() async -> (Wire.Health?, TransportFailure?) {
@@ -163,7 +175,7 @@ final class Session: Sendable {
         engine.withLock { $0 = nil }
         try await opened.close()
         guard !open.isEmpty else { return }
-        try await surroundings.engines.detach(home: home)
+        try await surroundings.engines.detach(home: home, inventory: inventory)
         try await surroundings.terminal.say(Messages.leftInBackground(open.count, home: home))
     }
 

@@ -12,7 +12,7 @@ struct HostDirectoryService: HostDirectory {
 
     func inventory() async throws -> Wire.Inventory {
         let inventory = try await inventoryService.current()
-        return Wire.Inventory(hosts: inventory.hosts.map { Wire.Host($0) }, groups: inventory.groups)
+        return Wire.Inventory(hosts: inventory.hosts.map { Wire.Host($0) }, groups: inventory.groups, file: inventoryService.file)
     }
 
     func hosts(matching selector: String) async throws -> [Wire.Host] {

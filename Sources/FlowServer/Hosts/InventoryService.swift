@@ -12,16 +12,35 @@ final class InventoryService: Sendable {
         var modified: Int64
     }
 
+    /// Its absolute path.
     let file: String
+    /// Whether somebody named the file, and so expects it to be there.
+    private let isNamed: Bool
     private let known = Mutex<(stamp: Stamp, inventory: Inventory)?>(nil)
     /// One change after the other.
     private let editing = Mutex<Void>(())
 
-    init(file: String) { self.file = file }
+    private init(file: String, isNamed: Bool) {
+        self.file = file
+        self.isNamed = isNamed
+    }
 
-    /// The inventory as the file has it now; empty when there is no file. A file with faults is refused as a whole.
+    /// The file that the command line names, else the one of the configuration, else the home's `inventory.yaml`.
+    static func of(_ options: FlowServer.Options, _ configuration: ServerConfiguration, _ home: Home) -> InventoryService {
+        if let given = options.inventory { return InventoryService(file: Home.absolute(given), isNamed: true) }
+        let named = configuration.inventory
+        return InventoryService(file: home.file(named ?? "inventory.yaml"), isNamed: named != nil)
+    }
+
+    /// The inventory as the file has it now. Without a file it is empty, unless somebody named the file. One with faults is refused
+    /// as a whole.
     func current() async throws -> Inventory {
-        guard let stamp = stamp() else { return .empty }
+        guard let stamp = stamp() else {
+            guard isNamed else { return .empty }
+            throw FlowError(
+                .notFound, subject: file, "No host is known: there is no inventory file \(file), or it cannot be reached.",
+                hint: "name another with --inventory, or: flowctl inventory add NAME ADDRESS")
+        }
         if let known = known.withLock({ $0 }), known.stamp == stamp { return known.inventory }
         let inventory = try await onThreadPool { [file] in try Inventory.load(file) }
         // If it changed while it was read, the next look sees another stamp.

@@ -113,7 +113,7 @@ struct TestPreparation: RunPreparation {
 
 struct TestHosts: HostDirectory {
     static let host = Wire.Host(name: "web-1", address: "127.0.0.1", port: 22)
-    func inventory() async throws -> Wire.Inventory { Wire.Inventory(hosts: [TestHosts.host], groups: [:]) }
+    func inventory() async throws -> Wire.Inventory { Wire.Inventory(hosts: [TestHosts.host], groups: [:], file: "/inventory.yaml") }
     func hosts(matching selector: String) async throws -> [Wire.Host] { [TestHosts.host] }
     func add(_ host: Wire.Host, by actor: Actor) async throws -> Wire.Host { host }
     func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey] { [] }
