@@ -36,6 +36,10 @@ package enum Limits {
     package static let evaluateFileBytes = 16 << 20
     /// Attempts of a step in one generation.
     package static let attempts = 1_000
+    /// Seconds between TERM and KILL.
+    package static let graceSeconds = 10.0
+    /// Seconds after which an attempt on a host that cannot be asked counts as lost, from the moment at which the host itself ends it.
+    package static let silentHostMarginSeconds = 120.0
     /// Crashes of the engine with the same run in hand until that run is set aside.
     package static let crashesUntilQuarantine = 2
     /// Bytes of a comment, reason or label value.

@@ -5,8 +5,6 @@ package enum WorkerLimits {
     /// Attempts of before a restart that are asked about at once. They have places of their own: a dead host must not keep new work
     /// from starting.
     package static let attaches = 256
-    /// Seconds between TERM and KILL.
-    package static let graceSeconds = 10.0
     /// Bytes of files that are in memory to be copied, all copies together; never less than one `Limits.copyBytes`.
     package static let copyMemoryBytes = 256 << 20
     /// Seconds that a copy may take to find out whether the file is there already; after that it is sent.

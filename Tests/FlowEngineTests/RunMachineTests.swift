@@ -245,6 +245,46 @@ struct RunMachineTests {
         #expect(machine["a"].state == .succeeded)
     }
 
+    @Test func `a host that is silent past its own deadline has lost the attempt, and no earlier`() throws {
+        let once = Policy(timeoutSeconds: 60)
+        let twice = Policy(retry: Retry(attempts: 2, delaySeconds: 1), timeoutSeconds: 60)
+        var machine = try MachineHarness([shell("once", policy: once), shell("twice", policy: twice), shell("forever")])
+        let paths = ["once", "twice", "forever"]
+        for path in paths { try machine.report(path, .placed(Place(bootID: "boot", spoolID: "spool"))) }
+        try machine.pass(seconds: 30)
+        for path in paths { try machine.report(path, .unreachable("no route")) }
+        // It has answered in between: nothing is over.
+        for path in paths { try machine.report(path, .reachable) }
+        try machine.pass(seconds: 60 + Limits.graceSeconds + Limits.silentHostMarginSeconds)
+        for path in paths { #expect(machine[path].state == .running) }
+        // Silent again, long after its deadline: it is asked for a while before it is given up.
+        for path in paths { try machine.report(path, .unreachable("no route")) }
+        try machine.pass(seconds: Limits.silentHostMarginSeconds - 1)
+        for path in paths { #expect(machine[path].state == .running) }
+        try machine.pass(seconds: 2)
+        #expect(machine["once"].state == .unknown)
+        #expect(machine["once"].attempt?.row.state == .lost)
+        #expect(machine["twice"].state == .backingOff)
+        #expect(machine["forever"].state == .running, "without a time-out it may run for ever: a person decides")
+    }
+
+    @Test func `a restart gives a silent host its time anew, and a cancelled run ends with it`() throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(timeoutSeconds: 60))])
+        try machine.report("a", .placed(Place(bootID: "boot", spoolID: "spool")))
+        try machine.report("a", .unreachable("no route"))
+        machine.epoch += 1
+        machine.now = machine.now + 3_600
+        try machine.take(.recover)
+        try machine.pass(seconds: 1)
+        #expect(machine["a"].state == .running)
+        try machine.report("a", .unreachable("no route"))
+        try machine.command(.cancel)
+        #expect(machine.run.state == .cancelling)
+        try machine.pass(seconds: Limits.silentHostMarginSeconds)
+        #expect(machine["a"].state == .cancelled)
+        #expect(machine.run.state == .cancelled)
+    }
+
     @Test func `a cancelled run ends when a person gives its unreachable host up`() throws {
         var machine = try MachineHarness([shell("a")])
         try machine.report("a", .placed(Place(bootID: "boot", spoolID: "spool")))

@@ -96,7 +96,9 @@ extension Entry {
             out.write(place.spoolID)
         case .started(_, let containment): out.write(containment.rawValue)
         case .adopted(_, let epoch): out.write(epoch)
-        case .unreachable(_, let reason): out.write(reason)
+        case .unreachable(_, let reason, let until):
+            out.write(reason)
+            out.write(until) { $0.write($1) }
         case .attemptEnded(_, let end): out.write(end)
         case .settled(_, let settlement): out.write(settlement, spill: spill)
         case .sleeping(_, let until): out.write(until)
@@ -128,7 +130,7 @@ extension Entry {
         switch self {
         case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened: nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
-            .stopping(let step), .unreachable(let step, _), .attemptEnded(let step, _), .settled(let step, _),
+            .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
             .sleeping(let step, _), .backingOff(let step, _, _), .held(let step, _), .unknown(let step, _),
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _), .noted(let step, _):
@@ -205,7 +207,9 @@ extension Entry {
         case 10: self = .started(step, try reader.state(Containment.self))
         case 11: self = .adopted(step, epoch: try reader.int())
         case 12: self = .stopping(step)
-        case 13: self = .unreachable(step, try reader.optional { try $0.text() })
+        case 13:
+            self = .unreachable(
+                step, try reader.optional { try $0.text() }, until: try reader.optional { try $0.instant() })
         case 14: self = .attemptEnded(step, try reader.attemptEnd())
         case 15: self = .settled(step, try reader.settlement(fetch: fetch))
         case 16: self = .sleeping(step, until: try reader.instant())

@@ -76,7 +76,8 @@ extension Entry {
         case .started(_, let containment): return ["containment": .string(containment.rawValue)]
         case .adopted(_, let epoch): return ["epoch": .int(epoch)]
         case .stopping: return [:]
-        case .unreachable(_, let reason): return ["message": text(reason)]
+        case .unreachable(_, let reason, let until):
+            return ["message": text(reason), "until": until.map { .string($0.description) } ?? .null]
         case .attemptEnded(_, let end):
             return [
                 "attemptState": .string(end.state.rawValue), "exitStatus": int(end.exitStatus), "signal": int(end.signal),

@@ -20,8 +20,8 @@ package enum Entry: Hashable, Sendable {
     /// A new epoch took the attempt over, with a higher fence.
     case adopted(StepRef, epoch: Int)
     case stopping(StepRef)
-    /// The host cannot be asked (with the reason), or can again (nil).
-    case unreachable(StepRef, String?)
+    /// The host cannot be asked (with the reason; from `until` on the attempt counts as lost), or can again (nil).
+    case unreachable(StepRef, String?, until: Instant?)
     case attemptEnded(StepRef, AttemptEnd)
 
     case settled(StepRef, Settlement)

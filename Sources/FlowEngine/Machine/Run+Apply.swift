@@ -19,17 +19,29 @@ extension Run {
         case .bodyEnded(let outcome): bodyOutcome = outcome
         case .ready(let step): enter(.ready, step.index, at: at)
         case .leased(let step, let lease): take(lease, step.index, at: at)
-        case .placed(let step, let place): update(step) { $0.attempt?.place = place }
+        case .placed(let step, let place):
+            update(step) {
+                $0.attempt?.place = place
+                $0.attempt?.placedAt = at
+            }
         case .started(let step, let containment):
             update(step) {
                 $0.attempt?.row.state = .running
                 $0.attempt?.row.containment = containment
             }
-        case .adopted(let step, let epoch): update(step) { $0.attempt?.fence.epoch = epoch }
+        case .adopted(let step, let epoch):
+            update(step) {
+                $0.attempt?.fence.epoch = epoch
+                // This epoch has not asked the host yet.
+                $0.due = nil
+            }
         case .stopping(let step): update(step) { $0.attempt?.isStopping = true }
-        case .unreachable(let step, let reason):
+        case .unreachable(let step, let reason, let until):
             unreachable += (reason == nil ? 0 : 1) - (steps[step.index].waiting?.kind == .unreachable ? 1 : 0)
-            update(step) { $0.waiting = reason.map { Waiting(kind: .unreachable, subject: $0, since: at) } }
+            update(step) {
+                $0.waiting = reason.map { Waiting(kind: .unreachable, subject: $0, since: at, until: until) }
+                $0.due = until
+            }
         case .attemptEnded(let step, let end): finish(end, step.index, at: at)
         case .settled(let step, let settlement): settle(settlement, step.index, at: at)
         case .sleeping(let step, let until): wait(.timer, step, at: at, until: until)

@@ -104,6 +104,7 @@ package struct Attempt: Hashable, Sendable {
     package internal(set) var fence: Fence
     /// nil until the worker said where it will run: until then nothing has been sent.
     package internal(set) var place: Place?
+    package internal(set) var placedAt: Instant?
     package internal(set) var isStopping = false
     package internal(set) var lastLine: String?
 }

@@ -109,9 +109,9 @@ extension RunMachine {
             if !attempt.isStopping { decision.actions.append(.proceed(report.id)) }
         case .started(let containment):
             if attempt.row.state == .leased { emit(.started(ref(number), containment)) }
-        case .unreachable(let message): emit(.unreachable(ref(number), message))
+        case .unreachable(let message): emit(.unreachable(ref(number), message, until: lossMoment(of: attempt, number)))
         case .reachable:
-            if run.steps[number].waiting != nil { emit(.unreachable(ref(number), nil)) }
+            if run.steps[number].waiting != nil { emit(.unreachable(ref(number), nil, until: nil)) }
         case .neverStarted: neverStarted(number)
         case .ended(let result):
             take(result, for: number)
@@ -188,6 +188,23 @@ extension RunMachine {
         } else {
             emit(.unknown(ref(number), reason: message))
         }
+    }
+
+    /// When an attempt that cannot be asked about has certainly ended: its host ends it by its own clock, a time-out and the grace after
+    /// it was sent. nil for one without a time-out, which may run for ever.
+    private func lossMoment(of attempt: Attempt, _ number: Int) -> Instant? {
+        guard let timeout = node(number).policy.timeoutSeconds, let sent = attempt.placedAt else { return nil }
+        return max(sent + timeout + Limits.graceSeconds, context.now) + Limits.silentHostMarginSeconds
+    }
+
+    /// The host has said nothing until its own deadline for the attempt was over, too.
+    mutating func loseUnreachable(_ number: Int) {
+        let step = run.steps[number]
+        let wasStopping = step.attempt?.isStopping ?? false
+        let message = "its host could not be asked until its time-out was over: \(step.waiting?.subject ?? "")"
+        decision.actions.append(.stop(attemptID(number), force: true))
+        endAttempt(number, .lost, counts: true, message: message)
+        takeLoss(number, message, wasStopping: wasStopping)
     }
 
     /// A person decides instead of a host that cannot be asked: the step is unknown, and what the host may still say comes too late.

@@ -51,12 +51,13 @@ extension RunMachine {
         emit(.sleeping(ref(number), until: context.now + seconds))
     }
 
-    /// A step's time is over: its sleep, its back-off, the deadline of its gate.
+    /// A step's time is over: its sleep, its back-off, the deadline of its gate, that of a host which cannot be asked.
     mutating func fire(_ path: StepPath) {
         guard let number = run.positions[path], let due = run.steps[number].due, due <= context.now else { return }
         switch run.steps[number].state {
         case .backingOff:
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
+        case .running: loseUnreachable(number)
         case .waiting where run.steps[number].approval != nil: expireApproval(number)
         case .waiting: settle(number, .succeeded, value: .null)
         default: break

@@ -60,7 +60,7 @@ struct HostConversation {
                     let order = attempt.order
                     await record.kill(
                         order.id, fence: order.fence, target: order.target?.name,
-                        grace: force ? 0 : WorkerLimits.graceSeconds)
+                        grace: force ? 0 : Limits.graceSeconds)
                 }
             }
         }

@@ -12,7 +12,7 @@ enum HostRequest {
         var lines = head(id, fence, target)
         lines.append("place \(place.bootID) \(place.spoolID)")
         lines.append("timeout \(job.deadlineSeconds.map { String(centiseconds($0)) } ?? "-")")
-        lines.append("grace \(centiseconds(WorkerLimits.graceSeconds))")
+        lines.append("grace \(centiseconds(Limits.graceSeconds))")
         lines.append("cap \(job.outputCap)")
         lines.append("program \(try line(job.interpreter, "the interpreter"))")
         if let account = job.account { lines.append("account \(try line(account, "the account"))") }

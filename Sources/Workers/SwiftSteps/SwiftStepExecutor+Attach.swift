@@ -94,7 +94,7 @@ extension SwiftStepExecutor {
     private func cancel(_ id: AttemptID, _ host: FormerHost) async {
         do {
             try await records.askCancel(id)
-            try await Task.sleep(for: .seconds(WorkerLimits.graceSeconds + WorkerLimits.stubbornSeconds))
+            try await Task.sleep(for: .seconds(Limits.graceSeconds + WorkerLimits.stubbornSeconds))
             host.kill()
         } catch is CancellationError {
             return
@@ -107,7 +107,7 @@ extension SwiftStepExecutor {
     /// The process keeps the time itself; this ends one that ignores it. True when it had to.
     private func end(_ host: FormerHost, at moment: Double) async -> Bool {
         do {
-            let rest = moment - (try StepRecords.uptime()) + WorkerLimits.graceSeconds + WorkerLimits.stubbornSeconds
+            let rest = moment - (try StepRecords.uptime()) + Limits.graceSeconds + WorkerLimits.stubbornSeconds
             try await Task.sleep(for: .seconds(max(0, rest)))
         } catch {
             return false

@@ -3,7 +3,7 @@ import FlowModel
 /// Carries out Swift steps in flow hosts, with a record of start and end on disk.
 ///
 /// A step goes on when the engine ends, and the next engine follows it. A time-out or a stop cancels the step's task; after
-/// `WorkerLimits.graceSeconds` its process is ended as `FlowHostProcess` says. A hard stop ends the process at once.
+/// `Limits.graceSeconds` its process is ended as `FlowHostProcess` says. A hard stop ends the process at once.
 struct SwiftStepExecutor: Executor {
     let hosts: FlowHosts
     let records: StepRecords
@@ -163,7 +163,7 @@ struct SwiftStepExecutor: Executor {
     /// Ends a step that was cancelled, more and more urgently, until this task is cancelled because it ended.
     private func insist(_ process: FlowHostProcess, _ id: Int) async {
         do {
-            try await Task.sleep(for: .seconds(WorkerLimits.graceSeconds))
+            try await Task.sleep(for: .seconds(Limits.graceSeconds))
             process.doom(id)
             try await Task.sleep(for: .seconds(WorkerLimits.stubbornSeconds))
             process.kill("a step in it ignored its cancellation")
