@@ -13,7 +13,7 @@ LAB ?= .lab
 BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
 BIN := .build/release
 
-.PHONY: help setup build run test check format bench install lab lab-stop clean
+.PHONY: help setup build run test cron check format bench install lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ test: setup ## Run all tests
 	@# One after the other: they start real daemons and wait for facts, and a test that computes would keep the others from looking.
 	@# No test uses @testable, and without it what was built for `make run` serves here too.
 	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel
+
+cron: setup ## Compare schedules with the C library, minute by minute, round every change of every time zone
+	@swift build $(BUILD_FLAGS) --product cron-oracle
+	@$(BIN)/cron-oracle
 
 check: setup ## Check format, imports, scripts, documents, and what install installs
 	@scripts/check

@@ -68,6 +68,7 @@ let package = Package(
         room("FlowDSL", ["FlowModel"]),
         room("FlowLoading", ["CFlowShims", "FlowModel", .crypto]),
         room("FlowEngine", ["FlowModel"]),
+        room("FlowSchedules", ["FlowModel"]),
         room(
             "FlowStoreSQLite",
             ["CFlowShims", "FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
@@ -80,7 +81,7 @@ let package = Package(
         room(
             "FlowServer",
             [
-                "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowStoreSQLite",
+                "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules", "FlowStoreSQLite",
                 "FlowWire",
                 "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
@@ -118,7 +119,8 @@ let package = Package(
         tests(
             "FlowServerTests",
             [
-                "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .grdb, .hummingbird, .logging, .nioCore, .nioHTTP1,
+                "FlowAPI", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .crypto,
+                .grdb, .hummingbird, .logging, .nioCore, .nioHTTP1,
             ]),
         tests(
             "FlowStoreSQLiteTests",
@@ -129,6 +131,9 @@ let package = Package(
         .testTarget(
             name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "cron-oracle", dependencies: ["FlowModel", "FlowSchedules"], path: "Tests/Fixtures/CronOracle", swiftSettings: strict),
+        tests("FlowSchedulesTests", ["FlowModel", "FlowSchedules", "FlowTestKit", "cron-oracle"]),
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
         tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "step-fixture", .crypto, .logging]),
