@@ -61,6 +61,15 @@ package final class Engine: Sendable {
         try await reply { .command(command, run, actor, message, $0) }
     }
 
+    /// Records nominal times, and starts the runs that belong to them, in one transaction with how far their schedules are recorded.
+    ///
+    /// Gives the records as they are: one that was there before stays as it was, and nothing is started for it a second time.
+    package func record(
+        _ occurrences: [OccurrenceRequest], positions: [SchedulePosition] = []
+    ) async throws(FlowError) -> [OccurrenceRow] {
+        try await reply { .occurrences(occurrences, positions, $0) }
+    }
+
     /// Takes what a worker says. Never refused: there are at most as many reports as attempts.
     package func report(_ report: AttemptReport) {
         _ = inbox.put(.report(report))

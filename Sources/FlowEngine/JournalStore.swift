@@ -26,6 +26,11 @@ package protocol JournalStore: AnyObject, Sendable {
     /// Outbox rows that were not taken, oldest first.
     func outbox() throws(StoreError) -> [OutboxRow]
 
+    /// The record of a nominal time; nil when it has none.
+    func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow?
+    /// The runs of the schedule's newest `Limits.scheduleRunsSeen` records that have not ended.
+    func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID]
+
     /// Stored plans, binaries, scripts and large values, by digest.
     func blob(_ digest: Digest) throws(StoreError) -> [UInt8]?
 
@@ -104,6 +109,10 @@ package struct CommitBatch: Sendable {
     package var addOutbox: [OutboxRow] = []
     /// The rows with these ids, those of this batch included.
     package var removeOutbox: [Int] = []
+    /// Inserted or replaced, by schedule and nominal time.
+    package var occurrences: [OccurrenceRow] = []
+    /// Set where the schedule still exists.
+    package var schedulePositions: [SchedulePosition] = []
     /// Stored unless they are there already.
     package var blobs: [(digest: Digest, bytes: [UInt8])] = []
 
@@ -111,6 +120,7 @@ package struct CommitBatch: Sendable {
     package var isEmpty: Bool {
         records.isEmpty && runs.isEmpty && steps.isEmpty && attempts.isEmpty && approvals.isEmpty && setTimers.isEmpty
             && removeTimers.isEmpty && addOutbox.isEmpty && removeOutbox.isEmpty && blobs.isEmpty
+            && occurrences.isEmpty && schedulePositions.isEmpty
     }
 }
 

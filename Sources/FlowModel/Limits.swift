@@ -42,6 +42,14 @@ package enum Limits {
     package static let silentHostMarginSeconds = 120.0
     /// Crashes of the engine with the same run in hand until that run is set aside.
     package static let crashesUntilQuarantine = 2
+    /// Schedules that may exist.
+    package static let schedules = 100_000
+    /// Nominal times of a schedule that wait for the end of the run before them; what comes on top is skipped.
+    package static let scheduleQueue = 100
+    /// Newest runs of a schedule that are looked at for one that goes on.
+    package static let scheduleRunsSeen = 100
+    /// Nominal times that are recorded in one transaction.
+    package static let occurrenceBatch = 500
     /// Bytes of a comment, reason or label value.
     package static let textBytes = 4_096
 }

@@ -31,6 +31,7 @@ extension SQLiteStore {
             try SQLiteStore.writeSteps(batch, database, &working)
             try SQLiteStore.writeGates(batch, database, &working)
             try SQLiteStore.writeOutbox(batch, database, &working)
+            try SQLiteStore.writeOccurrences(batch, database)
         }
         memory.withLock { $0 = working }
     }

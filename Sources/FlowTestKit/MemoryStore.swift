@@ -28,6 +28,7 @@ package final class MemoryStore: JournalStore {
         var approvals: [String: ApprovalRow] = [:]
         var timers: [TimerRow.ID: Instant] = [:]
         var outbox: [OutboxRow] = []
+        var occurrences: [OccurrenceRow.Key: OccurrenceRow] = [:]
         var blobs: [Digest: [UInt8]] = [:]
         var breadcrumb: Breadcrumb?
         var commits = 0
@@ -133,6 +134,14 @@ package final class MemoryStore: JournalStore {
 
     package func outbox() throws(StoreError) -> [OutboxRow] { content.outbox }
 
+    package func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? { content.occurrences[key] }
+
+    package func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] {
+        let content = content
+        let newest = content.occurrences.values.filter { $0.schedule == name && $0.run != nil }.sorted { $0.at > $1.at }
+        return newest.prefix(Limits.scheduleRunsSeen).compactMap(\.run).filter { content.runs[$0]?.state.isTerminal == false }.sorted()
+    }
+
     package func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { content.blobs[digest] }
 
     package func breadcrumb() throws(StoreError) -> Breadcrumb? { content.breadcrumb }
@@ -169,6 +178,7 @@ extension MemoryStore.Content {
             outbox.insert(row, at: place)
         }
         outbox.removeAll { batch.removeOutbox.contains($0.id) }
+        for row in batch.occurrences { occurrences[row.key] = row }
     }
 
     private mutating func write(_ row: RunRow, _ fingerprint: Digest?) throws(StoreError) {

@@ -35,7 +35,7 @@ package enum StoreConformance {
     }
 
     /// All of them.
-    package static let checks: [Check] = writing + reading + listing + agreeing
+    package static let checks: [Check] = writing + reading + listing + agreeing + ledger
 
     static func expect(_ isTrue: Bool, _ sentence: @autoclosure () -> String) throws {
         guard isTrue else { throw Failure(description: sentence()) }

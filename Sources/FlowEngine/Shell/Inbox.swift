@@ -13,6 +13,8 @@ final class Inbox: @unchecked Sendable {
     enum Item {
         case start(StartRequest, Actor, (Result<StartReceipt, FlowError>) -> Void)
         case command(RunCommand, RunID, Actor, String?, (Result<RunRow, FlowError>) -> Void)
+        /// Nominal times that have come, and how far their schedules are recorded with them.
+        case occurrences([OccurrenceRequest], [SchedulePosition], (Result<[OccurrenceRow], FlowError>) -> Void)
         case report(AttemptReport)
         /// A look at the run: takes over what an older epoch left.
         case look(RunID)
@@ -25,7 +27,7 @@ final class Inbox: @unchecked Sendable {
 
         var isCommand: Bool {
             switch self {
-            case .start, .command: true
+            case .start, .command, .occurrences: true
             case .report, .look, .quarantine, .outbox, .acknowledge, .exclusively: false
             }
         }

@@ -17,6 +17,10 @@ struct Transaction {
     var keys: [String: (RunID, Digest)] = [:]
     var startReplies: [(StartReceipt, (Result<StartReceipt, FlowError>) -> Void)] = []
     var runReplies: [(RunID, (Result<RunRow, FlowError>) -> Void)] = []
+    var occurrenceReplies: [([OccurrenceRow], (Result<[OccurrenceRow], FlowError>) -> Void)] = []
+    /// Nominal times that were recorded in it, and the runs that it started for schedules.
+    var occurrences: [OccurrenceRow.Key: OccurrenceRow] = [:]
+    var scheduleRuns: [String: [RunID]] = [:]
     /// What nobody would send again.
     var repeatable: [Inbox.Item] = []
     var poppedTimers: [TimerRow] = []

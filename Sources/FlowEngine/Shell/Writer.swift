@@ -6,7 +6,7 @@ internal import Glibc
 /// Everything in here belongs to one thread. *Decide → commit → act*: nothing leaves before the commit that decided it, and a
 /// commit that fails leaves nothing behind, since the runs it touched are folded again from the journal.
 final class Writer {
-    private let store: any JournalStore
+    let store: any JournalStore
     private let dispatcher: any AttemptDispatcher
     private let environment: EngineEnvironment
     private let inbox: Inbox
@@ -15,14 +15,14 @@ final class Writer {
 
     private var loader: RunLoader
     private let projection: Projection
-    private var cache: [RunID: LoadedRun] = [:]
+    var cache: [RunID: LoadedRun] = [:]
     private var timers = TimerQueue()
     private var sequence: Int
     /// Plan digest by revision, so that a known plan is not encoded again for every run.
     private var planDigests: [Digest: Digest] = [:]
     /// Reports and looks that could not be committed, to be decided again.
     private var deferred: [Inbox.Item] = []
-    private var transaction: Transaction
+    var transaction: Transaction
     private var chances: Chances
     /// A run that ends the engine even when it is only read: nothing touches it any more.
     private var setAside: RunID?
@@ -114,6 +114,7 @@ final class Writer {
         case .start(let request, let actor, let reply): start(request, by: actor, reply)
         case .command(let command, let id, let actor, let message, let reply):
             perform(.command(command, by: actor, message: message), on: id, reply)
+        case .occurrences(let requests, let positions, let reply): record(requests, positions, reply)
         case .report(let report):
             transaction.repeatable.append(item)
             decide(.report(report), on: report.id.run)
@@ -165,26 +166,33 @@ final class Writer {
     private func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {
         do {
             if let receipt = try existing(request) { return transaction.startReplies.append((receipt, reply)) }
-            let now = transaction.now
-            let id = RunID(at: now, random: environment.random(10))
-            let (planDigest, index) = try plan(of: request)
-            let created = Created(
-                flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
-                inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
-                user: actor.user, person: actor.person)
-            guard var run = Run(id: id, first: .created(created), at: now, index: index) else { return }
-            environment.breadcrumb(id)
-            let decision = try RunMachine.decide(.begin, on: &run, in: context())
-            cache[id] = LoadedRun(new: run)
-            transaction.batch.fingerprints[id] = request.fingerprint
-            if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
-            transaction.add(decision, to: id, before: [.created(created)])
+            let id = try begin(request, by: actor)
             transaction.startReplies.append((StartReceipt(run: id, isNew: true), reply))
         } catch let error as FlowError {
             reply(.failure(error))
         } catch {
             reply(.failure(FlowError.storage(error, subject: request.plan.flow)))
         }
+    }
+
+    func begin(_ request: StartRequest, by actor: Actor) throws -> RunID {
+        let now = transaction.now
+        let id = RunID(at: now, random: environment.random(10))
+        let (planDigest, index) = try plan(of: request)
+        let created = Created(
+            flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
+            inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
+            user: actor.user, person: actor.person)
+        guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
+            throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")
+        }
+        environment.breadcrumb(id)
+        let decision = try RunMachine.decide(.begin, on: &run, in: context())
+        cache[id] = LoadedRun(new: run)
+        transaction.batch.fingerprints[id] = request.fingerprint
+        if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
+        transaction.add(decision, to: id, before: [.created(created)])
+        return id
     }
 
     /// The run that an earlier request with the same key started.
@@ -228,7 +236,7 @@ final class Writer {
     }
 
     /// Decides an event that nobody waits for.
-    private func decide(_ event: RunMachine.Event, on id: RunID) {
+    func decide(_ event: RunMachine.Event, on id: RunID) {
         guard touch(id) else { return }
         do throws(FlowError) {
             try decideOrThrow(event, on: id)
@@ -247,7 +255,7 @@ final class Writer {
 
     /// Brings the run into memory, and takes over what an older epoch handed out. False when there is no such run, or it cannot
     /// be read (which is logged).
-    private func touch(_ id: RunID) -> Bool {
+    func touch(_ id: RunID) -> Bool {
         do throws(FlowError) {
             return try touchOrThrow(id)
         } catch {
@@ -322,6 +330,7 @@ final class Writer {
             if receipt.isNew { receipt.row = cache[receipt.run].map(projection.runRow) }
             reply(.success(receipt))
         }
+        for (rows, reply) in transaction.occurrenceReplies { reply(.success(rows)) }
         for (id, reply) in transaction.runReplies {
             guard let loaded = cache[id] else { continue }
             reply(.success(projection.runRow(of: loaded)))
@@ -359,6 +368,7 @@ final class Writer {
         let refusal = FlowError.storage(error, subject: "journal")
         for (_, reply) in transaction.startReplies { reply(.failure(refusal)) }
         for (_, reply) in transaction.runReplies { reply(.failure(refusal)) }
+        for (_, reply) in transaction.occurrenceReplies { reply(.failure(refusal)) }
         let again = transaction.repeatable
         transaction = Transaction(epoch: epoch, now: environment.now())
         if case .fatal(let message) = error {

@@ -1,0 +1,71 @@
+import FlowModel
+
+// Nominal times of schedules: each gets its one record, in the same commit as the run that belongs to it.
+extension Writer {
+    /// A fault of one time is its record's reason; a fault of the store is everybody's, and they are recorded later.
+    func record(
+        _ requests: [OccurrenceRequest], _ positions: [SchedulePosition], _ reply: @escaping (Result<[OccurrenceRow], FlowError>) -> Void
+    ) {
+        do throws(StoreError) {
+            var rows: [OccurrenceRow] = []
+            for request in requests { rows.append(try record(request)) }
+            transaction.batch.schedulePositions += positions
+            transaction.occurrenceReplies.append((rows, reply))
+        } catch {
+            reply(.failure(FlowError.storage(error, subject: "schedules")))
+        }
+    }
+
+    private func record(_ request: OccurrenceRequest) throws(StoreError) -> OccurrenceRow {
+        let key = request.row.key
+        if let known = try known(key) {
+            let isOpen = known.state == .queued || known.state == .skipped && request.takesSkipped
+            guard isOpen else { return known }
+            // A time that waits in the queue stays there while there is nothing new to say.
+            if known.state == .queued, request.start != nil, try !goingOn(key.schedule).isEmpty, request.overlap == .queue { return known }
+        }
+        var row = request.row
+        row.recordedAt = transaction.now
+        if let start = request.start { try decide(start, for: request, &row) }
+        transaction.occurrences[key] = row
+        transaction.batch.occurrences.append(row)
+        return row
+    }
+
+    private func known(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? {
+        if let row = transaction.occurrences[key] { return row }
+        return try store.occurrence(key)
+    }
+
+    /// Starts the run of a nominal time, or says in its record why not.
+    private func decide(_ start: StartRequest, for request: OccurrenceRequest, _ row: inout OccurrenceRow) throws(StoreError) {
+        let before = request.overlap == .allow ? [] : try goingOn(row.schedule)
+        if let other = before.first {
+            switch request.overlap {
+            case .allow: break
+            case .skip: (row.state, row.reason, row.detail) = (.skipped, .overlap, "run \(other) goes on")
+            case .queue: (row.state, row.reason, row.detail) = (.queued, .overlap, "waits for run \(other)")
+            case .replace:
+                for id in before where touch(id) {
+                    decide(.command(.cancel, by: request.actor, message: "replaced by \(row.nominal)"), on: id)
+                }
+            }
+            guard request.overlap == .replace else { return }
+        }
+        do {
+            let id = try begin(start, by: request.actor)
+            (row.state, row.reason, row.detail, row.run) = (.run, nil, nil, id)
+            transaction.scheduleRuns[row.schedule, default: []].append(id)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            (row.state, row.reason, row.detail) = (.skipped, .refused, "\(error)")
+        }
+    }
+
+    /// The schedule's runs that have not ended, with what this transaction did to them.
+    private func goingOn(_ schedule: String) throws(StoreError) -> [RunID] {
+        let started = transaction.scheduleRuns[schedule] ?? []
+        return (try store.openRuns(ofSchedule: schedule) + started).filter { cache[$0]?.run.state.isTerminal != true }
+    }
+}

@@ -1,0 +1,78 @@
+package import FlowEngine
+package import FlowModel
+internal import GRDB
+
+// The writer's side of the ledger.
+extension SQLiteStore {
+    package func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? {
+        try reading { database in
+            var query = try Query(
+                database, "occurrence", "SELECT \(OccurrenceRow.columns) FROM occurrence WHERE schedule = ? AND nominal = ?")
+            query.bind(key.schedule)
+            query.bind(key.nominal)
+            return try query.next() ? try OccurrenceRow(query) : nil
+        }
+    }
+
+    package func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] {
+        try reading { database in
+            var query = try Query(
+                database, "occurrence",
+                """
+                SELECT run.number, run.id FROM (
+                    SELECT run AS id FROM occurrence WHERE schedule = ? AND run IS NOT NULL ORDER BY at DESC LIMIT ?
+                ) AS newest JOIN run ON run.id = newest.id
+                WHERE run.state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY run.id
+                """)
+            query.bind(name)
+            query.bind(Limits.scheduleRunsSeen)
+            var runs: [RunID] = []
+            while try query.next() { runs.append(try query.runID(1)) }
+            return runs
+        }
+    }
+
+    static func writeOccurrences(_ batch: CommitBatch, _ database: Database) throws {
+        if !batch.occurrences.isEmpty {
+            var query = try Query(database, "occurrence", "INSERT OR REPLACE INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            for row in batch.occurrences {
+                row.bind(to: &query)
+                try query.run()
+            }
+        }
+        if !batch.schedulePositions.isEmpty {
+            var query = try Query(database, "schedule", "UPDATE schedule SET at = ?, wall = ? WHERE name = ?")
+            for position in batch.schedulePositions {
+                query.bind(position.at)
+                query.bind(position.wall)
+                query.bind(position.schedule)
+                try query.run()
+            }
+        }
+    }
+}
+
+extension OccurrenceRow {
+    static let columns = "schedule, nominal, at, wall, revision, state, reason, detail, run, recordedAt"
+
+    init(_ query: borrowing Query) throws(StoreError) {
+        self.init(
+            schedule: try query.text(0), nominal: try query.text(1), at: try query.instant(2), wall: try query.int(3),
+            revision: try query.int(4), state: try query.value(5, as: State.self),
+            reason: query.isNull(6) ? nil : try query.value(6, as: SkipReason.self), detail: try query.optionalText(7),
+            run: query.isNull(8) ? nil : try query.runID(8), recordedAt: try query.instant(9))
+    }
+
+    func bind(to query: inout Query) {
+        query.bind(schedule)
+        query.bind(nominal)
+        query.bind(at)
+        query.bind(wall)
+        query.bind(revision)
+        query.bind(state.rawValue)
+        query.bind(reason?.rawValue)
+        query.bind(detail)
+        query.bind(run?.text)
+        query.bind(recordedAt)
+    }
+}
