@@ -16,7 +16,7 @@ struct Flowctl: AsyncParsableCommand {
             """,
         groupedSubcommands: [
             CommandGroup(
-                name: "Flows", subcommands: [FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self]),
+                name: "Flows", subcommands: [FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self]),
             CommandGroup(
                 name: "Runs",
                 subcommands: [

@@ -21,6 +21,7 @@ struct House: Sendable {
     private let store: SQLiteStore
     private let engine: Engine
     private let hands: Hands
+    private let scheduler: Scheduler
     private let api: API
     private let activity = Activity()
     private let idleSeconds: Double?
@@ -44,8 +45,15 @@ struct House: Sendable {
             let engine = try Engine(store: store, dispatcher: gate, environment: House.environment(home, store, logger))
             opened = engine
             relay.connect(engine)
+            let blobs = BlobStore(store)
+            let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
+            let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
+            let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts)
+            scheduler = Scheduler(
+                store: store, engine: engine, preparation: preparer, home: home.path, now: Wall.now, logger: logger)
+            try await scheduler.load(isRestored: store.isRestored)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
-            api = try await House.api(engine, store, vault, hosts, hands, home, logger)
+            api = try await House.api(engine, store, preparer, scheduler, hosts, hands, home, logger)
             self.engine = engine
             self.hands = hands
         } catch {
@@ -101,21 +109,17 @@ struct House: Sendable {
     }
 
     private static func api(
-        _ engine: Engine, _ store: SQLiteStore, _ vault: Vault, _ hosts: InventoryService, _ hands: Hands, _ home: Home,
-        _ logger: Logger
+        _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ hosts: InventoryService,
+        _ hands: Hands, _ home: Home, _ logger: Logger
     ) async throws -> API {
         let meters = Meters()
         ProcessGauges.add(to: meters)
         let identities = IdentityService(accounts: Accounts(store), now: Wall.now)
         try await identities.ensureAdmin(owner: home.owner)
-        let blobs = BlobStore(store)
-        let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
-        let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
-        let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts)
         return API(
-            engine: engine, reader: store, identities: identities, catalogue: flows, preparation: preparer,
+            engine: engine, reader: store, identities: identities, catalogue: preparer.flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
-            blobs: StoredBlobs(blobs: blobs),
+            schedules: ScheduleBook(scheduler: scheduler, plans: preparer), blobs: StoredBlobs(blobs: BlobStore(store)),
             outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands),
             hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
@@ -134,7 +138,7 @@ struct House: Sendable {
                 engine: engine, days: configuration.retentionDays,
                 sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                 now: Wall.now, logger: logger),
-            NotificationService(engine: engine, hook: hook, logger: logger),
+            NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine),
         ]
         if let idleSeconds {
             services.append(

@@ -13,6 +13,7 @@ package struct API: Sendable {
     package var catalogue: any FlowCatalogue
     package var preparation: any RunPreparation
     package var hosts: any HostDirectory
+    package var schedules: any ScheduleDirectory
     package var blobs: any BlobVault
     package var outputs: any OutputReader
     package var caretaker: any Caretaker
@@ -23,7 +24,7 @@ package struct API: Sendable {
 
     package init(
         engine: Engine, reader: any JournalReader, identities: any Identities, catalogue: any FlowCatalogue,
-        preparation: any RunPreparation, hosts: any HostDirectory, blobs: any BlobVault, outputs: any OutputReader,
+        preparation: any RunPreparation, hosts: any HostDirectory, schedules: any ScheduleDirectory, blobs: any BlobVault, outputs: any OutputReader,
         caretaker: any Caretaker, hub: ChangeHub, meters: Meters, now: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         self.engine = engine
@@ -32,6 +33,7 @@ package struct API: Sendable {
         self.catalogue = catalogue
         self.preparation = preparation
         self.hosts = hosts
+        self.schedules = schedules
         self.blobs = blobs
         self.outputs = outputs
         self.caretaker = caretaker

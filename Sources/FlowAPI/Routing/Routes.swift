@@ -4,7 +4,7 @@ import HTTPTypes
 
 /// The route table. What is not here does not exist.
 package enum Routes {
-    package static let all: [Route] = server + flows + runs + steps + approvals + inventory + people
+    package static let all: [Route] = server + flows + runs + steps + approvals + schedules + inventory + people
 
     private static let server: [Route] = [
         Route(
@@ -142,6 +142,42 @@ package enum Routes {
             .takes(
                 Wire.Decision.self, gives: Wire.Approval.self,
                 "Votes. Who may is said by the gate's rules, not by the built-in roles."), ApprovalHandlers.decide),
+    ]
+
+    private static let schedules: [Route] = [
+        Route(
+            .get, "/v1/schedules", "schedule.list", .role(.viewer), .gives(Wire.Page<Wire.Schedule>.self, "Schedules."),
+            ScheduleHandlers.list),
+        Route(
+            .get, "/v1/schedules/{name}", "schedule.show", .role(.viewer), .gives(Wire.Schedule.self, "A schedule."),
+            ScheduleHandlers.show),
+        Route(
+            .put, "/v1/schedules/{name}", "schedule.put", .role(.author),
+            .takes(ScheduleSpec.self, gives: Wire.Schedule.self, "Adds a schedule, or a new revision of it."), ScheduleHandlers.put),
+        Route(
+            .delete, "/v1/schedules/{name}", "schedule.remove", .role(.author),
+            Contract("Removes a schedule; its records and runs stay.", answer: .nothing), ScheduleHandlers.remove),
+        Route(
+            .post, "/v1/schedules/{name}/pause", "schedule.pause", .role(.operator),
+            .takes(Wire.SchedulePause.self, gives: Wire.Schedule.self, "Its times are recorded as paused, until resumed or until a time."),
+            ScheduleHandlers.pause),
+        Route(
+            .post, "/v1/schedules/{name}/resume", "schedule.resume", .role(.operator),
+            .gives(Wire.Schedule.self, "Its times run again."), ScheduleHandlers.resume),
+        Route(
+            .get, "/v1/schedules/{name}/next", "schedule.next", .role(.viewer),
+            .gives(Wire.Page<Wire.Occurrence>.self, "The next times, and why one of them would not run.", query: [.limit]), ScheduleHandlers.next),
+        Route(
+            .get, "/v1/schedules/{name}/occurrences", "schedule.occurrences", .role(.viewer),
+            .gives(
+                Wire.Page<Wire.Occurrence>.self, "What became of its times, newest first.",
+                query: [.init(name: "missed", help: "`true`: only those that led to no run."), .limit, .after]), ScheduleHandlers.occurrences),
+        Route(
+            .post, "/v1/schedules/{name}/backfill", "schedule.backfill", .role(.operator),
+            .takes(Wire.Backfill.self, gives: Wire.Page<Wire.Occurrence>.self, "Runs times that led to no run."), ScheduleHandlers.backfill),
+        Route(
+            .post, "/v1/schedules/{name}/run", "schedule.run", .role(.operator),
+            Contract("Starts a run outside its times.", answer: .json(Wire.Run.self, status: 201)), ScheduleHandlers.runNow),
     ]
 
     private static let inventory: [Route] = [

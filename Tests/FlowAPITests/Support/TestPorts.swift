@@ -165,3 +165,23 @@ struct TestCaretaker: Caretaker {
         func next() -> String? { pieces.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
     }
 }
+
+/// One schedule that always answers the same.
+struct TestSchedules: ScheduleDirectory {
+    static let run = RunID(at: Instant(milliseconds: 1), random: [UInt8](repeating: 1, count: 10))
+
+    private func one(_ name: String, _ spec: ScheduleSpec = ScheduleSpec(flow: "hello")) -> Wire.Schedule {
+        Wire.Schedule(name: name, revision: 1, spec: spec, changedAt: Instant(milliseconds: 0), changedBy: "alice")
+    }
+
+    func schedules() async throws -> [Wire.Schedule] { [one("nightly")] }
+    func schedule(_ name: String) async throws -> Wire.Schedule? { name == "nightly" ? one(name) : nil }
+    func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule { one(name, spec) }
+    func remove(schedule name: String, by actor: Actor) async throws {}
+    func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule { one(name) }
+    func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule { one(name) }
+    func next(_ name: String, limit: Int) async throws -> [Wire.Occurrence] { [] }
+    func occurrences(of name: String, isMissed: Bool, before: Instant?, limit: Int) async throws -> [Wire.Occurrence] { [] }
+    func backfill(_ name: String, _ request: Wire.Backfill, by actor: Actor) async throws -> [Wire.Occurrence] { [] }
+    func runNow(_ name: String, by actor: Actor) async throws -> RunID { TestSchedules.run }
+}

@@ -1,0 +1,23 @@
+package import FlowModel
+package import FlowWire
+
+/// The schedules and what became of their times.
+package protocol ScheduleDirectory: Sendable {
+    /// By name.
+    func schedules() async throws -> [Wire.Schedule]
+    /// nil when there is none of this name.
+    func schedule(_ name: String) async throws -> Wire.Schedule?
+    /// Adds the schedule or gives it a new revision; refuses what could never start.
+    func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule
+    func remove(schedule name: String, by actor: Actor) async throws
+    func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule
+    func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule
+    /// The next times, with the reason of those that would be skipped.
+    func next(_ name: String, limit: Int) async throws -> [Wire.Occurrence]
+    /// Records, newest first; those that led to no run when `isMissed`.
+    func occurrences(of name: String, isMissed: Bool, before: Instant?, limit: Int) async throws -> [Wire.Occurrence]
+    /// Runs times that led to no run, each by the schedule's revision of that time. Gives their records.
+    func backfill(_ name: String, _ request: Wire.Backfill, by actor: Actor) async throws -> [Wire.Occurrence]
+    /// A run outside the schedule's times.
+    func runNow(_ name: String, by actor: Actor) async throws -> RunID
+}

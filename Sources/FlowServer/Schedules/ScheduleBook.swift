@@ -1,0 +1,146 @@
+package import FlowAPI
+package import FlowModel
+import FlowSchedules
+import FlowStoreSQLite
+package import FlowWire
+
+/// The routes about schedules.
+package struct ScheduleBook: ScheduleDirectory {
+    let scheduler: Scheduler
+    let plans: any RunPreparation
+
+    package init(scheduler: Scheduler, plans: any RunPreparation) {
+        self.scheduler = scheduler
+        self.plans = plans
+    }
+
+    private var schedules: Schedules { scheduler.schedules }
+
+    package func schedules() async throws -> [Wire.Schedule] {
+        var all: [Wire.Schedule] = []
+        for entry in await scheduler.all() { all.append(Wire.Schedule(entry)) }
+        return all
+    }
+
+    package func schedule(_ name: String) async throws -> Wire.Schedule? { await scheduler.entry(name).map { Wire.Schedule($0) } }
+
+    // MARK: - Changing
+
+    package func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule {
+        try ScheduleBook.checkName(name)
+        let rule = try await scheduler.rule(name, spec)
+        guard !rule.nextOccurrences(after: .init(after: scheduler.now()), limit: 1).isEmpty else {
+            throw FlowError(.usage, subject: name, "Schedule '\(name)' was not taken: \(rule.recurrence.timing) does not come any more.")
+        }
+        // Everything that a start would refuse is refused now, not at night.
+        _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+        let row = try await scheduler.whenRecorded(name, isClosing: true) {
+            let row = try await schedules.put(name, spec, by: actor, at: scheduler.now())
+            await scheduler.take(row)
+            return row
+        }
+        return try await shown(row.name)
+    }
+
+    package func remove(schedule name: String, by actor: Actor) async throws {
+        let isGone = try await scheduler.whenRecorded(name, isClosing: true) {
+            let isGone = try await schedules.remove(name, by: actor, at: scheduler.now())
+            await scheduler.forget(name)
+            try await scheduler.dropQueue(name, "the schedule was removed while it waited")
+            return isGone
+        }
+        if !isGone { throw ScheduleBook.unknown(name) }
+    }
+
+    package func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule {
+        guard !request.reason.isEmpty, request.reason.utf8.count <= Limits.textBytes else {
+            throw FlowError(.usage, subject: "reason", "Schedule '\(name)' was not paused: give a reason of 1-\(Limits.textBytes) bytes.")
+        }
+        let now = scheduler.now()
+        if let until = request.until, until <= now {
+            throw FlowError(.usage, subject: "until", "Schedule '\(name)' was not paused: \(until) is over.")
+        }
+        return try await setPause(name, ScheduleRow.Pause(reason: request.reason, since: now, until: request.until, user: actor.user), actor)
+    }
+
+    package func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule { try await setPause(name, nil, actor) }
+
+    private func setPause(_ name: String, _ pause: ScheduleRow.Pause?, _ actor: Actor) async throws -> Wire.Schedule {
+        try await scheduler.whenRecorded(name, isClosing: false) {
+            guard let row = try await schedules.pause(name, pause, by: actor, at: scheduler.now()) else { throw ScheduleBook.unknown(name) }
+            await scheduler.take(row)
+        }
+        return try await shown(name)
+    }
+
+    // MARK: - Times
+
+    package func next(_ name: String, limit: Int) async throws -> [Wire.Occurrence] {
+        guard let entry = await scheduler.entry(name) else { throw ScheduleBook.unknown(name) }
+        if let fault = entry.fault { throw fault }
+        let from = max(entry.row.position, .init(after: scheduler.now()))
+        return (entry.rule?.nextOccurrences(after: from, limit: limit) ?? []).map { found in
+            let reason = found.skipped ?? (entry.row.pause?.covers(found.at) == true ? .paused : nil)
+            return Wire.Occurrence(nominal: found.nominal, at: found.at, reason: reason, revision: entry.row.revision)
+        }
+    }
+
+    package func occurrences(of name: String, isMissed: Bool, before: Instant?, limit: Int) async throws -> [Wire.Occurrence] {
+        let rows = try await schedules.occurrences(of: name, before: before, states: isMissed ? [.skipped] : [], limit: limit)
+        if rows.isEmpty, await scheduler.entry(name) == nil { throw ScheduleBook.unknown(name) }
+        return rows.map { Wire.Occurrence($0) }
+    }
+
+    package func backfill(_ name: String, _ request: Wire.Backfill, by actor: Actor) async throws -> [Wire.Occurrence] {
+        guard request.from <= request.until, request.until <= scheduler.now() else {
+            throw FlowError(.usage, subject: "until", "Nothing was started: 'until' must lie between 'from' and now.")
+        }
+        guard await scheduler.entry(name) != nil else { throw ScheduleBook.unknown(name) }
+        let times = try await scheduler.open(name, from: request.from, until: request.until)
+        if request.dryRun == true {
+            return times.map { Wire.Occurrence(nominal: $0.1.nominal, at: $0.1.at, revision: $0.0.revision) }
+        }
+        return try await scheduler.backfill(times, by: actor).map { Wire.Occurrence($0) }
+    }
+
+    package func runNow(_ name: String, by actor: Actor) async throws -> RunID {
+        let run = try await scheduler.startNow(name, by: actor)
+        guard let run else { throw ScheduleBook.unknown(name) }
+        return run
+    }
+
+    // MARK: -
+
+    private func shown(_ name: String) async throws -> Wire.Schedule {
+        guard let schedule = try await schedule(name) else { throw ScheduleBook.unknown(name) }
+        return schedule
+    }
+
+    private static func unknown(_ name: String) -> FlowError {
+        FlowError(.notFound, subject: name, "There is no schedule '\(name)'.", hint: "flowctl schedule list")
+    }
+
+    private static func checkName(_ name: String) throws(FlowError) {
+        let isPlain = name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || [0x2D, 0x2E, 0x5F].contains($0) }
+        guard isPlain, (1...100).contains(name.utf8.count) else {
+            throw FlowError(.usage, subject: name, "'\(name)' is no name for a schedule: 1-100 of a-z, 0-9, '-', '_' and '.'.")
+        }
+    }
+}
+
+extension Wire.Schedule {
+    init(_ entry: Scheduler.Entry) {
+        let row = entry.row
+        self.init(
+            name: row.name, revision: row.revision, spec: row.spec, changedAt: row.changedAt, changedBy: row.user,
+            pause: row.pause.map { Pause(reason: $0.reason, sinceAt: $0.since, untilAt: $0.until, by: $0.user) },
+            nextAt: entry.rule?.nextOccurrences(after: row.position, limit: 1).first?.at, fault: entry.fault?.message)
+    }
+}
+
+extension Wire.Occurrence {
+    init(_ row: OccurrenceRow) {
+        self.init(
+            nominal: row.nominal, at: row.at, state: row.state, reason: row.reason, detail: row.detail, run: row.run, revision: row.revision)
+    }
+}

@@ -1,0 +1,95 @@
+package import FlowModel
+
+extension Wire {
+    /// A schedule as it is now.
+    package struct Schedule: Codable, Equatable, Sendable {
+        package var name: String
+        package var revision: Int
+        package var spec: ScheduleSpec
+        package var changedAt: Instant
+        package var changedBy: String
+        package var pause: Pause?
+        /// When it is due next, unless it is paused then; absent when it never is.
+        package var nextAt: Instant?
+        /// Why it stands still, when it cannot be worked out.
+        package var fault: String?
+
+        package init(
+            name: String, revision: Int, spec: ScheduleSpec, changedAt: Instant, changedBy: String, pause: Pause? = nil,
+            nextAt: Instant? = nil, fault: String? = nil
+        ) {
+            self.name = name
+            self.revision = revision
+            self.spec = spec
+            self.changedAt = changedAt
+            self.changedBy = changedBy
+            self.pause = pause
+            self.nextAt = nextAt
+            self.fault = fault
+        }
+
+        package struct Pause: Codable, Equatable, Sendable {
+            package var reason: String
+            package var sinceAt: Instant
+            package var untilAt: Instant?
+            package var by: String
+
+            package init(reason: String, sinceAt: Instant, untilAt: Instant?, by: String) {
+                self.reason = reason
+                self.sinceAt = sinceAt
+                self.untilAt = untilAt
+                self.by = by
+            }
+        }
+    }
+
+    /// `POST /v1/schedules/{name}/pause`.
+    package struct SchedulePause: Codable, Equatable, Sendable {
+        package var reason: String
+        package var until: Instant?
+
+        package init(reason: String, until: Instant? = nil) {
+            self.reason = reason
+            self.until = until
+        }
+    }
+
+    /// A nominal time of a schedule, to come or recorded.
+    package struct Occurrence: Codable, Equatable, Sendable {
+        package var nominal: String
+        package var at: Instant
+        /// `run`, `skipped` or `queued`; absent for a time to come.
+        package var state: OccurrenceRow.State?
+        package var reason: SkipReason?
+        package var detail: String?
+        package var run: RunID?
+        package var revision: Int
+
+        package init(
+            nominal: String, at: Instant, state: OccurrenceRow.State? = nil, reason: SkipReason? = nil, detail: String? = nil,
+            run: RunID? = nil, revision: Int
+        ) {
+            self.nominal = nominal
+            self.at = at
+            self.state = state
+            self.reason = reason
+            self.detail = detail
+            self.run = run
+            self.revision = revision
+        }
+    }
+
+    /// `POST /v1/schedules/{name}/backfill`: the times from `from` to `until`, both included, that led to no run.
+    package struct Backfill: Codable, Equatable, Sendable {
+        package var from: Instant
+        package var until: Instant
+        /// Only says which.
+        package var dryRun: Bool?
+
+        package init(from: Instant, until: Instant, dryRun: Bool? = nil) {
+            self.from = from
+            self.until = until
+            self.dryRun = dryRun
+        }
+    }
+}

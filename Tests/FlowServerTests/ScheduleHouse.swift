@@ -1,0 +1,112 @@
+import Crypto
+import FlowAPI
+import FlowEngine
+import FlowModel
+import FlowSchedules
+import FlowServer
+import FlowStoreSQLite
+import FlowWire
+import Foundation
+import Logging
+import Synchronization
+
+/// An engine with schedules on a clock that the test sets. Runs of flow `open` wait for a person; all others end at once.
+final class ScheduleHouse: Sendable {
+    static let alice = Actor(person: "p1", user: "alice", names: ["alice"], roles: ["author"])
+
+    let clock: ManualClock
+    let store: SQLiteStore
+    let engine: Engine
+    let scheduler: Scheduler
+    let book: any ScheduleDirectory
+
+    init(home: TemporaryHome, clock: ManualClock) async throws {
+        self.clock = clock
+        let store = try SQLiteStore.open(in: home.path, now: clock.now)
+        self.store = store
+        let environment = EngineEnvironment(
+            now: { clock.now }, random: { count in (0..<count).map { _ in UInt8.random(in: 0...255) } },
+            hash: { FlowModel.Digest(bytes: SHA256.hash(data: $0)) })
+        engine = try Engine(store: store, dispatcher: NoHands(), environment: environment)
+        let preparation = OwnPlans()
+        scheduler = Scheduler(
+            store: store, engine: engine, preparation: preparation, home: home.path, now: { clock.now }, logger: Logger(label: "test"))
+        book = ScheduleBook(scheduler: scheduler, plans: preparation)
+        try await scheduler.load(isRestored: false)
+    }
+
+    func close() async throws {
+        await engine.shutdown()
+        try store.close()
+    }
+
+    /// Lets the time pass in steps, with a turn of the scheduler after each.
+    func pass(to text: String, stepSeconds: Double) async throws {
+        let end = try moment(text)
+        while clock.now < end {
+            clock.set(min(clock.now + stepSeconds, end))
+            _ = await scheduler.turn()
+        }
+    }
+
+    func put(_ name: String, flow: String = "quick", _ change: (inout ScheduleSpec) -> Void) async throws {
+        var spec = ScheduleSpec(flow: flow)
+        change(&spec)
+        _ = try await book.put(name, spec, by: ScheduleHouse.alice)
+    }
+
+    /// What became of the schedule's times, oldest first: `2026-03-28T02:30+01:00 run`.
+    func ledger(_ name: String) async throws -> [String] {
+        try await book.occurrences(of: name, isMissed: false, before: nil, limit: 10_000).reversed().map { row in
+            "\(row.nominal.prefix { $0 != "[" }) \(row.reason?.rawValue ?? row.state?.rawValue ?? "")"
+        }
+    }
+
+    func states(_ name: String) async throws -> [String] {
+        try await ledger(name).map { String($0.split(separator: " ").last ?? "") }
+    }
+}
+
+final class ManualClock: Sendable {
+    private let instant: Mutex<Instant>
+    init(_ text: String) throws { instant = Mutex(try moment(text)) }
+    var now: Instant { instant.withLock { $0 } }
+    func set(_ value: Instant) { instant.withLock { $0 = value } }
+}
+
+func moment(_ text: String) throws -> Instant {
+    guard let instant = Instant(text) else { throw FlowError(.usage, subject: text, "no instant") }
+    return instant
+}
+
+/// Nothing is ever handed out: the plans have no steps that need hands.
+private final class NoHands: AttemptDispatcher {
+    func dispatch(_ order: AttemptOrder) {}
+    func proceed(_ id: AttemptID) {}
+    func stop(_ id: AttemptID, force: Bool) {}
+    func forget(_ id: AttemptID, target: Host?) {}
+}
+
+private struct OwnPlans: RunPreparation {
+    private func plan(_ start: Wire.Start) throws -> Plan {
+        switch start.flow {
+        case "open": Plan(flow: "open", nodes: [Nodes.approval("go")], dsl: "test")
+        case "quick": Plan(flow: "quick", nodes: [Nodes.sleep("nap", 0)], dsl: "test")
+        default: throw FlowError(.notFound, subject: start.flow ?? "", "There is no flow '\(start.flow ?? "")'.")
+        }
+    }
+
+    func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
+        let plan = try plan(start)
+        func digest(_ text: String) -> FlowModel.Digest { FlowModel.Digest(bytes: SHA256.hash(data: Array(text.utf8))) }
+        return StartRequest(
+            plan: plan, revision: digest(plan.flow), binary: nil, inputs: [:], targets: [:], labels: start.labels ?? [:], key: key,
+            fingerprint: digest(content.canonical))
+    }
+
+    func preview(_ start: Wire.Start) async throws -> Wire.Preview {
+        let plan = try plan(start)
+        let revision = FlowModel.Digest(bytes: [UInt8](repeating: 0, count: 32))
+        return Wire.Preview(flow: plan.flow, revision: revision, plan: plan, inputs: .object([:]), targets: [:])
+    }
+}

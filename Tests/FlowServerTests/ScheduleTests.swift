@@ -1,0 +1,171 @@
+import FlowModel
+import FlowSchedules
+import FlowServer
+import FlowWire
+import Foundation
+import Testing
+
+@Suite("Schedules", .timeLimit(.minutes(5)))
+struct ScheduleTests {
+    private let berlin = "Europe/Berlin"
+
+    /// Everything that the rule names between two moments.
+    private func nominals(_ house: ScheduleHouse, _ spec: ScheduleSpec, from: String, to: String) async throws -> [String] {
+        let rule = try await house.scheduler.rule("x", spec)
+        return rule.nextOccurrences(after: .init(after: try moment(from)), until: try moment(to), limit: 10_000).map(\.nominal)
+    }
+
+    @Test func `over a gap, a fold and three days of downtime every nominal time has exactly one record`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-03-27T12:00:00Z")
+        var specs: [String: ScheduleSpec] = [:]
+        for catchUp in ScheduleSpec.CatchUp.allCases {
+            for (timing, cron) in [("daily", "30 2 * * *"), ("hourly", "15 * * * *"), ("often", "*/20 1-3 * * *")] {
+                for (change, gap, fold) in [("usual", nil, nil), ("skip", ClockChange.Gap.skip, ClockChange.Fold.last), ("both", .shift, .both)] {
+                    var spec = ScheduleSpec(flow: "quick")
+                    (spec.cron, spec.timeZone, spec.gap, spec.fold, spec.catchUp) = (cron, berlin, gap, fold, catchUp)
+                    spec.maxAgeSeconds = 2 * 86_400
+                    specs["\(timing).\(change).\(catchUp.rawValue)"] = spec
+                }
+            }
+        }
+        // The gap of March while the engine runs, then three days without it; the fold of October likewise, with the downtime across it.
+        for (from, down, up, end) in [
+            ("2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z", "2026-04-02T12:00:00Z", "2026-04-03T12:00:00Z"),
+            ("2026-10-22T12:00:00Z", "2026-10-24T12:00:00Z", "2026-10-27T12:00:00Z", "2026-10-28T12:00:00Z"),
+        ] {
+            clock.set(try moment(from))
+            let before = try await ScheduleHouse(home: home, clock: clock)
+            for (name, spec) in specs { _ = try await before.book.put(name, spec, by: ScheduleHouse.alice) }
+            try await before.pass(to: down, stepSeconds: 30)
+            try await before.close()
+            clock.set(try moment(up))
+            let after = try await ScheduleHouse(home: home, clock: clock)
+            try await after.pass(to: end, stepSeconds: 30)
+            for (name, spec) in specs {
+                let expected = try await nominals(after, spec, from: from, to: end)
+                let rows = try await after.book.occurrences(of: name, isMissed: false, before: nil, limit: 10_000)
+                    .filter { $0.at > clock.now + -7 * 86_400 }
+                #expect(rows.reversed().map(\.nominal) == expected, "\(name)")
+                let runs = rows.compactMap(\.run)
+                #expect(Set(runs).count == runs.count && rows.allSatisfy { ($0.run != nil) == ($0.state == .run) }, "\(name)")
+                let (downAt, upAt) = (try moment(down), try moment(up))
+                let missed = rows.filter { $0.at > downAt && $0.at <= upAt && $0.reason != .gap }
+                switch spec.catchUp {
+                case .all?: #expect(missed.allSatisfy { ($0.state == .run) == (upAt.seconds(since: $0.at) <= 2 * 86_400) }, "\(name)")
+                case .last?: #expect(missed.filter { $0.state == .run }.map(\.nominal) == missed.prefix(1).map(\.nominal), "\(name)")
+                case .some(.none), nil: #expect(missed.allSatisfy { $0.state == .skipped }, "\(name)")
+                }
+            }
+            let daily = try await after.ledger("daily.usual.last")
+            print(daily.joined(separator: "\n"))
+            try await after.close()
+        }
+    }
+
+    @Test func `a run that goes on makes the next time wait, skip, start beside it or take its place`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:00:00Z")
+        let house = try await ScheduleHouse(home: home, clock: clock)
+        for overlap in ScheduleSpec.Overlap.allCases {
+            try await house.put(overlap.rawValue, flow: "open") {
+                $0.cron = "0 * * * *"
+                $0.overlap = overlap
+            }
+        }
+        try await house.pass(to: "2026-01-01T03:30:00Z", stepSeconds: 900)
+        #expect(try await house.states("allow") == ["run", "run", "run"])
+        #expect(try await house.states("skip") == ["run", "overlap", "overlap"])
+        #expect(try await house.states("queue") == ["run", "overlap", "overlap"])
+        #expect(try await house.states("replace") == ["run", "run", "run"])
+        let replaced = try await house.book.occurrences(of: "replace", isMissed: false, before: nil, limit: 10).compactMap(\.run)
+        var states: [RunState] = []
+        for run in replaced { states.append(try #require(try await house.store.run(run)).state) }
+        #expect(states == [.waiting, .cancelled, .cancelled])
+        // Each end lets one of the queue start, oldest first.
+        for count in 2...3 {
+            let rows = try await house.book.occurrences(of: "queue", isMissed: false, before: nil, limit: 10)
+            let run = try #require(rows.compactMap(\.run).first)
+            _ = try await house.engine.perform(.cancel, on: run, by: ScheduleHouse.alice)
+            await house.scheduler.runEnded()
+            _ = await house.scheduler.turn()
+            let after = try await house.book.occurrences(of: "queue", isMissed: false, before: nil, limit: 10)
+            #expect(after.reversed().map(\.state) == (0..<3).map { $0 < count ? .run : .queued })
+        }
+        try await house.close()
+    }
+
+    @Test func `a pause is recorded time by time, ends by itself, and what was missed can be backfilled by its revision`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:30:00Z")
+        let house = try await ScheduleHouse(home: home, clock: clock)
+        try await house.put("s") { $0.cron = "0 * * * *" }
+        _ = try await house.book.pause(
+            "s", Wire.SchedulePause(reason: "release", until: try moment("2026-01-01T03:30:00Z")), by: ScheduleHouse.alice)
+        #expect(try await house.book.next("s", limit: 4).map { $0.reason?.rawValue ?? "run" } == ["paused", "paused", "paused", "run"])
+        try await house.pass(to: "2026-01-01T04:30:00Z", stepSeconds: 600)
+        #expect(try await house.states("s") == ["paused", "paused", "paused", "run"])
+        try await house.put("s") { $0.cron = "30 * * * *" }
+        try await house.pass(to: "2026-01-01T06:00:00Z", stepSeconds: 600)
+        let request = Wire.Backfill(from: try moment("2026-01-01T02:00:00Z"), until: try moment("2026-01-01T06:00:00Z"))
+        let filled = try await house.book.backfill("s", request, by: ScheduleHouse.alice)
+        let told = filled.map { "\($0.nominal.prefix(16)) \($0.revision) \($0.state?.rawValue ?? "")" }
+        #expect(told == ["2026-01-01T02:00 1 run", "2026-01-01T03:00 1 run"])
+        #expect(try await house.book.backfill("s", request, by: ScheduleHouse.alice).isEmpty)
+        #expect(try await house.states("s") == ["paused", "run", "run", "run", "run"])
+        try await house.close()
+    }
+
+    @Test func `a flow that cannot start is said in the record, and a schedule that could never start is refused`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:30:00Z")
+        let house = try await ScheduleHouse(home: home, clock: clock)
+        await #expect(throws: FlowError.self) { try await house.put("s", flow: "gone") { $0.cron = "@daily" } }
+        await #expect(throws: FlowError.self) { try await house.put("s") { $0.at = "2025-01-01 00:00" } }
+        await #expect(throws: FlowError.self) {
+            try await house.put("s") {
+                $0.timeZone = "../../etc/passwd"; $0.cron = "@daily"
+            }
+        }
+        await #expect(throws: FlowError.self) {
+            try await house.put("s") {
+                $0.cron = "@daily"; $0.at = "2027-01-01 00:00"
+            }
+        }
+        try await house.put("s") { $0.cron = "@hourly" }
+        var row = try #require(await house.scheduler.entry("s")).row
+        row.spec.flow = "gone"
+        await house.scheduler.take(row)
+        try await house.pass(to: "2026-01-01T01:30:00Z", stepSeconds: 600)
+        let record = try #require(try await house.book.occurrences(of: "s", isMissed: true, before: nil, limit: 1).first)
+        #expect(record.reason == .refused && record.detail == "There is no flow 'gone'.")
+        try await house.close()
+    }
+
+    @Test func `sixty thousand schedules due in one second all start`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:30:00Z")
+        let house = try await ScheduleHouse(home: home, clock: clock)
+        let count = 60_000
+        var spec = ScheduleSpec(flow: "quick")
+        spec.cron = "0 1 * * *"
+        spec.overlap = .allow
+        for number in 0..<count {
+            await house.scheduler.take(
+                ScheduleRow(
+                    name: "s\(number)", revision: 1, spec: spec, user: "alice", person: "p1", changedAt: clock.now, at: clock.now,
+                    wall: Int.max))
+        }
+        clock.set(try moment("2026-01-01T01:00:00Z"))
+        let began = ContinuousClock.now
+        _ = await house.scheduler.turn()
+        print("60,000 schedules due in one second: started in \(ContinuousClock.now - began)")
+        for number in [0, count / 2, count - 1] { #expect(try await house.states("s\(number)") == ["run"]) }
+        try await house.close()
+    }
+}
