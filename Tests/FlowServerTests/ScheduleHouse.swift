@@ -84,7 +84,7 @@ private final class NoHands: AttemptDispatcher {
     func dispatch(_ order: AttemptOrder) {}
     func proceed(_ id: AttemptID) {}
     func stop(_ id: AttemptID, force: Bool) {}
-    func forget(_ id: AttemptID, target: Host?) {}
+    func forget(_ id: AttemptID, target: FlowModel.Host?) {}
 }
 
 private struct OwnPlans: RunPreparation {

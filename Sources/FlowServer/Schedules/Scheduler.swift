@@ -129,24 +129,34 @@ package actor Scheduler {
         return names
     }
 
-    /// Records what has come of these schedules, a batch after the other.
+    /// Records what has come of these schedules: while one batch is committed the next one is prepared.
     private func record(_ names: [String], isClosing: Bool = false) async throws {
+        var pending = ScheduleBatch()
+        var index = 0
+        while index < names.count {
+            async let written: Void = commit(pending)
+            let next = await gather(names[index...], isClosing: isClosing)
+            try await written
+            index += next.names.count
+            pending = next
+        }
+        try await commit(pending)
+    }
+
+    /// What has come of the first of these schedules, as much as one transaction takes.
+    private func gather(_ names: ArraySlice<String>, isClosing: Bool) async -> ScheduleBatch {
         var batch = ScheduleBatch()
         let now = now()
-        for name in names {
+        for name in names where batch.requests.count < Limits.occurrenceBatch {
+            batch.names.append(name)
             guard let entry = entries[name], let rule = entry.rule else { continue }
             let catchUp = CatchUp(rule: rule, spec: entry.row.spec, pause: entry.row.pause, restoredAt: restoredAt)
             let room = Limits.occurrenceBatch - batch.requests.count
             let come = catchUp.decided(after: entry.row.position, now: now, limit: room, isClosing: isClosing)
             for occurrence in come { batch.requests.append(await request(for: occurrence, of: entry.row)) }
             if let last = come.last { batch.positions[name] = last.position }
-            batch.names.append(name)
-            if batch.requests.count >= Limits.occurrenceBatch {
-                try await commit(batch)
-                batch = ScheduleBatch()
-            }
         }
-        try await commit(batch)
+        return batch
     }
 
     private func commit(_ batch: ScheduleBatch) async throws {
@@ -188,7 +198,8 @@ package actor Scheduler {
         var labels = row.spec.labels ?? [:]
         labels["schedule"] = row.name
         let start = Wire.Start(flow: row.spec.flow, inputs: row.spec.inputs, limit: row.spec.limit, labels: labels)
-        return try await preparation.prepare(start, key: nominal.map { "schedule \(row.name) \($0)" }, content: try JSON(encoding: start))
+        let content: JSON = ["schedule": .string(row.name), "revision": .int(row.revision), "nominal": .string(nominal ?? "")]
+        return try await preparation.prepare(start, key: nominal.map { "schedule \(row.name) \($0)" }, content: content)
     }
 
     /// A run outside the schedule's times; nil when there is no such schedule.
