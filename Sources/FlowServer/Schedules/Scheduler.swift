@@ -134,7 +134,8 @@ package actor Scheduler {
         var pending = ScheduleBatch()
         var index = 0
         while index < names.count {
-            async let written: Void = commit(pending)
+            let ready = pending
+            async let written: Void = commit(ready)
             let next = await gather(names[index...], isClosing: isClosing)
             try await written
             index += next.names.count
@@ -270,7 +271,7 @@ package actor Scheduler {
 }
 
 /// What one transaction is to record.
-private struct ScheduleBatch {
+private struct ScheduleBatch: Sendable {
     var requests: [OccurrenceRequest] = []
     var positions: [String: Occurrence.Position] = [:]
     /// Schedules whose times have all been looked at as far as the batch reached.
