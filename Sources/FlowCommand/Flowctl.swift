@@ -24,7 +24,7 @@ struct Flowctl: AsyncParsableCommand {
                     LogsCommand.self,
                     WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self,
                     RetryCommand.self,
-                    SkipCommand.self, ResolveCommand.self,
+                    SkipCommand.self, ResolveCommand.self, RolloutCommand.self, ReleaseCommand.self, UndoCommand.self,
                 ]),
             CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self]),
             CommandGroup(

@@ -14,6 +14,8 @@ public struct BodyEnd: Sendable {
 
 /// A block of steps, or none.
 public struct Block: FlowBody {
+    @usableFromInline init() {}
+
     public typealias Output = NoValue
     public var end: BodyEnd { BodyEnd(node: nil) }
 }

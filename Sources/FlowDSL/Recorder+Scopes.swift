@@ -87,10 +87,11 @@ extension Recorder.State {
         return exits
     }
 
-    mutating func openMap(_ id: String, isHostMap: Bool) {
+    mutating func openMap(_ id: String, part: Node.Part = .body, isHostMap: Bool) {
         var inner = Recorder.Frame(number: framesMade)
         framesMade += 1
         inner.map = id
+        inner.part = part
         inner.isHostMap = isHostMap
         inner.isFinally = frame.isFinally
         frames.append(inner)
@@ -138,6 +139,7 @@ extension Node.Kind {
             switch map.elements {
             case .hosts(let expression), .list(let expression): [expression]
             }
+        case .rollout(let rollout): [rollout.targets]
         }
     }
 }

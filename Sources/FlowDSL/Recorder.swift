@@ -37,10 +37,11 @@ final class Recorder: Sendable {
         var hasTooMany = false
     }
 
-    /// A scope while it is open: the flow, its `finally`, or the body of a map.
+    /// A scope while it is open: the flow, its `finally`, the body of a map, or a part of a rollout.
     struct Frame {
         let number: Int
         var map: String?
+        var part = Node.Part.body
         var isHostMap = false
         var isFinally = false
         var guards: [BranchGuard] = []
@@ -147,7 +148,7 @@ extension Recorder.State {
     fileprivate mutating func add(
         _ entry: Recorder.Entry, parameters: Set<String>, faults: inout [(String, Site)]
     ) -> String {
-        let id = frame.map.map { "\($0)/\(entry.name)" } ?? entry.name
+        let id = frame.map.map { "\($0)/\(frame.part.prefix)\(entry.name)" } ?? entry.name
         if let fault = nameFault(entry, id) {
             faults.append((fault, entry.site))
             return id
@@ -168,7 +169,7 @@ extension Recorder.State {
             index: nodes.count, frame: frame.number, isFinally: frame.isFinally, guards: frame.guards, site: entry.site)
         nodes.append(
             Node(
-                id: id, name: entry.name, scope: frame.map, isFinally: frame.isFinally, kind: entry.kind, needs: needs,
+                id: id, name: entry.name, scope: frame.map, part: frame.part, isFinally: frame.isFinally, kind: entry.kind, needs: needs,
                 guards: frame.guards, policy: entry.policy, output: entry.output, location: entry.site.location))
         works[id] = entry.work
         frame.lastNode = id

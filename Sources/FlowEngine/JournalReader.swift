@@ -10,6 +10,10 @@ package protocol JournalReader: Sendable {
     /// In order of index, those after `after`.
     func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow]
     func step(of run: RunID, at path: StepPath) async throws -> StepRow?
+    /// The targets of a rollout, by the index of its step, in its order, those after `position`; no outcomes mean any.
+    func targets(
+        of run: RunID, step: Int, outcomes: Set<TargetOutcome>, after position: Int?, limit: Int
+    ) async throws -> [TargetRow]
     /// The newest attempts of a step, older than the one in its row, newest first.
     func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow]
     /// Newest first; nil state gives all.

@@ -99,6 +99,8 @@ package struct CommitBatch: Sendable {
     package var fingerprints: [RunID: Digest] = [:]
     /// Inserted or replaced, by run and index. At most one for each step.
     package var steps: [StepRow] = []
+    /// Inserted or replaced, by run, step and position. At most one for each target.
+    package var targets: [TargetRow] = []
     /// Attempts that are no longer the newest of their step; inserted or replaced by run, path and number.
     package var attempts: [(run: RunID, step: StepPath, attempt: AttemptRow)] = []
     /// Inserted or replaced, by run, step and generation.
@@ -118,7 +120,7 @@ package struct CommitBatch: Sendable {
 
     package init(epoch: Int) { self.epoch = epoch }
     package var isEmpty: Bool {
-        records.isEmpty && runs.isEmpty && steps.isEmpty && attempts.isEmpty && approvals.isEmpty && setTimers.isEmpty
+        records.isEmpty && runs.isEmpty && steps.isEmpty && targets.isEmpty && attempts.isEmpty && approvals.isEmpty && setTimers.isEmpty
             && removeTimers.isEmpty && addOutbox.isEmpty && removeOutbox.isEmpty && blobs.isEmpty
             && occurrences.isEmpty && schedulePositions.isEmpty
     }

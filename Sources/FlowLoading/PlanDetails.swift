@@ -57,7 +57,7 @@ package enum PlanDetails {
             if value.doubleValue.map({ $0 >= 0 && $0 <= 100 * 365 * 86_400 }) != true {
                 faults.append("a sleep takes 0 seconds to a hundred years, found \(value.text)")
             }
-        case .map, .sleep, .step, .choice, .approval: break
+        case .map, .rollout, .sleep, .step, .choice, .approval: break
         }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
@@ -79,7 +79,7 @@ package enum PlanDetails {
                 case .output(let other, let path):
                     if let fault = nodes[other]?.memberFault(path) { faults.append(fault) }
                 case .element(let map, let path):
-                    if let fault = nodes[map]?.elementFault(path) { faults.append(fault) }
+                    if let fault = nodes[map]?.elementFault(path, in: node.part(of: map, nodes)) { faults.append(fault) }
                 case .run(.outcome) where !node.isFinally:
                     faults.append("it reads the run's outcome, which is known in 'finally' only")
                 default: break
@@ -107,9 +107,21 @@ extension Node {
         return shape.memberFault(path[...]).map { "it reads '\(path.joined(separator: "."))' of step '\(id)': \($0)" }
     }
 
-    /// Why `path` of an element of this map cannot be read; nil when it can.
-    fileprivate func elementFault(_ path: [String]) -> String? {
-        guard case .map(let map) = kind, case .hosts = map.elements, let first = path.first else { return nil }
+    /// The part of the map or rollout around it in which the step stands, directly or deeper.
+    fileprivate func part(of map: String, _ nodes: [String: Node]) -> Part {
+        var here: Node? = self
+        while let node = here, node.scope != map { here = node.scope.flatMap { nodes[$0] } }
+        return here?.part ?? .body
+    }
+
+    /// Why `path` of an element of this map or rollout cannot be read in a part of it; nil when it can.
+    fileprivate func elementFault(_ path: [String], in part: Part) -> String? {
+        if part == .between {
+            let members = ["number", "of", "targets", "outcomes"]
+            guard let first = path.first, !members.contains(first) else { return nil }
+            return "it reads '\(path.joined(separator: "."))' of a batch, which has: \(members.joined(separator: ", "))"
+        }
+        guard isOverHosts, let first = path.first else { return nil }
         let members = ["name", "address", "port", "user", "labels"]
         if members.contains(first), path.count <= (first == "labels" ? 2 : 1) { return nil }
         return "it reads '\(path.joined(separator: "."))' of a host, which has: \(members.joined(separator: ", "))"
@@ -129,8 +141,20 @@ extension Node {
         case .step: return output
         case .choice: return .bool
         case .map: return .list(.any)
+        case .rollout: return object(KeyValuePairs.outcomes)
         case .sleep: return nil
         }
+    }
+}
+
+extension KeyValuePairs where Key == String, Value == TypeShape {
+    /// What a rollout hands out: how many targets came to each outcome, those that none came to left out.
+    fileprivate static var outcomes: KeyValuePairs<String, TypeShape> {
+        [
+            "ok": .optional(.int), "changed": .optional(.int), "skipped": .optional(.int), "failed": .optional(.int),
+            "unreachable": .optional(.int), "timedOut": .optional(.int), "cancelled": .optional(.int), "notStarted": .optional(.int),
+            "unknown": .optional(.int),
+        ]
     }
 }
 

@@ -64,7 +64,7 @@ package struct PlanValidation {
 
     private mutating func checkName(_ node: Node) {
         if !node.name.isStepName { fault(node.name, "is not a step name: \(String.stepNameRule)", node.location) }
-        let expected = node.scope.map { "\($0)/\(node.name)" } ?? node.name
+        let expected = node.scope.map { "\($0)/\(node.part.prefix)\(node.name)" } ?? node.name
         if node.id != expected { fault(node.name, "its id must be '\(expected)', found '\(node.id)'", node.location) }
         if let other = nodes[node.id] {
             let place = other.location.map { " (the other is at \($0))" } ?? ""
@@ -73,12 +73,18 @@ package struct PlanValidation {
     }
 
     private mutating func checkScope(_ node: Node) {
-        guard let scope = node.scope else { return }
-        guard let map = nodes[scope] else {
-            return fault(node.name, "its scope '\(scope)' is not a map that stands before it", node.location)
+        guard let scope = node.scope else {
+            if node.part != .body { fault(node.name, "its part is '\(node.part.rawValue)', but it stands in no rollout", node.location) }
+            return
         }
-        guard case .map = map.kind else {
-            return fault(node.name, "its scope '\(scope)' is not a map, it is a \(map.kindName)", node.location)
+        guard let map = nodes[scope] else {
+            return fault(node.name, "its scope '\(scope)' is not a map or rollout that stands before it", node.location)
+        }
+        guard map.hasBody else {
+            return fault(node.name, "its scope '\(scope)' is not a map or rollout, it is a \(map.kindName)", node.location)
+        }
+        if node.part != .body, case .map = map.kind {
+            fault(node.name, "its part is '\(node.part.rawValue)', but its scope '\(scope)' is a map; only rollouts have one", node.location)
         }
         if map.isFinally != node.isFinally { fault(node.name, "it and its map must both be in 'finally', or neither", node.location) }
     }
@@ -91,7 +97,7 @@ package struct PlanValidation {
                 fault(node.name, "it needs '\(need)', which is not a step that stands before it\(hint)", node.location)
                 continue
             }
-            if other.scope != node.scope || other.isFinally != node.isFinally {
+            if other.scope != node.scope || other.part != node.part || other.isFinally != node.isFinally {
                 fault(node.name, "it needs '\(need)', which is not in its scope", node.location)
             }
         }
@@ -130,6 +136,7 @@ package struct PlanValidation {
                 fault(node.name, "its deadline must be more than 0 seconds, found \(deadline)", node.location)
             }
         case .shell(let spec): checkShell(spec, node)
+        case .rollout(let rollout): for message in rollout.faults { fault(node.name, message, node.location) }
         case .copy, .step, .sleep, .choice, .map: break
         }
     }
@@ -177,7 +184,10 @@ package struct PlanValidation {
     private func outputFault(_ id: String, _ node: Node, _ scopes: [String]) -> String? {
         guard let other = nodes[id] else { return "it reads the output of '\(id)', which is not a step that stands before it" }
         if let scope = other.scope, !scopes.contains(scope) {
-            return "it reads the output of '\(id)', which is inside a map; read the map's output instead"
+            return "it reads the output of '\(id)', which is inside a map or rollout; read that one's output instead"
+        }
+        if other.scope != nil, other.scope == node.scope, other.part != node.part {
+            return "it reads the output of '\(id)', which stands in another part of the rollout"
         }
         if other.isFinally, !node.isFinally { return "it reads the output of '\(id)', which runs in 'finally'" }
         // What it reads must have settled: a need of its own, or of a map around it, directly or through others.
@@ -190,7 +200,7 @@ package struct PlanValidation {
     private func settlesBefore(_ other: Node, _ node: Node) -> Bool {
         var around: Node? = node
         while let here = around {
-            if here.scope == other.scope { return reaches(other.id, from: here.needs) }
+            if here.scope == other.scope, here.part == other.part { return reaches(other.id, from: here.needs) }
             around = here.scope.flatMap { nodes[$0] }
         }
         return false
@@ -217,9 +227,9 @@ package struct PlanValidation {
     }
 
     private mutating func checkBodies() {
-        let scopes = Set(plan.nodes.compactMap(\.scope))
+        let scopes = Set(plan.nodes.filter { $0.part == .body }.compactMap(\.scope))
         for node in plan.nodes {
-            if case .map = node.kind, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
+            if node.hasBody, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
         }
     }
 }
@@ -240,7 +250,22 @@ extension Node {
             switch map.elements {
             case .hosts(let elements), .list(let elements): [elements]
             }
+        case .rollout(let rollout): [rollout.targets]
         }
+    }
+}
+
+extension RolloutSpec {
+    /// What makes no sense in it.
+    fileprivate var faults: [String] {
+        var faults: [String] = []
+        if !(soakSeconds >= 0 && soakSeconds <= 366 * 86_400) { faults.append("its soak must be 0 seconds to a year, found \(soakSeconds)") }
+        if let concurrency, concurrency.of(1_000_000) < 1 { faults.append("its concurrency must be at least 1, found \(concurrency)") }
+        for case .percent(let share)? in [concurrency, budget.maxFailures] where !(0...100).contains(share) {
+            faults.append("a share must be 0 to 100 percent, found \(share)")
+        }
+        if case .count(let count) = budget.maxFailures, count < 0 { faults.append("its maxFailures must be 0 or more, found \(count)") }
+        return faults
     }
 }
 

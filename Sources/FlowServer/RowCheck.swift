@@ -36,9 +36,11 @@ struct RowCheck {
         for _ in 0..<RowCheck.tries {
             guard let folded = try await folded(run), let stored = try await reader.run(run) else { return [] }
             let steps = try await steps(of: run)
+            let targets = try await targets(of: run, steps)
             // Another record came between the two: they are of different moments.
             guard stored.head == folded.run.head, try await reader.run(run)?.head == stored.head else { continue }
             return RowCheck.differences(stored, folded.run) + RowCheck.differences(steps, folded.steps)
+                + RowCheck.differences(targets, folded.targets)
         }
         return []
     }
@@ -59,6 +61,20 @@ struct RowCheck {
             steps += rows
             if rows.count < RowCheck.page { return steps }
         }
+    }
+
+    private func targets(of run: RunID, _ steps: [StepRow]) async throws -> [TargetRow] {
+        var targets: [TargetRow] = []
+        for step in steps where step.kind == "rollout" {
+            var after: Int?
+            while true {
+                let rows = try await reader.targets(of: run, step: step.index, outcomes: [], after: after, limit: RowCheck.page)
+                targets += rows
+                after = rows.last?.position
+                if rows.count < RowCheck.page { break }
+            }
+        }
+        return targets
     }
 
     // MARK: - Comparing
@@ -89,6 +105,16 @@ struct RowCheck {
             let named = fields.compactMap { $0 }
             let shown = named.isEmpty ? ["its row is not what the journal says"] : named
             return shown.map { "step '\(folded.path)': \($0)" }
+        }
+    }
+
+    private static func differences(_ stored: [TargetRow], _ folded: [TargetRow]) -> [String] {
+        guard stored.count == folded.count else {
+            return ["it has \(stored.count) rows of targets, its journal says \(folded.count)"]
+        }
+        return zip(stored, folded).filter { $0 != $1 }.map { stored, folded in
+            "target '\(folded.name)': "
+                + (difference("outcome", stored.outcome.rawValue, folded.outcome.rawValue) ?? "its row is not what the journal says")
         }
     }
 

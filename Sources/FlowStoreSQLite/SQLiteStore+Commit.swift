@@ -60,6 +60,7 @@ extension SQLiteStore {
 /// The longer statements, put together once.
 private enum CommitSQL {
     static let step = "INSERT OR REPLACE INTO step (\(StepRow.columns)) VALUES (\(marks(27)))"
+    static let target = "INSERT OR REPLACE INTO target (\(TargetRow.columns)) VALUES (\(marks(11)))"
     static let attempt = "INSERT OR REPLACE INTO attempt (run, path, \(AttemptRow.columns)) VALUES (\(marks(15)))"
     static let approval = "INSERT OR REPLACE INTO approval (\(ApprovalRow.columns)) VALUES (\(marks(13)))"
 
@@ -114,6 +115,13 @@ extension SQLiteStore {
                 guard row.index < 1 << StoreLimits.stepIndexBits else {
                     throw StoreError.refused("run \(row.run) has more than \(1 << StoreLimits.stepIndexBits) steps")
                 }
+                row.bind(to: &query, run: try number(of: row.run, database, &memory))
+                try query.run()
+            }
+        }
+        if !batch.targets.isEmpty {
+            var query = try Query(database, "target", CommitSQL.target)
+            for row in batch.targets {
                 row.bind(to: &query, run: try number(of: row.run, database, &memory))
                 try query.run()
             }

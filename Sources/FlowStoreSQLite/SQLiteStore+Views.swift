@@ -57,6 +57,27 @@ extension SQLiteStore: JournalReader {
         }
     }
 
+    package func targets(
+        of run: RunID, step: Int, outcomes: Set<TargetOutcome>, after position: Int?, limit: Int
+    ) async throws -> [TargetRow] {
+        try await view { database in
+            guard let number = try SQLiteStore.number(of: run, database) else { return [] }
+            // At most as many texts as there are sets of outcomes that somebody asks for.
+            let names = outcomes.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+            let filter = outcomes.isEmpty ? "" : "AND outcome IN (\(names))"
+            var query = try Query(
+                database, "target",
+                "SELECT \(TargetRow.columns) FROM target WHERE run = ? AND step = ? AND position > ? \(filter) ORDER BY position LIMIT ?")
+            query.bind(number)
+            query.bind(step)
+            query.bind(position ?? -1)
+            query.bind(min(limit, StoreLimits.pageRows))
+            var rows: [TargetRow] = []
+            while try query.next() { rows.append(try TargetRow(query, run: run)) }
+            return rows
+        }
+    }
+
     package func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow] {
         try await view { database in
             guard let number = try SQLiteStore.number(of: run, database) else { return [] }

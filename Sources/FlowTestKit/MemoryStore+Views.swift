@@ -28,6 +28,15 @@ extension MemoryStore: JournalReader {
         content.steps[run]?.values.first { $0.path == path }
     }
 
+    package func targets(
+        of run: RunID, step: Int, outcomes: Set<TargetOutcome>, after position: Int?, limit: Int
+    ) async throws -> [TargetRow] {
+        let rows = (content.targets[run] ?? [:]).values.filter {
+            $0.step == step && $0.position > position ?? -1 && (outcomes.isEmpty || outcomes.contains($0.outcome))
+        }
+        return Array(rows.sorted { $0.position < $1.position }.prefix(limit))
+    }
+
     package func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow] {
         let rows = content.attempts[TimerRow.ID(run: run, step: path)] ?? [:]
         return Array(rows.values.sorted { $0.number > $1.number }.prefix(limit))

@@ -24,6 +24,7 @@ package final class MemoryStore: JournalStore {
         var runs: [RunID: RunRow] = [:]
         var fingerprints: [RunID: Digest] = [:]
         var steps: [RunID: [Int: StepRow]] = [:]
+        var targets: [RunID: [[Int]: TargetRow]] = [:]
         var attempts: [TimerRow.ID: [Int: AttemptRow]] = [:]
         var approvals: [String: ApprovalRow] = [:]
         var timers: [TimerRow.ID: Instant] = [:]
@@ -160,6 +161,7 @@ extension MemoryStore.Content {
         for row in batch.runs { try write(row, batch.fingerprints[row.id]) }
         for record in batch.records { try append(record) }
         for row in batch.steps { steps[try known(row.run), default: [:]][row.index] = row }
+        for row in batch.targets { targets[try known(row.run), default: [:]][[row.step, row.position]] = row }
         for (run, step, attempt) in batch.attempts {
             attempts[TimerRow.ID(run: try known(run), step: step), default: [:]][attempt.number] = attempt
         }

@@ -155,6 +155,16 @@ struct History {
         )
     }
 
+    mutating func target(of run: RunID, _ step: Int, _ position: Int) {
+        batch.targets.removeAll { $0.run == run && $0.step == step && $0.position == position }
+        batch.targets.append(
+            TargetRow(
+                run: run, step: step, position: position, name: text(), batch: 1 + number(3),
+                outcome: random.pick(TargetOutcome.allCases), isRunning: chance(2),
+                undo: maybe { $0.random.pick(UndoState.allCases) }, reason: maybe { $0.text() }, startedAt: maybe { $0.now() },
+                endedAt: maybe { $0.now() }))
+    }
+
     mutating func attempt(of run: RunID, _ path: StepPath, _ number: Int) {
         batch.attempts.append((run, path, attemptRow(number)))
     }
@@ -190,6 +200,7 @@ struct History {
         }
         for _ in 0..<number(5) { step(of: run, number(12)) }
         for _ in 0..<number(3) { attempt(of: run, StepPath("step-\(number(3))"), number(5)) }
+        for _ in 0..<number(4) { target(of: run, number(2), number(6)) }
         if chance(3) { approval(of: run, StepPath("go-\(number(2))"), 1 + number(2)) }
         let timer = TimerRow.ID(run: run, step: StepPath("wait-\(number(3))"))
         if chance(2) { timers[timer] = now() } else { batch.removeTimers.append(timer) }
@@ -218,6 +229,7 @@ struct Snapshot: Equatable {
     var journal: [[JournalRecord]?]
     var steps: [[StepRow]]
     var attempts: [[AttemptRow]]
+    var targets: [[TargetRow]]
     var approvals: [ApprovalRow]
     var live: [RunID]
     var timers: [TimerRow]
@@ -231,10 +243,14 @@ struct Snapshot: Equatable {
         live = try writer.liveRuns()
         timers = try writer.timers()
         outbox = try writer.outbox()
-        (journal, steps, attempts) = ([], [], [])
+        (journal, steps, attempts, targets) = ([], [], [], [])
         for row in runs {
             journal.append(try writer.journal(of: row.id))
             steps.append(try await reader.steps(of: row.id, after: nil, limit: 1_000))
+            for step in 0..<2 {
+                targets.append(try await reader.targets(of: row.id, step: step, outcomes: [], after: nil, limit: 100))
+                targets.append(try await reader.targets(of: row.id, step: step, outcomes: [.ok, .failed], after: 1, limit: 2))
+            }
             for number in 0..<3 {
                 attempts.append(try await reader.olderAttempts(of: row.id, at: StepPath("step-\(number)"), limit: 100))
             }

@@ -61,13 +61,44 @@ extension Wire {
         package init(message: String? = nil) { self.message = message }
     }
 
-    /// `POST /v1/runs/{id}/retry`. Without `from`: all that failed, timed out, is unknown, held or cancelled.
+    /// `POST /v1/runs/{id}/retry`. Without `from` and `targets`: all that failed, timed out, is unknown, held or cancelled.
     package struct Retry: Codable, Equatable, Sendable {
+        /// This step and everything that needs it; with `targets` the name of a step in the body of the rollout.
         package var from: StepPath?
+        /// Of a rollout: outcomes (`failed,notStarted`) or names of hosts.
+        package var targets: [String]?
+        /// The rollout that `targets` are of; not needed where there is one only.
+        package var rollout: StepPath?
         package var message: String?
 
-        package init(from: StepPath? = nil, message: String? = nil) {
+        package init(from: StepPath? = nil, targets: [String]? = nil, rollout: StepPath? = nil, message: String? = nil) {
             self.from = from
+            self.targets = targets
+            self.rollout = rollout
+            self.message = message
+        }
+    }
+
+    /// `POST /v1/runs/{id}/steps/{path}/rollout`: what is left out stays as it is.
+    package struct Adjust: Codable, Equatable, Sendable {
+        /// `3` or `5%`.
+        package var maxFailures: String?
+        /// `10` or `20%`.
+        package var concurrency: String?
+        /// The sizes of the batches that have not begun: `10% *2`.
+        package var batches: String?
+        /// Holds the rollout when this batch, from 1, is over.
+        package var pauseAfterBatch: Int?
+        package var message: String?
+
+        package init(
+            maxFailures: String? = nil, concurrency: String? = nil, batches: String? = nil, pauseAfterBatch: Int? = nil,
+            message: String? = nil
+        ) {
+            self.maxFailures = maxFailures
+            self.concurrency = concurrency
+            self.batches = batches
+            self.pauseAfterBatch = pauseAfterBatch
             self.message = message
         }
     }

@@ -40,7 +40,7 @@ struct PlanValidationTests {
     @Test func `reading into a map from outside is a fault`() {
         let map = Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(.literal([])), width: 1)))
         let found = faults([map, shell("m/x", scope: "m"), shell("b", needs: ["m"], reads: [.output(node: "m/x", path: [])])])
-        #expect(found == ["it reads the output of 'm/x', which is inside a map; read the map's output instead"])
+        #expect(found == ["it reads the output of 'm/x', which is inside a map or rollout; read that one's output instead"])
     }
 
     @Test func `unknown parameters, bad names, widths and policies are faults`() {

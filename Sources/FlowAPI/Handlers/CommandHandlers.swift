@@ -12,7 +12,48 @@ enum CommandHandlers {
 
     static func retry(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.Retry.self)
-        return try await perform(.retry(from: body.from), call, message: body.message)
+        guard let targets = body.targets else {
+            if body.rollout != nil { throw FlowError(.usage, subject: "rollout", "Nothing was retried: 'rollout' goes with 'targets' only.") }
+            return try await perform(.retry(from: body.from), call, message: body.message)
+        }
+        guard !targets.isEmpty else { throw FlowError(.usage, subject: "targets", "Nothing was retried: no targets are named.") }
+        let outcomes = targets.compactMap(TargetOutcome.init(rawValue:))
+        let chosen: RedoTargets = outcomes.count == targets.count ? .outcomes(outcomes) : .named(targets)
+        return try await perform(.redo(rollout: body.rollout, chosen, from: body.from?.text), call, message: body.message)
+    }
+
+    static func undo(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Message.self)
+        return try await perform(.undo(StepPath(call.parameter("path"))), call, message: body.message)
+    }
+
+    static func release(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Message.self)
+        return try await perform(.release(StepPath(call.parameter("path"))), call, message: body.message)
+    }
+
+    static func adjust(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Adjust.self)
+        func amount(_ text: String?, _ name: String) throws(FlowError) -> Amount? {
+            guard let text else { return nil }
+            guard let amount = Amount(text) else {
+                throw FlowError(.usage, subject: name, "Nothing was changed: '\(name)' is a number or a share such as 5%, found '\(text)'.")
+            }
+            return amount
+        }
+        let batches: BatchSizes?
+        do throws(BatchSizes.Fault) {
+            batches = try body.batches.map { text throws(BatchSizes.Fault) in try BatchSizes(text) }
+        } catch {
+            throw FlowError(.usage, subject: "batches", "Nothing was changed: \(error.message).")
+        }
+        let adjustment = RolloutAdjustment(
+            maxFailures: try amount(body.maxFailures, "maxFailures"), concurrency: try amount(body.concurrency, "concurrency"),
+            batches: batches, pauseAfterBatch: body.pauseAfterBatch)
+        guard adjustment != RolloutAdjustment() else {
+            throw FlowError(.usage, subject: "rollout", "Nothing was changed: nothing to change is named.")
+        }
+        return try await perform(.adjust(StepPath(call.parameter("path")), adjustment), call, message: body.message)
     }
 
     static func skip(_ call: Call) async throws -> Response {

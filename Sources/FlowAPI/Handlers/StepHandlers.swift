@@ -6,14 +6,7 @@ import Hummingbird
 enum StepHandlers {
     static func list(_ call: Call) async throws -> Response {
         let run = try await call.run().id
-        let after = try call.query("after")
-        let index = try after.map { text throws(FlowError) in
-            guard let index = Int(text) else {
-                throw FlowError(.usage, subject: "after", "'after' is `next` of the page before, found '\(text)'.")
-            }
-            return index
-        }
-        let page = try await page(of: run, after: index, limit: try call.pageSize(), call.api)
+        let page = try await page(of: run, after: try position(try call.query("after")), limit: try call.pageSize(), call.api)
         return try Answer.json(page)
     }
 
@@ -45,6 +38,41 @@ enum StepHandlers {
         case nil:
             throw FlowError(.notFound, subject: row.path.text, "Step '\(row.path)' has no output; it is \(row.state.rawValue).")
         }
+    }
+
+    /// The targets of a rollout, in its order.
+    static func targets(_ call: Call) async throws -> Response {
+        let row = try await call.step(of: try await call.run().id)
+        guard row.kind == "rollout" else {
+            throw FlowError(.usage, subject: row.path.text, "Step '\(row.path)' has no targets: it is a \(row.kind), not a rollout.")
+        }
+        let limit = try call.pageSize()
+        let rows = try await call.api.reader.targets(
+            of: row.run, step: row.index, outcomes: try outcomes(try call.query("outcome")), after: try position(try call.query("after")),
+            limit: limit + 1)
+        let shown = rows.prefix(limit).map(Wire.Target.init)
+        return try Answer.json(
+            Wire.Page(items: shown, next: rows.count > limit ? rows.prefix(limit).last.map { String($0.position) } : nil))
+    }
+
+    private static func outcomes(_ text: String?) throws(FlowError) -> Set<TargetOutcome> {
+        var outcomes: Set<TargetOutcome> = []
+        for word in (text ?? "").split(separator: ",") {
+            guard let outcome = TargetOutcome(rawValue: String(word)) else {
+                let all = TargetOutcome.allCases.map(\.rawValue).joined(separator: ", ")
+                throw FlowError(.usage, subject: "outcome", "'\(word)' is no outcome of a target; there are: \(all).")
+            }
+            outcomes.insert(outcome)
+        }
+        return outcomes
+    }
+
+    private static func position(_ text: String?) throws(FlowError) -> Int? {
+        guard let text else { return nil }
+        guard let position = Int(text) else {
+            throw FlowError(.usage, subject: "after", "'after' is `next` of the page before, found '\(text)'.")
+        }
+        return position
     }
 
     /// The step with its older attempts; they are read only where there are any.

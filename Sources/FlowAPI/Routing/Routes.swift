@@ -123,6 +123,21 @@ package enum Routes {
             .post, "/v1/runs/{id}/steps/{path}/resolve", "step.resolve", .role(.operator),
             .takes(Wire.Resolve.self, gives: Wire.Run.self, "Decides a step that is held or whose outcome is unknown."),
             CommandHandlers.resolve),
+        Route(
+            .get, "/v1/runs/{id}/steps/{path}/targets", "target.list", .role(.viewer),
+            .gives(
+                Wire.Page<Wire.Target>.self, "The targets of a rollout, in its order.",
+                query: [.init(name: "outcome", help: "Only those with one of these outcomes, separated by commas."), .limit, .after]),
+            StepHandlers.targets),
+        Route(
+            .post, "/v1/runs/{id}/steps/{path}/rollout", "rollout.adjust", .role(.operator),
+            .takes(Wire.Adjust.self, gives: Wire.Run.self, "Changes how a rollout goes on."), CommandHandlers.adjust),
+        Route(
+            .post, "/v1/runs/{id}/steps/{path}/release", "rollout.release", .role(.operator),
+            command("Lets a rollout go on that is held or soaks."), CommandHandlers.release),
+        Route(
+            .post, "/v1/runs/{id}/steps/{path}/undo", "rollout.undo", .role(.operator),
+            command("Undoes the targets of a rollout on which something was done."), CommandHandlers.undo),
     ]
 
     private static let approvals: [Route] = [

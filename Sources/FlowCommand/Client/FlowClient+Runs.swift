@@ -25,6 +25,20 @@ extension FlowClient {
         return steps
     }
 
+    /// All targets of a rollout, page by page.
+    func targets(of run: String, _ step: StepPath, outcome: String?) async throws(FlowError) -> [Wire.Target] {
+        var targets: [Wire.Target] = []
+        var after: String?
+        repeat {
+            let page = try await fetch(
+                Wire.Page<Wire.Target>.self, "GET", path(run, step: step, "/targets"),
+                query: [("limit", String(CommandLimits.page)), ("after", after), ("outcome", outcome)])
+            targets += page.items
+            after = page.next
+        } while after != nil
+        return targets
+    }
+
     func preview(of run: String) async throws(FlowError) -> Wire.Preview {
         try await fetch(Wire.Preview.self, "GET", path(run, "/plan"))
     }

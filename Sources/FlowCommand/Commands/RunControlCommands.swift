@@ -61,7 +61,7 @@ extension ControlOptions {
     }
 }
 
-/// `retry RUN [--failed | --from STEP]`: a new generation of steps in the same run.
+/// `retry RUN [--failed | --from STEP | --targets …]`: a new generation of steps in the same run.
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry", abstract: "Tries again what failed, or a step and all that comes after it.")
@@ -70,14 +70,23 @@ struct RetryCommand: AsyncParsableCommand {
     var failed = false
     @Option(name: .long, help: ArgumentHelp("This step and everything that needs it.", valueName: "step"))
     var from: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Targets of a rollout, by outcome or name: failed,notStarted or web-1,web-2.", valueName: "targets"))
+    var targets: String?
+    @Option(name: .long, help: ArgumentHelp("The rollout that they are of, where there are several.", valueName: "step"))
+    var rollout: String?
     @OptionGroup var options: ControlOptions
 
     func validate() throws {
-        if failed, from != nil { throw ValidationError("--failed and --from exclude each other.") }
+        if failed, from != nil || targets != nil { throw ValidationError("--failed excludes --from and --targets.") }
+        if rollout != nil, targets == nil { throw ValidationError("--rollout goes with --targets only.") }
     }
 
     func run() async throws {
-        let request = Wire.Retry(from: from.map(StepPath.init), message: options.message.message)
+        let names = targets?.split(separator: ",").map { String($0).trimmingSpaces }.filter { !$0.isEmpty }
+        let request = Wire.Retry(
+            from: from.map(StepPath.init), targets: names, rollout: rollout.map(StepPath.init), message: options.message.message)
         try await options.post("retry", run, path: { $0.path(run, "/retry") }, body: try body(request))
     }
 }

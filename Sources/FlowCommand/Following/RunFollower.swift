@@ -47,6 +47,9 @@ struct RunFollower: Sendable {
             defer { group.cancelAll() }
             while let ending = try await group.next() {
                 guard let ending else { continue }
+                group.cancelAll()
+                // One that is about to draw draws before the last picture, not over it. What they end with says nothing any more.
+                while await group.nextResult() != nil {}
                 if isTree { try await drawOnce(board, isLast: true) }
                 return ending
             }

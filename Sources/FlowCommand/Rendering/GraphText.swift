@@ -44,6 +44,7 @@ package struct GraphText {
     private func caption(_ node: Node) -> String {
         if case .choice(let condition) = node.kind { return "\(ExpressionText.text(condition))?" }
         if case .map = node.kind { return "\(node.name) (for each)" }
+        if node.part != .body { return "\(node.part.rawValue): \(node.name)" }
         return node.kindName == "shell" ? node.name : "\(node.name) (\(node.kindName))"
     }
 

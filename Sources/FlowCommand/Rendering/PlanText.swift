@@ -69,7 +69,19 @@ package struct PlanText {
             case .hosts(let selector): return "each host of \(ExpressionText.text(selector)), \(spec.width) at a time"
             case .list(let list): return "each of \(ExpressionText.text(list)), \(spec.width) at a time"
             }
+        case .rollout(let spec): return what(spec)
         }
+    }
+
+    private func what(_ spec: RolloutSpec) -> String {
+        var parts = ["to \(ExpressionText.text(spec.targets)) in batches of \(spec.batches.text)"]
+        if spec.order != .inventory { parts.append("order \(spec.order.words)") }
+        if let concurrency = spec.concurrency { parts.append("\(concurrency) of a batch at a time") }
+        if spec.soakSeconds > 0 { parts.append("soak \(durationText(spec.soakSeconds))") }
+        let whole = spec.budget.scope == .batch ? "of a batch" : "of all"
+        let kind = spec.budget.counting == .both ? "failures" : "\(spec.budget.counting.rawValue) targets"
+        parts.append("tolerates \(spec.budget.maxFailures) \(kind) \(whole), then \(spec.onBreach.rawValue)")
+        return parts.joined(separator: ", ")
     }
 
     /// The branch that it stands in, in words of the condition.
@@ -88,5 +100,18 @@ package struct PlanText {
         if let timeout = node.policy.timeoutSeconds { parts.append("at most \(durationText(timeout))") }
         if node.policy.onFailure != .stop { parts.append("on failure \(node.policy.onFailure.rawValue)") }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+}
+
+extension RolloutOrder {
+    fileprivate var words: String {
+        switch self {
+        case .inventory: "of the inventory"
+        case .reverse: "reversed"
+        case .name: "by name"
+        case .rank(let label): "by label \(label)"
+        case .shuffle: "by chance"
+        case .spread(let label): "spread over label \(label)"
+        }
     }
 }

@@ -65,6 +65,7 @@ extension Entry {
         case .elementClosed: 25
         case .reopened: 26
         case .noted: 27
+        case .rollout: 28
         }
     }
 
@@ -116,9 +117,14 @@ extension Entry {
             out.write(.array(keys.map(JSON.string)), spill: spill)
             out.write(.array(values), spill: spill)
         case .elementOpened(_, let element): out.write(element)
-        case .elementClosed(_, let element, let hasFailed):
+        case .elementClosed(_, let element, let hasFailed, let target):
             out.write(element)
             out.write(hasFailed)
+            out.write(target?.outcome.rawValue)
+            out.write(target?.reason)
+        case .rollout(_, let entry):
+            out.write(entry.kind)
+            out.write(.object(entry.details))
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -133,7 +139,8 @@ extension Entry {
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
             .sleeping(let step, _), .backingOff(let step, _, _), .held(let step, _), .unknown(let step, _),
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
-            .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _), .noted(let step, _):
+            .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
+            .rollout(let step, _):
             step
         }
     }
@@ -147,6 +154,7 @@ extension BinaryWriter {
 
     fileprivate mutating func write(_ end: Entry.AttemptEnd) {
         write(end.state.rawValue)
+        write(end.cause?.rawValue)
         write(end.counts)
         write(end.exitStatus)
         write(end.signal)
@@ -226,8 +234,16 @@ extension Entry {
             let keys = try reader.value(fetch: fetch).arrayValue ?? []
             self = .mapOpened(step, keys: keys.map(\.text), values: try reader.value(fetch: fetch).arrayValue ?? [])
         case 24: self = .elementOpened(step, element: try reader.int())
-        case 25: self = .elementClosed(step, element: try reader.int(), hasFailed: try reader.bool())
+        case 25:
+            self = .elementClosed(
+                step, element: try reader.int(), hasFailed: try reader.bool(), target: try reader.targetEnd())
         case 27: self = .noted(step, try reader.text())
+        case 28:
+            let kind = try reader.text()
+            guard let entry = RolloutEntry(kind: kind, details: try reader.json()) else {
+                throw BinaryReader.Malformed(message: "rollout entry '\(kind)' is not known or lacks a member")
+            }
+            self = .rollout(step, entry)
         default: throw BinaryReader.Malformed(message: "entry kind \(tag) is not known")
         }
     }
@@ -257,9 +273,16 @@ extension BinaryReader {
 
     fileprivate mutating func attemptEnd() throws -> Entry.AttemptEnd {
         Entry.AttemptEnd(
-            state: try state(AttemptState.self), counts: try bool(), exitStatus: try optional { try $0.int() },
+            state: try state(AttemptState.self), cause: try optional { try $0.state(AttemptResult.Failure.Cause.self) }, counts: try bool(),
+            exitStatus: try optional { try $0.int() },
             signal: try optional { try $0.int() }, outputBytes: try int(), truncated: try bool(),
             message: try optional { try $0.text() }, lastLine: try optional { try $0.text() })
+    }
+
+    fileprivate mutating func targetEnd() throws -> Entry.TargetEnd? {
+        let outcome = try optional { try $0.state(TargetOutcome.self) }
+        let reason = try optional { try $0.text() }
+        return outcome.map { Entry.TargetEnd(outcome: $0, reason: reason) }
     }
 
     fileprivate mutating func settlement(

@@ -45,6 +45,7 @@ extension Entry {
         case .elementClosed: "elementClosed"
         case .reopened: "generationOpened"
         case .noted: "noted"
+        case .rollout(_, let entry): entry.kind
         }
     }
 
@@ -80,7 +81,8 @@ extension Entry {
             return ["message": text(reason), "until": until.map { .string($0.description) } ?? .null]
         case .attemptEnded(_, let end):
             return [
-                "attemptState": .string(end.state.rawValue), "exitStatus": int(end.exitStatus), "signal": int(end.signal),
+                "attemptState": .string(end.state.rawValue), "cause": text(end.cause?.rawValue), "exitStatus": int(end.exitStatus),
+                "signal": int(end.signal),
                 "outputBytes": .int(end.outputBytes), "truncated": .bool(end.truncated), "message": text(end.message),
                 "lastLine": text(end.lastLine),
             ]
@@ -108,7 +110,11 @@ extension Entry {
         case .mapOpened(_, let keys, _):
             return ["state": .string(StepState.running.rawValue), "elements": .int(keys.count)]
         case .elementOpened(_, let element): return ["element": .int(element)]
-        case .elementClosed(_, let element, let hasFailed): return ["element": .int(element), "failed": .bool(hasFailed)]
+        case .elementClosed(_, let element, let hasFailed, let target):
+            return [
+                "element": .int(element), "failed": .bool(hasFailed), "outcome": text(target?.outcome.rawValue), "reason": text(target?.reason),
+            ]
+        case .rollout(_, let entry): return entry.details
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

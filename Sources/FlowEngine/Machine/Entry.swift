@@ -34,7 +34,10 @@ package enum Entry: Hashable, Sendable {
     case approvalClosed(StepRef, ApprovalRow.State)
     case mapOpened(StepRef, keys: [String], values: [JSON])
     case elementOpened(StepRef, element: Int)
-    case elementClosed(StepRef, element: Int, hasFailed: Bool)
+    /// `target`: what became of it, in a rollout.
+    case elementClosed(StepRef, element: Int, hasFailed: Bool, target: TargetEnd?)
+
+    case rollout(StepRef, RolloutEntry)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.
@@ -43,6 +46,11 @@ package enum Entry: Hashable, Sendable {
     package struct StepRef: Hashable, Sendable {
         package var index: Int
         package var path: StepPath
+    }
+
+    package struct TargetEnd: Hashable, Sendable {
+        package var outcome: TargetOutcome
+        package var reason: String?
     }
 
     package struct Command: Hashable, Sendable {
@@ -62,6 +70,8 @@ package enum Entry: Hashable, Sendable {
 
     package struct AttemptEnd: Hashable, Sendable {
         package var state: AttemptState
+        /// Why it failed.
+        package var cause: AttemptResult.Failure.Cause?
         /// Whether it counts against the retry policy.
         package var counts: Bool
         package var exitStatus: Int?

@@ -4,7 +4,7 @@ package import FlowModel
 ///
 /// Shared by all runs of one plan; never changes.
 package final class PlanIndex: Sendable {
-    /// The steps that live and die together: the top of the flow, its `finally`, or the body of a map.
+    /// The steps that live and die together: the top of the flow, its `finally`, or a part of a map or rollout.
     package struct Scope: Sendable {
         /// Indices into `plan.nodes`, in order.
         package var nodes: [Int] = []
@@ -19,8 +19,11 @@ package final class PlanIndex: Sendable {
 
     package let plan: Plan
     package let scopes: [Scope]
-    /// The scope of a map's body, by the map's node index.
+    /// The scope of a map's or rollout's body, by its node index.
     package let bodies: [Int: Int]
+    /// The scopes of what undoes a target, and of what runs between batches, by the rollout's node index; only those that have steps.
+    package let undos: [Int: Int]
+    package let betweens: [Int: Int]
     /// Node index by id.
     package let nodes: [String: Int]
     /// For each node, its scope and its position there.
@@ -31,11 +34,21 @@ package final class PlanIndex: Sendable {
         var scopes = [Scope(), Scope()]
         var bodies: [Int: Int] = [:]
         var nodes: [String: Int] = [:]
-        var scopeOfMap: [String: Int] = [:]
+        var scopeOfMap: [ScopeID: Int] = [:]
+        var others: [Node.Part: [Int: Int]] = [:]
         var places: [(scope: Int, local: Int)] = []
         for (index, node) in plan.nodes.enumerated() {
             nodes[node.id] = index
-            let scope = node.scope.flatMap { scopeOfMap[$0] } ?? (node.isFinally ? PlanIndex.finally : PlanIndex.root)
+            if let around = node.scope, node.part != .body, scopeOfMap[ScopeID(id: around, part: node.part)] == nil,
+                let rollout = nodes[around]
+            {
+                scopeOfMap[ScopeID(id: around, part: node.part)] = scopes.count
+                others[node.part, default: [:]][rollout] = scopes.count
+                scopes.append(Scope())
+            }
+            let scope =
+                node.scope.flatMap { scopeOfMap[ScopeID(id: $0, part: node.part)] }
+                ?? (node.isFinally ? PlanIndex.finally : PlanIndex.root)
             let local = scopes[scope].nodes.count
             places.append((scope, local))
             scopes[scope].nodes.append(index)
@@ -47,17 +60,25 @@ package final class PlanIndex: Sendable {
                 scopes[scope].needs[local].append(places[other].local)
                 scopes[scope].successors[places[other].local].append(local)
             }
-            if case .map = node.kind {
-                scopeOfMap[node.id] = scopes.count
+            if node.hasBody {
+                scopeOfMap[ScopeID(id: node.id, part: .body)] = scopes.count
                 bodies[index] = scopes.count
                 scopes.append(Scope())
             }
         }
         self.scopes = scopes
         self.bodies = bodies
+        undos = others[.undo] ?? [:]
+        betweens = others[.between] ?? [:]
         self.nodes = nodes
         self.places = places
     }
 
+    /// Whether it consists of other steps: it is a map or a rollout.
     package func isMap(_ node: Int) -> Bool { bodies[node] != nil }
+
+    private struct ScopeID: Hashable {
+        var id: String
+        var part: Node.Part
+    }
 }

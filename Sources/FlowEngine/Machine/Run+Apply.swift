@@ -58,8 +58,10 @@ extension Run {
             steps[step.index].elements = Elements(
                 keys: keys, values: values, scopes: Array(repeating: nil, count: keys.count),
                 queue: Array(keys.indices.reversed()))
-        case .elementOpened(let step, let element): openElement(element, of: step.index)
-        case .elementClosed(let step, let element, let hasFailed): closeElement(element, of: step.index, hasFailed: hasFailed)
+        case .elementOpened(let step, let element): openElement(element, of: step.index, at: at)
+        case .elementClosed(let step, let element, let hasFailed, let target):
+            closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
+        case .rollout(let step, let entry): apply(entry, to: step, at: at)
         case .reopened(let steps): reopen(steps.map(\.index))
         }
     }
@@ -81,11 +83,12 @@ extension Run {
 
     /// Adds the steps of a scope, pending. Returns the scope's number.
     @discardableResult
-    private mutating func openScope(plan number: Int, map: Int?, element: Int) -> Int {
+    mutating func openScope(plan number: Int, map: Int?, part: Node.Part = .body, element: Int) -> Int {
         let scope = index.scopes[number]
         let base = steps.count
-        let prefix = map.map { steps[$0].path.text + "[" + (steps[$0].elements?.keys[element] ?? "") + "]/" } ?? ""
-        scopes.append(Scope(plan: number, map: map, element: element, base: base, unsettled: scope.nodes.count))
+        let prefix = map.map { pathPrefix(of: part, element, in: $0) } ?? ""
+        scopes.append(
+            Scope(plan: number, map: map, part: part, element: element, base: base, unsettled: scope.nodes.count))
         for (local, node) in scope.nodes.enumerated() {
             let path = StepPath(prefix + plan.nodes[node].name)
             positions[path] = steps.count
@@ -97,7 +100,13 @@ extension Run {
         return scopes.count - 1
     }
 
-    private mutating func openElement(_ element: Int, of map: Int) {
+    /// `deploy[web-1]/`, `deploy[web-1]/undo:`, and after the second batch `deploy[batch 2]/between:`.
+    private func pathPrefix(of part: Node.Part, _ element: Int, in map: Int) -> String {
+        let key = part == .between ? "batch \(element + 1)" : steps[map].elements?.keys[element] ?? ""
+        return "\(steps[map].path.text)[\(key)]/\(part.prefix)"
+    }
+
+    private mutating func openElement(_ element: Int, of map: Int, at: Instant) {
         if steps[map].elements?.queue.last == element {
             steps[map].elements?.queue.removeLast()
         } else {
@@ -108,25 +117,32 @@ extension Run {
         if isNew, let body = index.bodies[steps[map].node] {
             let scope = openScope(plan: body, map: map, element: element)
             steps[map].elements?.scopes[element] = scope
+        } else if let scope = steps[map].elements?.scopes[element] {
+            scopes[scope].isOpen = true
         }
+        beginTarget(element, of: map, at: at)
     }
 
-    private mutating func closeElement(_ element: Int, of map: Int, hasFailed: Bool) {
+    private mutating func closeElement(
+        _ element: Int, of map: Int, hasFailed: Bool, _ target: Entry.TargetEnd?, at: Instant
+    ) {
         steps[map].elements?.open.removeAll { $0 == element }
+        if let scope = steps[map].elements?.scopes[element] { scopes[scope].isOpen = false }
         if hasFailed { steps[map].elements?.failed += 1 }
+        if let target { endTarget(element, of: map, target, at: at) }
     }
 }
 
 // MARK: - Steps
 
 extension Run {
-    private mutating func update(_ step: Entry.StepRef, _ change: (inout Step) -> Void) {
+    mutating func update(_ step: Entry.StepRef, _ change: (inout Step) -> Void) {
         change(&steps[step.index])
         dirty.append(step.index)
     }
 
     /// The only place where a step's state changes: keeps the counters of run and scope.
-    private mutating func enter(_ state: StepState, _ number: Int, at: Instant) {
+    mutating func enter(_ state: StepState, _ number: Int, at: Instant) {
         let old = steps[number].state
         let scope = steps[number].scope
         if steps[number].waiting?.kind == .unreachable { unreachable -= 1 }
@@ -143,7 +159,7 @@ extension Run {
         dirty.append(number)
     }
 
-    private mutating func wait(_ kind: WaitKind, _ step: Entry.StepRef, at: Instant, until: Instant?) {
+    mutating func wait(_ kind: WaitKind, _ step: Entry.StepRef, at: Instant, until: Instant?) {
         enter(.waiting, step.index, at: at)
         steps[step.index].waiting = Waiting(kind: kind, subject: step.path.text, since: at, until: until)
         steps[step.index].due = until
@@ -204,6 +220,7 @@ extension Run {
         attempt.row.exitStatus = end.exitStatus
         attempt.row.signal = end.signal
         attempt.row.message = end.message
+        attempt.cause = end.cause
         attempt.row.outputBytes = end.outputBytes
         attempt.row.truncated = end.truncated
         attempt.lastLine = end.lastLine
@@ -258,7 +275,8 @@ extension Run {
 
     /// Elements that have not ended well wait for their turn again, the ones begun first, in order.
     private mutating func requeueElements(of number: Int) {
-        guard steps[number].state == .running, let elements = steps[number].elements else { return }
+        // Which targets of a rollout have their turn again is an entry of its own.
+        guard steps[number].state == .running, rollouts[number] == nil, let elements = steps[number].elements else { return }
         let unfinished = elements.keys.indices.filter { element in
             guard !elements.open.contains(element) else { return false }
             guard let scope = elements.scopes[element] else { return true }

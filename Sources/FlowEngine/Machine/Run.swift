@@ -26,6 +26,11 @@ package struct Run: Sendable {
     /// Those of them whose host cannot be asked.
     package internal(set) var unreachable = 0
 
+    /// How the rollouts that have begun stand, by step.
+    package internal(set) var rollouts: [Int: Rollout] = [:]
+
+    /// Targets of rollouts that changed since the shell last wrote their rows. Not part of the fold's value.
+    var dirtyTargets: [(step: Int, element: Int)] = []
     /// Steps that changed since the shell last wrote their rows. Not part of the fold's value.
     var dirty: [Int] = []
     /// Attempts that ceased to be their step's newest since then.
@@ -34,6 +39,8 @@ package struct Run: Sendable {
     package enum Cancellation: Int, Sendable { case cancel, kill }
 
     package var plan: Plan { index.plan }
+    /// Whether targets of a rollout are undone.
+    package var isUndoing: Bool { rollouts.values.contains { $0.undoQueue != nil } }
 
     init(id: RunID, index: PlanIndex, created: Created, at: Instant) {
         self.id = id
@@ -106,6 +113,8 @@ package struct Attempt: Hashable, Sendable {
     package internal(set) var place: Place?
     package internal(set) var placedAt: Instant?
     package internal(set) var isStopping = false
+    /// Why it failed, if it did.
+    package internal(set) var cause: AttemptResult.Failure.Cause?
     package internal(set) var lastLine: String?
 }
 
@@ -133,12 +142,16 @@ package struct Elements: Hashable, Sendable {
     package internal(set) var failed = 0
 }
 
-/// A scope in a run: the flow, its `finally`, or one element of a map.
+/// A scope in a run: the flow, its `finally`, one element of a map or rollout, or what stands after a batch of a rollout.
 package struct Scope: Hashable, Sendable {
     package let plan: Int
-    /// The map's step and the element's number, inside a map.
+    /// The step around it, inside a map or rollout, and in which part of it.
     package let map: Int?
+    package let part: Node.Part
+    /// The number of the element; of the batch, between batches.
     package let element: Int
+    /// It has its turn. The scopes of the flow and its `finally` always have.
+    package internal(set) var isOpen = true
     /// Index of its first step.
     package let base: Int
     package internal(set) var unsettled: Int
@@ -189,5 +202,6 @@ extension Run: Equatable {
             && one.reason == other.reason && one.isPaused == other.isPaused && one.cancellation == other.cancellation
             && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
+            && one.rollouts == other.rollouts
     }
 }

@@ -64,7 +64,7 @@ extension RunMachine {
             var inputs: [JSON] = []
             for input in spec.inputs { inputs.append(try input.evaluate(in: scope)) }
             return (nil, .step(StepWork(node: node(number).id, binary: binary, inputs: inputs)))
-        case .approval, .sleep, .choice, .map: preconditionFailure("\(node(number).kindName) steps have no attempts")
+        case .approval, .sleep, .choice, .map, .rollout: preconditionFailure("\(node(number).kindName) steps have no attempts")
         }
     }
 
@@ -147,8 +147,9 @@ extension RunMachine {
     private mutating func endAttempt(
         _ number: Int, _ state: AttemptState, counts: Bool, message: String?, result: AttemptResult? = nil
     ) {
+        let cause: AttemptResult.Failure.Cause? = if case .failed(let failure) = result?.outcome { failure.cause } else { nil }
         let end = Entry.AttemptEnd(
-            state: state, counts: counts, exitStatus: result?.exitStatus, signal: result?.signal,
+            state: state, cause: cause, counts: counts, exitStatus: result?.exitStatus, signal: result?.signal,
             outputBytes: result?.outputBytes ?? 0, truncated: result?.truncated ?? false, message: message,
             lastLine: result?.lastLine)
         emit(.attemptEnded(ref(number), end))
@@ -275,7 +276,7 @@ extension RunMachine {
                 .attemptEnded(
                     ref(number),
                     .init(
-                        state: .lost, counts: true, exitStatus: nil, signal: nil, outputBytes: 0, truncated: false,
+                        state: .lost, cause: nil, counts: true, exitStatus: nil, signal: nil, outputBytes: 0, truncated: false,
                         message: "it can no longer be asked about: \(error)", lastLine: nil)))
             takeLoss(number, "it can no longer be asked about", wasStopping: isStopping)
         }

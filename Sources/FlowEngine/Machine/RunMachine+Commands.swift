@@ -8,6 +8,11 @@ extension RunMachine {
         case .cancel: try cancel(.cancel, command, by: actor, message: message)
         case .kill: try cancel(.kill, command, by: actor, message: message)
         case .retry(let from): try retry(from: from, command, by: actor, message: message)
+        case .redo(let path, let targets, let from):
+            try redo(path, targets, from: from, command, by: actor, message: message)
+        case .undo(let path): try undo(path, command, by: actor, message: message)
+        case .release(let path): try release(path, command, by: actor, message: message)
+        case .adjust(let path, let adjustment): try adjust(path, adjustment, command, by: actor, message: message)
         case .skip(let path): try skip(path, command, by: actor, message: message)
         case .resolve(let path, let resolution): try resolve(path, resolution, command, by: actor, message: message)
         case .vote(let path, let choice, let digest):
@@ -35,11 +40,11 @@ extension RunMachine {
             hint: "flowctl steps \(run.id)")
     }
 
-    private func refuse(_ command: RunCommand, because reason: String, hint: String? = nil) -> FlowError {
+    func refuse(_ command: RunCommand, because reason: String, hint: String? = nil) -> FlowError {
         FlowError(.conflict, subject: run.id.text, "Run \(run.id) was not changed by '\(command.verb)': \(reason).", hint: hint)
     }
 
-    private func requireOpen(_ command: RunCommand) throws(FlowError) {
+    func requireOpen(_ command: RunCommand) throws(FlowError) {
         guard !run.state.isTerminal else { throw refuse(command, because: "it is \(run.state.rawValue) already") }
     }
 
@@ -125,8 +130,10 @@ extension RunMachine {
     }
 
     /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
-    private mutating func reopen(
-        _ chosen: Set<Int>, _ command: RunCommand, by actor: Actor, message: String?
+    ///
+    /// - Parameter targets: those of a rollout that have their turn again; of others all that have not ended well.
+    mutating func reopen(
+        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         var numbers = chosen
         for number in chosen {
@@ -149,6 +156,10 @@ extension RunMachine {
         }
         record(command, by: actor, message: message)
         emit(.reopened(open.map(ref)))
+        for rollout in run.rollouts.keys.sorted() where run.steps[rollout].state == .running {
+            guard targets[rollout] != nil || !numbers.isDisjoint(with: steps(inside: rollout) + [rollout]) else { continue }
+            emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
+        }
         if run.state.isTerminal { emit(.runState(.running, reason: nil)) }
     }
 
@@ -164,7 +175,7 @@ extension RunMachine {
     }
 
     /// The step and all that comes after it, inside maps too.
-    private func downstream(of number: Int) -> Set<Int> {
+    func downstream(of number: Int) -> Set<Int> {
         var found: Set<Int> = []
         var open = [number]
         while let next = open.popLast() {
@@ -268,7 +279,9 @@ extension RunCommand {
         switch self {
         case .pause, .resume, .cancel, .kill: nil
         case .retry(let from): from?.text
-        case .skip(let path), .resolve(let path, _), .vote(let path, _, _): path.text
+        case .redo(let path, _, _): path?.text
+        case .skip(let path), .resolve(let path, _), .vote(let path, _, _), .undo(let path), .release(let path), .adjust(let path, _):
+            path.text
         }
     }
 }

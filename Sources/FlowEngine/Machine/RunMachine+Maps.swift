@@ -1,15 +1,21 @@
 import FlowModel
 
 extension RunMachine {
+    /// The hosts of a selector, as they were frozen when the run started.
+    func hosts(_ selector: Expression, for number: Int) throws(EvaluationError) -> [Host] {
+        let text = try selector.evaluate(in: scope(of: number)).text
+        guard let hosts = run.created.targets[text] else {
+            throw .invalid("selector '\(text)' was not resolved when the run started")
+        }
+        return hosts
+    }
+
     mutating func openMap(_ number: Int, _ map: MapSpec) throws(EvaluationError) {
         var keys: [String] = []
         var values: [JSON] = []
         switch map.elements {
         case .hosts(let selector):
-            let text = try selector.evaluate(in: scope(of: number)).text
-            guard let hosts = run.created.targets[text] else {
-                throw .invalid("selector '\(text)' was not resolved when the run started")
-            }
+            let hosts = try hosts(selector, for: number)
             keys = hosts.map(\.name)
             values = hosts.map(\.value)
         case .list(let list):
@@ -26,8 +32,17 @@ extension RunMachine {
     }
 
     /// Closes elements that are over, opens as many as the width allows, and settles the map when none is left.
-    mutating func advanceMap(_ number: Int) {
-        guard case .map(let map) = node(number).kind, run.steps[number].state == .running else { return }
+    /// - Parameter element: the only one in which something has changed; nil: any.
+    mutating func advanceMap(_ number: Int, element: Int? = nil) {
+        guard run.steps[number].state == .running else { return }
+        switch node(number).kind {
+        case .map(let map): advance(number, map)
+        case .rollout(let rollout): advance(number, rollout, element: element)
+        case .shell, .copy, .step, .approval, .sleep, .choice: break
+        }
+    }
+
+    private mutating func advance(_ number: Int, _ map: MapSpec) {
         closeElements(of: number)
         while let element = nextElement(of: number, width: map.width) {
             emit(.elementOpened(ref(number), element: element))
@@ -42,19 +57,19 @@ extension RunMachine {
     private mutating func closeElements(of number: Int) {
         for element in run.steps[number].elements?.open ?? [] {
             guard let scope = run.steps[number].elements?.scopes[element], isOver(scope) else { continue }
-            emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed))
+            emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed, target: nil))
         }
     }
 
     private func nextElement(of number: Int, width: Int) -> Int? {
         guard let elements = run.steps[number].elements, elements.failed == 0, elements.open.count < max(width, 1),
-            !run.isPaused, mayGoOn(in: run.steps[number].scope)
+            !run.isPaused, hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
         else { return nil }
         return elements.queue.last
     }
 
     /// Maps inside a scope that is taken up again after a retry.
-    private func openMaps(in scope: Int) -> [Int] {
+    func openMaps(in scope: Int) -> [Int] {
         let base = run.scopes[scope].base
         let steps = base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count
         return steps.filter { run.steps[$0].state == .running && run.steps[$0].elements != nil }

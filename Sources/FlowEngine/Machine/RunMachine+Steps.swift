@@ -11,6 +11,7 @@ extension RunMachine {
             case .sleep(let seconds): try startSleep(number, seconds)
             case .approval(let approval): try openApproval(number, approval)
             case .map(let map): try openMap(number, map)
+            case .rollout(let rollout): try openRollout(number, rollout)
             case .shell, .copy, .step: try lease(number)
             }
         } catch {
@@ -59,6 +60,9 @@ extension RunMachine {
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
         case .running: loseUnreachable(number)
         case .waiting where run.steps[number].approval != nil: expireApproval(number)
+        case .waiting where run.rollouts[number] != nil:
+            emit(.rollout(ref(number), .soaked))
+            advanceMap(number)
         case .waiting: settle(number, .succeeded, value: .null)
         default: break
         }
@@ -76,7 +80,7 @@ extension RunMachine {
     }
 
     /// Gates and sleeps in a scope that has failed have nothing to wait for any more.
-    private mutating func stopWaiting(in scope: Int, because reason: String) {
+    mutating func stopWaiting(in scope: Int, because reason: String) {
         for number in run.steps.indices where run.steps[number].state == .waiting {
             if isInside(number, scope) { settle(number, .cancelled, reason: reason) }
         }
@@ -118,7 +122,10 @@ struct StepScope: ExpressionScope {
         guard let node = run.index.nodes[map] else { return nil }
         var scope = run.steps[step].scope
         while let number = run.scopes[scope].map {
-            if run.steps[number].node == node { return run.steps[number].elements?.values[run.scopes[scope].element] }
+            if run.steps[number].node == node {
+                if run.scopes[scope].part == .between { return run.rollouts[number]?.batchValue(run.scopes[scope].element) }
+                return run.steps[number].elements?.values[run.scopes[scope].element]
+            }
             scope = run.steps[number].scope
         }
         return nil

@@ -113,6 +113,12 @@ package struct RunMachine {
         if let approval = run.steps[number].approval, approval.state == .open {
             emit(.approvalClosed(ref(number), state == .skipped ? .cancelled : .closing(state)))
         }
+        if run.steps[number].elements != nil {
+            // A map inside that was to be taken up again, and whose turn does not come any more.
+            for inner in steps(inside: number) where run.steps[inner].state.isActive {
+                settle(inner, .cancelled, reason: "its turn did not come again")
+            }
+        }
         let settlement = Entry.Settlement(state: state, reason: reason, value: value, changed: changed, isIgnored: isIgnored)
         emit(.settled(ref(number), settlement))
         consequences.append(number)
@@ -129,7 +135,8 @@ package struct RunMachine {
             while !consequences.isEmpty {
                 let number = consequences.removeFirst()
                 startSuccessors(of: number)
-                if let map = run.scopes[run.steps[number].scope].map { advanceMap(map) }
+                let scope = run.scopes[run.steps[number].scope]
+                if let map = scope.map { advanceMap(map, element: scope.part == .body ? scope.element : nil) }
             }
             guard closeBody() else { return }
         }
@@ -150,7 +157,9 @@ package struct RunMachine {
 
     /// Starts what an operator's command has made possible, anywhere in the run.
     mutating func startEverything() {
-        for scope in run.scopes.indices where scope != PlanIndex.finally || run.bodyOutcome != nil { startAll(in: scope) }
+        for scope in run.scopes.indices where run.scopes[scope].isOpen && (scope != PlanIndex.finally || run.bodyOutcome != nil) {
+            startAll(in: scope)
+        }
         for number in run.steps.indices where run.steps[number].state == .running && run.steps[number].elements != nil {
             advanceMap(number)
         }
@@ -158,7 +167,8 @@ package struct RunMachine {
 
     private mutating func startIfPossible(_ number: Int) {
         let step = run.steps[number]
-        guard step.state == .pending && step.blockers == 0 || step.state == .ready, mayGoOn(in: step.scope) else { return }
+        guard step.state == .pending && step.blockers == 0 || step.state == .ready, run.scopes[step.scope].isOpen, mayGoOn(in: step.scope)
+        else { return }
         if run.isPaused {
             if step.state == .pending { emit(.ready(ref(number))) }
         } else {
@@ -171,11 +181,23 @@ package struct RunMachine {
         var scope = scope
         while true {
             if run.scopes[scope].hasFailed { return false }
+            // What is undone goes on whatever became of the rest, unless somebody stops the run.
+            if run.scopes[scope].part == .undo { return run.cancellation == nil }
             guard let map = run.scopes[scope].map else { break }
             scope = run.steps[map].scope
         }
         if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill }
         return run.bodyOutcome == nil && run.cancellation == nil
+    }
+
+    /// Whether the scope, and every one around it, has its turn: an element that is taken up again waits for it.
+    func hasTurn(_ scope: Int) -> Bool {
+        var scope = scope
+        while run.scopes[scope].isOpen {
+            guard let map = run.scopes[scope].map else { return true }
+            scope = run.steps[map].scope
+        }
+        return false
     }
 
     /// Nothing in the scope will change any more unless somebody reopens it.
@@ -215,7 +237,7 @@ package struct RunMachine {
         let state: RunState =
             if run.cancellation != nil && run.bodyOutcome == nil { .cancelling } else if run.isPaused {
                 .paused
-            } else if run.live > run.unreachable { .running } else { .waiting }
+            } else if run.isUndoing { .undoing } else if run.live > run.unreachable { .running } else { .waiting }
         if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling ? run.reason : nil)) }
     }
 }

@@ -61,6 +61,7 @@ struct RunLoader {
         }
         guard var run, let last = records.last else { return nil }
         run.dirty.removeAll()
+        run.dirtyTargets.removeAll()
         run.retiredAttempts.removeAll()
         return LoadedRun(folded: run, head: JournalHead(sequence: last.sequence, hash: last.hash))
     }

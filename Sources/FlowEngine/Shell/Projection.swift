@@ -5,6 +5,8 @@ package struct RefoldedRun: Hashable, Sendable {
     package var run: RunRow
     /// In order of index.
     package var steps: [StepRow]
+    /// In order of step and position.
+    package var targets: [TargetRow]
 }
 
 /// Turns what changed in a run into rows.
@@ -21,6 +23,7 @@ struct Projection {
             writeTimer(of: step, number, in: &loaded, to: &batch)
         }
         for retired in loaded.run.retiredAttempts { batch.attempts.append((loaded.run.id, retired.path, retired.attempt)) }
+        writeTargets(&loaded, to: &batch)
         loaded.run.dirty.removeAll(keepingCapacity: true)
         loaded.run.retiredAttempts.removeAll()
         batch.runs.append(runRow(of: loaded))
@@ -30,7 +33,28 @@ struct Projection {
     func rows(of loaded: LoadedRun) -> RefoldedRun {
         var blobs: [(digest: Digest, bytes: [UInt8])] = []
         let steps = loaded.run.steps.enumerated().map { row(of: $0.element, $0.offset, in: loaded.run, blobs: &blobs) }
-        return RefoldedRun(run: runRow(of: loaded), steps: steps)
+        let targets = loaded.run.rollouts.keys.sorted().flatMap { step in
+            (loaded.run.rollouts[step]?.targets.indices ?? 0..<0).compactMap { row(ofTarget: $0, step, in: loaded.run) }
+        }
+        return RefoldedRun(run: runRow(of: loaded), steps: steps, targets: targets)
+    }
+
+    private func writeTargets(_ loaded: inout LoadedRun, to batch: inout CommitBatch) {
+        guard !loaded.run.dirtyTargets.isEmpty else { return }
+        var seen: Set<[Int]> = []
+        for (step, element) in loaded.run.dirtyTargets where seen.insert([step, element]).inserted {
+            if let row = row(ofTarget: element, step, in: loaded.run) { batch.targets.append(row) }
+        }
+        loaded.run.dirtyTargets.removeAll(keepingCapacity: true)
+    }
+
+    private func row(ofTarget element: Int, _ step: Int, in run: Run) -> TargetRow? {
+        guard let rollout = run.rollouts[step], let elements = run.steps[step].elements else { return nil }
+        let target = rollout.targets[element]
+        return TargetRow(
+            run: run.id, step: step, position: element, name: elements.keys[element], batch: rollout.batch(of: element) + 1,
+            outcome: target.outcome, isRunning: target.isRunning, undo: target.undo, reason: target.reason, startedAt: target.startedAt,
+            endedAt: target.endedAt)
     }
 
     private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
@@ -79,10 +103,11 @@ struct Projection {
         wait.release =
             switch wait.kind {
             case .approval: "flowctl approve \(place)"
-            case .hold: "flowctl retry \(run.id)"
+            case .hold: step.elements == nil ? "flowctl retry \(run.id)" : "flowctl release \(place), or: flowctl retry \(run.id)"
+            case .soak: "flowctl release \(place)"
             case .unknown: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
             case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
-            case .timer, .signal, .child, .lock, .rate, .worker, .window, .soak, .breakpoint: "flowctl skip \(place) -m REASON"
+            case .timer, .signal, .child, .lock, .rate, .worker, .window, .breakpoint: "flowctl skip \(place) -m REASON"
             }
         return wait
     }

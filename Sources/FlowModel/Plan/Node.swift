@@ -1,11 +1,14 @@
 /// A step of a plan.
 package struct Node: Hashable, Sendable, Codable {
-    /// Unique in the plan: the names of the enclosing maps and its own, joined by `/`.
+    /// Unique in the plan: the names of the enclosing maps and rollouts and its own, joined by `/`; in another part of a rollout than its
+    /// body the own name follows `undo:` or `between:`.
     package var id: String
     /// Unique in its scope: `[a-z0-9][a-z0-9._-]{0,63}`.
     package var name: String
-    /// The id of the enclosing map; nil at the top.
+    /// The id of the enclosing map or rollout; nil at the top.
     package var scope: String?
+    /// In which part of the rollout it stands.
+    package var part: Part
     /// Runs after everything else in the run has ended, whatever its outcome.
     package var isFinally: Bool
     package var kind: Kind
@@ -20,12 +23,13 @@ package struct Node: Hashable, Sendable, Codable {
     package var location: SourceLocation?
 
     package init(
-        id: String, name: String, scope: String? = nil, isFinally: Bool = false, kind: Kind, needs: [String] = [],
+        id: String, name: String, scope: String? = nil, part: Part = .body, isFinally: Bool = false, kind: Kind, needs: [String] = [],
         guards: [BranchGuard] = [], policy: Policy = Policy(), output: TypeShape? = nil, location: SourceLocation? = nil
     ) {
         self.id = id
         self.name = name
         self.scope = scope
+        self.part = part
         self.isFinally = isFinally
         self.kind = kind
         self.needs = needs
@@ -33,6 +37,18 @@ package struct Node: Hashable, Sendable, Codable {
         self.policy = policy
         self.output = output
         self.location = location
+    }
+
+    /// The steps that a rollout has beside those of its body.
+    package enum Part: String, Hashable, Sendable, Codable, CaseIterable {
+        case body
+        /// Takes back, target by target, what the body did.
+        case undo
+        /// Runs after each batch but the last; the next one begins when it has succeeded.
+        case between
+
+        /// What stands before a step's name in ids and paths.
+        package var prefix: String { self == .body ? "" : "\(rawValue):" }
     }
 
     /// What a step does.
@@ -51,6 +67,25 @@ package struct Node: Hashable, Sendable, Codable {
         case choice(Expression)
         /// Its body (the nodes whose scope it is) once per element. Output: the list of the bodies' last outputs, in order.
         case map(MapSpec)
+        /// Its body once per target, in batches. Output: how many targets came to which outcome, `{"ok":…,"failed":…}`.
+        case rollout(RolloutSpec)
+    }
+
+    /// Whether it has a body of its own.
+    package var hasBody: Bool {
+        switch kind {
+        case .map, .rollout: true
+        case .shell, .copy, .step, .approval, .sleep, .choice: false
+        }
+    }
+
+    /// Its elements are hosts.
+    package var isOverHosts: Bool {
+        switch kind {
+        case .map(let map): if case .hosts = map.elements { true } else { false }
+        case .rollout: true
+        case .shell, .copy, .step, .approval, .sleep, .choice: false
+        }
     }
 
     /// The word for the kind on the wire.
@@ -63,6 +98,7 @@ package struct Node: Hashable, Sendable, Codable {
         case .sleep: "sleep"
         case .choice: "when"
         case .map: "map"
+        case .rollout: "rollout"
         }
     }
 }
@@ -172,5 +208,19 @@ package struct MapSpec: Hashable, Sendable, Codable {
     package init(elements: Elements, width: Int) {
         self.elements = elements
         self.width = width
+    }
+}
+
+extension Node {
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try values.decode(String.self, forKey: .id), name: try values.decode(String.self, forKey: .name),
+            scope: try values.decodeIfPresent(String.self, forKey: .scope),
+            part: try values.decodeIfPresent(Part.self, forKey: .part) ?? .body,
+            isFinally: try values.decode(Bool.self, forKey: .isFinally), kind: try values.decode(Kind.self, forKey: .kind),
+            needs: try values.decode([String].self, forKey: .needs), guards: try values.decode([BranchGuard].self, forKey: .guards),
+            policy: try values.decode(Policy.self, forKey: .policy), output: try values.decodeIfPresent(TypeShape.self, forKey: .output),
+            location: try values.decodeIfPresent(SourceLocation.self, forKey: .location))
     }
 }

@@ -40,6 +40,14 @@ package enum RunCommand: Hashable, Sendable {
     /// Opens a new generation of failed, timed out, unknown, held and cancelled steps (`from` nil), or of `from` and all that
     /// needs it.
     case retry(from: StepPath?)
+    /// Takes targets of a rollout up again, from a step of its body on (nil: the first that has not succeeded). `rollout` nil: the run's only one.
+    case redo(rollout: StepPath?, RedoTargets, from: String?)
+    /// Undoes the targets of a rollout on which something was done, last ones first.
+    case undo(StepPath)
+    /// Lets a held rollout go on with the next targets.
+    case release(StepPath)
+    /// Changes how a rollout goes on.
+    case adjust(StepPath, RolloutAdjustment)
     case skip(StepPath)
     case resolve(StepPath, Resolution)
     case vote(StepPath, ApprovalRow.Vote.Decision, digest: Digest?)
@@ -57,11 +65,48 @@ package enum RunCommand: Hashable, Sendable {
         case .resume: "resume"
         case .cancel: "cancel"
         case .kill: "kill"
-        case .retry: "retry"
+        case .retry, .redo: "retry"
+        case .undo: "undo"
+        case .release: "release"
+        case .adjust: "rollout"
         case .skip: "skip"
         case .resolve: "resolve"
         case .vote(_, .approved, _): "approve"
         case .vote(_, .rejected, _): "reject"
         }
+    }
+}
+
+/// Which targets of a rollout are taken up again.
+package enum RedoTargets: Hashable, Sendable {
+    /// Those with one of these outcomes.
+    case outcomes([TargetOutcome])
+    /// Those with these names.
+    case named([String])
+}
+
+/// What an operator sets on a rollout instead of what its plan says; nil leaves it.
+package struct RolloutAdjustment: Hashable, Sendable, Codable {
+    package var maxFailures: Amount?
+    package var concurrency: Amount?
+    /// The sizes of the batches that have not begun.
+    package var batches: BatchSizes?
+    /// Holds the rollout when this batch, from 1, is over.
+    package var pauseAfterBatch: Int?
+
+    package init(
+        maxFailures: Amount? = nil, concurrency: Amount? = nil, batches: BatchSizes? = nil, pauseAfterBatch: Int? = nil
+    ) {
+        self.maxFailures = maxFailures
+        self.concurrency = concurrency
+        self.batches = batches
+        self.pauseAfterBatch = pauseAfterBatch
+    }
+
+    /// What the two say together; `later` decides.
+    package func changed(by later: RolloutAdjustment) -> RolloutAdjustment {
+        RolloutAdjustment(
+            maxFailures: later.maxFailures ?? maxFailures, concurrency: later.concurrency ?? concurrency, batches: later.batches ?? batches,
+            pauseAfterBatch: later.pauseAfterBatch ?? pauseAfterBatch)
     }
 }

@@ -88,6 +88,7 @@ extension Node {
         case .shell(let spec): spec.target.map { ($0, false) }
         case .copy(let spec): spec.target.map { ($0, false) }
         case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
+        case .rollout(let spec): (spec.targets, true)
         case .step, .approval, .sleep, .choice: nil
         }
     }

@@ -82,7 +82,9 @@ extension SQLiteStore {
             left -= try delete("step", "number", "number >= \(steps[0]) AND number < \(steps[1])", left, database)
             left -= try delete("journal", "sequence", "run = \(run)", left, database)
             if left == before {
-                try database.execute(sql: "DELETE FROM attempt WHERE run = ?", arguments: [run])
+                for table in ["attempt", "target"] {
+                    try database.execute(sql: "DELETE FROM \(table) WHERE run = ?", arguments: [run])
+                }
                 try database.execute(sql: "DELETE FROM deleted_run WHERE number = ?", arguments: [run])
                 left -= 1
             }

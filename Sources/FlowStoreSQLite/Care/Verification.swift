@@ -110,6 +110,9 @@ private struct Verifier {
         steps.bind(StepRow.number(run: number, index: 0))
         steps.bind(StepRow.number(run: number + 1, index: 0))
         while try steps.next() { _ = try StepRow(steps, run: run) }
+        var targets = try Query(database, "target", "SELECT \(TargetRow.columns) FROM target WHERE run = ?")
+        targets.bind(number)
+        while try targets.next() { _ = try TargetRow(targets, run: run) }
         var approvals = try Query(database, "approval", "SELECT \(ApprovalRow.columns) FROM approval WHERE run = ?")
         approvals.bind(number)
         while try approvals.next() { _ = try ApprovalRow(approvals) }

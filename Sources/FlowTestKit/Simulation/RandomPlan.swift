@@ -15,12 +15,12 @@ package struct RandomPlan {
 
     private init(random: SeededRandom) { self.random = random }
 
-    private mutating func addSteps(_ count: Int, scope: String?, isFinally: Bool, depth: Int) {
+    private mutating func addSteps(_ count: Int, scope: String?, part: Node.Part = .body, isFinally: Bool, depth: Int) {
         var here: [Node] = []
         for _ in 0..<count {
             next += 1
             let name = "s\(next)"
-            let id = scope.map { "\($0)/\(name)" } ?? name
+            let id = scope.map { "\($0)/\(part.prefix)\(name)" } ?? name
             var needs: Set<String> = []
             for earlier in here.suffix(4) where random.chance(0.45) { needs.insert(earlier.id) }
             var guards: [BranchGuard] = []
@@ -31,16 +31,37 @@ package struct RandomPlan {
             let kind = kind(id, here: here, depth: depth)
             kind.reads.forEach { needs.insert($0) }
             let node = Node(
-                id: id, name: name, scope: scope, isFinally: isFinally, kind: kind.kind, needs: needs.sorted(),
+                id: id, name: name, scope: scope, part: part, isFinally: isFinally, kind: kind.kind, needs: needs.sorted(),
                 guards: guards, policy: policy())
             here.append(node)
             nodes.append(node)
-            if case .map = kind.kind { addSteps(random.int(1...3), scope: id, isFinally: isFinally, depth: depth + 1) }
+            if node.hasBody { addSteps(random.int(1...3), scope: id, isFinally: isFinally, depth: depth + 1) }
+            guard case .rollout(let rollout) = kind.kind else { continue }
+            if rollout.onBreach == .undo || random.chance(0.5) {
+                addSteps(random.int(1...2), scope: id, part: .undo, isFinally: isFinally, depth: depth + 1)
+            }
+            if random.chance(0.4) { addSteps(1, scope: id, part: .between, isFinally: isFinally, depth: depth + 1) }
         }
     }
 
+    /// The selector that rollouts name, and its hosts.
+    static let targets = ["all": (0..<7).map { Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)"]) }]
+
+    private mutating func rollout() -> RolloutSpec {
+        let sizes = ["1 2", "50%", "1 *2", "1 +1", "100%"].compactMap { try? BatchSizes($0) }
+        return RolloutSpec(
+            targets: .literal("all"), batches: random.pick(sizes),
+            order: random.pick([.inventory, .reverse, .shuffle, .spread("zone"), .rank("zone"), .name]),
+            concurrency: random.pick([nil, .count(1), .count(2), .percent(50)]), soakSeconds: random.pick([0, 0, 30]),
+            budget: FailureBudget(
+                maxFailures: random.pick([.count(0), .count(1), .percent(40)]), scope: random.pick([.batch, .rollout]),
+                counting: random.pick([.both, .failed, .unreachable])),
+            onBreach: random.pick([.stopNew, .hold, .undo]))
+    }
+
     private mutating func kind(_ id: String, here: [Node], depth: Int) -> (kind: Node.Kind, reads: [String]) {
-        switch random.int(0...11) {
+        switch random.int(0...12) {
+        case 12 where depth < 1: return (.rollout(rollout()), [])
         case 0 where depth < 2:
             let elements = JSON.array((0..<random.int(0...4)).map(JSON.int))
             return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3))), [])

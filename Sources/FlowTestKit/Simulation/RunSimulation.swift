@@ -53,7 +53,7 @@ package struct RunSimulation {
             failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1]))
         let plan = RandomPlan.make(using: random.split(), size: options.steps)
         let created = Created(
-            flow: plan.flow, revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: [:], labels: [:],
+            flow: plan.flow, revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: RandomPlan.targets, labels: [:],
             key: nil, user: "alice", person: "alice")
         let start = Instant(milliseconds: 0)
         guard let run = Run(id: Self.id, first: .created(created), at: start, index: PlanIndex(plan)) else {
@@ -134,7 +134,8 @@ package struct RunSimulation {
     private mutating func outcome() -> AttemptResult {
         if now < options.faultsUntil, random.chance(options.failureRate) {
             return AttemptResult(
-                outcome: random.chance(0.2) ? .timedOut : .failed(.init(.exitStatus, "exit status 1")), exitStatus: 1)
+                outcome: random.chance(0.2)
+                    ? .timedOut : .failed(.init(random.pick([.exitStatus, .exitStatus, .unreachable]), "it failed")), exitStatus: 1)
         }
         return AttemptResult(outcome: .succeeded(output: ["stdout": "x"], changed: true), exitStatus: 0)
     }
@@ -230,6 +231,9 @@ package struct RunSimulation {
     private mutating func command() throws(Violation) {
         let path = random.pick(run.steps.map(\.path))
         let actor = Actor(person: random.pick(["alice", "bob", "carol"]), user: "u", names: ["u"], roles: [])
+        if let rollout = run.rollouts.keys.sorted().randomElement(using: &random), random.chance(0.5) {
+            return try decide(.command(rolloutCommand(run.steps[rollout].path), by: actor, message: nil))
+        }
         let commands: [RunCommand] = [
             .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path),
             .resolve(path, .retry),
@@ -237,6 +241,18 @@ package struct RunSimulation {
             .vote(path, .rejected, digest: Self.digest),
         ]
         try decide(.command(random.pick(commands), by: actor, message: nil))
+    }
+
+    private mutating func rolloutCommand(_ path: StepPath) -> RunCommand {
+        let batches = random.chance(0.3) ? try? BatchSizes("2") : nil
+        let adjustment = RolloutAdjustment(
+            maxFailures: random.pick([nil, .count(3), .percent(100)]), concurrency: random.pick([nil, .count(2)]), batches: batches,
+            pauseAfterBatch: random.pick([nil, nil, 1, 2]))
+        return random.pick([
+            .undo(path), .release(path), .adjust(path, adjustment), .redo(rollout: path, .outcomes([.failed, .timedOut]), from: nil),
+            .redo(rollout: nil, .outcomes([.notStarted]), from: nil), .redo(rollout: path, .named(["h1", "h4"]), from: nil),
+            .redo(rollout: path, .outcomes([.ok, .changed, .failed]), from: "s2"),
+        ])
     }
 
     /// Nothing moves any more: a person does what `why` says.
@@ -311,7 +327,34 @@ package struct RunSimulation {
                 throw violation("'\(new.path)' left \(old.state) for \(new.state) in one generation")
             }
         }
+        try checkRollouts(after: event, before)
         try checkLedgers()
+    }
+
+    private func checkRollouts(after event: RunMachine.Event, _ before: Run) throws(Violation) {
+        for (number, rollout) in run.rollouts {
+            guard let elements = run.steps[number].elements else { throw violation("a rollout without targets") }
+            var (tally, batchTally) = (OutcomeCounts(), OutcomeCounts())
+            for target in rollout.targets.indices {
+                tally[rollout.targets[target].outcome] += 1
+                if rollout.batch(of: target) == rollout.batch { batchTally[rollout.targets[target].outcome] += 1 }
+            }
+            guard tally == rollout.tally, batchTally == rollout.batchTally else {
+                throw violation("the outcomes of '\(run.steps[number].path)' are counted wrongly after \(event)")
+            }
+            let old = Set(before.steps.indices.contains(number) ? before.steps[number].elements?.open ?? [] : [])
+            for element in elements.open where !old.contains(element) {
+                guard rollout.batch(of: element) == rollout.batch else {
+                    throw violation("target \(elements.keys[element]) of another batch was begun after \(event)")
+                }
+            }
+            guard Set(elements.open).count == elements.open.count, Set(elements.open).isDisjoint(with: elements.queue) else {
+                throw violation("a target of '\(run.steps[number].path)' has two turns after \(event)")
+            }
+            if before.rollouts[number]?.breach != nil, rollout.breach != nil, !Set(elements.open).isSubset(of: old) {
+                throw violation("a target was begun after the budget was breached, after \(event)")
+            }
+        }
     }
 
     private func checkLedgers() throws(Violation) {

@@ -1,7 +1,7 @@
 extension Migration {
     /// What is due when, and what became of every nominal time.
     static let schedules = Migration(
-        version: 3, name: "schedules",
+        version: 4, name: "schedules",
         sql: """
             -- at, wall: every time up to there has its record.
             CREATE TABLE schedule (

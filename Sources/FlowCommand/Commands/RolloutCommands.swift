@@ -1,0 +1,82 @@
+import ArgumentParser
+import FlowModel
+import FlowWire
+
+/// `rollout RUN STEP`: how it stands; with options, how it goes on.
+struct RolloutCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rollout", abstract: "Shows how a rollout stands, or changes how it goes on.",
+        discussion: """
+            Without options it shows each batch and the targets that are not done. What is changed while it runs is kept in the run's journal.
+            """)
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The rollout, as 'flowctl steps' names it.") var step: String
+    @Option(name: .long, help: ArgumentHelp("How many targets may fail, of all or of a batch.", valueName: "n|n%"))
+    var maxFailures: String?
+    @Option(name: .long, help: ArgumentHelp("Targets of a batch at once.", valueName: "n|n%"))
+    var concurrency: String?
+    @Option(name: .long, help: ArgumentHelp("The sizes of the batches that have not begun: '10% *2'.", valueName: "sizes"))
+    var batches: String?
+    @Option(name: .long, help: ArgumentHelp("Hold the rollout when this batch is over.", valueName: "batch"))
+    var pauseAfterBatch: Int?
+    @Option(name: .long, help: ArgumentHelp("Show the targets with these outcomes: failed,unreachable.", valueName: "outcomes"))
+    var outcome: String?
+    @Flag(name: .long, help: "Show every target.") var all = false
+    @OptionGroup var options: ControlOptions
+
+    private var isChange: Bool { maxFailures != nil || concurrency != nil || batches != nil || pauseAfterBatch != nil }
+
+    func validate() throws {
+        if isChange, outcome != nil || all { throw ValidationError("--outcome and --all show targets, and go with no change.") }
+        if outcome != nil, all { throw ValidationError("--outcome and --all exclude each other.") }
+    }
+
+    func run() async throws {
+        guard isChange else { return try await show() }
+        let request = Wire.Adjust(
+            maxFailures: maxFailures, concurrency: concurrency, batches: batches, pauseAfterBatch: pauseAfterBatch,
+            message: options.message.message)
+        try await options.post("rollout", run, path: { $0.path(run, step: StepPath(step), "/rollout") }, body: try body(request))
+    }
+
+    private func show() async throws {
+        let here = Surroundings.here
+        try await Session.with(options.connection) { session in
+            let targets = try await session.client.targets(of: run, StepPath(step), outcome: outcome)
+            if options.show.isJSON { return try await here.terminal.show(try body(Wire.Page(items: targets)).pretty) }
+            let isChosen = outcome != nil || all
+            let text = RolloutText(targets: targets, showsAll: isChosen, now: here.now(), style: here.terminal.style)
+            try await here.terminal.show(text.lines(width: here.terminal.tableWidth))
+        }
+    }
+}
+
+/// `release RUN STEP`: lets a held or soaking rollout go on.
+struct ReleaseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "release", abstract: "Lets a rollout go on that is held, or ends its soak.")
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The rollout, as 'flowctl steps' names it.") var step: String
+    @OptionGroup var options: ControlOptions
+
+    func run() async throws {
+        let body = try body(Wire.Message(message: options.message.message))
+        try await options.post("release", run, path: { $0.path(run, step: StepPath(step), "/release") }, body: body)
+    }
+}
+
+/// `undo RUN STEP -m`: undoes what a rollout did.
+struct UndoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "undo", abstract: "Undoes the targets of a rollout on which something was done, last ones first.")
+    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The rollout, as 'flowctl steps' names it.") var step: String
+    @OptionGroup var options: ControlOptions
+
+    func validate() throws { try options.message.demand("why it is undone") }
+
+    func run() async throws {
+        let body = try body(Wire.Message(message: options.message.message))
+        try await options.post("undo", run, path: { $0.path(run, step: StepPath(step), "/undo") }, body: body)
+    }
+}

@@ -1,0 +1,119 @@
+package import FlowModel
+
+/// How a rollout in a run stands. Its targets are the elements of its step.
+package struct Rollout: Hashable, Sendable {
+    /// Where each batch ends (exclusive) among the targets.
+    package internal(set) var ends: [Int]
+    /// The batch whose targets may be begun, from 0.
+    package internal(set) var batch = 0
+    /// Whether the soak after that batch is over.
+    package internal(set) var isSoaked = false
+    /// Why no further target is begun.
+    package internal(set) var breach: String?
+    package internal(set) var targets: [Target]
+    /// How many targets came to each outcome: in the rollout, and in its current batch.
+    package internal(set) var tally = OutcomeCounts()
+    package internal(set) var batchTally = OutcomeCounts()
+    /// Failures from before an operator took targets up again, and from before the batch was entered: no budget counts them twice.
+    package internal(set) var forgiven = OutcomeCounts()
+    package internal(set) var batchForgiven = OutcomeCounts()
+    /// The scopes of what ran after a batch, by batch.
+    package internal(set) var betweens: [Int: Int] = [:]
+    /// The scopes of what undoes a target, by target.
+    package internal(set) var undos: [Int: Int] = [:]
+    /// Targets still to be undone, the next one last; nil while nothing is undone.
+    package internal(set) var undoQueue: [Int]?
+    package internal(set) var undoOpen: [Int] = []
+    /// What an operator has set instead of what the plan says.
+    package internal(set) var adjustment = RolloutAdjustment()
+
+    /// One of its hosts.
+    package struct Target: Hashable, Sendable {
+        package internal(set) var outcome = TargetOutcome.notStarted
+        package internal(set) var isRunning = false
+        package internal(set) var undo: UndoState?
+        package internal(set) var reason: String?
+        package internal(set) var startedAt: Instant?
+        package internal(set) var endedAt: Instant?
+    }
+
+    init(ends: [Int]) {
+        self.ends = ends
+        targets = Array(repeating: Target(), count: ends.last ?? 0)
+        for _ in targets { tally[.notStarted] += 1 }
+    }
+
+    /// The batch that a target is in, from 0.
+    package func batch(of target: Int) -> Int {
+        var (low, high) = (0, ends.count - 1)
+        while low < high {
+            let middle = (low + high) / 2
+            if target < ends[middle] { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    package func targets(of batch: Int) -> Range<Int> { (batch == 0 ? 0 : ends[batch - 1])..<ends[batch] }
+
+    mutating func set(_ outcome: TargetOutcome, of target: Int) {
+        let old = targets[target].outcome
+        tally[old] -= 1
+        tally[outcome] += 1
+        if batch(of: target) == batch {
+            batchTally[old] -= 1
+            batchTally[outcome] += 1
+        }
+        targets[target].outcome = outcome
+    }
+
+    mutating func enter(batch: Int) {
+        self.batch = batch
+        isSoaked = false
+        batchTally = OutcomeCounts()
+        for target in targets(of: batch) { batchTally[targets[target].outcome] += 1 }
+        batchForgiven = batchTally
+    }
+}
+
+/// How many targets came to each outcome.
+package struct OutcomeCounts: Hashable, Sendable {
+    private var counts = [Int](repeating: 0, count: TargetOutcome.allCases.count)
+
+    package init() {}
+
+    package subscript(outcome: TargetOutcome) -> Int {
+        get { counts[OutcomeCounts.position(of: outcome)] }
+        set { counts[OutcomeCounts.position(of: outcome)] = newValue }
+    }
+
+    /// How many of them a budget counts.
+    package func failures(_ counting: FailureBudget.Counting) -> Int {
+        TargetOutcome.allCases.reduce(0) { $0 + (counting.counts($1) ? self[$1] : 0) }
+    }
+
+    /// `{"ok":3,"failed":1}`, without those that nobody came to.
+    package var value: JSON {
+        var members: [String: JSON] = [:]
+        for outcome in TargetOutcome.allCases where self[outcome] > 0 { members[outcome.rawValue] = .int(self[outcome]) }
+        return .object(members)
+    }
+
+    /// In words: `3 ok, 1 failed`.
+    package var words: String {
+        TargetOutcome.allCases.filter { self[$0] > 0 }.map { "\(self[$0]) \($0.rawValue)" }.joined(separator: ", ")
+    }
+
+    private static func position(of outcome: TargetOutcome) -> Int {
+        switch outcome {
+        case .ok: 0
+        case .changed: 1
+        case .skipped: 2
+        case .failed: 3
+        case .unreachable: 4
+        case .timedOut: 5
+        case .cancelled: 6
+        case .notStarted: 7
+        case .unknown: 8
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import FlowModel
+
+/// What operators can do with a rollout.
+extension RunMachine {
+    // MARK: - Redo
+
+    mutating func redo(
+        _ path: StepPath?, _ targets: RedoTargets, from: String?, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        let number = try rollout(path, command)
+        let elements = try chosen(targets, of: number, command)
+        var steps = Set(elements.flatMap { stepsToRepeat(of: $0, in: number, from: from) })
+        if let from, steps.isEmpty { throw refuse(command, because: "no step '\(from)' has run on these targets") }
+        steps.insert(number)
+        if run.steps[number].state == .running { steps.remove(number) }
+        try reopen(steps, targets: [number: elements], command, by: actor, message: message)
+        startEverything()
+    }
+
+    /// The rollout that is meant: the one named, else the run's only one.
+    private func rollout(_ path: StepPath?, _ command: RunCommand) throws(FlowError) -> Int {
+        if let path {
+            let number = try position(path)
+            guard run.rollouts[number] != nil else { throw refuse(command, because: "step '\(path)' is no rollout that has begun") }
+            return number
+        }
+        let all = run.rollouts.keys.sorted()
+        guard all.count <= 1 else {
+            let names = all.map { "'\(run.steps[$0].path)'" }.joined(separator: ", ")
+            throw refuse(command, because: "it has more than one rollout: \(names)", hint: "flowctl retry \(run.id) --rollout STEP --targets …")
+        }
+        guard let only = all.first else { throw refuse(command, because: "it has no rollout that has begun") }
+        return only
+    }
+
+    private func chosen(_ targets: RedoTargets, of number: Int, _ command: RunCommand) throws(FlowError) -> [Int] {
+        guard let elements = run.steps[number].elements, let rollout = run.rollouts[number], rollout.undoQueue == nil else {
+            throw refuse(command, because: "targets of step '\(run.steps[number].path)' are being undone")
+        }
+        let all = elements.keys.indices
+        switch targets {
+        case .outcomes(let outcomes):
+            let open = Set(elements.open)
+            let chosen = all.filter { outcomes.contains(rollout.targets[$0].outcome) && !open.contains($0) }
+            guard !chosen.isEmpty else {
+                let asked = outcomes.map(\.rawValue).joined(separator: " or ")
+                throw refuse(command, because: "no target of step '\(run.steps[number].path)' is \(asked): \(rollout.tally.words)")
+            }
+            return Array(chosen)
+        case .named(let names):
+            let positions = Dictionary(zip(elements.keys, all), uniquingKeysWith: { first, _ in first })
+            var chosen: Set<Int> = []
+            for name in names {
+                guard let element = positions[name] else {
+                    let near = nearestNames(to: name, in: elements.keys)
+                    let hint = near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))?"
+                    throw refuse(command, because: "'\(name)' is no target of step '\(run.steps[number].path)'\(hint)")
+                }
+                guard !elements.open.contains(element) else { throw refuse(command, because: "target '\(name)' is running") }
+                chosen.insert(element)
+            }
+            return chosen.sorted()
+        }
+    }
+
+    /// The steps of a target that begin a new generation: those that have not succeeded; all of a target that is done or was undone;
+    /// with `from` that one and what comes after it, too.
+    private func stepsToRepeat(of element: Int, in number: Int, from: String?) -> [Int] {
+        guard let scope = run.steps[number].elements?.scopes[element], let rollout = run.rollouts[number] else { return [] }
+        let isWhole = from == nil && (rollout.targets[element].outcome.isDone || rollout.targets[element].undo != nil)
+        var steps = stepsInside(scope).filter { isWhole || run.steps[$0].state != .succeeded && run.steps[$0].state != .skipped }
+        if let from, let start = ownSteps(scope).first(where: { node($0).name == from }) {
+            let later = downstream(of: start).intersection(stepsInside(scope))
+            steps = Array(Set(steps).union(later))
+        }
+        if let undo = rollout.undos[element] { steps += stepsInside(undo) }
+        return steps.filter { run.steps[$0].state.isSettled || run.steps[$0].state == .held || run.steps[$0].state == .unknown }
+    }
+
+    /// Targets that have not ended well and do not run.
+    func unfinishedTargets(of number: Int) -> [Int] {
+        guard let elements = run.steps[number].elements, let rollout = run.rollouts[number] else { return [] }
+        let open = Set(elements.open)
+        return elements.keys.indices.filter { !open.contains($0) && !rollout.targets[$0].outcome.isDone }
+    }
+
+    private func ownSteps(_ scope: Int) -> Range<Int> {
+        let base = run.scopes[scope].base
+        return base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count
+    }
+
+    /// The steps of a scope and of all inside it.
+    private func stepsInside(_ scope: Int) -> [Int] {
+        ownSteps(scope).flatMap { number in
+            [number] + (run.steps[number].elements?.scopes ?? []).compactMap { $0 }.flatMap(stepsInside)
+        }
+    }
+
+    /// All steps of a rollout's or map's elements, of their undoing, and of what stands between.
+    func steps(inside number: Int) -> [Int] {
+        let bodies = (run.steps[number].elements?.scopes ?? []).compactMap { $0 }
+        let others = (run.rollouts[number]?.undos.values.sorted() ?? []) + (run.rollouts[number]?.betweens.values.sorted() ?? [])
+        return (bodies + others).flatMap(stepsInside)
+    }
+
+    // MARK: - Undo
+
+    mutating func undo(_ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        let number = try rollout(path, command)
+        guard run.index.undos[run.steps[number].node] != nil else {
+            throw refuse(command, because: "step '\(path)' does not say how it is undone: it has no 'undo:'")
+        }
+        let step = run.steps[number]
+        guard step.state.isSettled || step.state == .held else {
+            throw refuse(
+                command, because: "step '\(path)' is \(step.state.rawValue)",
+                hint: "let it end, or: flowctl rollout \(run.id) \(path) --pause-after-batch N")
+        }
+        let touched = touchedTargets(of: number)
+        guard !touched.isEmpty else { throw refuse(command, because: "nothing was done on any target of step '\(path)'") }
+        // What was undone before and done again is undone anew.
+        let again = touched.compactMap { run.rollouts[number]?.undos[$0] }.flatMap(stepsInside).filter { run.steps[$0].state.isSettled }
+        try reopen(Set(again + [number]), targets: [number: []], command, by: actor, message: message)
+        emit(.rollout(ref(number), .undoBegan(touched)))
+        advanceMap(number)
+    }
+
+    // MARK: - Release and adjust
+
+    mutating func release(_ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        try requireOpen(command)
+        let number = try position(path)
+        guard let rollout = run.rollouts[number], case .rollout(let spec) = node(number).kind else {
+            throw refuse(command, because: "step '\(path)' is no rollout that has begun")
+        }
+        switch run.steps[number].state {
+        case .waiting:
+            record(command, by: actor, message: message)
+            emit(.rollout(ref(number), .soaked))
+        case .held:
+            if let breach = breachReason(rollout, spec) {
+                throw refuse(
+                    command, because: "step '\(path)' is held for its failures: \(breach)",
+                    hint: "flowctl rollout \(run.id) \(path) --max-failures N, or: flowctl retry \(run.id)")
+            }
+            if let scope = rollout.betweens[rollout.batch], run.scopes[scope].hasFailed {
+                throw refuse(command, because: "what stands after batch \(rollout.batch + 1) did not succeed", hint: "flowctl retry \(run.id)")
+            }
+            record(command, by: actor, message: message)
+            emit(.rollout(ref(number), .released))
+        default:
+            throw refuse(command, because: "step '\(path)' is \(run.steps[number].state.rawValue), neither held nor soaking")
+        }
+        advanceMap(number)
+    }
+
+    mutating func adjust(
+        _ path: StepPath, _ adjustment: RolloutAdjustment, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        try requireOpen(command)
+        let number = try position(path)
+        guard let rollout = run.rollouts[number], case .rollout(let spec) = node(number).kind, !run.steps[number].state.isSettled else {
+            throw refuse(command, because: "step '\(path)' is no rollout in progress")
+        }
+        if let last = adjustment.pauseAfterBatch, last <= rollout.batch {
+            throw refuse(command, because: "step '\(path)' is in batch \(rollout.batch + 1) already")
+        }
+        var ends = rollout.ends
+        if let batches = adjustment.batches {
+            ends = Array(ends[...rollout.batch]) + batches.ends(of: rollout.targets.count, after: ends[rollout.batch])
+        }
+        record(command, by: actor, message: message ?? adjustment.words)
+        emit(.rollout(ref(number), .adjusted(rollout.adjustment.changed(by: adjustment), ends: ends)))
+        // A budget that holds again lets it go on where it has not come to a stop yet.
+        if run.steps[number].state == .running, rollout.breach != nil, let now = run.rollouts[number], breachReason(now, spec) == nil {
+            emit(.rollout(ref(number), .released))
+        }
+        advanceMap(number)
+    }
+}
+
+extension RolloutAdjustment {
+    /// For the journal: what was set.
+    fileprivate var words: String {
+        var words: [String] = []
+        if let maxFailures { words.append("max-failures \(maxFailures)") }
+        if let concurrency { words.append("concurrency \(concurrency)") }
+        if let batches { words.append("batches \(batches.text)") }
+        if let pauseAfterBatch { words.append("pause-after-batch \(pauseAfterBatch)") }
+        return words.joined(separator: ", ")
+    }
+}

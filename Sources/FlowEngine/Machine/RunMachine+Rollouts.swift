@@ -1,0 +1,233 @@
+import FlowModel
+
+extension RunMachine {
+    mutating func openRollout(_ number: Int, _ spec: RolloutSpec) throws(EvaluationError) {
+        let hosts = spec.order.arranged(try hosts(spec.targets, for: number), seed: UInt64(context.chance * 0x1p53))
+        guard hosts.count <= Limits.mapElements else {
+            throw .invalid("a rollout takes at most \(Limits.mapElements) targets, found \(hosts.count)")
+        }
+        emit(.mapOpened(ref(number), keys: hosts.map(\.name), values: hosts.map(\.value)))
+        emit(.rollout(ref(number), .opened(ends: spec.batches.ends(of: hosts.count))))
+        advanceMap(number)
+    }
+
+    /// Closes targets that are over, begins as many as may run, and settles the rollout when none is left.
+    /// - Parameter element: the only one in which something has changed; nil: any.
+    mutating func advance(_ number: Int, _ spec: RolloutSpec, element: Int? = nil) {
+        closeTargets(of: number, spec, element)
+        repeat {
+            while let target = nextTarget(of: number, spec) {
+                emit(.elementOpened(ref(number), element: target))
+                guard let scope = run.steps[number].elements?.scopes[target] else { break }
+                resumeScope(scope)
+                closeTargets(of: number, spec, target)
+            }
+        } while moveOn(number, spec)
+    }
+
+    private mutating func resumeScope(_ scope: Int) {
+        startAll(in: scope)
+        for inner in openMaps(in: scope) { advanceMap(inner) }
+    }
+
+    private func nextTarget(of number: Int, _ spec: RolloutSpec) -> Int? {
+        guard let elements = run.steps[number].elements, let next = elements.queue.last, let rollout = run.rollouts[number],
+            rollout.breach == nil, rollout.undoQueue == nil, rollout.batch(of: next) == rollout.batch, !run.isPaused,
+            hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
+        else { return nil }
+        let size = rollout.targets(of: rollout.batch).count
+        let width = (rollout.adjustment.concurrency ?? spec.concurrency).map { max($0.of(size), 1) } ?? size
+        return elements.open.count < width ? next : nil
+    }
+
+    // MARK: - Targets
+
+    private mutating func closeTargets(of number: Int, _ spec: RolloutSpec, _ only: Int?) {
+        for element in only.map({ [$0] }) ?? run.steps[number].elements?.open ?? [] {
+            guard only == nil || run.steps[number].elements?.open.contains(element) == true else { continue }
+            guard let scope = run.steps[number].elements?.scopes[element], isOver(scope) else { continue }
+            let end = targetEnd(scope)
+            emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed, target: end))
+        }
+        noteBreach(number, spec)
+    }
+
+    /// What became of a target, by what became of the steps of its body.
+    private func targetEnd(_ scope: Int) -> Entry.TargetEnd {
+        let base = run.scopes[scope].base
+        let steps = run.steps[base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count]
+        let failed = steps.first { $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore }
+        if let failed { return Entry.TargetEnd(outcome: failed.outcomeOfFailure, reason: "\(failed.path): \(failed.reason ?? "failed")") }
+        if let lost = steps.first(where: { $0.state == .cancelled && $0.attempt?.row.state == .lost }) {
+            return Entry.TargetEnd(outcome: .unknown, reason: "\(lost.path): \(lost.reason ?? "lost")")
+        }
+        guard steps.allSatisfy({ $0.state.isSettled && $0.state != .cancelled }) else {
+            return Entry.TargetEnd(outcome: steps.contains { $0.startedAt != nil } ? .cancelled : .notStarted, reason: nil)
+        }
+        if steps.allSatisfy({ $0.state == .skipped }) { return Entry.TargetEnd(outcome: .skipped, reason: steps.first?.reason) }
+        return Entry.TargetEnd(outcome: steps.contains { $0.changed == true } ? .changed : .ok, reason: nil)
+    }
+
+    private mutating func noteBreach(_ number: Int, _ spec: RolloutSpec) {
+        guard let rollout = run.rollouts[number], rollout.breach == nil, rollout.undoQueue == nil else { return }
+        if let reason = breachReason(rollout, spec) { emit(.rollout(ref(number), .breached(reason: reason))) }
+    }
+
+    /// Why no further target may be begun; nil while the budget holds.
+    func breachReason(_ rollout: Rollout, _ spec: RolloutSpec) -> String? {
+        let isBatch = spec.budget.scope == .batch
+        let tally = isBatch ? rollout.batchTally : rollout.tally
+        let total = isBatch ? rollout.targets(of: rollout.batch).count : rollout.targets.count
+        let maximum = rollout.adjustment.maxFailures ?? spec.budget.maxFailures
+        let forgiven = isBatch ? rollout.batchForgiven : rollout.forgiven
+        let failures = tally.failures(spec.budget.counting) - forgiven.failures(spec.budget.counting)
+        guard failures > maximum.of(total) else { return nil }
+        let whole = isBatch ? "batch \(rollout.batch + 1)" : "\(total) targets"
+        return "\(failures) failed, more than the \(maximum) that are tolerated of \(whole)"
+    }
+
+    // MARK: - Batches
+
+    /// Takes the rollout to its next batch or its end when nothing of it runs. Returns whether targets may be begun.
+    private mutating func moveOn(_ number: Int, _ spec: RolloutSpec) -> Bool {
+        guard run.steps[number].state == .running, let elements = run.steps[number].elements, elements.open.isEmpty,
+            let rollout = run.rollouts[number]
+        else { return false }
+        if rollout.undoQueue != nil {
+            advanceUndo(number, spec)
+            return false
+        }
+        guard betweenIsOver(rollout) else { return false }
+        if let breach = rollout.breach {
+            meetBreach(number, spec, breach)
+            return false
+        }
+        guard let next = elements.queue.last else {
+            conclude(number, spec, rollout)
+            return false
+        }
+        guard mayGoOn(in: run.steps[number].scope) else {
+            settle(number, .cancelled, reason: "stopped: \(rollout.tally.words)")
+            return false
+        }
+        guard !run.isPaused, hasTurn(run.steps[number].scope), rollout.batch(of: next) != rollout.batch else { return false }
+        return leaveBatch(number, spec, rollout, for: rollout.batch(of: next))
+    }
+
+    /// Every target has had its turn. What was forgiven when some were taken up again counts in the end.
+    private mutating func conclude(_ number: Int, _ spec: RolloutSpec, _ rollout: Rollout) {
+        var whole = rollout
+        (whole.forgiven, whole.batchForgiven) = (OutcomeCounts(), OutcomeCounts())
+        if let reason = breachReason(whole, spec) {
+            fail(number, "\(reason); \(rollout.tally.words)")
+        } else if rollout.tally[.notStarted] + rollout.tally[.cancelled] > 0 {
+            fail(number, "not all targets had their turn: \(rollout.tally.words)")
+        } else {
+            settle(number, .succeeded, value: rollout.tally.value)
+        }
+    }
+
+    private func betweenIsOver(_ rollout: Rollout) -> Bool {
+        guard let scope = rollout.betweens[rollout.batch], run.scopes[scope].isOpen else { return true }
+        return isOver(scope)
+    }
+
+    /// After a batch: the operator's hold, the soak, then the steps in between. Returns whether the next batch has begun.
+    private mutating func leaveBatch(_ number: Int, _ spec: RolloutSpec, _ rollout: Rollout, for next: Int) -> Bool {
+        if rollout.adjustment.pauseAfterBatch == rollout.batch + 1 {
+            emit(.held(ref(number), reason: "held after batch \(rollout.batch + 1), as an operator asked"))
+            return false
+        }
+        if spec.soakSeconds > 0, !rollout.isSoaked {
+            emit(.rollout(ref(number), .soaking(until: context.now + spec.soakSeconds)))
+            return false
+        }
+        if run.index.betweens[run.steps[number].node] != nil, rollout.betweens[rollout.batch].map({ !run.scopes[$0].isOpen }) ?? true {
+            emit(.rollout(ref(number), .betweenOpened(batch: rollout.batch)))
+            if let scope = run.rollouts[number]?.betweens[rollout.batch] { resumeScope(scope) }
+        }
+        if let scope = run.rollouts[number]?.betweens[rollout.batch] {
+            guard isOver(scope) else { return false }
+            if run.scopes[scope].hasFailed {
+                fail(number, "what stands after batch \(rollout.batch + 1) did not succeed; \(rollout.tally.words)")
+                return false
+            }
+        }
+        emit(.rollout(ref(number), .batchBegan(next)))
+        return true
+    }
+
+    private mutating func meetBreach(_ number: Int, _ spec: RolloutSpec, _ breach: String) {
+        guard let rollout = run.rollouts[number] else { return }
+        switch spec.onBreach {
+        case .stopNew: fail(number, "\(breach); \(rollout.tally.words)")
+        case .hold: emit(.held(ref(number), reason: "\(breach); \(rollout.tally.words)"))
+        case .undo:
+            let touched = touchedTargets(of: number)
+            guard !touched.isEmpty else { return fail(number, "\(breach); \(rollout.tally.words); nothing to undo") }
+            emit(.rollout(ref(number), .undoBegan(touched)))
+            advanceUndo(number, spec)
+        }
+    }
+
+    // MARK: - Undo
+
+    /// Targets on which a step of the body succeeded and that are not undone, last ones first.
+    func touchedTargets(of number: Int) -> [Int] {
+        guard let elements = run.steps[number].elements, let rollout = run.rollouts[number] else { return [] }
+        return elements.keys.indices.reversed().filter { element in
+            guard rollout.targets[element].undo != .undone, let scope = elements.scopes[element] else { return false }
+            let base = run.scopes[scope].base
+            return (base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count).contains { run.steps[$0].state == .succeeded }
+        }
+    }
+
+    private mutating func advanceUndo(_ number: Int, _ spec: RolloutSpec) {
+        closeUndone(of: number)
+        while let target = nextUndo(of: number, spec) {
+            emit(.rollout(ref(number), .undoOpened(target)))
+            guard let scope = run.rollouts[number]?.undos[target] else { break }
+            resumeScope(scope)
+            closeUndone(of: number)
+        }
+        guard let rollout = run.rollouts[number], rollout.undoOpen.isEmpty else { return }
+        if rollout.undoQueue?.isEmpty != false || run.cancellation != nil { endUndo(number, rollout) }
+    }
+
+    private func nextUndo(of number: Int, _ spec: RolloutSpec) -> Int? {
+        guard let rollout = run.rollouts[number], let next = rollout.undoQueue?.last, !run.isPaused, run.cancellation == nil else {
+            return nil
+        }
+        let size = rollout.targets.count
+        let width = (rollout.adjustment.concurrency ?? spec.concurrency).map { max($0.of(size), 1) } ?? size
+        return rollout.undoOpen.count < width ? next : nil
+    }
+
+    private mutating func closeUndone(of number: Int) {
+        for element in run.rollouts[number]?.undoOpen ?? [] {
+            guard let scope = run.rollouts[number]?.undos[element], isOver(scope) else { continue }
+            let isDone = run.scopes[scope].unsettled == 0 && !run.scopes[scope].hasFailed
+            let base = run.scopes[scope].base
+            let steps = run.steps[base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count]
+            emit(.rollout(ref(number), .undoClosed(element, isDone ? .undone : steps.contains { $0.state == .failed } ? .failed : .cancelled)))
+        }
+    }
+
+    private mutating func endUndo(_ number: Int, _ rollout: Rollout) {
+        let undone = rollout.targets.count { $0.undo == .undone }
+        let failed = rollout.targets.count { $0.undo == .failed || $0.undo == .cancelled }
+        let result = "\(undone) of \(undone + failed) targets undone"
+        emit(.rollout(ref(number), .undoEnded))
+        // It has not brought about what it was for, however it came to that.
+        settle(number, .failed, reason: (rollout.breach.map { "\($0); " } ?? "") + result, value: nil)
+        stopWaiting(in: run.steps[number].scope, because: "step '\(run.steps[number].path)' was undone")
+    }
+}
+
+extension Step {
+    /// What its failure makes of its target.
+    fileprivate var outcomeOfFailure: TargetOutcome {
+        if attempt?.row.state == .timedOut { return .timedOut }
+        return attempt?.cause == .unreachable || attempt?.cause == .hostKey ? .unreachable : .failed
+    }
+}

@@ -1,0 +1,198 @@
+import FlowEngine
+import FlowModel
+import Testing
+
+@Suite("Rollouts")
+struct RolloutTests {
+    static let hosts = (1...10).map { Host(name: "web-\($0)", address: "10.0.0.\($0)", labels: ["zone": $0 % 2 == 0 ? "a" : "b"]) }
+
+    /// A rollout of one step, with what undoes it.
+    private func machine(
+        _ spec: (inout RolloutSpec) -> Void = { _ in }, batches: String = "1 2 *2", nodes: [Node] = []
+    ) throws -> MachineHarness {
+        var rollout = RolloutSpec(targets: .literal("all"), batches: try BatchSizes(batches))
+        spec(&rollout)
+        let undo = Node(
+            id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo, kind: .shell(ShellSpec(source: .text("true"))))
+        return try MachineHarness(
+            [Node(id: "deploy", name: "deploy", kind: .rollout(rollout)), shell("deploy/switch", scope: "deploy"), undo] + nodes,
+            targets: ["all": Self.hosts])
+    }
+
+    private func hosts(_ paths: [String]) -> [Int] {
+        paths.compactMap { Int($0.split(separator: "]")[0].split(separator: "-")[1]) }
+    }
+
+    private func switched(_ machine: MachineHarness) -> [Int] {
+        hosts(machine.run.steps.filter { $0.path.text.hasSuffix("]/switch") && $0.state == .running }.map(\.path.text))
+    }
+
+    private func outcomes(_ machine: MachineHarness) -> [TargetOutcome] { machine.run.rollouts[0]?.targets.map(\.outcome) ?? [] }
+
+    @Test func `batches follow one another, and each waits for the one before`() throws {
+        var machine = try machine()
+        #expect(switched(machine) == [1])
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(switched(machine) == [2, 3])
+        try machine.succeed("deploy[web-2]/switch")
+        #expect(switched(machine) == [3])
+        try machine.succeed("deploy[web-3]/switch")
+        #expect(switched(machine) == [4, 5, 6, 7])
+        for host in 4...7 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(switched(machine) == [8, 9, 10], "what is left, when that is less")
+        for host in 8...10 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["deploy"].value == ["changed": 10])
+    }
+
+    @Test func `as many fail as are tolerated, then nothing new starts, and what runs is not interrupted`() throws {
+        var machine = try machine({ $0.budget.maxFailures = .count(1) })
+        try machine.succeed("deploy[web-1]/switch")
+        try machine.fail("deploy[web-2]/switch")
+        try machine.succeed("deploy[web-3]/switch")
+        #expect(switched(machine) == [4, 5, 6, 7], "the first failure is tolerated")
+        try machine.fail("deploy[web-5]/switch")
+        #expect(switched(machine) == [4, 6, 7])
+        #expect(machine.actions.allSatisfy { if case .stop = $0 { false } else { true } })
+        for host in [4, 6, 7] { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine.run.state == .failed)
+        #expect(
+            outcomes(machine).map(\.rawValue).joined(separator: " ")
+                == "changed failed changed changed failed changed changed notStarted notStarted notStarted")
+        #expect(machine["deploy"].reason?.contains("2 failed, more than the 1 that are tolerated of 10 targets") == true)
+    }
+
+    @Test func `redo takes what failed and what had no turn, undo what was done, and neither touches the others`() throws {
+        var machine = try machine(batches: "5")
+        for host in [1, 2, 3, 4] { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.fail("deploy[web-5]/switch")
+        #expect(machine.run.state == .failed)
+
+        try machine.command(.undo(StepPath("deploy")))
+        #expect(machine.run.state == .undoing)
+        let undone = machine.dispatched
+        #expect(undone == [4, 3, 2, 1].map { "deploy[web-\($0)]/undo:back" }, "last ones first; nothing was done on web-5")
+        for path in undone { try machine.succeed(path) }
+        #expect(machine.run.state == .failed)
+        #expect(machine.run.rollouts[0]?.targets.map(\.undo) == Array(repeating: .undone, count: 4) + Array(repeating: nil, count: 6))
+        #expect(throws: FlowError.self) { try machine.command(.undo(StepPath("deploy"))) }
+
+        try machine.command(.redo(rollout: nil, .outcomes([.failed, .notStarted]), from: nil))
+        #expect(switched(machine) == [5])
+        try machine.succeed("deploy[web-5]/switch")
+        #expect(switched(machine) == [6, 7, 8, 9, 10])
+        for host in 6...10 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["deploy[web-1]/switch"].generation == 1)
+
+        try machine.command(.redo(rollout: StepPath("deploy"), .named(["web-1"]), from: nil))
+        #expect(switched(machine) == [1])
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(machine.run.rollouts[0]?.targets[0].undo == nil)
+        try machine.command(.undo(StepPath("deploy")))
+        #expect(machine.dispatched.contains("deploy[web-1]/undo:back"), "what was done again can be undone again")
+    }
+
+    @Test func `on breach it undoes what was touched`() throws {
+        var machine = try machine({ $0.onBreach = .undo }, batches: "2")
+        try machine.succeed("deploy[web-1]/switch")
+        try machine.fail("deploy[web-2]/switch")
+        #expect(machine.run.state == .undoing)
+        #expect(machine.dispatched == ["deploy[web-1]/undo:back"])
+        try machine.succeed("deploy[web-1]/undo:back")
+        #expect(machine.run.state == .failed)
+        #expect(machine["deploy"].reason?.contains("1 of 1 targets undone") == true)
+    }
+
+    @Test func `held on breach, it goes on when an operator raises the budget, and not before`() throws {
+        var machine = try machine({ $0.onBreach = .hold }, batches: "1")
+        try machine.fail("deploy[web-1]/switch")
+        #expect(machine["deploy"].state == .held)
+        #expect(throws: FlowError.self) { try machine.command(.release(StepPath("deploy"))) }
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(maxFailures: .count(1), batches: try BatchSizes("4"))))
+        #expect(machine["deploy"].state == .held)
+        try machine.command(.release(StepPath("deploy")))
+        #expect(switched(machine) == [2, 3, 4, 5])
+    }
+
+    @Test func `an operator can hold it after a batch, and change how many run at once`() throws {
+        var machine = try machine({ $0.concurrency = .count(1) }, batches: "3")
+        #expect(switched(machine) == [1])
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(concurrency: .count(2), pauseAfterBatch: 1)))
+        #expect(switched(machine) == [1, 2])
+        for host in 1...3 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine["deploy"].state == .held)
+        try machine.command(.release(StepPath("deploy")))
+        #expect(switched(machine) == [4, 5])
+    }
+
+    @Test func `after a batch comes the soak, then what stands between, and a refusal stops it`() throws {
+        let gate = Node(
+            id: "deploy/between:go", name: "go", scope: "deploy", part: .between,
+            kind: .approval(
+                ApprovalSpec(
+                    prompt: .text([.literal("batch "), .element(map: "deploy", path: ["number"])]), rules: [.role("release-manager", count: 1)])))
+        var machine = try machine({ $0.soakSeconds = 60 }, batches: "5", nodes: [gate])
+        for host in 1...5 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine["deploy"].waiting?.kind == .soak)
+        #expect(machine.run.state == .waiting)
+        try machine.pass(seconds: 61)
+        #expect(machine["deploy[batch 1]/between:go"].approval?.prompt == "batch 1")
+        #expect(switched(machine) == [])
+        let digest = machine["deploy[batch 1]/between:go"].approval?.digest
+        try machine.command(.vote(StepPath("deploy[batch 1]/between:go"), .rejected, digest: digest), by: MachineHarness.bob)
+        #expect(machine.run.state == .failed)
+        #expect(switched(machine) == [])
+        try machine.command(.retry(from: nil))
+        #expect(machine["deploy[batch 1]/between:go"].generation == 2)
+        #expect(machine["deploy"].waiting?.kind == .soak, "a retry does not go round what stands between")
+        try machine.pass(seconds: 61)
+        #expect(switched(machine) == [])
+        try machine.command(
+            .vote(StepPath("deploy[batch 1]/between:go"), .approved, digest: machine["deploy[batch 1]/between:go"].approval?.digest),
+            by: MachineHarness.bob)
+        #expect(switched(machine) == [6, 7, 8, 9, 10])
+    }
+
+    @Test func `a pause in the middle goes on within the batch, also after a crash`() throws {
+        var machine = try machine({ $0.concurrency = .count(1) }, batches: "3")
+        try machine.command(.pause)
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(switched(machine) == [])
+        machine.epoch += 1
+        try machine.take(.recover)
+        try machine.command(.resume)
+        #expect(switched(machine) == [2])
+    }
+
+    @Test func `shares are rounded as they are said to be`() throws {
+        func sizes(_ text: String, _ total: Int) throws -> [Int] {
+            let ends = try BatchSizes(text).ends(of: total)
+            return zip(ends, [0] + ends).map { $0 - $1 }
+        }
+        #expect(try sizes("1 10% *2", 50) == [1, 5, 10, 20, 14])
+        #expect(try sizes("1 10% *2 +5", 100) == [1, 10, 20, 25, 30, 14])
+        #expect(try sizes("7%", 100) == [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2])
+        #expect(try sizes("1%", 3) == [1, 1, 1])
+        #expect(try sizes("100%", 0) == [])
+        for bad in ["", "0", "*2", "+1 5", "101%", "0%", "x", "1 -2", "1 *0"] {
+            #expect(throws: BatchSizes.Fault.self) { try BatchSizes(bad) }
+        }
+        #expect(Amount.percent(5).of(39) == 1)
+        #expect(Amount.percent(5).of(19) == 0)
+    }
+
+    @Test func `each order is what it says`() {
+        let hosts = Self.hosts
+        func names(_ order: RolloutOrder, seed: UInt64 = 1) -> [Int] {
+            order.arranged(hosts, seed: seed).map { Int($0.name.dropFirst(4)) ?? 0 }
+        }
+        #expect(names(.inventory) == Array(1...10))
+        #expect(names(.reverse) == Array((1...10).reversed()))
+        #expect(names(.name) == [1, 10, 2, 3, 4, 5, 6, 7, 8, 9])
+        #expect(names(.spread("zone")) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+        #expect(names(.shuffle) == names(.shuffle))
+        #expect(names(.shuffle).sorted() == Array(1...10))
+        #expect(names(.shuffle) != names(.shuffle, seed: 2))
+    }
+}
