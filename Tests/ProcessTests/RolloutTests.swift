@@ -83,7 +83,9 @@ private final class Canary {
             guard let path = step["path"] as? String, path.hasSuffix("/switch") else { continue }
             let attempts = try #require(step["attempts"] as? [[String: Any]])
             let isBroken = broken.contains { path.contains("[\(lab.hosts[$0].host.name)]") }
-            #expect(attempts.count == (isBroken ? 2 : 1), "\(path)")
+            // One that an engine died over before it was sent is on record as cancelled.
+            let carriedOut = attempts.count { $0["state"] as? String != "cancelled" }
+            #expect(carriedOut == (isBroken ? 2 : 1), "\(path): \(attempts)")
         }
     }
 
