@@ -120,10 +120,11 @@ let package = Package(
             [
                 "FlowModel", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .grdb, .hummingbird, .logging, .nioCore, .nioHTTP1,
             ]),
+        .target(name: "CRecordingVFS", path: "Tests/CRecordingVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
         tests(
             "FlowStoreSQLiteTests",
             [
-                "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
+                "CRecordingVFS", "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .testTarget(
