@@ -10,10 +10,11 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 N ?= 10
 LAB ?= .lab
+VERSION ?= 0.1.0
 BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
 BIN := .build/release
 
-.PHONY: help setup build run test check format bench install lab lab-stop clean
+.PHONY: help setup build run test crash fixtures check format bench install lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +38,14 @@ test: setup ## Run all tests
 	@# One after the other: they start real daemons and wait for facts, and a test that computes would keep the others from looking.
 	@# No test uses @testable, and without it what was built for `make run` serves here too.
 	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel
+
+crash: setup ## Every crash of store and host runner that the tests take a share of; an hour or two
+	@echo "==> every power cut, store fault and line of the host runner"
+	@FLOW_POWER_CUTS=all FLOW_CRASH_LINES=all FLOW_CRASH_ROUNDS=200 swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
+		--filter 'PowerCutTests|ConformanceTests|HostRunnerLineTests|HostRunnerCrashTests'
+
+fixtures: setup ## Record the journal of version VERSION for later versions to replay
+	@FLOW_FIXTURES=$(VERSION) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter FixtureTests
 
 check: setup ## Check format, imports, scripts, documents, and what install installs
 	@scripts/check
