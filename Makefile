@@ -10,10 +10,13 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 N ?= 10
 LAB ?= .lab
+VERSION ?= 0.1.0
 BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
 BIN := .build/release
+SEEDS ?= 10000
+FIRST ?= 0
 
-.PHONY: help setup build run test cron check format bench install lab lab-stop clean
+.PHONY: help setup build run test cron crash simulate fixtures check format bench install lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,9 +41,20 @@ test: setup ## Run all tests
 	@# No test uses @testable, and without it what was built for `make run` serves here too.
 	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel
 
+simulate: setup ## Runs in a world of faults, from SEEDS seeds (10000); FIRST=n begins elsewhere
+	@FLOW_SEEDS=$(SEEDS) FLOW_FIRST_SEED=$(FIRST) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter SimulationTests
+
 cron: setup ## Compare schedules with the C library, minute by minute, round every change of every time zone
 	@swift build $(BUILD_FLAGS) --product cron-oracle
 	@$(BIN)/cron-oracle
+
+crash: setup ## Every crash of store and host runner that the tests take a share of; an hour or two
+	@echo "==> every power cut, store fault and line of the host runner"
+	@FLOW_POWER_CUTS=all FLOW_CRASH_LINES=all FLOW_CRASH_ROUNDS=200 swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
+		--filter 'PowerCutTests|ConformanceTests|HostRunnerLineTests|HostRunnerCrashTests'
+
+fixtures: setup ## Record the journal of version VERSION for later versions to replay
+	@FLOW_FIXTURES=$(VERSION) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter FixtureTests
 
 check: setup ## Check format, imports, scripts, documents, and what install installs
 	@scripts/check

@@ -122,10 +122,11 @@ let package = Package(
                 "FlowAPI", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .crypto,
                 .grdb, .hummingbird, .logging, .nioCore, .nioHTTP1,
             ]),
+        .target(name: "CRecordingVFS", path: "Tests/CRecordingVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
         tests(
             "FlowStoreSQLiteTests",
             [
-                "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
+                "CRecordingVFS", "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .testTarget(

@@ -9,8 +9,10 @@ internal import Synchronization
 /// SQLite's automatic checkpoint does the same but hides its failures; a failed `fsync` of the database must end the process.
 final class Checkpointer: Sendable {
     private let pages = Atomic<Int>(0)
+    private let limit: Int
 
-    init(_ pool: DatabasePool) throws {
+    init(_ pool: DatabasePool, every limit: Int) throws {
+        self.limit = limit
         pool.writeWithoutTransaction { database in
             let context = Unmanaged.passUnretained(self).toOpaque()
             sqlite3_wal_hook(
@@ -31,7 +33,7 @@ final class Checkpointer: Sendable {
 
     /// After a commit. What could not be copied for lack of room stays in the log, where it is just as durable.
     func checkpointIfDue(_ database: Database) throws {
-        guard pages.load(ordering: .relaxed) >= StoreLimits.checkpointPages else { return }
+        guard pages.load(ordering: .relaxed) >= limit else { return }
         pages.store(0, ordering: .relaxed)
         errno = 0
         let code = sqlite3_wal_checkpoint_v2(database.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)

@@ -43,16 +43,17 @@ package final class SQLiteStore: Sendable {
         try open(in: directory, socket: socket, now: now, migrations: Migration.all)
     }
 
-    /// The same with other migrations than those of this version: for tests of upgrading.
+    /// The same with other migrations than those of this version, or checkpoints after fewer pages of log: for tests.
     package static func open(
-        in directory: String, socket: String?, now: Instant, migrations: [Migration]
+        in directory: String, socket: String?, now: Instant, migrations: [Migration] = Migration.all,
+        checkpointPages: Int = StoreLimits.checkpointPages
     ) throws(FlowError) -> SQLiteStore {
         try DatabaseFile.prepare(directory: directory)
         let file = DatabaseFile(directory: directory, migrations: migrations)
         let lock = try OwnerLock(directory: directory, socket: socket, now: now)
         do {
             if try file.isMissing(after: lock.previous) { try file.create() }
-            return try SQLiteStore(file: file, lock: lock, now: now)
+            return try SQLiteStore(file: file, lock: lock, now: now, checkpointPages: checkpointPages)
         } catch let error as FlowError {
             throw error
         } catch {
@@ -60,7 +61,7 @@ package final class SQLiteStore: Sendable {
         }
     }
 
-    private init(file: DatabaseFile, lock: OwnerLock, now: Instant) throws {
+    private init(file: DatabaseFile, lock: OwnerLock, now: Instant, checkpointPages: Int) throws {
         directory = file.directory
         self.lock = lock
         pool = try DatabasePool(path: file.path, configuration: SQLiteStore.configuration())
@@ -68,7 +69,7 @@ package final class SQLiteStore: Sendable {
         try SQLiteStore.makeDurable(pool, file)
         try SQLiteStore.upgrade(pool, file)
         restored = Mutex(try SQLiteStore.raiseEpochAfterRestore(pool, now: now))
-        checkpointer = try Checkpointer(pool)
+        checkpointer = try Checkpointer(pool, every: checkpointPages)
         blobFiles = try BlobFiles(directory: file.directory)
         crumb = try BreadcrumbFile(path: file.directory + "/breadcrumb")
         // SQLite does not say when the log's own entry in the directory could not be made durable.

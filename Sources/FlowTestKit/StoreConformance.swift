@@ -32,16 +32,18 @@ package enum StoreConformance {
     /// A broken promise.
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     /// All of them.
-    package static let checks: [Check] = writing + reading + listing + agreeing + ledger
+    package static let checks: [Check] = writing + reading + listing + agreeing + ledger + stories
 
     static func expect(_ isTrue: Bool, _ sentence: @autoclosure () -> String) throws {
         guard isTrue else { throw Failure(description: sentence()) }
     }
 
-    static func equal<Value: Equatable>(_ found: Value, _ expected: Value, _ what: String) throws {
+    package static func equal<Value: Equatable>(_ found: Value, _ expected: Value, _ what: String) throws {
         try expect(found == expected, "\(what): found \(found), expected \(expected)")
     }
 

@@ -89,15 +89,16 @@ struct RunnerAnswer {
 struct RunnerUnderTest: Sendable {
     let shell: Shell
     /// Before the names of steps: tests run beside each other, and marks are seen by all.
-    let tag = String(UInt64.random(in: 0 ... .max), radix: 16)
+    let tag: String
     let spool: String
     /// What the command starts with: another account.
     var prefix = ""
     var text = HostRunner.text
     var environment: [String: String] = [:]
 
-    init(_ shell: Shell, _ folder: TestFolder, spool: String = "spool") {
+    init(_ shell: Shell, _ folder: TestFolder, spool: String = "spool", tag: String = String(UInt64.random(in: 0 ... .max), radix: 16)) {
         self.shell = shell
+        self.tag = tag
         self.spool = folder.file(spool)
     }
 

@@ -22,6 +22,8 @@ final class Writer {
     private var planDigests: [Digest: Digest] = [:]
     /// Reports and looks that could not be committed, to be decided again.
     private var deferred: [Inbox.Item] = []
+    /// A run could not be read in this turn, which may be otherwise in the next.
+    private var wasUnread = false
     var transaction: Transaction
     private var chances: Chances
     /// A run that ends the engine even when it is only read: nothing touches it any more.
@@ -80,6 +82,7 @@ final class Writer {
             guard let items = inbox.take(limit: Limits.commitBatch, waitingAtMost: wait) else { break }
             let late = deferred.prefix(Limits.commitBatch)
             deferred.removeFirst(late.count)
+            wasUnread = false
             transaction = Transaction(epoch: epoch, now: environment.now())
             for item in late { take(item) }
             for item in items { take(item) }
@@ -104,6 +107,7 @@ final class Writer {
     }
 
     private func secondsUntilNext() -> Double {
+        if wasUnread { return Writer.retrySeconds }
         if !deferred.isEmpty { return transaction.wasRefused ? Writer.retrySeconds : 0 }
         guard let next = timers.next else { return Writer.idleSeconds }
         return min(max(next.seconds(since: environment.now()), 0), Writer.idleSeconds)
@@ -116,11 +120,12 @@ final class Writer {
             perform(.command(command, by: actor, message: message), on: id, reply)
         case .occurrences(let requests, let positions, let reply): record(requests, positions, reply)
         case .report(let report):
+            guard touch(report.id.run, else: item) else { return }
             transaction.repeatable.append(item)
             decide(.report(report), on: report.id.run)
         case .look(let id):
+            guard touch(id, else: item) else { return }
             transaction.repeatable.append(item)
-            _ = touch(id)
         case .quarantine(let id):
             transaction.repeatable.append(item)
             quarantine(id)
@@ -148,11 +153,17 @@ final class Writer {
 
     private func takeTimers() {
         var taken = 0
+        var unread: [TimerRow] = []
         while taken < Limits.commitBatch, let timer = timers.popDue(at: transaction.now) {
+            taken += 1
+            guard touch(timer.id.run, else: .look(timer.id.run)) else {
+                unread.append(timer)
+                continue
+            }
             transaction.poppedTimers.append(timer)
             decide(.timer(timer.id.step), on: timer.id.run)
-            taken += 1
         }
+        if wasUnread { for timer in unread { timers.insert(timer) } }
     }
 
     // MARK: - Deciding
@@ -264,6 +275,16 @@ final class Writer {
         }
     }
 
+    /// The same for what nobody would send again: it is taken again later when the store refused to read the run.
+    private func touch(_ id: RunID, else item: Inbox.Item) -> Bool {
+        let before = wasUnread
+        wasUnread = false
+        defer { wasUnread = wasUnread || before }
+        if touch(id) { return true }
+        if wasUnread { deferred.append(item) }
+        return false
+    }
+
     private func touchOrThrow(_ id: RunID) throws(FlowError) -> Bool {
         if cache[id] != nil { return true }
         if id == setAside {
@@ -278,6 +299,7 @@ final class Writer {
             cache[id] = loaded
         } catch {
             standstills.note(id, error)
+            if case .refused = error { wasUnread = true }
             throw FlowError.storage(error, subject: id.text)
         }
         try decideOrThrow(.recover, on: id)

@@ -76,7 +76,7 @@ package final class OwnerLock: Sendable {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Writes who holds it and whether the journal is open.
+    /// Writes who holds it and whether the journal is open. That it was closed must be known for certain before its log goes away.
     func note(isOpen: Bool) throws(FileFault) {
         let text = holder.withLock { holder in
             holder.isOpen = isOpen
@@ -87,6 +87,7 @@ package final class OwnerLock: Sendable {
         // In place, because the lock belongs to this file; padded, so that a reader never sees the end of a longer one.
         let padded = bytes + [UInt8](repeating: 0x20, count: max(0, 1_023 - bytes.count)) + [0x0A]
         guard pwrite(number, padded, padded.count, 0) == padded.count else { throw FileFault("write", path) }
+        guard isOpen || fsync(number) == 0 else { throw FileFault("fsync", path) }
     }
 
     /// Lets another engine in.

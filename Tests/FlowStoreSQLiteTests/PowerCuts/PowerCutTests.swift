@@ -1,0 +1,109 @@
+import FlowEngine
+import FlowModel
+import FlowStoreSQLite
+import FlowTestKit
+import Foundation
+import Testing
+
+/// Every crash of a story that uses every transition, see `docs/internals/testing.md`.
+@Suite("Power cuts", .serialized, .timeLimit(.minutes(60)))
+struct PowerCutTests {
+    /// `FLOW_POWER_CUTS=all`: `make crash`.
+    private static let isAll = ProcessInfo.processInfo.environment["FLOW_POWER_CUTS"] == "all"
+    private static let seed = ProcessInfo.processInfo.environment["FLOW_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...1_000_000)
+
+    /// Plays the story on a store whose files are recorded.
+    private func record(
+        weakened: Bool = false, plant: WatchedStore.Plant? = nil
+    ) async throws -> (tape: Tape, contents: [Digest], folder: CrashFolder) {
+        let folder = try CrashFolder()
+        let recorder = try Recorder(folder.path, weakened: weakened)
+        // Checkpoints so often that the log begins anew many times.
+        func open() throws -> SQLiteStore { try SQLiteStore.open(in: folder.path, socket: nil, now: start, checkpointPages: 60) }
+        let first = try WatchedStore(try open(), recorder, plant: plant)
+        let last = try await EveryTransition.play(on: first) { store in
+            guard let store = store as? WatchedStore else { throw StoreConformance.Failure(description: "another store") }
+            try store.store.close()
+            return try WatchedStore(try open(), recorder, plant: plant, continuing: store.contents)
+        }
+        guard let last = last as? WatchedStore else { throw StoreConformance.Failure(description: "another store") }
+        try await expectEveryTransition(in: last.store)
+        try last.store.close()
+        return (recorder.stop(), last.contents.contents, folder)
+    }
+
+    @Test func `every crash of a story that uses every transition leaves all that was acknowledged, and nothing by halves`() async throws {
+        let (tape, contents, _) = try await record()
+        let seed = Self.seed
+        var check = try CrashCheck(contents: contents)
+        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 6, tears: Self.isAll ? 16 : 8, eachAlone: Self.isAll)
+        var recoveries: [CrashState] = []
+        var chance = SeededRandom(seed: seed &+ 1)
+        try await tape.forEachCrash(thoroughness, seed: seed) { state in
+            try await check.take(state)
+            if chance.chance(Self.isAll ? 0.02 : 0.003) { recoveries.append(state) }
+        }
+        for (number, state) in recoveries.enumerated() {
+            try await check.takeRecovery(of: state, .init(subsets: 2, tears: 2, eachAlone: false), seed: seed &+ UInt64(number))
+        }
+        let counts = CrashState.Kind.allCases.map { "\($0.rawValue) \(check.counts[$0] ?? 0)" }.joined(separator: ", ")
+        print(
+            """
+            L2: \(check.total) states (\(counts), depth two \(check.depthTwo) of \(recoveries.count) recoveries), \(check.bad) bad; \
+            \(tape.operations.count) operations, \(contents.count - 1) commits, seed \(seed)
+            """)
+        #expect(check.bad == 0, "FLOW_SEED=\(seed): \(check.faults.joined(separator: "\n"))")
+        #expect(check.total >= 20_000)
+        #expect(check.depthTwo >= 1_000)
+    }
+
+    // MARK: - The oracle sees
+
+    /// How many bad states a tape gives; not more are looked for than show that they are seen.
+    private func bad(_ tape: Tape, _ contents: [Digest], _ name: String) async throws -> Int {
+        var check = try CrashCheck(contents: contents)
+        try await tape.forEachCrash(.init(subsets: 1, tears: 1, eachAlone: false), seed: 1) { state in
+            if check.bad < 20 { try await check.take(state) }
+        }
+        print("L2, planted: \(name): \(check.bad) of \(check.total) states are bad, such as \(check.faults.last ?? "none")")
+        return check.bad
+    }
+
+    @Test func `a store whose commits are not synced loses acknowledged ones in a power cut`() async throws {
+        let (tape, contents, _) = try await record(weakened: true)
+        #expect(try await bad(tape, contents, "synchronous=NORMAL") == 20)
+    }
+
+    @Test(arguments: WatchedStore.Plant.allCases)
+    func `an acknowledgement before the commit, and a commit in two halves, are seen`(_ plant: WatchedStore.Plant) async throws {
+        let (tape, contents, _) = try await record(plant: plant)
+        #expect(try await bad(tape, contents, "\(plant)") == 20)
+    }
+
+    @Test(arguments: ["journal.db", "journal.db-wal"])
+    func `a sync that is left out is seen`(_ file: String) async throws {
+        var (tape, contents, _) = try await record()
+        tape.operations.removeAll { operation in
+            if case .sync = operation.kind { operation.file == file } else { false }
+        }
+        #expect(try await bad(tape, contents, "no sync of \(file)") == 20)
+    }
+}
+
+/// The story would prove little if a kind of entry or a command were missing from it: both lists are read from the sources.
+func expectEveryTransition(in store: any JournalStore & JournalReader) async throws {
+    let census = try await EntryCensus(store)
+    let machine = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../../Sources/FlowEngine/Machine/Entry.swift")
+    let source = try String(contentsOf: machine, encoding: .utf8)
+    let body = try #require(source.split(separator: "package enum Entry:").last?.split(separator: "\n    package struct").first)
+    let kinds = body.matches(of: #/(?m)^    case (?<name>[a-zA-Z]+)/#).map { String($0.output.name) }
+    #expect(kinds.count >= 27)
+    let missing = kinds.filter { census.kinds[$0] == nil }
+    #expect(missing == [], "kinds of entries that the story does not use")
+    let step = StepPath("a")
+    let commands: [RunCommand] = [
+        .pause, .resume, .cancel, .kill, .retry(from: nil), .skip(step), .resolve(step, .failed), .vote(step, .approved, digest: nil),
+        .vote(step, .rejected, digest: nil),
+    ]
+    #expect(commands.map(\.verb).filter { census.verbs[$0] == nil } == [], "commands that the story does not give")
+}
