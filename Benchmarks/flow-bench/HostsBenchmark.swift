@@ -19,15 +19,12 @@ enum HostsBenchmark {
 
     static func run() async throws {
         if let obstacle = SSHLab.obstacle { throw BenchmarkFailure(obstacle) }
-        guard let python = ProcessInfo.processInfo.environment["FLOW_BENCH_PYTHON"] else {
-            throw BenchmarkFailure("FLOW_BENCH_PYTHON must name a Python that has parallel-ssh; Benchmarks/run sees to it")
-        }
         try await withDirectory { directory in
             var options = LabOptions()
             options.sshdLines = ["UnusedConnectionTimeout \(unusedSeconds)s"]
             let lab = try await SSHLab.start(hosts: hosts, in: directory + "/lab", options: options)
             do {
-                try await measure(lab.directory + "/inventory.yaml", python, directory)
+                try await measure(lab.directory + "/inventory.yaml", directory)
             } catch {
                 await lab.stop()
                 throw error
@@ -36,16 +33,16 @@ enum HostsBenchmark {
         }
     }
 
-    private static func measure(_ inventory: String, _ python: String, _ directory: String) async throws {
+    private static func measure(_ inventory: String, _ directory: String) async throws {
         let server = try await ServerUnderTest(in: directory, inventory: inventory)
         defer { server.stop() }
         let sockets = try server.openSockets()
-        let peer = try Peer(python, inventory)
+        let peer = try PacedPeer("parallel_ssh_true.py", [inventory, "--width", String(width), "--paced"])
         defer { peer.stop() }
         var ours: [Round] = []
         var theirs: [Round] = []
         for _ in 0...rounds {
-            theirs.append(try peer.round())
+            theirs.append(try peer.round(Round.self))
             ours.append(try await round(on: server))
             try await until("the hosts closed the connections") { try server.openSockets() <= sockets }
         }
@@ -93,38 +90,6 @@ enum HostsBenchmark {
         while try !isSo() {
             guard ContinuousClock.now < end else { throw BenchmarkFailure("waited in vain until \(what)") }
             try await Task.sleep(for: .milliseconds(200))
-        }
-    }
-
-    /// `peers/parallel_ssh_true.py`, which does a round for each line that it is given.
-    private final class Peer {
-        private let process = Process()
-        private let input = Pipe()
-        private let output = Pipe()
-
-        init(_ python: String, _ inventory: String) throws {
-            process.executableURL = URL(fileURLWithPath: python)
-            process.arguments = ["Benchmarks/peers/parallel_ssh_true.py", inventory, "--width", String(width), "--paced"]
-            process.standardInput = input
-            process.standardOutput = output
-            try process.run()
-        }
-
-        func round() throws -> Round {
-            try input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
-            var line = Data()
-            while line.last != UInt8(ascii: "\n") {
-                guard let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty else {
-                    throw BenchmarkFailure("parallel-ssh ended: \(String(decoding: line, as: UTF8.self))")
-                }
-                line += byte
-            }
-            return try JSONDecoder().decode(Round.self, from: line)
-        }
-
-        func stop() {
-            try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
         }
     }
 }

@@ -6,7 +6,7 @@ import Foundation
 @main struct Main {
     private static let benchmarks: [(name: String, run: @Sendable () async throws -> Void)] = [
         ("steps", StepsBenchmark.run), ("sequential", SequentialBenchmark.run), ("load", LoadBenchmark.run),
-        ("accept", AcceptBenchmark.run), ("idle", IdleBenchmark.run), ("hosts", HostsBenchmark.run),
+        ("accept", AcceptBenchmark.run), ("idle", IdleBenchmark.run), ("hosts", HostsBenchmark.run), ("peers", PeersBenchmark.run),
     ]
 
     static func main() async {

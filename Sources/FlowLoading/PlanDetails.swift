@@ -146,8 +146,7 @@ extension Node {
         case .rollout: return object(KeyValuePairs.outcomes)
         case .sleep, .sleepUntil: return nil
         case .waitFor: return output
-        // That of its body's last step, which stands after it.
-        case .repeatUntil: return .any
+        case .repeatUntil(let spec): return spec.value == nil ? nil : .any
         }
     }
 }

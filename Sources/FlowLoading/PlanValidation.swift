@@ -241,18 +241,19 @@ package struct PlanValidation {
         return scopes
     }
 
-    /// The condition of a `repeatUntil` reads what the steps of its body, which stand after it, hand out.
-    private mutating func checkCondition(_ until: Expression, of node: Node) {
+    /// What a `repeatUntil` evaluates reads what the steps of its body, which stand after it, hand out.
+    private mutating func checkRound(_ spec: RepeatSpec, of node: Node) {
         guard let last = plan.nodes.last(where: { $0.scope == node.id }) else { return }
         var inside = last
         inside.needs = plan.nodes.filter { $0.scope == node.id }.map(\.id)
-        check(until, in: inside)
+        check(spec.until, in: inside)
+        if let value = spec.value { check(value, in: inside) }
     }
 
     private mutating func checkBodies() {
         let scopes = Set(plan.nodes.filter { $0.part == .body }.compactMap(\.scope))
         for node in plan.nodes {
-            if case .repeatUntil(let spec) = node.kind { checkCondition(spec.until, of: node) }
+            if case .repeatUntil(let spec) = node.kind { checkRound(spec, of: node) }
             if node.hasBody, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
         }
     }

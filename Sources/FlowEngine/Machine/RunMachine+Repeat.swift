@@ -14,7 +14,9 @@ extension RunMachine {
         if elements.failed > 0 { return fail(number, failureReason(of: elements)) }
         if let last = elements.scopes.lastIndex(where: { $0.map(isComplete) ?? false }), let scope = elements.scopes[last] {
             do throws(EvaluationError) {
-                if try holds(spec.until, in: scope) { return settle(number, .succeeded, value: lastValue(of: scope)) }
+                if try holds(spec.until, in: scope) {
+                    return settle(number, .succeeded, value: try spec.value?.evaluate(in: round(scope)) ?? .null)
+                }
             } catch {
                 return settle(number, because: error)
             }
@@ -43,9 +45,12 @@ extension RunMachine {
 
     private func isComplete(_ scope: Int) -> Bool { run.scopes[scope].unsettled == 0 && !run.scopes[scope].hasFailed }
 
+    /// What a step of the round sees.
+    private func round(_ scope: Int) -> StepScope { StepScope(run: run, step: run.scopes[scope].base) }
+
     private func holds(_ condition: Expression, in scope: Int) throws(EvaluationError) -> Bool {
         do throws(EvaluationError) {
-            return try condition.truth(in: StepScope(run: run, step: run.scopes[scope].base))
+            return try condition.truth(in: round(scope))
         } catch {
             if case .absent = error { return false }
             throw error

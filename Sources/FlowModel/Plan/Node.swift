@@ -71,7 +71,7 @@ package struct Node: Hashable, Sendable, Codable {
         case choice(Expression)
         /// Its body (the nodes whose scope it is) once per element. Output: the list of the bodies' last outputs, in order.
         case map(MapSpec)
-        /// Its body again and again until a condition holds. Output: that of the last round's last step.
+        /// Its body again and again until a condition holds. Output: what the condition's end says.
         case repeatUntil(RepeatSpec)
         /// Its body once per target, in batches. Output: how many targets came to which outcome, `{"ok":…,"failed":…}`.
         case rollout(RolloutSpec)

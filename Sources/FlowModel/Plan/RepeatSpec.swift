@@ -2,12 +2,15 @@
 package struct RepeatSpec: Hashable, Sendable, Codable {
     /// Evaluated after each round, as a step of that round sees it; a value that is missing counts as false.
     package var until: Expression
+    /// What the step hands out, seen as `until` is; nil: nothing.
+    package var value: Expression?
     /// Seconds between the end of a round and the beginning of the next.
     package var intervalSeconds: Double
     /// Rounds, at least 1; when it does not hold after the last one, the step fails.
     package var maximum: Int
 
-    package init(until: Expression, intervalSeconds: Double, maximum: Int) {
+    package init(until: Expression, value: Expression? = nil, intervalSeconds: Double, maximum: Int) {
+        self.value = value
         self.until = until
         self.intervalSeconds = intervalSeconds
         self.maximum = maximum

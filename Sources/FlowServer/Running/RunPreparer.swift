@@ -66,7 +66,7 @@ struct RunPreparer: RunPreparation {
         guard faults.isEmpty else {
             throw FlowError(.inputs, subject: "inputs", "Nothing was changed: the flow has no such parameter.", errors: faults)
         }
-        var changed = try inputs(parameters, given)
+        var changed = try checked(given, parameters)
         var all = current.objectValue ?? [:]
         all.merge(changed) { $1 }
         let needs = TargetResolver.needs(of: plan, inputs: all).filter { created.targets[$0.selector] == nil }
@@ -75,6 +75,14 @@ struct RunPreparer: RunPreparation {
             if let value = changed[parameter.name] { changed[parameter.name] = try vault.sealed(value) }
         }
         return InputEdit(inputs: changed, targets: targets)
+    }
+
+    private func checked(_ given: [String: JSON], _ parameters: [Parameter]) throws(FlowError) -> [String: JSON] {
+        do throws(FlowError) {
+            return try inputs(parameters, given)
+        } catch {
+            throw FlowError(error.code, subject: error.subject, "Nothing was changed: an input is not acceptable.", errors: error.errors)
+        }
     }
 
     private func ready(_ start: Wire.Start) async throws -> Ready {
