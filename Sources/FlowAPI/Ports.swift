@@ -21,6 +21,11 @@ package protocol Identities: Sendable {
     /// The answer is the only place where the secret is ever seen.
     func createToken(_ request: Wire.TokenRequest, by actor: Actor) async throws -> Wire.Token
     func revokeToken(_ id: String, by actor: Actor) async throws
+
+    /// Rights to vote that were lent, newest first.
+    func delegations() async throws -> [Wire.Delegation]
+    func delegate(_ request: Wire.DelegationRequest, by actor: Actor) async throws -> Wire.Delegation
+    func revokeDelegation(_ id: String, by actor: Actor) async throws
 }
 
 /// The registered flows.

@@ -27,7 +27,7 @@ struct Flowctl: AsyncParsableCommand {
                     SkipCommand.self, ResolveCommand.self, RolloutCommand.self, ReleaseCommand.self, UndoCommand.self,
                     EditCommand.self, HoldCommand.self, SignalCommand.self, DiffCommand.self,
                 ]),
-            CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self]),
+            CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self, ApprovalGroup.self]),
             CommandGroup(
                 name: "Hosts", subcommands: [InventoryCommands.self, HostsCommand.self, PingCommand.self]),
             CommandGroup(name: "People", subcommands: [UserCommands.self, TokenCommands.self]),

@@ -234,20 +234,11 @@ extension Messages {
         let what = "\(decision == .approved ? "Approved" : "Rejected") '\(approval.step)' of run \(approval.run)"
         switch approval.state {
         case .open:
-            let needed = approval.rules.map(\.text).joined(separator: " and ")
-            return "\(what); it still waits: \(needed), \(approval.votes.count) voted so far."
+            let voted = approval.votes.count { $0.voided == nil }
+            return "\(what); it still waits: \(approval.missingText ?? approval.rulesText), \(voted) voted so far."
         case .approved: return "\(what); the run goes on."
         case .rejected, .expired, .cancelled: return "\(what); the step fails."
         }
-    }
-}
-
-extension Wire.Rule {
-    /// For people: `2 of role release-manager`.
-    var text: String {
-        if let role { return "\(count) of role \(role)" }
-        if let user { return "user \(user)" }
-        return "\(count) of anyone"
     }
 }
 

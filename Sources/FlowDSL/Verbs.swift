@@ -1,42 +1,5 @@
 internal import FlowModel
 
-// MARK: - Approvals
-
-/// What people decided.
-public struct Decision: Codable, Hashable, Sendable {
-    public var decision: String
-    /// Who approved.
-    public var by: [String]
-    public var comment: String?
-}
-
-/// Who may open a gate, and how many of them must. One person counts once.
-public struct ApprovalRule: Sendable {
-    let rule: FlowModel.ApprovalRule
-
-    public static func role(_ role: String, count: Int = 1) -> ApprovalRule { ApprovalRule(rule: .role(role, count: count)) }
-    public static func user(_ name: String) -> ApprovalRule { ApprovalRule(rule: .user(name)) }
-    public static func anyone(count: Int = 1) -> ApprovalRule { ApprovalRule(rule: .anyone(count: count)) }
-    public static var anyone: ApprovalRule { .anyone() }
-}
-
-/// Waits until people have approved. A rejection fails the step; so does the deadline, if one is given.
-///
-/// All rules must be met. Whoever started the run cannot approve it, unless `selfApproval` says so.
-@discardableResult
-public func approval(
-    _ name: String, _ prompt: Text, rules: [ApprovalRule] = [.anyone], deadline: Duration? = nil, selfApproval: Bool = false,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
-) -> Step<Decision> {
-    let spec = ApprovalSpec(
-        prompt: prompt.expression, rules: rules.map(\.rule), deadlineSeconds: deadline?.inSeconds, selfApproval: selfApproval)
-    return Step(
-        id: Recorder.add(
-            "approval",
-            Recorder.Entry(
-                name: name, kind: .approval(spec), policy: Policy(nil, nil, onFailure), after: after, site: Site(file, line))))
-}
-
 // MARK: - Copies
 
 /// What a copy hands out.

@@ -139,7 +139,10 @@ extension Node {
             if let output { return object(["exitStatus": .int, "stdout": .string, "changed": .bool, "value": output]) }
             return object(["exitStatus": .int, "stdout": .string, "changed": .bool])
         case .copy: return object(["changed": .bool, "sha256": .string, "bytes": .int])
-        case .approval: return object(["decision": .string, "by": .list(.string), "comment": .optional(.string)])
+        case .approval(let spec):
+            if spec.fields.isEmpty { return object(["decision": .string, "by": .list(.string), "comment": .optional(.string)]) }
+            let answers = TypeShape.object(spec.fields.map { TypeShape.Field(name: $0.name, shape: $0.kind.shape) })
+            return object(["decision": .string, "by": .list(.string), "comment": .optional(.string), "output": answers])
         case .step: return output
         case .choice: return .bool
         case .map: return .list(.any)

@@ -129,12 +129,7 @@ package struct PlanValidation {
     private mutating func checkKind(_ node: Node) {
         switch node.kind {
         case .map(let map) where map.width < 1: fault(node.name, "its width must be at least 1, found \(map.width)", node.location)
-        case .approval(let approval):
-            if approval.rules.isEmpty { fault(node.name, "it needs at least one rule", node.location) }
-            for rule in approval.rules where rule.count < 1 { fault(node.name, "a rule must take at least one person", node.location) }
-            if let deadline = approval.deadlineSeconds, !(deadline > 0) {
-                fault(node.name, "its deadline must be more than 0 seconds, found \(deadline)", node.location)
-            }
+        case .approval(let approval): for message in approval.faults { fault(node.name, message, node.location) }
         case .shell(let spec): checkShell(spec, node)
         case .rollout(let rollout): for message in rollout.faults { fault(node.name, message, node.location) }
         case .repeatUntil(let spec): checkRounds(spec, node)

@@ -42,6 +42,21 @@ package enum Limits {
     package static let breakpoints = 100
     /// Attempts of a step in one generation.
     package static let attempts = 1_000
+    /// Rules without parts of a gate, the depth of their tree, and the ways in which it can be met; escalations; people of one rule.
+    package static let approvalRules = 64
+    package static let approvalDepth = 8
+    package static let approvalWays = 256
+    package static let approvalEscalations = 8
+    package static let approvalPeople = 100
+    /// Fields of a gate.
+    package static let approvalFields = 50
+    /// Seconds between reminders of a gate, at least, and how many there are at most.
+    package static let reminderSeconds = 60.0
+    package static let reminders = 1_000
+    /// Digests of a gate that are remembered, to say what has changed since.
+    package static let supersededDigests = 16
+    /// Delegations that a person can have at once.
+    package static let delegations = 100
     /// Seconds between TERM and KILL.
     package static let graceSeconds = 10.0
     /// Seconds after which an attempt on a host that cannot be asked counts as lost, from the moment at which the host itself ends it.

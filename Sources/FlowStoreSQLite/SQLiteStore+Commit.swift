@@ -62,7 +62,7 @@ private enum CommitSQL {
     static let step = "INSERT OR REPLACE INTO step (\(StepRow.columns)) VALUES (\(marks(27)))"
     static let target = "INSERT OR REPLACE INTO target (\(TargetRow.columns)) VALUES (\(marks(11)))"
     static let attempt = "INSERT OR REPLACE INTO attempt (run, path, \(AttemptRow.columns)) VALUES (\(marks(15)))"
-    static let approval = "INSERT OR REPLACE INTO approval (\(ApprovalRow.columns)) VALUES (\(marks(13)))"
+    static let approval = "INSERT OR REPLACE INTO approval (\(ApprovalRow.columns)) VALUES (\(marks(14)))"
 
     private static func marks(_ count: Int) -> String { Array(repeating: "?", count: count).joined(separator: ", ") }
 }

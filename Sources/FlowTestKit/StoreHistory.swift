@@ -173,7 +173,7 @@ struct History {
         var row = ApprovalRow(
             run: run, flow: runs[run]?.flow ?? "", step: path, generation: generation,
             state: random.pick(ApprovalRow.State.allCases), prompt: text(),
-            rules: [.role("release-manager", count: 2), .user("os:bob"), .anyone(count: 1)], digest: digest(),
+            rules: [.role("release-manager", count: 2), .any([.user("os:bob"), .all([.anyone(count: 1)])], count: 1)], digest: digest(),
             requester: text(),
             since: Instant(milliseconds: Int64(number(20))), deadline: maybe { $0.now() })
         for _ in 0..<number(3) {
@@ -182,8 +182,20 @@ struct History {
                     user: text(), person: text(), names: [text()], roles: [text()], decision: chance(2) ? .approved : .rejected,
                     comment: maybe { $0.text() }, at: now()))
         }
+        if chance(2) { row.terms = terms() }
         approvals[row.id] = row
         if !gates.contains(row.id) { gates.append(row.id) }
+    }
+
+    private mutating func terms() -> ApprovalRow.Terms {
+        var terms = ApprovalRow.Terms()
+        (terms.veto, terms.isDistinct, terms.level) = (.role(text(), count: 1), chance(2), number(3))
+        terms.fields = [Parameter(name: "n", help: text(), kind: .int, fallback: 1)]
+        terms.answers = maybe { ["n": .int($0.number(9))] }
+        terms.outlook = .escalate(ApprovalSpec.Escalation(rules: [.anyone(count: 1)], deadlineSeconds: 60))
+        terms.remindAt = maybe { $0.now() }
+        terms.superseded = [ApprovalRow.Superseded(digest: digest(), reason: text(), at: now())]
+        return terms
     }
 
     /// A little of everything, for one run.

@@ -41,6 +41,8 @@ extension Wire {
         package var inputs: JSON
         /// The names of the hosts of each selector, in order.
         package var targets: [String: [String]]
+        /// Who could give what the gates ask for, by rule without parts as people write it; without who asks.
+        package var approvers: [String: [String]]?
 
         package init(flow: String, revision: Digest, plan: Plan, inputs: JSON, targets: [String: [String]]) {
             self.flow = flow

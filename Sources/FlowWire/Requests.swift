@@ -171,11 +171,20 @@ extension Wire {
         package var comment: String?
         /// The digest that the voter saw; a vote for anything else is refused.
         package var digest: Digest
+        /// Answers to the gate's fields.
+        package var fields: [String: JSON]?
+        /// The user by whose delegation it is given; else by one's own right, or by any delegation that is good for it.
+        package var onBehalfOf: String?
 
-        package init(decision: ApprovalRow.Vote.Decision, comment: String? = nil, digest: Digest) {
+        package init(
+            decision: ApprovalRow.Vote.Decision, comment: String? = nil, digest: Digest, fields: [String: JSON]? = nil,
+            onBehalfOf: String? = nil
+        ) {
             self.decision = decision
             self.comment = comment
             self.digest = digest
+            self.fields = fields
+            self.onBehalfOf = onBehalfOf
         }
     }
 

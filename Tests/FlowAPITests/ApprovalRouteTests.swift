@@ -82,4 +82,35 @@ struct ApprovalRouteTests {
             }
         }
     }
+
+    @Test func `an open gate says what is missing, and steps and why say it in words`() async throws {
+        try await Harness.run { harness in
+            let (run, approval) = try await openGate(harness)
+            #expect(approval.missing?.map { $0.map(\.count) } == [[2]])
+            #expect(approval.missing?.first?.first?.rule == Wire.Rule(role: "manager", count: 2))
+            #expect(try await vote(harness, approval, as: "bob").status == 200)
+            let shown = try await harness.client.get("/v1/approvals?run=\(run)", as: "bob").decode(Wire.Page<Wire.Approval>.self)
+            #expect(shown.items.first?.missing?.first?.map(\.count) == [1])
+            let why = try await harness.client.get("/v1/runs/\(run)/why", as: "bob").decode(Wire.Why.self)
+            #expect(why.waitingFor.first?.reason?.contains("needs 1 of role manager") == true)
+            let steps = try await harness.client.get("/v1/runs/\(run)/steps", as: "bob").decode(Wire.Page<Wire.Step>.self)
+            #expect(steps.items.first?.reason?.contains("needs 1 of role manager") == true)
+        }
+    }
+
+    @Test func `rights of others are lent and revoked by admins only`() async throws {
+        try await Harness.run { harness in
+            let until = Instant(milliseconds: 4_000_000_000_000)
+            let own = Wire.DelegationRequest(to: "carol", role: "manager", until: until)
+            let lent = try await harness.client.post("/v1/delegations", own, as: "bob")
+            #expect(lent.status == 201)
+            let other = Wire.DelegationRequest(to: "carol", role: "manager", until: until, from: "alice")
+            #expect(try await harness.client.post("/v1/delegations", other, as: "bob").status == 403)
+            #expect(try await harness.client.post("/v1/delegations", other, as: "root").status == 201)
+            // That of alice to bob.
+            #expect(try await harness.client.send("DELETE", "/v1/delegations/1", token: "token-bob").status == 403)
+            #expect(try await harness.client.send("DELETE", "/v1/delegations/1", token: "token-alice-2").status == 204)
+            #expect(try await harness.client.send("DELETE", "/v1/delegations/7", token: "token-root").status == 404)
+        }
+    }
 }

@@ -153,4 +153,41 @@ struct PlanTests {
         #expect(plan(Shaped.self).nodes.map(\.id) == ["on-a", "on-b", "always"])
         #expect(try plan(Shaped.self).needs("on-b") == ["on-a"])
     }
+
+    @Test func `a gate's tree, escalation and fields stand in the plan, and its answers are read as its output`() throws {
+        struct Size: Codable, Sendable { var minutes: Int; var size: String? }
+        struct Gated: Flow {
+            var body: some FlowBody {
+                let go = approval(
+                    "go", "Go?", fields: [.int("minutes", default: 5), .choice("size", ["s", "m"])], output: Size.self,
+                    rules: [.role("ops", count: 2), .any(.person("bob"), .all(.role("dba"), .anyone))], deadline: .hours(4),
+                    onDeadline: .escalate(to: [.role("director")], deadline: .hours(1), then: .approve), remind: .minutes(5),
+                    veto: .role("ops"), distinct: false)
+                shell("wait", "sleep \(go.output.minutes)")
+            }
+        }
+        let plan = plan(Gated.self)
+        guard case .approval(let spec) = try plan.node("go").kind, case .shell(let wait) = try plan.node("wait").kind else { return }
+        #expect(spec.rules == [.role("ops", count: 2), .any([.user("bob"), .all([.role("dba", count: 1), .anyone(count: 1)])], count: 1)])
+        #expect(spec.escalations == [.init(rules: [.role("director", count: 1)], deadlineSeconds: 3_600)])
+        #expect(spec.onDeadline == .approve)
+        #expect(spec.remindSeconds == 300)
+        #expect(spec.veto == .role("ops", count: 1))
+        #expect(!spec.isDistinct)
+        #expect(spec.fields.map(\.choices) == [[], ["s", "m"]])
+        #expect(wait.variables.map(\.value) == [.output(node: "go", path: ["output", "minutes"])])
+        #expect(try JSON(encoding: plan).decode(as: Plan.self) == plan)
+    }
+
+    @Test func `fields that do not make the declared output are a mistake at their line`() {
+        struct Size: Codable, Sendable { var minutes: Int; var size: String }
+        struct Wrong: Flow {
+            var body: some FlowBody {
+                approval("go", "Go?", fields: [.string("minutes")], output: Size.self)
+            }
+        }
+        let messages = diagnostics(Wrong.self)
+        #expect(messages.contains("its field 'minutes' is String, its output has Int there"))
+        #expect(messages.contains("its output has 'size', which is not among its fields"))
+    }
 }

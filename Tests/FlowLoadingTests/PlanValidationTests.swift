@@ -54,4 +54,41 @@ struct PlanValidationTests {
         let parameter = Parameter(name: "n", kind: .int, fallback: "x")
         #expect(faults([shell("a")], parameters: [parameter]) == ["its default must be a whole number, found a String: \"x\""])
     }
+
+    private func gateFaults(_ rules: [ApprovalRule], _ change: (inout ApprovalSpec) -> Void = { _ in }) -> [String] {
+        var spec = ApprovalSpec(prompt: .literal("?"), rules: rules)
+        change(&spec)
+        return faults([Node(id: "go", name: "go", kind: .approval(spec))])
+    }
+
+    @Test func `a gate that nobody could open, or that has no bounds, is a fault`() {
+        #expect(gateFaults([.any([.role("a", count: 2), .all([.user("b"), .anyone(count: 1)])], count: 1)]).isEmpty)
+        #expect(gateFaults([]) == ["it needs at least one rule"])
+        #expect(gateFaults([.role("a", count: 0)]) == ["a rule must take at least one person"])
+        #expect(gateFaults([.any([.user("a"), .user("b")], count: 3)]) == ["an 'any' of 2 rules must take 1 to 2 of them, found 3"])
+        #expect(gateFaults([.any([.all([])], count: 1)]) == ["an 'all' has no rules"])
+        #expect(gateFaults([.role("a", count: 101)]) == ["a rule takes 101 people; at most 100 are allowed"])
+        let pair = ApprovalRule.any([.user("a"), .user("b")], count: 1)
+        #expect(gateFaults(Array(repeating: pair, count: 9)) == ["its rules can be met in more than 256 ways; name groups by a role instead"])
+        #expect(gateFaults((0..<9).reduce([.user("a")]) { rules, _ in [.all(rules)] }) == ["its rules are 10 deep; at most 8 are allowed"])
+    }
+
+    @Test func `deadlines, escalations and fields of a gate must fit together`() {
+        let rules: [ApprovalRule] = [.anyone(count: 1)]
+        #expect(gateFaults(rules) { $0.escalations = [.init(rules: rules)] } == ["it escalates after something that has no deadline"])
+        #expect(gateFaults(rules) { $0.onDeadline = .approve } == ["its deadline approves, but it has none"])
+        #expect(gateFaults(rules) { $0.remindSeconds = 1 } == ["it reminds after 60 seconds or more, found 1.0"])
+        let found = gateFaults(rules) {
+            ($0.deadlineSeconds, $0.onDeadline) = (60, .approve)
+            $0.fields = [
+                Parameter(name: "n", kind: .int), Parameter(name: "s", kind: .string, fallback: "x", choices: ["a"]),
+                Parameter(name: "p", kind: .string, fallback: "", isSecret: true), Parameter(name: "h", kind: .selector, fallback: "a"),
+            ]
+        }
+        #expect(
+            found == [
+                "its field 'n' has no default, which the deadline would take", "its field 's' has a default that must be one of a, found \"x\"",
+                "its field 'p' is secret; answers are shown to all who decide", "its field 'h' is a selector; hosts are frozen when a run starts",
+            ])
+    }
 }

@@ -154,4 +154,36 @@ struct PeopleTests {
             #expect(try await !blobs.contains(sha256([1, 2])))
         }
     }
+
+    @Test func `a right to vote is lent by who has it, to another person, until it ends, is revoked or is lost`() async throws {
+        try await withStore { store in
+            let accounts = Accounts(store)
+            for (name, roles) in [("bob", ["manager"]), ("dave", []), ("os:bob", []), ("erin", [])] {
+                try await accounts.add(user: name, roles: roles, by: "os:root", at: start)
+            }
+            try await accounts.link("os:bob", to: "bob", by: "os:root", at: start)
+            func lend(_ id: String, _ from: String, _ to: String, _ role: String = "manager") async throws {
+                let row = DelegationRow(id: id, from: from, to: to, role: role, reason: "holiday", createdAt: start, until: start + 60)
+                try await accounts.add(delegation: row, by: from)
+            }
+            await #expect(throws: FlowError.self) { try await lend("1", "dave", "erin") }
+            await #expect(throws: FlowError.self) { try await lend("1", "bob", "os:bob") }
+            await #expect(throws: FlowError.self) { try await lend("1", "bob", "nobody") }
+            try await lend("1", "bob", "dave")
+            let delegation = Delegation(id: "1", from: "bob", person: "bob", role: "manager", until: start + 60)
+            #expect(try await accounts.actor(user: "dave")?.delegations == [delegation])
+            #expect(try await accounts.actor(user: "dave")?.roles == [], "what is lent is no role of their own")
+            await #expect(throws: FlowError.self) { try await lend("2", "dave", "erin") }
+            try await accounts.setRoles([], of: "bob", by: "os:root", at: start)
+            #expect(try await accounts.actor(user: "dave")?.delegations == [])
+            try await accounts.setRoles(["manager"], of: "bob", by: "os:root", at: start)
+            #expect(try await accounts.revoke(delegation: "1", by: "bob", at: start))
+            #expect(try await accounts.revoke(delegation: "1", by: "bob", at: start) == false)
+            #expect(try await accounts.actor(user: "dave")?.delegations == [])
+            #expect(try await accounts.delegations().map(\.revokedAt) == [start])
+            let verbs = try await Audit(store).rows(limit: 20).map(\.entry.verb)
+            #expect(verbs.count { $0 == "approval.delegate" } == 1)
+            #expect(verbs.first == "approval.undelegate")
+        }
+    }
 }

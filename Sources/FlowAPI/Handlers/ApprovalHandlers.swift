@@ -10,11 +10,12 @@ enum ApprovalHandlers {
         var run: RunID?
         if let text { run = try await call.run(named: text).id }
         let rows = try await call.api.reader.approvals(state: state, run: run, limit: try call.pageSize())
-        return try Answer.page(rows.map { Wire.Approval($0) })
+        let people = try await Approvers.known(call.api)
+        return try Answer.page(rows.map { Wire.Approval($0, people) })
     }
 
     static func show(_ call: Call) async throws -> Response {
-        try Answer.json(Wire.Approval(try await approval(call)))
+        try Answer.json(Wire.Approval(try await approval(call), try await Approvers.known(call.api)))
     }
 
     /// Votes for the caller. Who may, and what a vote binds, is the engine's rule; none of it is repeated here.
@@ -22,9 +23,36 @@ enum ApprovalHandlers {
         let body = try await call.body(Wire.Decision.self)
         try CommandHandlers.checkText(body.comment, "comment")
         let row = try await approval(call)
-        let command = RunCommand.vote(row.step, body.decision, digest: body.digest)
+        let ballot = Ballot(fields: body.fields ?? [:], onBehalfOf: body.onBehalfOf)
+        let command = RunCommand.vote(row.step, body.decision, digest: body.digest, ballot: ballot)
         _ = try await call.api.engine.perform(command, on: row.run, by: call.actor, message: body.comment)
-        return try Answer.json(Wire.Approval(try await approval(call)))
+        return try Answer.json(Wire.Approval(try await approval(call), try await Approvers.known(call.api)))
+    }
+
+    // MARK: - Delegations
+
+    static func delegations(_ call: Call) async throws -> Response {
+        try Answer.page(try await call.api.identities.delegations())
+    }
+
+    /// Lends a right of the caller's own; that of others takes an admin, who stands in the audit trail.
+    static func delegate(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.DelegationRequest.self)
+        try CommandHandlers.checkText(body.message, "message")
+        if let from = body.from, from != call.actor.user, !call.actor.names.contains(from) {
+            try call.demand(.admin, to: "lend a right of \(from)")
+        }
+        return try Answer.json(try await call.api.identities.delegate(body, by: call.actor), status: .created)
+    }
+
+    static func revokeDelegation(_ call: Call) async throws -> Response {
+        let id = call.parameter("id")
+        guard let lent = try await call.api.identities.delegations().first(where: { $0.id == id }) else {
+            throw FlowError(.notFound, subject: id, "There is no delegation '\(id)'.", hint: "flowctl approval delegations")
+        }
+        if !call.actor.names.contains(lent.from) { try call.demand(.admin, to: "revoke a delegation of \(lent.from)") }
+        try await call.api.identities.revokeDelegation(id, by: call.actor)
+        return Answer.nothing()
     }
 
     private static func approval(_ call: Call) async throws -> ApprovalRow {

@@ -28,7 +28,9 @@ enum RunHandlers {
     static func plan(_ call: Call) async throws -> Response {
         let start = try await call.body(Wire.Start.self)
         try checkSource(start)
-        return try Answer.json(try await call.api.preparation.preview(start))
+        var preview = try await call.api.preparation.preview(start)
+        preview.approvers = try await Approvers.known(call.api).byRule(in: preview.plan, without: call.actor.person)
+        return try Answer.json(preview)
     }
 
     static func list(_ call: Call) async throws -> Response {

@@ -15,6 +15,7 @@ enum StepHandlers {
         let rows = try await api.reader.steps(of: run, after: index, limit: limit + 1)
         var steps: [Wire.Step] = []
         for row in rows.prefix(limit) { steps.append(try await step(row, api)) }
+        try await GateReasons.fill(&steps, of: run, api)
         return Wire.Page(items: steps, next: rows.count > limit ? rows.prefix(limit).last.map { String($0.index) } : nil)
     }
 

@@ -20,7 +20,8 @@ enum WhyHandler {
                 Wire.Running(
                     step: step.path, attempt: attempt.number, target: attempt.target, since: attempt.startedAt, lastLine: line))
         }
-        let waits = waits(of: row, steps: active)
+        var waits = waits(of: row, steps: active)
+        try await GateReasons.fill(&waits, of: row.id, call.api)
         let why = Wire.Why(
             run: row.id, flow: row.flow, state: row.state, summary: summary(row, waits, running),
             reason: Wire.Run(row).reason, waitingFor: waits, running: running)

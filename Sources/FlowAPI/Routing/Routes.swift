@@ -169,6 +169,18 @@ package enum Routes {
             .takes(
                 Wire.Decision.self, gives: Wire.Approval.self,
                 "Votes. Who may is said by the gate's rules, not by the built-in roles."), ApprovalHandlers.decide),
+        Route(
+            .get, "/v1/delegations", "delegation.list", .role(.viewer),
+            .gives(Wire.Page<Wire.Delegation>.self, "Rights to vote that were lent, newest first."), ApprovalHandlers.delegations),
+        Route(
+            .post, "/v1/delegations", "delegation.add", .role(.viewer),
+            .takes(
+                Wire.DelegationRequest.self, gives: Wire.Delegation.self, status: 201,
+                "Lends a role of one's own to another person, for votes only, until a time; that of others: admins only."),
+            ApprovalHandlers.delegate),
+        Route(
+            .delete, "/v1/delegations/{id}", "delegation.revoke", .role(.viewer),
+            Contract("Ends a delegation that one gave; others': admins only.", answer: .nothing), ApprovalHandlers.revokeDelegation),
     ]
 
     private static let schedules: [Route] = [

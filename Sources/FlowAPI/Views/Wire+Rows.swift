@@ -45,26 +45,6 @@ extension Wire.Attempt {
     }
 }
 
-extension Wire.Approval {
-    package init(_ row: ApprovalRow) {
-        self.init(
-            id: row.id, run: row.run, flow: row.flow, step: row.step, generation: row.generation, state: row.state,
-            prompt: redacted(row.prompt), rules: row.rules.map(Wire.Rule.init), digest: row.digest, requester: row.requester,
-            since: row.since, deadlineAt: row.deadline,
-            votes: row.votes.map { Wire.Vote(user: $0.user, decision: $0.decision, comment: $0.comment, at: $0.at) })
-    }
-}
-
-extension Wire.Rule {
-    package init(_ rule: ApprovalRule) {
-        switch rule {
-        case .role(let role, let count): self.init(role: role, count: count)
-        case .user(let user): self.init(user: user, count: 1)
-        case .anyone(let count): self.init(count: count)
-        }
-    }
-}
-
 extension Waiting {
     /// With the command that would end the wait, where the engine did not name one.
     package func completed(for run: RunID) -> Waiting {
@@ -86,4 +66,4 @@ extension Waiting {
     }
 }
 
-private func redacted(_ text: String) -> String { SealedText.replacing(in: text) { _ in "<redacted>" } }
+func redacted(_ text: String) -> String { SealedText.replacing(in: text) { _ in "<redacted>" } }

@@ -14,7 +14,36 @@ enum ApprovalText {
             lines.append("hosts     \(selector) → \(hosts.count): \(hosts.joined(separator: ", "))")
         }
         lines.append("step      \(approval.step), generation \(approval.generation)")
+        lines += answers(approval)
         lines.append("digest    \(approval.digest)")
+        return lines.map { $0.neutralised() }
+    }
+
+    private static func answers(_ approval: Wire.Approval) -> [String] {
+        guard let fields = approval.fields else { return [] }
+        guard let answers = approval.answers else { return fields.map { "asks for  \(GateText.field($0))" } }
+        return fields.map { "answer    \($0.name) = \(answers[$0.name]?.canonical ?? "")" }
+    }
+
+    /// A gate as it stands: who decides, what is missing, what was voted.
+    static func details(_ approval: Wire.Approval, now: Instant) -> [String] {
+        var lines = ["\(approval.flow) \(approval.run) '\(approval.step)': \(approval.prompt)"]
+        lines.append("  \(approval.state.rawValue), asked for by \(approval.requester) at \(momentText(approval.since))")
+        lines.append("  rules     \(approval.rulesText)" + (approval.level.map { " (escalated \($0 == 1 ? "once" : "\($0) times"))" } ?? ""))
+        if let veto = approval.veto { lines.append("  veto      \(veto.text)") }
+        if let missing = approval.missingText { lines.append("  \(missing)") }
+        if let deadline = approval.deadlineAt, let then = approval.deadlineText {
+            lines.append("  until     \(momentText(deadline)) (\(durationText(deadline.seconds(since: now))) left), then \(then)")
+        }
+        lines += answers(approval).map { "  \($0)" }
+        for vote in approval.votes {
+            let lent = vote.lentUntil.map { ", lent until \(momentText($0))" } ?? ""
+            let behalf = vote.onBehalfOf.map { " for \($0), role \(vote.role ?? "")\(lent)" }
+            lines.append(
+                "  vote      \(vote.user)\(behalf ?? ""): \(vote.decision.rawValue) at \(momentText(vote.at))"
+                    + (vote.comment.map { ": \($0)" } ?? "") + (vote.voided.map { " — void: \($0)" } ?? ""))
+        }
+        lines.append("  digest    \(approval.digest)")
         return lines.map { $0.neutralised() }
     }
 }

@@ -23,14 +23,6 @@ enum ExpressionText {
         }
     }
 
-    static func rule(_ rule: ApprovalRule) -> String {
-        switch rule {
-        case .role(let role, let count): "\(count) of role \(role)"
-        case .user(let user): "user \(user)"
-        case .anyone(let count): "\(count) of anyone"
-        }
-    }
-
     /// Inside a text, what is not constant stands in braces.
     private static func part(_ expression: Expression) -> String {
         if case .literal(let value) = expression { value.text } else { "{\(text(expression))}" }

@@ -42,6 +42,9 @@ package struct PlanText {
 
     /// What a command or script does, beneath its step.
     private func command(_ node: Node, indent: Int) -> [String] {
+        if case .approval(let spec) = node.kind {
+            return GateText.details(spec, preview.approvers).map { String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim) }
+        }
         guard case .shell(let spec) = node.kind else { return [] }
         return CommandText.lines(spec, of: preview.plan).map {
             String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim)
@@ -57,11 +60,7 @@ package struct PlanText {
             return
                 "\(ExpressionText.text(spec.from)) → \(spec.target.map { ExpressionText.text($0) + ":" } ?? "")\(ExpressionText.text(spec.to))"
         case .step: return nil
-        case .approval(let spec):
-            let rules = spec.rules.map(ExpressionText.rule).joined(separator: " and ")
-            let deadline = spec.deadlineSeconds.map { ", rejected after \(durationText($0))" } ?? ""
-            return "\"\(ExpressionText.text(spec.prompt))\" by \(rules)\(deadline)"
-                + (spec.selfApproval ? ", the requester too" : "")
+        case .approval(let spec): return GateText.summary(spec)
         case .sleepUntil(let moment): return "until \(ExpressionText.text(moment))"
         case .waitFor(let spec): return "signal '\(spec.signal)'" + (spec.timeoutSeconds.map { ", \(JSON.double($0).text) s at most" } ?? "")
         case .repeatUntil(let spec):

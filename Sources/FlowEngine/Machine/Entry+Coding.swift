@@ -58,7 +58,8 @@ extension Entry {
         case .held: 18
         case .unknown: 19
         case .approvalOpened: 20
-        case .voted: 21
+        // A vote that says more than yes or no has a form of its own.
+        case .voted(_, let vote): vote.isPlain ? 21 : 39
         case .approvalClosed: 22
         case .mapOpened: 23
         case .elementOpened: 24
@@ -66,6 +67,7 @@ extension Entry {
         case .reopened: 26
         case .noted: 27
         case .rollout: 28
+        case .gate: 38
         case .inputsEdited: 29
         case .breakpoint: 30
         case .signalled: 31
@@ -131,7 +133,12 @@ extension Entry {
             out.write(prompt)
             out.write(digest)
             out.write(deadline) { $0.write($1) }
-        case .voted(_, let vote): out.write(vote)
+        case .voted(_, let vote):
+            out.write(vote)
+            if !vote.isPlain { out.write(vote.extras) }
+        case .gate(_, let entry):
+            out.write(entry.kind)
+            out.write(.object(entry.details))
         case .approvalClosed(_, let state): out.write(state.rawValue)
         case .mapOpened(_, let keys, let values):
             out.write(.array(keys.map(JSON.string)), spill: spill)
@@ -160,8 +167,8 @@ extension Entry {
             .sleeping(let step, _), .backingOff(let step, _, _), .held(let step, _), .unknown(let step, _),
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
-            .rollout(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step), .awaiting(let step, _, _),
-            .signalTaken(let step, _):
+            .rollout(let step, _), .gate(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step),
+            .awaiting(let step, _, _), .signalTaken(let step, _):
             step
         }
     }
@@ -265,6 +272,16 @@ extension Entry {
                 throw BinaryReader.Malformed(message: "rollout entry '\(kind)' is not known or lacks a member")
             }
             self = .rollout(step, entry)
+        case 38:
+            let kind = try reader.text()
+            guard let entry = GateEntry(kind: kind, details: try reader.json()) else {
+                throw BinaryReader.Malformed(message: "gate entry '\(kind)' is not known or lacks a member")
+            }
+            self = .gate(step, entry)
+        case 39:
+            var vote = try reader.vote()
+            try vote.add(extras: try reader.json())
+            self = .voted(step, vote)
         case 32: self = .stoppedBefore(step)
         case 33: self = .released(step)
         case 34: self = .resumed(step)

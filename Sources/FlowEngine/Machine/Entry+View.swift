@@ -46,6 +46,7 @@ extension Entry {
         case .reopened: "generationOpened"
         case .noted: "noted"
         case .rollout(_, let entry): entry.kind
+        case .gate(_, let entry): entry.kind
         case .inputsEdited: "inputsEdited"
         case .breakpoint: "breakpoint"
         case .signalled: "signalled"
@@ -113,7 +114,10 @@ extension Entry {
                 "deadlineAt": deadline.map { .string($0.description) } ?? .null,
             ]
         case .voted(_, let vote):
-            return ["actor": .string(vote.user), "decision": .string(vote.decision.rawValue), "comment": text(vote.comment)]
+            return [
+                "actor": .string(vote.user), "decision": .string(vote.decision.rawValue), "comment": text(vote.comment),
+                "for": text(vote.delegation?.from), "fields": vote.fields.map(JSON.object) ?? .null,
+            ]
         case .approvalClosed(_, let state): return ["approval": .string(state.rawValue)]
         case .mapOpened(_, let keys, _):
             return ["state": .string(StepState.running.rawValue), "elements": .int(keys.count)]
@@ -123,6 +127,7 @@ extension Entry {
                 "element": .int(element), "failed": .bool(hasFailed), "outcome": text(target?.outcome.rawValue), "reason": text(target?.reason),
             ]
         case .rollout(_, let entry): return entry.details
+        case .gate(_, let entry): return entry.details
         case .inputsEdited(let edit): return ["inputs": .object(edit.inputs)]
         case .breakpoint(let step, let isSet): return ["before": .string(step), "set": .bool(isSet)]
         case .signalled(let signal, _): return ["signal": .string(signal)]

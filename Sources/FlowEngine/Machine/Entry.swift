@@ -32,6 +32,7 @@ package enum Entry: Hashable, Sendable {
     case approvalOpened(StepRef, prompt: String, digest: Digest, deadline: Instant?)
     case voted(StepRef, ApprovalRow.Vote)
     case approvalClosed(StepRef, ApprovalRow.State)
+    case gate(StepRef, GateEntry)
     case mapOpened(StepRef, keys: [String], values: [JSON])
     case elementOpened(StepRef, element: Int)
     /// `target`: what became of it, in a rollout.

@@ -51,7 +51,8 @@ extension Run {
         case .approvalOpened(let step, let prompt, let digest, let deadline):
             wait(.approval, step, at: at, until: deadline)
             steps[step.index].approval = Approval(prompt: prompt, digest: digest, since: at, deadline: deadline)
-        case .voted(let step, let vote): update(step) { $0.approval?.votes.append(vote) }
+        case .voted(let step, let vote): apply(vote, to: step)
+        case .gate(let step, let entry): apply(entry, to: step, at: at)
         case .approvalClosed(let step, let state): update(step) { $0.approval?.state = state }
         case .mapOpened(let step, let keys, let values):
             enter(.running, step.index, at: at)

@@ -142,6 +142,16 @@ package struct Approval: Hashable, Sendable {
     package internal(set) var deadline: Instant?
     package internal(set) var votes: [ApprovalRow.Vote] = []
     package internal(set) var state = ApprovalRow.State.open
+    /// How often it was escalated.
+    package internal(set) var level = 0
+    package internal(set) var remindAt: Instant?
+    /// How often they were told again.
+    package internal(set) var reminders = 0
+    /// The answers to its fields, set by the first who approved.
+    package internal(set) var answers: [String: JSON]?
+    /// Digests that votes cannot name any more, and how many there were.
+    package internal(set) var superseded: [ApprovalRow.Superseded] = []
+    package internal(set) var changes = 0
 }
 
 /// The elements of a map in a run.

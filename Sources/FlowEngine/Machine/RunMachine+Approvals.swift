@@ -1,42 +1,12 @@
-package import FlowModel
+import FlowModel
+
+// MARK: - Votes
 
 extension RunMachine {
-    mutating func openApproval(_ number: Int, _ approval: ApprovalSpec) throws(EvaluationError) {
-        let prompt = SealedText.redacted(try approval.prompt.evaluate(in: scope(of: number))).text
-        let deadline = approval.deadlineSeconds.map { context.now + $0 }
-        let digest = bindingDigest(number, prompt: prompt)
-        emit(.approvalOpened(ref(number), prompt: prompt, digest: digest, deadline: deadline))
-        var notice: [String: JSON] = [
-            "kind": "approval.waiting", "run": .string(run.id.text), "flow": .string(run.created.flow),
-            "step": .string(run.steps[number].path.text), "prompt": .string(prompt), "digest": .string(digest.hex),
-            "requester": .string(run.created.user), "since": .string(context.now.description),
-        ]
-        if let deadline { notice["deadlineAt"] = .string(deadline.description) }
-        decision.notices.append(.object(notice))
-    }
-
-    /// What a vote is bound to: revision, inputs, resolved targets, the step and its generation, and what was asked.
-    private func bindingDigest(_ number: Int, prompt: String) -> Digest {
-        let step = run.steps[number]
-        let targets = run.created.targets.mapValues { hosts in
-            JSON.array(hosts.map { .string("\($0.name) \($0.address):\($0.port)") })
-        }
-        let content: JSON = [
-            "revision": .string(run.created.revision.hex), "inputs": .object(run.created.inputs), "targets": .object(targets),
-            "run": .string(run.id.text), "step": .string(step.path.text), "generation": .int(step.generation),
-            "prompt": .string(prompt),
-        ]
-        return context.hash(content.canonicalBytes)
-    }
-
-    mutating func expireApproval(_ number: Int) {
-        emit(.approvalClosed(ref(number), .expired))
-        fail(number, "rejected: nobody decided before the deadline")
-    }
-
-    /// Counts a vote. Refused: another digest, the requester, a second vote of one person, a gate that is closed.
+    /// Counts a vote. Refused: a gate that is closed, the requester, a second vote of one person, one whom no rule admits, another
+    /// digest, answers that do not fit.
     mutating func vote(
-        _ path: StepPath, _ choice: ApprovalRow.Vote.Decision, digest: Digest?, by actor: Actor, message: String?
+        _ path: StepPath, _ choice: ApprovalRow.Vote.Decision, digest: Digest?, _ ballot: Ballot, by actor: Actor, message: String?
     ) throws(FlowError) {
         let number = try position(path)
         guard case .approval(let spec) = node(number).kind else {
@@ -46,56 +16,72 @@ extension RunMachine {
         guard let approval = run.steps[number].approval, approval.state == .open, run.steps[number].state == .waiting else {
             throw FlowError(.conflict, subject: path.text, "The vote was not counted: \(closedReason(number)).")
         }
-        try check(actor, for: choice, spec: spec, approval: approval, path: path)
-        guard digest == approval.digest else {
-            throw FlowError(
-                .conflict, subject: path.text,
-                "The vote was not counted: it names \(digest.map { "digest \($0.short)" } ?? "no digest"), "
-                    + "what waits for approval has digest \(approval.digest.hex).",
-                hint: "flowctl approvals")
-        }
-        record(.vote(path, choice, digest: digest), by: actor, message: message)
-        let vote = ApprovalRow.Vote(
-            user: actor.user, person: actor.person, names: actor.names, roles: actor.roles, decision: choice, comment: message,
-            at: context.now)
+        let bench = VoterCheck(run: run, spec: spec, approval: approval, path: path, now: context.now)
+        let delegation = try bench.right(of: actor, to: choice, ballot)
+        guard digest == approval.digest else { throw otherDigest(digest, approval, path) }
+        var vote = ApprovalRow.Vote(
+            user: actor.user, person: actor.person, names: delegation == nil ? actor.names : [],
+            roles: delegation.map { [$0.role] } ?? actor.roles, decision: choice, comment: message, at: context.now, delegation: delegation)
+        if choice == .approved { try answer(&vote, ballot.fields, spec, approval, path) }
+        record(.vote(path, choice, digest: digest, ballot: ballot), by: actor, message: message)
         emit(.voted(ref(number), vote))
-        close(number, spec)
+        decide(number, spec, with: vote)
     }
 
-    private func check(
-        _ actor: Actor, for choice: ApprovalRow.Vote.Decision, spec: ApprovalSpec, approval: Approval, path: StepPath
+    /// The first who approves answers the fields; whoever follows has seen the answers, and can only confirm them.
+    private func answer(
+        _ vote: inout ApprovalRow.Vote, _ given: [String: JSON], _ spec: ApprovalSpec, _ approval: Approval, _ path: StepPath
     ) throws(FlowError) {
-        if !spec.selfApproval, actor.person == run.created.person, choice == .approved {
-            throw FlowError(
-                .forbidden, subject: path.text,
-                "The vote of \(actor.user) was not counted: who started the run cannot approve it.",
-                hint: "somebody else: flowctl approve \(run.id) '\(path)'")
+        guard let answers = approval.answers else {
+            let answers = try InputValidation.answers(spec.fields, given: given, to: path.text)
+            guard !spec.fields.isEmpty else { return }
+            let sealed: JSON = ["digest": .string(approval.digest.hex), "answers": .object(answers)]
+            vote.fields = answers
+            vote.seal = context.hash(sealed.canonicalBytes)
+            return
         }
-        if let earlier = approval.votes.first(where: { $0.person == actor.person }) {
+        let own = try InputValidation.answers(spec.fields, given: answers.merging(given) { $1 }, to: path.text)
+        if let other = spec.fields.first(where: { own[$0.name] != answers[$0.name] }) {
+            let first = approval.standing.first { $0.fields != nil }
             throw FlowError(
                 .conflict, subject: path.text,
-                "The vote of \(actor.user) was not counted: \(earlier.user) voted '\(earlier.decision.rawValue)' "
-                    + "at \(earlier.at), and one person counts once.")
-        }
-        guard spec.rules.contains(where: { $0.admits(names: actor.names, roles: actor.roles) }) else {
-            let allowed = spec.rules.map(\.text).joined(separator: ", ")
-            throw FlowError(
-                .forbidden, subject: path.text,
-                "The vote of \(actor.user) was not counted: none of the rules admits them. Rules: \(allowed).")
+                "The vote was not counted: it answers field '\(other.name)' with \(own[other.name]?.canonical ?? "nothing"), "
+                    + "\(first?.user ?? "another") approved \(answers[other.name]?.canonical ?? "nothing").",
+                hint: "reject it to have it asked anew: flowctl reject \(run.id) '\(path)' -m REASON")
         }
     }
 
-    private mutating func close(_ number: Int, _ spec: ApprovalSpec) {
-        guard let votes = run.steps[number].approval?.votes, let last = votes.last else { return }
-        let comment = last.comment.map { ": \($0)" } ?? ""
-        if last.decision == .rejected {
-            emit(.approvalClosed(ref(number), .rejected))
-            return fail(number, "rejected by \(last.user)\(comment)")
-        }
-        guard spec.rules.areMet(by: votes) else { return }
-        var output: [String: JSON] = ["decision": "approved", "by": .array(votes.map { .string($0.user) })]
-        if let comment = last.comment { output["comment"] = .string(comment) }
-        settle(number, .succeeded, value: .object(output))
+    private func otherDigest(_ digest: Digest?, _ approval: Approval, _ path: StepPath) -> FlowError {
+        let change = approval.superseded.last { $0.digest == digest }
+        return FlowError(
+            .conflict, subject: path.text,
+            "The vote was not counted: it names \(digest.map { "digest \($0.short)" } ?? "no digest"), "
+                + (change.map { "which was good until \($0.at): \($0.reason). Now " } ?? "")
+                + "what waits for approval has digest \(approval.digest.hex).",
+            hint: "flowctl approvals")
+    }
+
+    // MARK: - Decisions
+
+    private mutating func decide(_ number: Int, _ spec: ApprovalSpec, with last: ApprovalRow.Vote) {
+        guard last.decision == .rejected else { return grantIfMet(number, spec) }
+        if let veto = spec.veto, !veto.admits(names: last.names, roles: last.roles) { return }
+        emit(.approvalClosed(ref(number), .rejected))
+        fail(number, "rejected by \(last.user)\(last.comment.map { ": \($0)" } ?? "")")
+    }
+
+    mutating func grantIfMet(_ number: Int, _ spec: ApprovalSpec) {
+        guard let approval = run.steps[number].approval else { return }
+        let votes = approval.standing.filter { $0.decision == .approved }
+        guard let last = votes.last, Seating(spec.rules(at: approval.level), votes, isDistinct: spec.isDistinct).isComplete else { return }
+        settle(number, .succeeded, value: output(by: votes.map(\.user), comment: last.comment, approval.answers))
+    }
+
+    func output(by users: [String], comment: String?, _ answers: [String: JSON]?) -> JSON {
+        var output: [String: JSON] = ["decision": "approved", "by": .array(users.map(JSON.string))]
+        if let comment { output["comment"] = .string(comment) }
+        if let answers { output["output"] = .object(answers) }
+        return .object(output)
     }
 
     private func closedReason(_ number: Int) -> String {
@@ -103,46 +89,76 @@ extension RunMachine {
         guard let approval = step.approval, approval.state != .open else {
             return "step '\(step.path)' is \(step.state.rawValue), it does not wait for approval"
         }
-        let voters = approval.votes.map { "\($0.user) (\($0.decision.rawValue), \($0.at))" }.joined(separator: ", ")
-        return "it is \(approval.state.rawValue) already" + (voters.isEmpty ? "" : ", decided by \(voters)")
+        let voters = approval.standing.map { "\($0.user) (\($0.decision.rawValue), \($0.at))" }.joined(separator: ", ")
+        let hasLapsed = approval.deadline.map { deadline in step.endedAt.map { $0 >= deadline } ?? false } ?? false
+        let isLate = approval.state == .expired || approval.state == .approved && hasLapsed
+        return "it is \(approval.state.rawValue) already"
+            + (isLate ? ", by its deadline at \(approval.deadline?.description ?? "")" : "")
+            + (voters.isEmpty ? "" : isLate ? "; voted had \(voters)" : ", decided by \(voters)")
     }
 }
 
-extension ApprovalRule {
-    /// For people: `2 of role release-manager`.
-    package var text: String {
-        switch self {
-        case .role(let role, let count): "\(count) of role \(role)"
-        case .user(let name): "user \(name)"
-        case .anyone(let count): "\(count) of anyone"
-        }
-    }
-}
+/// Who may vote on a gate as it is.
+private struct VoterCheck {
+    let run: Run
+    let spec: ApprovalSpec
+    let approval: Approval
+    let path: StepPath
+    let now: Instant
 
-extension [ApprovalRule] {
-    /// Whether distinct voters can be given to the rules so that each has as many as it takes: a bipartite matching by
-    /// augmenting paths (voters on one side, the places of the rules on the other).
-    package func areMet(by votes: [ApprovalRow.Vote]) -> Bool {
-        let places = flatMap { Array(repeating: $0, count: $0.count) }
-        var holder = [Int?](repeating: nil, count: places.count)
-        for voter in votes.indices where votes[voter].decision == .approved {
-            var seen = Set<Int>()
-            _ = Self.seat(voter, votes, places, &holder, &seen)
+    private var rules: ApprovalRule { .all(spec.rules(at: approval.level)) }
+
+    /// By whose right the vote is given: nil for the actor's own.
+    func right(of actor: Actor, to choice: ApprovalRow.Vote.Decision, _ ballot: Ballot) throws(FlowError) -> Delegation? {
+        try checkRequester(actor.person, actor, choice, "who started the run cannot approve it")
+        if let earlier = vote(spending: actor.person) {
+            throw FlowError(.conflict, subject: path.text, "The vote of \(actor.user) was not counted: \(said(earlier, actor.person)).")
         }
-        return holder.allSatisfy { $0 != nil }
+        if ballot.onBehalfOf == nil, admits(actor.names, actor.roles, choice) { return nil }
+        let lent = actor.delegations.filter { ballot.onBehalfOf == nil || $0.from == ballot.onBehalfOf || $0.person == ballot.onBehalfOf }
+        let good = lent.filter { $0.until > now && admits([], [$0.role], choice) }
+        guard let first = good.first else { throw notAdmitted(actor, ballot, lent) }
+        let allowed = good.first { choice == .rejected || !isRequester($0.person) }
+        if allowed == nil {
+            try checkRequester(first.person, actor, choice, "it would be by delegation of \(first.from), who started the run")
+        }
+        guard let free = good.first(where: { (choice == .rejected || !isRequester($0.person)) && vote(spending: $0.person) == nil }) else {
+            let person = (allowed ?? first).person
+            let earlier = vote(spending: person).map { said($0, person) } ?? "it was used"
+            throw FlowError(.conflict, subject: path.text, "The vote of \(actor.user) was not counted: \(earlier).")
+        }
+        return free
     }
 
-    private static func seat(
-        _ voter: Int, _ votes: [ApprovalRow.Vote], _ places: [ApprovalRule], _ holder: inout [Int?], _ seen: inout Set<Int>
-    ) -> Bool {
-        for place in places.indices where places[place].admits(names: votes[voter].names, roles: votes[voter].roles) {
-            guard seen.insert(place).inserted else { continue }
-            let isFree = holder[place].map { seat($0, votes, places, &holder, &seen) } ?? true
-            if isFree {
-                holder[place] = voter
-                return true
-            }
-        }
-        return false
+    private func admits(_ names: [String], _ roles: [String], _ choice: ApprovalRow.Vote.Decision) -> Bool {
+        if rules.admits(names: names, roles: roles) { return true }
+        return choice == .rejected && spec.veto?.admits(names: names, roles: roles) ?? false
+    }
+
+    private func isRequester(_ person: String) -> Bool { !spec.selfApproval && person == run.created.person }
+
+    private func checkRequester(_ person: String, _ actor: Actor, _ choice: ApprovalRow.Vote.Decision, _ why: String) throws(FlowError) {
+        guard isRequester(person), choice == .approved else { return }
+        throw FlowError(
+            .forbidden, subject: path.text, "The vote of \(actor.user) was not counted: \(why).",
+            hint: "somebody else: flowctl approve \(run.id) '\(path)'")
+    }
+
+    /// The vote that has used up the person's: their own, or one by their delegation.
+    private func vote(spending person: String) -> ApprovalRow.Vote? {
+        approval.standing.first { $0.person == person || $0.delegation?.person == person }
+    }
+
+    private func said(_ vote: ApprovalRow.Vote, _ person: String) -> String {
+        let whose = vote.delegation.map { " for \($0.from)" } ?? ""
+        return "\(vote.user) voted '\(vote.decision.rawValue)'\(whose) at \(vote.at), and one person counts once"
+    }
+
+    private func notAdmitted(_ actor: Actor, _ ballot: Ballot, _ lent: [Delegation]) -> FlowError {
+        let over = lent.first { $0.until <= now }.map { " The delegation of \($0.from) ended at \($0.until)." } ?? ""
+        let behalf = ballot.onBehalfOf.map { " on behalf of \($0)" } ?? ""
+        return FlowError(
+            .forbidden, subject: path.text,
+            "The vote of \(actor.user)\(behalf) was not counted: none of the rules admits them. Rules: \(rules.text).\(over)")
     }
 }

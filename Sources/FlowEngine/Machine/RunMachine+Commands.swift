@@ -19,8 +19,8 @@ extension RunMachine {
         case .signal(let name, let value): try signal(name, value, command, by: actor, message: message)
         case .skip(let path): try skip(path, command, by: actor, message: message)
         case .resolve(let path, let resolution): try resolve(path, resolution, command, by: actor, message: message)
-        case .vote(let path, let choice, let digest):
-            try vote(path, choice, digest: digest, by: actor, message: message)
+        case .vote(let path, let choice, let digest, let ballot):
+            try vote(path, choice, digest: digest, ballot, by: actor, message: message)
         }
     }
 
@@ -159,10 +159,18 @@ extension RunMachine {
             throw refuse(
                 command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
         }
+        let requeued = run.rollouts.keys.sorted().filter { rollout in
+            run.steps[rollout].state != .pending
+                && (targets[rollout] != nil || !numbers.isDisjoint(with: steps(inside: rollout) + [rollout]))
+        }
+        // What stands between batches, or undoes, ends before targets have their turn again.
+        for inner in requeued.flatMap({ steps(inside: $0) }) where run.scopes[run.steps[inner].scope].part != .body {
+            guard run.steps[inner].state == .running else { continue }
+            throw refuse(command, because: "step '\(run.steps[inner].path)' is running", hint: "flowctl why \(run.id)")
+        }
         record(command, by: actor, message: message)
         emit(.reopened(open.map(ref)))
-        for rollout in run.rollouts.keys.sorted() where run.steps[rollout].state == .running {
-            guard targets[rollout] != nil || !numbers.isDisjoint(with: steps(inside: rollout) + [rollout]) else { continue }
+        for rollout in requeued where run.steps[rollout].state == .running {
             emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
         }
         if run.state.isTerminal { emit(.runState(.running, reason: nil)) }
@@ -240,6 +248,10 @@ extension RunMachine {
         guard !isOver || step.elements == nil && step.approval == nil else {
             throw refuse(command, because: "step '\(path)' is \(node(number).kindName), whose output nobody gives")
         }
+        if case .approval = node(number).kind, resolution.isSuccess {
+            throw refuse(
+                command, because: "step '\(path)' is an approval, which only votes open", hint: "flowctl retry \(run.id) --from '\(path)'")
+        }
         if run.cancellation != nil, resolution == .retry { throw refuse(command, because: "it is cancelling") }
         var value: JSON?
         if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
@@ -302,7 +314,7 @@ extension RunCommand {
         case .signal(let name, _): name
         case .retry(let from): from?.text
         case .redo(let path, _, _): path?.text
-        case .skip(let path), .resolve(let path, _), .vote(let path, _, _), .undo(let path), .release(let path), .adjust(let path, _):
+        case .skip(let path), .resolve(let path, _), .vote(let path, _, _, _), .undo(let path), .release(let path), .adjust(let path, _):
             path.text
         }
     }

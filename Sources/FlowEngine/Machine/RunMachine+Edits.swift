@@ -15,27 +15,29 @@ extension RunMachine {
         }
         let note = ([message].compactMap { $0 } + words).joined(separator: "; ")
         let entry = Entry.inputsEdited(InputEdit(inputs: changes, targets: edit.targets))
+        let reopened = isRetry ? try stepsToRetry(from: from, command) : []
+        if !changes.isEmpty { try keepGranted(except: reopened, command) }
         if isRetry {
             // Reopening writes the command down first.
-            try reopen(try stepsToRetry(from: from, command), command, by: actor, message: note)
+            try reopen(reopened, command, by: actor, message: note)
         } else {
             try requireOpen(command)
             record(command, by: actor, message: note)
         }
-        if !changes.isEmpty { emit(entry) }
-        askAnew()
+        if !changes.isEmpty {
+            emit(entry)
+            voidVotes(reason: "inputs edited by \(actor.user): \(words.joined(separator: "; "))")
+        }
         if isRetry { startEverything() }
     }
 
-    /// Gates that are open are bound to what was: their votes are void, and people see what is.
-    private mutating func askAnew() {
-        for number in run.steps.indices where run.steps[number].approval?.state == .open && run.steps[number].state == .waiting {
-            guard case .approval(let spec) = node(number).kind else { continue }
-            do throws(EvaluationError) {
-                try openApproval(number, spec)
-            } catch {
-                settle(number, because: error)
-            }
-        }
+    /// What people have approved does not become something else behind their backs: a gate that was opened is asked anew, or nothing changes.
+    private func keepGranted(except reopened: Set<Int>, _ command: RunCommand) throws(FlowError) {
+        let gate = run.steps.indices.first { run.steps[$0].approval?.state == .approved && !reopened.contains($0) }
+        guard let gate, let approval = run.steps[gate].approval else { return }
+        let voters = approval.standing.map(\.user).joined(separator: ", ")
+        throw refuse(
+            command, because: "what '\(run.steps[gate].path)' approved\(voters.isEmpty ? "" : " (\(voters))") would be something else",
+            hint: "ask again: flowctl retry \(run.id) --from '\(run.steps[gate].path)' with the new inputs")
     }
 }

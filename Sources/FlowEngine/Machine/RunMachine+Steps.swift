@@ -71,7 +71,7 @@ extension RunMachine {
         case .backingOff:
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
         case .running: loseUnreachable(number)
-        case .waiting where run.steps[number].approval != nil: expireApproval(number)
+        case .waiting where run.steps[number].approval != nil: fireApproval(number)
         case .waiting where run.rollouts[number] != nil:
             emit(.rollout(ref(number), .soaked))
             advanceMap(number)

@@ -41,6 +41,8 @@ package struct RunMachine {
         case report(AttemptReport)
         /// The time that a step named is over.
         case timer(StepPath)
+        /// What a gate is about has changed, for this reason: its votes do not count any more.
+        case voidVotes(StepPath, reason: String)
         /// This epoch takes the run over from an older one.
         case recover
         /// The engine ended repeatedly with this run in hand.
@@ -92,6 +94,7 @@ package struct RunMachine {
         case .command(let command, let actor, let message): try take(command, by: actor, message: message)
         case .report(let report): take(report)
         case .timer(let path): fire(path)
+        case .voidVotes(let path, let reason): if let number = run.positions[path] { voidVotes(of: number, reason: reason) }
         case .recover: recover()
         case .quarantine(let reason):
             emit(.paused(true))

@@ -146,8 +146,23 @@ struct Projection {
         guard let approval = step.approval, case .approval(let spec) = run.plan.nodes[step.node].kind else { return nil }
         return ApprovalRow(
             run: run.id, flow: run.created.flow, step: step.path, generation: step.generation, state: approval.state,
-            prompt: approval.prompt, rules: spec.rules, digest: approval.digest, requester: run.created.user,
-            since: approval.since, deadline: approval.deadline, votes: approval.votes)
+            prompt: approval.prompt, rules: spec.rules(at: approval.level), digest: approval.digest, requester: run.created.user,
+            since: approval.since, deadline: approval.deadline, votes: approval.votes, terms: terms(of: approval, spec, run))
+    }
+
+    private func terms(of approval: Approval, _ spec: ApprovalSpec, _ run: Run) -> ApprovalRow.Terms {
+        var terms = ApprovalRow.Terms()
+        terms.veto = spec.veto
+        terms.isDistinct = spec.isDistinct
+        terms.selfApproval = spec.selfApproval
+        terms.fields = spec.fields
+        terms.answers = approval.answers
+        terms.level = approval.level
+        terms.outlook = spec.outlook(at: approval.level)
+        terms.remindAt = approval.remindAt
+        terms.requester = run.created.person
+        terms.superseded = approval.superseded
+        return terms
     }
 }
 

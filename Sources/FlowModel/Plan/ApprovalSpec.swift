@@ -1,42 +1,104 @@
 /// A gate that people open.
-package struct ApprovalSpec: Hashable, Sendable, Codable {
+package struct ApprovalSpec: Hashable, Sendable {
     /// What they are asked, as a text expression.
     package var prompt: Expression
-    /// All must be met, by distinct people: one person counts once.
+    /// All must be met.
     package var rules: [ApprovalRule]
-    /// Seconds until it is rejected by itself; nil waits for ever.
+    /// Seconds until `escalations` or `onDeadline` come; nil waits for ever.
     package var deadlineSeconds: Double?
     /// Whether the person who started the run may approve.
     package var selfApproval: Bool
+    /// Whose rejection ends it at once; nil: that of everybody who may vote. Others' rejections are noted and fill no place.
+    package var veto: ApprovalRule?
+    /// One person fills one place of all the rules; else one of each.
+    package var isDistinct: Bool
+    /// The rules that take over, one after the other, whenever a deadline passes.
+    package var escalations: [Escalation]
+    /// What the last deadline means.
+    package var onDeadline: DeadlineAnswer
+    /// Seconds between messages to those who may vote; nil: they are told once.
+    package var remindSeconds: Double?
+    /// What the first who approves answers, and the others confirm; the step's output.
+    package var fields: [Parameter]
 
-    package init(prompt: Expression, rules: [ApprovalRule], deadlineSeconds: Double? = nil, selfApproval: Bool = false) {
+    package init(
+        prompt: Expression, rules: [ApprovalRule], deadlineSeconds: Double? = nil, selfApproval: Bool = false, veto: ApprovalRule? = nil,
+        isDistinct: Bool = true, escalations: [Escalation] = [], onDeadline: DeadlineAnswer = .reject, remindSeconds: Double? = nil,
+        fields: [Parameter] = []
+    ) {
         self.prompt = prompt
         self.rules = rules
         self.deadlineSeconds = deadlineSeconds
         self.selfApproval = selfApproval
+        self.veto = veto
+        self.isDistinct = isDistinct
+        self.escalations = escalations
+        self.onDeadline = onDeadline
+        self.remindSeconds = remindSeconds
+        self.fields = fields
+    }
+
+    /// What becomes of a gate that nobody decides in time.
+    package enum DeadlineAnswer: String, Hashable, Sendable, Codable, CaseIterable {
+        case reject
+        /// It opens; its fields have their defaults.
+        case approve
+    }
+
+    package struct Escalation: Hashable, Sendable, Codable {
+        package var rules: [ApprovalRule]
+        /// From when it takes over; nil waits for ever, and no other one follows.
+        package var deadlineSeconds: Double?
+
+        package init(rules: [ApprovalRule], deadlineSeconds: Double? = nil) {
+            self.rules = rules
+            self.deadlineSeconds = deadlineSeconds
+        }
+    }
+
+    /// The rules after so many escalations.
+    package func rules(at level: Int) -> [ApprovalRule] {
+        level == 0 ? rules : escalations.indices.contains(level - 1) ? escalations[level - 1].rules : []
+    }
+
+    /// What the deadline of that level leads to.
+    package func outlook(at level: Int) -> ApprovalRow.Outlook {
+        guard escalations.indices.contains(level) else { return onDeadline == .approve ? .approve : .reject }
+        return .escalate(escalations[level])
     }
 }
 
-/// Who may open a gate, and how many of them must.
-package enum ApprovalRule: Hashable, Sendable, Codable {
-    case role(String, count: Int)
-    case user(String)
-    case anyone(count: Int)
-
-    /// How many people it takes.
-    package var count: Int {
-        switch self {
-        case .role(_, let count), .anyone(let count): count
-        case .user: 1
-        }
+extension ApprovalSpec: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case prompt, rules, deadlineSeconds, selfApproval, veto, isDistinct, escalations, onDeadline, remindSeconds, fields
     }
 
-    /// Whether a person with these user names and roles counts towards it.
-    package func admits(names: some Collection<String>, roles: some Collection<String>) -> Bool {
-        switch self {
-        case .role(let role, _): roles.contains(role)
-        case .user(let name): names.contains(name)
-        case .anyone: true
-        }
+    // What was added after the first version is written only where it says something: plans without it keep their revision.
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(prompt, forKey: .prompt)
+        try values.encode(rules, forKey: .rules)
+        try values.encodeIfPresent(deadlineSeconds, forKey: .deadlineSeconds)
+        try values.encode(selfApproval, forKey: .selfApproval)
+        try values.encodeIfPresent(veto, forKey: .veto)
+        if !isDistinct { try values.encode(isDistinct, forKey: .isDistinct) }
+        if !escalations.isEmpty { try values.encode(escalations, forKey: .escalations) }
+        if onDeadline != .reject { try values.encode(onDeadline, forKey: .onDeadline) }
+        try values.encodeIfPresent(remindSeconds, forKey: .remindSeconds)
+        if !fields.isEmpty { try values.encode(fields, forKey: .fields) }
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            prompt: try values.decode(Expression.self, forKey: .prompt), rules: try values.decode([ApprovalRule].self, forKey: .rules),
+            deadlineSeconds: try values.decodeIfPresent(Double.self, forKey: .deadlineSeconds),
+            selfApproval: try values.decode(Bool.self, forKey: .selfApproval),
+            veto: try values.decodeIfPresent(ApprovalRule.self, forKey: .veto),
+            isDistinct: try values.decodeIfPresent(Bool.self, forKey: .isDistinct) ?? true,
+            escalations: try values.decodeIfPresent([Escalation].self, forKey: .escalations) ?? [],
+            onDeadline: try values.decodeIfPresent(DeadlineAnswer.self, forKey: .onDeadline) ?? .reject,
+            remindSeconds: try values.decodeIfPresent(Double.self, forKey: .remindSeconds),
+            fields: try values.decodeIfPresent([Parameter].self, forKey: .fields) ?? [])
     }
 }

@@ -59,7 +59,7 @@ package struct Node: Hashable, Sendable, Codable {
         case copy(CopySpec)
         /// A Swift closure in the flow's own process. Output: what it returns.
         case step(SwiftStepSpec)
-        /// Waits for people. Output: `{"decision":"approved","by":[names],"comment"}`.
+        /// Waits for people. Output: `{"decision":"approved","by":[names],"comment","output":{fields}}`.
         case approval(ApprovalSpec)
         /// Waits for the seconds that the expression gives. No output.
         case sleep(Expression)

@@ -34,3 +34,16 @@ package struct Parameter: Hashable, Sendable, Codable {
 
     package var isRequired: Bool { fallback == nil }
 }
+
+extension Parameter.Kind {
+    /// The shape of its values.
+    package var shape: TypeShape {
+        switch self {
+        case .string, .selector: .string
+        case .int: .int
+        case .double: .double
+        case .bool: .bool
+        case .list(let element): .list(element.shape)
+        }
+    }
+}

@@ -59,7 +59,7 @@ package enum RunCommand: Hashable, Sendable {
     case adjust(StepPath, RolloutAdjustment)
     case skip(StepPath)
     case resolve(StepPath, Resolution)
-    case vote(StepPath, ApprovalRow.Vote.Decision, digest: Digest?)
+    case vote(StepPath, ApprovalRow.Vote.Decision, digest: Digest?, ballot: Ballot = Ballot())
 
     package enum Resolution: Hashable, Sendable {
         case succeeded(output: JSON?)
@@ -83,8 +83,8 @@ package enum RunCommand: Hashable, Sendable {
         case .adjust: "rollout"
         case .skip: "skip"
         case .resolve: "resolve"
-        case .vote(_, .approved, _): "approve"
-        case .vote(_, .rejected, _): "reject"
+        case .vote(_, .approved, _, _): "approve"
+        case .vote(_, .rejected, _, _): "reject"
         }
     }
 }

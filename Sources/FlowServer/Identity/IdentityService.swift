@@ -28,8 +28,8 @@ package final class IdentityService: Identities {
     private static let tokenLifetimeSeconds = 90.0 * 86_400
     private static let maxTokenLifetimeSeconds = 10.0 * 365 * 86_400
 
-    private let accounts: Accounts
-    private let now: @Sendable () -> Instant
+    let accounts: Accounts
+    let now: @Sendable () -> Instant
     private let cache = Mutex(Cache())
 
     package init(accounts: Accounts, now: @escaping @Sendable () -> Instant) {
@@ -83,7 +83,7 @@ package final class IdentityService: Identities {
         return actor
     }
 
-    private func forget() {
+    func forget() {
         cache.withLock { cache in
             cache.changes += 1
             cache.users = [:]

@@ -111,7 +111,8 @@ extension Accounts {
         guard let person = try person(of: user, database) else { return nil }
         let names = try String.fetchAll(
             database, sql: "SELECT name FROM user WHERE person = ? ORDER BY name", arguments: [person])
-        return Actor(person: person, user: user, names: names, roles: try roles(of: person, database))
+        return Actor(
+            person: person, user: user, names: names, roles: try roles(of: person, database), delegations: try delegations(to: person, database))
     }
 
     static func person(of user: String, _ database: Database) throws -> String? {

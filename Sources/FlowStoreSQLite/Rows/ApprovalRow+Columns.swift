@@ -3,7 +3,7 @@ internal import FlowModel
 
 extension ApprovalRow {
     static let columns =
-        "run, runID, path, generation, flow, state, prompt, rules, digest, requester, since, deadline, votes"
+        "run, runID, path, generation, flow, state, prompt, rules, digest, requester, since, deadline, votes, terms"
 
     /// The columns of `columns`, in that order.
     init(_ query: borrowing Query) throws(StoreError) {
@@ -12,7 +12,7 @@ extension ApprovalRow {
             generation: try query.int(3), state: try query.value(5, as: State.self), prompt: try query.text(6),
             rules: try ApprovalRow.decode([ApprovalRule].self, query, 7), digest: try query.digest(8),
             requester: try query.text(9), since: try query.instant(10), deadline: try query.optionalInstant(11),
-            votes: try ApprovalRow.decode([Vote].self, query, 12))
+            votes: try ApprovalRow.decode([Vote].self, query, 12), terms: try ApprovalRow.terms(query, 13))
     }
 
     private static func decode<Value: Decodable>(
@@ -24,6 +24,12 @@ extension ApprovalRow {
         } catch {
             throw query.corrupt(column, "\(error)")
         }
+    }
+
+    /// Rows of versions that had none say nothing beside the rules.
+    private static func terms(_ query: borrowing Query, _ column: CInt) throws(StoreError) -> Terms {
+        guard try query.optionalText(column) != nil else { return Terms() }
+        return try decode(Terms.self, query, column)
     }
 
     func bind(to query: inout Query, run number: Int) throws {
@@ -40,5 +46,6 @@ extension ApprovalRow {
         query.bind(since)
         query.bind(deadline)
         query.bind(try JSON(encoding: votes).canonical)
+        query.bind(terms == Terms() ? nil : try JSON(encoding: terms).canonical)
     }
 }

@@ -77,13 +77,7 @@ package struct RandomPlan {
             let minimum: Amount? = random.chance(0.4) ? random.pick([.count(1), .percent(60)]) : nil
             return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3), minSucceeded: minimum)), [])
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
-        case 2:
-            let deadline: Double? = random.chance(0.3) ? 100 : nil
-            return (
-                .approval(
-                    ApprovalSpec(prompt: .literal("?"), rules: [.anyone(count: random.int(1...2))], deadlineSeconds: deadline)),
-                []
-            )
+        case 2: return (.approval(RandomGate.spec(&random)), [])
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
         default:
             var variables: [ShellSpec.Variable] = []

@@ -245,19 +245,31 @@ package struct RunSimulation {
 
     private mutating func command() throws(Violation) {
         let path = random.pick(run.steps.map(\.path))
-        let actor = Actor(person: random.pick(["alice", "bob", "carol"]), user: "u", names: ["u"], roles: [])
+        let actor = RandomGate.person(&random, at: Instant(milliseconds: Int64(now) * 1000))
         if let rollout = run.rollouts.keys.sorted().randomElement(using: &random), random.chance(0.5) {
             return try decide(.command(rolloutCommand(run.steps[rollout].path), by: actor, message: nil))
         }
         let commands: [RunCommand] = [
             .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path),
             .resolve(path, .retry),
-            .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .vote(path, .approved, digest: Self.digest),
-            .vote(path, .rejected, digest: Self.digest), .signal("a", .null), .signal("b", .int(1)), .release(path),
+            .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .signal("a", .null), .signal("b", .int(1)), .release(path),
             .hold(before: path.text, isSet: random.chance(0.7)),
             .edit(InputEdit(inputs: ["n": .int(random.int(0...3))]), isRetry: random.chance(0.5), from: nil),
         ]
+        if random.chance(0.4) { return try commandGate() }
         try decide(.command(random.pick(commands), by: actor, message: nil))
+    }
+
+    /// Somebody votes where one can, or what a gate is about changes.
+    private mutating func commandGate() throws(Violation) {
+        let gates = run.steps.filter { $0.approval != nil }.map(\.path)
+        guard let gate = gates.randomElement(using: &random) else { return }
+        if random.chance(0.1) { return try decide(.voidVotes(gate, reason: "its inputs were edited")) }
+        for _ in 0..<random.int(1...3) {
+            let choice: ApprovalRow.Vote.Decision = random.chance(0.9) ? .approved : .rejected
+            let voter = RandomGate.person(&random, at: Instant(milliseconds: Int64(now) * 1000))
+            try decide(.command(.vote(gate, choice, digest: Self.digest, ballot: RandomGate.ballot(of: voter, &random)), by: voter, message: nil))
+        }
     }
 
     private mutating func rolloutCommand(_ path: StepPath) -> RunCommand {
@@ -280,8 +292,12 @@ package struct RunSimulation {
         }
         switch (step.state, step.waiting?.kind) {
         case (.waiting, .approval):
-            let voter = person(random.pick(["bob", "carol", "dave"]))
-            try decide(.command(.vote(step.path, .approved, digest: Self.digest), by: voter, message: nil))
+            // Everybody may have voted, some of them against it: then nobody can open it any more.
+            for voter in RandomGate.everybody.shuffled(using: &random) where run.steps[run.positions[step.path] ?? 0].state == .waiting {
+                try decide(.command(.vote(step.path, .approved, digest: Self.digest), by: voter, message: nil))
+            }
+            guard run.steps[run.positions[step.path] ?? 0].state == .waiting else { return }
+            try decide(.command(run.bodyOutcome == nil ? .cancel : .kill, by: person("bob"), message: nil))
         case (.held, _), (.unknown, _):
             let resolution: RunCommand.Resolution = random.chance(0.5) ? .failed : .succeeded(output: nil)
             try decide(.command(.resolve(step.path, resolution), by: person("bob"), message: nil))
@@ -349,6 +365,7 @@ package struct RunSimulation {
             }
         }
         try checkRollouts(after: event, before)
+        try GateOracle.check(run, before) { violation("\($0), after \(event)") }
         try checkLedgers()
     }
 

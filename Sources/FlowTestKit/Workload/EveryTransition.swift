@@ -139,7 +139,25 @@ package struct EveryTransition {
             ])
         try await driver.vote(.rejected, on: "no", run, by: Self.carol, message: "not today")
         try await driver.pass(seconds: 61)
+        try await escalation()
         try await driver.perform(.resolve(StepPath("no"), .failed), on: run, by: Self.alice)
+    }
+
+    /// Answers, a right that was lent, a reminder, votes that an edit makes void, a deadline that escalates.
+    private mutating func escalation() async throws {
+        var spec = ApprovalSpec(prompt: .literal("Go?"), rules: [.role("release-manager", count: 2)], deadlineSeconds: 100)
+        spec.escalations = [ApprovalSpec.Escalation(rules: [.any([.user("dora"), .role("release-manager", count: 1)], count: 1)])]
+        spec.remindSeconds = 60
+        spec.fields = [Parameter(name: "n", kind: .int, fallback: 1)]
+        let run = try await start("escalation", [Node(id: "ask", name: "ask", kind: .approval(spec))])
+        var dave = Self.person("dave", [])
+        let until = driver.world.now + 3_600
+        dave.delegations = [Delegation(id: "1", from: "bob", person: "bob", role: "release-manager", until: until)]
+        try await driver.vote(.approved, on: "ask", run, by: dave, message: "for bob")
+        try await driver.pass(seconds: 61)
+        try await driver.perform(.edit(InputEdit(inputs: ["version": "1.4.3"]), isRetry: false, from: nil), on: run, by: Self.alice)
+        try await driver.pass(seconds: 61)
+        try await driver.vote(.approved, on: "ask", run, by: Self.bob, message: "once more")
     }
 
     /// Pause, a step that gets ready meanwhile, a restart with an attempt out, skip, cancel.

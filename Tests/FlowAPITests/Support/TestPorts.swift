@@ -56,6 +56,15 @@ struct TestIdentities: Identities {
             id: "1", name: request.name, user: request.user ?? actor.user, createdAt: Instant(milliseconds: 0), token: "flow_x")
     }
     func revokeToken(_ id: String, by actor: Actor) async throws {}
+    func delegations() async throws -> [Wire.Delegation] {
+        let day = Instant(milliseconds: 0)
+        return [Wire.Delegation(id: "1", from: "alice", to: "bob", role: "manager", createdAt: day, until: day + 86_400)]
+    }
+    func delegate(_ request: Wire.DelegationRequest, by actor: Actor) async throws -> Wire.Delegation {
+        Wire.Delegation(
+            id: "2", from: request.from ?? actor.user, to: request.to, role: request.role, createdAt: Instant(milliseconds: 0), until: request.until)
+    }
+    func revokeDelegation(_ id: String, by actor: Actor) async throws {}
 }
 
 final class TestCatalogue: FlowCatalogue {

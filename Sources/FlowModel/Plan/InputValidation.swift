@@ -1,14 +1,37 @@
-package import FlowModel
-
 /// Checks what somebody gives a flow against its parameters, and completes it with the defaults. All faults are found at once.
 package enum InputValidation {
     /// Every parameter with its value. Throws `inputs` with one detail for each fault: unknown names (with the nearest known
     /// ones), missing values, wrong types, patterns and choices that do not hold, characters that no input may have.
     package static func resolve(_ parameters: [Parameter], given: [String: JSON]) throws(FlowError) -> [String: JSON] {
+        let (values, faults) = complete(parameters, given, noun: "a parameter of the flow")
+        guard faults.isEmpty else {
+            throw FlowError(
+                .inputs, subject: "inputs",
+                "Nothing was started: \(faults.count == 1 ? "one input is" : "\(faults.count) inputs are") not acceptable.",
+                hint: "Give inputs with -p NAME=VALUE or --inputs FILE.json", errors: faults)
+        }
+        return values
+    }
+
+    /// Every field of an approval with its answer; throws like `resolve`.
+    package static func answers(_ fields: [Parameter], given: [String: JSON], to approval: String) throws(FlowError) -> [String: JSON] {
+        let (values, faults) = complete(fields, given, noun: "a field of the approval")
+        guard faults.isEmpty else {
+            throw FlowError(
+                .inputs, subject: approval,
+                "The vote was not counted: \(faults.count == 1 ? "one field is" : "\(faults.count) fields are") not acceptable.",
+                hint: "Give answers with --field NAME=VALUE", errors: faults)
+        }
+        return values
+    }
+
+    private static func complete(
+        _ parameters: [Parameter], _ given: [String: JSON], noun: String
+    ) -> (values: [String: JSON], faults: [FlowError.Detail]) {
         var faults: [FlowError.Detail] = []
         var values: [String: JSON] = [:]
         for name in given.keys.sorted() where !parameters.contains(where: { $0.name == name }) {
-            faults.append(.init(subject: name, message: unknown(name, parameters)))
+            faults.append(.init(subject: name, message: unknown(name, parameters, noun)))
         }
         for parameter in parameters {
             guard let value = given[parameter.name] ?? parameter.fallback else {
@@ -20,13 +43,7 @@ package enum InputValidation {
             faults += messages.map { FlowError.Detail(subject: parameter.name, message: $0) }
             values[parameter.name] = parameter.kind.normal(value)
         }
-        guard faults.isEmpty else {
-            throw FlowError(
-                .inputs, subject: "inputs",
-                "Nothing was started: \(faults.count == 1 ? "one input is" : "\(faults.count) inputs are") not acceptable.",
-                hint: "Give inputs with -p NAME=VALUE or --inputs FILE.json", errors: faults)
-        }
-        return values
+        return (values, faults)
     }
 
     /// The value that a text on the command line means for a parameter of this kind; nil when it means none.
@@ -50,11 +67,11 @@ package enum InputValidation {
         }
     }
 
-    private static func unknown(_ name: String, _ parameters: [Parameter]) -> String {
+    private static func unknown(_ name: String, _ parameters: [Parameter], _ noun: String) -> String {
         let near = nearestNames(to: name, in: parameters.map(\.name))
-        if !near.isEmpty { return "is not a parameter of the flow; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?" }
+        if !near.isEmpty { return "is not \(noun); did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?" }
         let known = parameters.map { "'\($0.name)'" }.joined(separator: ", ")
-        return "is not a parameter of the flow; it has \(known.isEmpty ? "none" : known)"
+        return "is not \(noun); it has \(known.isEmpty ? "none" : known)"
     }
 
     /// What is wrong with a value; empty when nothing is. A secret's value is not repeated.

@@ -1,0 +1,63 @@
+import FlowEngine
+import FlowModel
+import FlowWire
+
+/// Everybody who has an account, to say who could open a gate.
+struct Approvers: Sendable {
+    private let people: [Wire.User]
+
+    static func known(_ api: API) async throws -> Approvers { Approvers(people: try await api.identities.users()) }
+
+    /// What the gate lacks, with those who could give it.
+    func missing(in row: ApprovalRow) -> [[Wire.Missing]] {
+        var out = Set(row.votes.filter { $0.voided == nil }.flatMap { [$0.person, $0.delegation?.person].compactMap { $0 } })
+        if !row.terms.selfApproval, let requester = row.terms.requester { out.insert(requester) }
+        return row.seating.missing.prefix(Limits.approvalWays).map { way in
+            way.map { Wire.Missing(rule: Wire.Rule($0.rule), count: $0.count, candidates: candidates(for: $0.rule, without: out)) }
+        }
+    }
+
+    /// Who could give what the plan's gates ask for, by rule without parts.
+    func byRule(in plan: Plan, without person: String) -> [String: [String]]? {
+        var found: [String: [String]] = [:]
+        for case .approval(let spec) in plan.nodes.map(\.kind) {
+            let rules = spec.rules + spec.escalations.flatMap(\.rules)
+            for rule in rules.flatMap(\.leaves) where found[rule.who] == nil {
+                found[rule.who] = candidates(for: rule, without: spec.selfApproval ? [] : [person])
+            }
+        }
+        return found.isEmpty ? nil : found
+    }
+
+    /// nil where it is everybody.
+    private func candidates(for rule: ApprovalRule, without out: Set<String>) -> [String]? {
+        if case .anyone = rule { return nil }
+        let found = people.filter { !out.contains($0.person) && rule.admits(names: $0.names, roles: $0.roles) }
+        return found.prefix(Wire.Missing.shown).map { $0.names.first ?? $0.person }
+    }
+}
+
+/// What a step that waits for people waits for, in words.
+enum GateReasons {
+    static func fill(_ steps: inout [Wire.Step], of run: RunID, _ api: API) async throws {
+        guard steps.contains(where: { $0.waitingFor?.kind == .approval && $0.reason == nil }) else { return }
+        let reasons = try await reasons(of: run, api)
+        for index in steps.indices where steps[index].waitingFor?.kind == .approval && steps[index].reason == nil {
+            steps[index].reason = reasons[steps[index].path]
+        }
+    }
+
+    static func fill(_ waits: inout [Wire.Wait], of run: RunID, _ api: API) async throws {
+        guard waits.contains(where: { $0.kind == .approval && $0.reason == nil }) else { return }
+        let reasons = try await reasons(of: run, api)
+        for index in waits.indices where waits[index].kind == .approval && waits[index].reason == nil {
+            waits[index].reason = waits[index].step.flatMap { reasons[$0] }
+        }
+    }
+
+    private static func reasons(of run: RunID, _ api: API) async throws -> [StepPath: String] {
+        let rows = try await api.reader.approvals(state: .open, run: run, limit: APILimits.maxPage)
+        let people = try await Approvers.known(api)
+        return Dictionary(rows.map { ($0.step, "\(redacted($0.prompt)) — \(Wire.Approval($0, people).standing)") }) { first, _ in first }
+    }
+}

@@ -1,0 +1,132 @@
+import FlowModel
+
+// MARK: - Opening
+
+extension RunMachine {
+    mutating func openApproval(_ number: Int, _ approval: ApprovalSpec) throws(EvaluationError) {
+        let prompt = SealedText.redacted(try approval.prompt.evaluate(in: scope(of: number))).text
+        let deadline = approval.deadlineSeconds.map { context.now + $0 }
+        emit(.approvalOpened(ref(number), prompt: prompt, digest: bindingDigest(number, prompt: prompt, changes: 0), deadline: deadline))
+        if let seconds = approval.remindSeconds { emit(.gate(ref(number), .reminder(at: context.now + seconds, isSent: false))) }
+        tell("approval.waiting", number)
+    }
+
+    /// Tells those outside who may vote.
+    private mutating func tell(_ kind: String, _ number: Int, _ more: [String: JSON] = [:]) {
+        guard let approval = run.steps[number].approval, case .approval(let spec) = node(number).kind else { return }
+        var notice: [String: JSON] = [
+            "kind": .string(kind), "run": .string(run.id.text), "flow": .string(run.created.flow),
+            "step": .string(run.steps[number].path.text), "prompt": .string(approval.prompt), "digest": .string(approval.digest.hex),
+            "requester": .string(run.created.user), "since": .string(approval.since.description),
+            "rules": .string(ApprovalRule.all(spec.rules(at: approval.level)).text),
+        ]
+        if let deadline = approval.deadline { notice["deadlineAt"] = .string(deadline.description) }
+        decision.notices.append(.object(notice.merging(more) { $1 }))
+    }
+
+    /// What a vote is bound to: revision, inputs, resolved targets, the commands behind the gate as far as they are known, the step and its
+    /// generation, and what was asked.
+    private func bindingDigest(_ number: Int, prompt: String, changes: Int) -> Digest {
+        let step = run.steps[number]
+        let targets = run.created.targets.mapValues { hosts in
+            JSON.array(hosts.map { .string("\($0.name) \($0.address):\($0.port)") })
+        }
+        var content: [String: JSON] = [
+            "revision": .string(run.created.revision.hex), "inputs": .object(run.created.inputs), "targets": .object(targets),
+            "run": .string(run.id.text), "step": .string(step.path.text), "generation": .int(step.generation),
+            "prompt": .string(prompt), "commands": .object(commands(behind: number)),
+        ]
+        if changes > 0 { content["changes"] = .int(changes) }
+        return context.hash(JSON.object(content).canonicalBytes)
+    }
+
+    /// The values in the commands that the gate holds back. Those that are made later are null; the revision holds what is constant.
+    private func commands(behind gate: Int) -> [String: JSON] {
+        let scope = scope(of: gate)
+        var behind: Set<String> = [node(gate).id]
+        var commands: [String: JSON] = [:]
+        // A step stands after all that it needs.
+        for node in run.plan.nodes where node.isFinally == self.node(gate).isFinally {
+            guard node.needs.contains(where: behind.contains) || node.scope.map(behind.contains) ?? false else { continue }
+            behind.insert(node.id)
+            let values = node.kind.rendered.map { (try? $0.evaluate(in: scope)) ?? .null }
+            if !values.isEmpty { commands[node.id] = .array(values) }
+        }
+        return commands
+    }
+}
+
+extension Node.Kind {
+    /// What an attempt's command is made of, beside what is constant.
+    fileprivate var rendered: [Expression] {
+        switch self {
+        case .shell(let spec):
+            spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
+                + [spec.workdir, spec.target, spec.account].compactMap { $0 }
+        case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
+        case .step(let spec): spec.inputs
+        default: []
+        }
+    }
+}
+
+// MARK: - Time
+
+extension RunMachine {
+    /// The deadline of a gate has come, or the moment to tell people again.
+    mutating func fireApproval(_ number: Int) {
+        guard let approval = run.steps[number].approval, case .approval(let spec) = node(number).kind else { return }
+        if let deadline = approval.deadline, deadline <= context.now { return lapse(number, spec, approval) }
+        guard let remindAt = approval.remindAt, remindAt <= context.now, let seconds = spec.remindSeconds else { return }
+        let isLast = approval.reminders + 1 >= Limits.reminders
+        emit(.gate(ref(number), .reminder(at: isLast ? nil : context.now + seconds, isSent: true)))
+        tell("approval.waiting", number, ["reminder": .int(approval.reminders + 1)])
+    }
+
+    private mutating func lapse(_ number: Int, _ spec: ApprovalSpec, _ approval: Approval) {
+        switch spec.outlook(at: approval.level) {
+        case .escalate(let next):
+            let deadline = next.deadlineSeconds.map { context.now + $0 }
+            emit(.gate(ref(number), .escalated(level: approval.level + 1, deadline: deadline)))
+            // Votes stay: what is there may be enough for the rules that apply now.
+            grantIfMet(number, spec)
+            if run.steps[number].approval?.state == .open { tell("approval.escalated", number, ["level": .int(approval.level + 1)]) }
+        case .approve:
+            var answers = approval.answers
+            if !spec.fields.isEmpty, answers == nil {
+                // Plans are refused in which a field has no default here.
+                answers = Dictionary(uniqueKeysWithValues: spec.fields.compactMap { field in field.fallback.map { (field.name, $0) } })
+            }
+            let reason = "nobody decided before the deadline, which approves"
+            settle(number, .succeeded, reason: reason, value: output(by: [], comment: reason, answers))
+        case .reject:
+            emit(.approvalClosed(ref(number), .expired))
+            fail(number, "rejected: nobody decided before the deadline")
+        }
+    }
+
+    // MARK: - Changes
+
+    /// The votes on an open gate do not count any more: what they were bound to has changed, for this reason. It is asked anew.
+    ///
+    /// A gate that was decided is opened again with its generation; a new generation has no votes.
+    mutating func voidVotes(of number: Int, reason: String) {
+        guard let approval = run.steps[number].approval, approval.state == .open, run.steps[number].state == .waiting,
+            case .approval(let spec) = node(number).kind
+        else { return }
+        let prompt: String
+        do throws(EvaluationError) {
+            prompt = SealedText.redacted(try spec.prompt.evaluate(in: scope(of: number))).text
+        } catch {
+            return settle(number, because: error)
+        }
+        let digest = bindingDigest(number, prompt: prompt, changes: approval.changes + 1)
+        emit(.gate(ref(number), .voided(reason: reason, prompt: prompt, digest: digest)))
+        tell("approval.waiting", number, ["changed": .string(reason)])
+    }
+
+    /// The same for every gate that is open.
+    mutating func voidVotes(reason: String) {
+        for number in run.steps.indices where run.steps[number].approval?.state == .open { voidVotes(of: number, reason: reason) }
+    }
+}
