@@ -66,6 +66,7 @@ extension Entry {
         case .reopened: 26
         case .noted: 27
         case .rollout: 28
+        case .gate: 35
         }
     }
 
@@ -125,6 +126,9 @@ extension Entry {
         case .rollout(_, let entry):
             out.write(entry.kind)
             out.write(.object(entry.details))
+        case .gate(let entry):
+            out.write(entry.kind)
+            out.write(entry.stored)
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -134,7 +138,7 @@ extension Entry {
     /// The step that the entry is about.
     package var step: StepRef? {
         switch self {
-        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened: nil
+        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .gate: nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
             .sleeping(let step, _), .backingOff(let step, _, _), .held(let step, _), .unknown(let step, _),
@@ -260,6 +264,7 @@ extension Entry {
         case 4: .paused(try reader.bool())
         case 5: .cancelRequested(try reader.int() == Run.Cancellation.kill.rawValue ? .kill : .cancel)
         case 6: .bodyEnded(try reader.state(RunState.self))
+        case 35: .gate(try reader.gateEntry())
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -269,6 +274,14 @@ extension Entry {
 extension BinaryReader {
     fileprivate mutating func step() throws -> Entry.StepRef {
         Entry.StepRef(index: try int(), path: StepPath(try text()))
+    }
+
+    fileprivate mutating func gateEntry() throws -> GateEntry {
+        let kind = try text()
+        guard let entry = GateEntry(kind: kind, stored: try json()) else {
+            throw Malformed(message: "gate entry '\(kind)' is not known or lacks a member")
+        }
+        return entry
     }
 
     fileprivate mutating func attemptEnd() throws -> Entry.AttemptEnd {

@@ -46,6 +46,7 @@ extension Entry {
         case .reopened: "generationOpened"
         case .noted: "noted"
         case .rollout(_, let entry): entry.kind
+        case .gate(let entry): entry.kind
         }
     }
 
@@ -115,6 +116,7 @@ extension Entry {
                 "element": .int(element), "failed": .bool(hasFailed), "outcome": text(target?.outcome.rawValue), "reason": text(target?.reason),
             ]
         case .rollout(_, let entry): return entry.details
+        case .gate(let entry): return entry.details
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

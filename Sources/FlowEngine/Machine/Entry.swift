@@ -38,6 +38,8 @@ package enum Entry: Hashable, Sendable {
     case elementClosed(StepRef, element: Int, hasFailed: Bool, target: TargetEnd?)
 
     case rollout(StepRef, RolloutEntry)
+    /// A freeze or window closed a gate, or does not any more.
+    case gate(GateEntry)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.

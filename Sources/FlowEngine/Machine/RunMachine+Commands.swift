@@ -11,6 +11,7 @@ extension RunMachine {
         case .redo(let path, let targets, let from):
             try redo(path, targets, from: from, command, by: actor, message: message)
         case .undo(let path): try undo(path, command, by: actor, message: message)
+        case .breakGlass(let path): try breakGlass(path, command, by: actor, message: message)
         case .release(let path): try release(path, command, by: actor, message: message)
         case .adjust(let path, let adjustment): try adjust(path, adjustment, command, by: actor, message: message)
         case .skip(let path): try skip(path, command, by: actor, message: message)
@@ -132,8 +133,9 @@ extension RunMachine {
     /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
     ///
     /// - Parameter targets: those of a rollout that have their turn again; of others all that have not ended well.
+    /// - Parameter asksGate: whether a run that had ended begins anew as far as freezes and windows go.
     mutating func reopen(
-        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], _ command: RunCommand, by actor: Actor, message: String?
+        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], asksGate: Bool = true, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         var numbers = chosen
         for number in chosen {
@@ -160,7 +162,10 @@ extension RunMachine {
             guard targets[rollout] != nil || !numbers.isDisjoint(with: steps(inside: rollout) + [rollout]) else { continue }
             emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
         }
-        if run.state.isTerminal { emit(.runState(.running, reason: nil)) }
+        if run.state.isTerminal {
+            emit(.runState(.running, reason: nil))
+            if asksGate { _ = passesGate() }
+        }
     }
 
     private func canReopen(_ number: Int) -> Bool {
@@ -279,6 +284,7 @@ extension RunCommand {
         switch self {
         case .pause, .resume, .cancel, .kill: nil
         case .retry(let from): from?.text
+        case .breakGlass(let path): path?.text
         case .redo(let path, _, _): path?.text
         case .skip(let path), .resolve(let path, _), .vote(let path, _, _), .undo(let path), .release(let path), .adjust(let path, _):
             path.text

@@ -63,7 +63,7 @@ extension RunMachine {
 
     private func nextElement(of number: Int, width: Int) -> Int? {
         guard let elements = run.steps[number].elements, elements.failed == 0, elements.open.count < max(width, 1),
-            !run.isPaused, hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
+            !run.isPaused, run.gate == nil, hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
         else { return nil }
         return elements.queue.last
     }

@@ -22,6 +22,7 @@ struct Projection {
             if let approval = approvalRow(of: step, in: loaded.run) { batch.approvals.append(approval) }
             writeTimer(of: step, number, in: &loaded, to: &batch)
         }
+        writeGateTimer(&loaded, to: &batch)
         for retired in loaded.run.retiredAttempts { batch.attempts.append((loaded.run.id, retired.path, retired.attempt)) }
         writeTargets(&loaded, to: &batch)
         loaded.run.dirty.removeAll(keepingCapacity: true)
@@ -57,6 +58,14 @@ struct Projection {
             endedAt: target.endedAt)
     }
 
+    private func writeGateTimer(_ loaded: inout LoadedRun, to batch: inout CommitBatch) {
+        let id = TimerRow.ID(run: loaded.run.id, step: Run.gatePath)
+        let due = loaded.run.gate?.closure.until
+        guard due != loaded.gateTimer else { return }
+        loaded.gateTimer = due
+        if let due { batch.setTimers.append(TimerRow(id: id, due: due)) } else { batch.removeTimers.append(id) }
+    }
+
     private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
         let id = TimerRow.ID(run: loaded.run.id, step: step.path)
         if let due = step.due {
@@ -86,11 +95,20 @@ struct Projection {
                     kind: .hold, subject: run.id.text, since: run.startedAt ?? run.createdAt,
                     release: "flowctl resume \(run.id)"))
         }
+        if var wait = run.gateWait {
+            wait.release = "flowctl release \(run.id) --break-glass -m REASON"
+            waits.append(wait)
+        }
         let waiting =
             run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
         guard waiting > 0 else { return waits }
-        for step in run.steps where waits.count < RunRow.waitingShown {
-            if let wait = wait(of: step, in: run) { waits.append(wait) }
+        // Closed gates first: by them the runs are found that have to look again.
+        let gated = run.closedGates.compactMap(\.step)
+        for number in gated where waits.count < RunRow.waitingShown {
+            if let wait = wait(of: run.steps[number], in: run) { waits.append(wait) }
+        }
+        for (number, step) in run.steps.enumerated() where waits.count < RunRow.waitingShown {
+            if let wait = wait(of: step, in: run), !gated.contains(number) { waits.append(wait) }
         }
         return waits
     }
@@ -107,7 +125,8 @@ struct Projection {
             case .soak: "flowctl release \(place)"
             case .unknown: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
             case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
-            case .timer, .signal, .child, .lock, .rate, .worker, .window, .breakpoint: "flowctl skip \(place) -m REASON"
+            case .freeze, .window: "flowctl release \(place) --break-glass -m REASON"
+            case .timer, .signal, .child, .lock, .rate, .worker, .breakpoint: "flowctl skip \(place) -m REASON"
             }
         return wait
     }

@@ -46,6 +46,8 @@ package enum RunCommand: Hashable, Sendable {
     case undo(StepPath)
     /// Lets a held rollout go on with the next targets.
     case release(StepPath)
+    /// Lets what waits at the gate of a freeze or window go on: a rollout with its next batch, the run (nil), or the only gate that is closed.
+    case breakGlass(StepPath?)
     /// Changes how a rollout goes on.
     case adjust(StepPath, RolloutAdjustment)
     case skip(StepPath)
@@ -68,6 +70,7 @@ package enum RunCommand: Hashable, Sendable {
         case .retry, .redo: "retry"
         case .undo: "undo"
         case .release: "release"
+        case .breakGlass: "break-glass"
         case .adjust: "rollout"
         case .skip: "skip"
         case .resolve: "resolve"
