@@ -271,7 +271,8 @@ package struct RunSimulation {
             maxFailures: random.pick([nil, .count(3), .percent(100)]), concurrency: random.pick([nil, .count(2)]), batches: batches,
             pauseAfterBatch: random.pick([nil, nil, 1, 2]))
         return random.pick([
-            .undo(path), .release(path), .breakGlass(path), .adjust(path, adjustment), .redo(rollout: path, .outcomes([.failed, .timedOut]), from: nil),
+            .undo(path), .release(path), .breakGlass(path), .adjust(path, adjustment),
+            .redo(rollout: path, .outcomes([.failed, .timedOut]), from: nil),
             .redo(rollout: nil, .outcomes([.notStarted]), from: nil), .redo(rollout: path, .named(["h1", "h4"]), from: nil),
             .redo(rollout: path, .outcomes([.ok, .changed, .failed]), from: "s2"),
         ])
