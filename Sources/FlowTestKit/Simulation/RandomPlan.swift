@@ -60,11 +60,22 @@ package struct RandomPlan {
     }
 
     private mutating func kind(_ id: String, here: [Node], depth: Int) -> (kind: Node.Kind, reads: [String]) {
-        switch random.int(0...12) {
+        switch random.int(0...16) {
+        case 13 where depth < 2:
+            let until = Expression.compare(.equal, .output(node: "\(id)/s\(next + 1)", path: ["stdout"]), .literal("x"))
+            return (
+                .repeatUntil(
+                    RepeatSpec(
+                        until: random.chance(0.7) ? until : .literal(false), intervalSeconds: random.pick([0, 5]), maximum: random.int(1...4))),
+                []
+            )
+        case 14: return (.waitFor(SignalSpec(signal: random.pick(["a", "b"]), timeoutSeconds: random.pick([nil, 60]))), [])
+        case 15: return (.sleepUntil(.literal(.string(Instant(milliseconds: Int64(random.int(0...400)) * 1000).description))), [])
         case 12 where depth < 1: return (.rollout(rollout()), [])
         case 0 where depth < 2:
             let elements = JSON.array((0..<random.int(0...4)).map(JSON.int))
-            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3))), [])
+            let minimum: Amount? = random.chance(0.4) ? random.pick([.count(1), .percent(60)]) : nil
+            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3), minSucceeded: minimum)), [])
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
         case 2:
             let deadline: Double? = random.chance(0.3) ? 100 : nil
@@ -89,6 +100,7 @@ package struct RandomPlan {
     private mutating func policy() -> Policy {
         let retry: Retry? = random.chance(0.5) ? Retry(attempts: random.int(1...4), delaySeconds: 2) : nil
         let onFailure: Policy.OnFailure = random.chance(0.6) ? .stop : random.pick([.ignore, .hold])
-        return Policy(retry: retry, timeoutSeconds: nil, onFailure: onFailure)
+        let probe = retry == nil && random.chance(0.5) ? Probe(command: ShellSpec(source: .text("asked"))) : nil
+        return Policy(retry: retry, timeoutSeconds: nil, onFailure: onFailure, probe: probe)
     }
 }

@@ -129,18 +129,30 @@ package struct RunSimulation {
                 .report(AttemptReport(id: order.id, fence: order.fence, event: .placed(Place(bootID: "b", spoolID: "s")))))
         case .arrive(let order):
             let until = now + random.int(0...30)
-            if hosts[order.id.step, default: SimulatedHost()].start(order.id, fence: order.fence, now: now, until: until) {
+            if hosts[order.id.step, default: SimulatedHost()].start(
+                order.id, fence: order.fence, now: now, until: until, isProbe: order.isProbe)
+            {
                 schedule(until, .finish(order), dies: false)
                 schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .started(containment: .session))))
             }
         case .finish(let order):
             guard case .running = hosts[order.id.step]?.records[order.id.number] else { return }
-            let result = outcome()
+            let result = order.isProbe ? answer(toProbe: order) : outcome()
             hosts[order.id.step]?.end(order.id.number, .ended(result), now: now)
             // Whoever follows it now, in whatever epoch, learns of it.
             if let current = orders[order.id] { schedule(now, .answer(current)) }
         case .answer(let order): answer(order)
         }
+    }
+
+    /// The truth, when the host is well: whether anything of the step ran in this generation.
+    private mutating func answer(toProbe order: AttemptOrder) -> AttemptResult {
+        if now < options.faultsUntil, random.chance(options.failureRate * 0.3) {
+            return AttemptResult(outcome: .failed(.init(.exitStatus, "do not know")), exitStatus: 2)
+        }
+        let ran = hosts[order.id.step]?.ledger.contains { $0.generation == order.id.generation } ?? false
+        if ran { return AttemptResult(outcome: .succeeded(output: ["stdout": ""], changed: false), exitStatus: 0) }
+        return AttemptResult(outcome: .failed(.init(.exitStatus, "it did not")), exitStatus: 1)
     }
 
     private mutating func outcome() -> AttemptResult {
@@ -260,7 +272,9 @@ package struct RunSimulation {
             .resolve(path, .retry),
             .breakGlass(nil), .breakGlass(path),
             .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .vote(path, .approved, digest: Self.digest),
-            .vote(path, .rejected, digest: Self.digest),
+            .vote(path, .rejected, digest: Self.digest), .signal("a", .null), .signal("b", .int(1)), .release(path),
+            .hold(before: path.text, isSet: random.chance(0.7)),
+            .edit(InputEdit(inputs: ["n": .int(random.int(0...3))]), isRetry: random.chance(0.5), from: nil),
         ]
         try decide(.command(random.pick(commands), by: actor, message: random.pick([nil, "why"])))
     }
@@ -292,6 +306,10 @@ package struct RunSimulation {
         case (.held, _), (.unknown, _):
             let resolution: RunCommand.Resolution = random.chance(0.5) ? .failed : .succeeded(output: nil)
             try decide(.command(.resolve(step.path, resolution), by: person("bob"), message: nil))
+        case (.waiting, .signal):
+            guard case .waitFor(let spec) = run.plan.nodes[step.node].kind else { throw violation("'\(step.path)' waits for no signal") }
+            try decide(.command(.signal(spec.signal, .null), by: person("bob"), message: nil))
+        case (.waiting, .breakpoint): try decide(.command(.release(step.path), by: person("bob"), message: nil))
         default: throw violation("nothing helps step '\(step.path)': \(step.state)")
         }
     }
@@ -376,7 +394,12 @@ package struct RunSimulation {
             guard Set(elements.open).count == elements.open.count, Set(elements.open).isDisjoint(with: elements.queue) else {
                 throw violation("a target of '\(run.steps[number].path)' has two turns after \(event)")
             }
-            if before.rollouts[number]?.breach != nil, rollout.breach != nil, !Set(elements.open).isSubset(of: old) {
+            // Unless somebody gave it leave in between, and the budget was breached again at once.
+            let hasLeave = journal.last?.entries.contains { entry in
+                guard case .rollout(let step, let entry) = entry, step.index == number else { return false }
+                return entry.kind != "rolloutBreached"
+            }
+            if hasLeave == false, before.rollouts[number]?.breach != nil, rollout.breach != nil, !Set(elements.open).isSubset(of: old) {
                 throw violation("a target was begun after the budget was breached, after \(event)")
             }
         }
@@ -415,5 +438,13 @@ package struct RunSimulation {
             if let open { throw violation("it succeeded without '\(open.path)'") }
         }
         guard try refold() == run else { throw violation("folding the journal gives another run at the end") }
+    }
+}
+
+extension AttemptOrder {
+    /// It asks whether another attempt took effect.
+    fileprivate var isProbe: Bool {
+        guard case .shell(let work) = work else { return false }
+        return work.source == .text("asked")
     }
 }
