@@ -74,7 +74,7 @@ extension Entry {
         case .resumed: 34
         case .awaiting: 42
         case .signalTaken: 43
-        case .gate: 35
+        case .changeGate: 35
         }
     }
 
@@ -146,7 +146,7 @@ extension Entry {
         case .rollout(_, let entry):
             out.write(entry.kind)
             out.write(.object(entry.details))
-        case .gate(let entry):
+        case .changeGate(let entry):
             out.write(entry.kind)
             out.write(entry.stored)
         case .reopened(let steps):
@@ -293,7 +293,7 @@ extension Entry {
         case 29: .inputsEdited(try InputEdit(json: try reader.json()))
         case 30: .breakpoint(try reader.text(), isSet: try reader.bool())
         case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
-        case 35: .gate(try reader.gateEntry())
+        case 35: .changeGate(try reader.gateEntry())
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -305,9 +305,9 @@ extension BinaryReader {
         Entry.StepRef(index: try int(), path: StepPath(try text()))
     }
 
-    fileprivate mutating func gateEntry() throws -> GateEntry {
+    fileprivate mutating func gateEntry() throws -> ChangeGateEntry {
         let kind = try text()
-        guard let entry = GateEntry(kind: kind, stored: try json()) else {
+        guard let entry = ChangeGateEntry(kind: kind, stored: try json()) else {
             throw Malformed(message: "gate entry '\(kind)' is not known or lacks a member")
         }
         return entry

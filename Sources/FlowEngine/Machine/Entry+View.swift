@@ -54,7 +54,7 @@ extension Entry {
         case .awaiting: "stepAwaitingSignal"
         case .signalTaken: "signalTaken"
         case .resumed: "stepResumed"
-        case .gate(let entry): entry.kind
+        case .changeGate(let entry): entry.kind
         }
     }
 
@@ -135,7 +135,7 @@ extension Entry {
                 "until": until.map { .string($0.description) } ?? .null,
             ]
         case .signalTaken(_, let signal): return ["signal": .string(signal)]
-        case .gate(let entry): return entry.details
+        case .changeGate(let entry): return entry.details
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

@@ -55,7 +55,7 @@ package enum Entry: Hashable, Sendable {
     /// The time between two rounds is over.
     case resumed(StepRef)
     /// A freeze or window closed a gate, or does not any more.
-    case gate(GateEntry)
+    case changeGate(ChangeGateEntry)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.

@@ -25,7 +25,7 @@ package struct Rollout: Hashable, Sendable {
     package internal(set) var undoQueue: [Int]?
     package internal(set) var undoOpen: [Int] = []
     /// The gate before the next batch, while a freeze or window closes it, and the batch that somebody let begin all the same.
-    package internal(set) var gate: Gate?
+    package internal(set) var gate: ClosedGate?
     package internal(set) var passedBatch: Int?
     /// What an operator has set instead of what the plan says.
     package internal(set) var adjustment = RolloutAdjustment()

@@ -64,7 +64,7 @@ extension Run {
         case .elementClosed(let step, let element, let hasFailed, let target):
             closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
         case .rollout(let step, let entry): apply(entry, to: step, at: at)
-        case .gate(let entry): apply(entry, at: at)
+        case .changeGate(let entry): apply(entry, at: at)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
         case .breakpoint(let step, let isSet):

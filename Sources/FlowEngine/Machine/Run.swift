@@ -28,7 +28,7 @@ package struct Run: Sendable {
     package internal(set) var unreachable = 0
 
     /// The gate before the first step, while a freeze or window closes it.
-    package internal(set) var gate: Gate?
+    package internal(set) var gate: ClosedGate?
     /// How the rollouts that have begun stand, by step.
     package internal(set) var rollouts: [Int: Rollout] = [:]
 

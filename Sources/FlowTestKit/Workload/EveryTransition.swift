@@ -77,7 +77,7 @@ package struct EveryTransition {
             "release",
             [
                 Self.shell("build"),
-                Self.gate("go", [.role("release-manager", count: 2)], needs: ["build"]),
+                Self.changeGate("go", [.role("release-manager", count: 2)], needs: ["build"]),
                 Node(
                     id: "deploy", name: "deploy", kind: .map(MapSpec(elements: .list(.literal(["web-1", "web-2", "web-3"])), width: 2)),
                     needs: ["go"]),
@@ -134,8 +134,8 @@ package struct EveryTransition {
         let run = try await start(
             "gates",
             [
-                Self.gate("late", [.anyone(count: 1)], deadline: 60, policy: Policy(onFailure: .ignore)),
-                Self.gate("no", [.anyone(count: 1)], policy: Policy(onFailure: .hold)),
+                Self.changeGate("late", [.anyone(count: 1)], deadline: 60, policy: Policy(onFailure: .ignore)),
+                Self.changeGate("no", [.anyone(count: 1)], policy: Policy(onFailure: .hold)),
             ])
         try await driver.vote(.rejected, on: "no", run, by: Self.carol, message: "not today")
         try await driver.pass(seconds: 61)
@@ -163,7 +163,7 @@ package struct EveryTransition {
         try await driver.place("one", killed)
         try await driver.perform(.kill, on: killed, by: Self.bob)
         for step in ["one", "two"] { try await driver.report(step, killed, .ended(AttemptResult(outcome: .cancelled))) }
-        let open = try await start("open", [Self.shell("one"), Self.shell("two", needs: ["one"]), Self.gate("go", [.anyone(count: 1)])])
+        let open = try await start("open", [Self.shell("one"), Self.shell("two", needs: ["one"]), Self.changeGate("go", [.anyone(count: 1)])])
         try await driver.place("one", open)
         _ = try await start("asleep", [Node(id: "nap", name: "nap", kind: .sleep(.literal(3_600)))])
     }

@@ -1,7 +1,7 @@
 package import FlowModel
 
 /// What happens at the gate that freezes and windows close: before a run's first step, or before a batch of a rollout.
-package struct GateEntry: Hashable, Sendable {
+package struct ChangeGateEntry: Hashable, Sendable {
     package enum Change: Hashable, Sendable {
         /// A freeze or window keeps it from going on.
         case closed(ChangeClosure)
@@ -22,7 +22,7 @@ package struct GateEntry: Hashable, Sendable {
 }
 
 /// A gate that is closed.
-package struct Gate: Hashable, Sendable {
+package struct ClosedGate: Hashable, Sendable {
     package internal(set) var closure: ChangeClosure
     package internal(set) var since: Instant
     /// The batch of the rollout that waits at it, from 0.
@@ -31,7 +31,7 @@ package struct Gate: Hashable, Sendable {
 
 // MARK: - As JSON, in the journal and on the wire
 
-extension GateEntry {
+extension ChangeGateEntry {
     /// The word for it.
     package var kind: String {
         switch change {

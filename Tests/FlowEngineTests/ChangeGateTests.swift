@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 @Suite("Freezes and windows at gates")
-struct GateTests {
+struct ChangeGateTests {
     private static let freeze = ChangeClosure(kind: .freeze, rule: "year-end", reason: "the books are closed")
     private static let admin = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["viewer", "admin"])
 

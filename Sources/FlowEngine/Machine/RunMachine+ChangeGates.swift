@@ -9,14 +9,14 @@ extension RunMachine {
     mutating func passesGate() -> Bool {
         let hosts = run.created.targets.keys.sorted().flatMap { run.created.targets[$0]?.map(\.name) ?? [] }
         guard let closure = context.closure(subject(hosts)) else { return true }
-        emit(.gate(GateEntry(nil, .closed(closure))))
+        emit(.changeGate(ChangeGateEntry(nil, .closed(closure))))
         return false
     }
 
     /// Closes the rollout's gate if something keeps the batch from beginning. Returns whether it may begin.
     mutating func passesGate(_ number: Int, batch: Int) -> Bool {
         guard run.rollouts[number]?.passedBatch != batch, !hasBrokenGlass, let closure = closure(number, batch: batch) else { return true }
-        emit(.gate(GateEntry(ref(number), .closed(closure))))
+        emit(.changeGate(ChangeGateEntry(ref(number), .closed(closure))))
         return false
     }
 
@@ -47,14 +47,14 @@ extension RunMachine {
             closure = context.closure(subject(hosts))
         }
         if let closure {
-            if closure != gate.closure { emit(.gate(GateEntry(step.map(ref), .closed(closure)))) }
+            if closure != gate.closure { emit(.changeGate(ChangeGateEntry(step.map(ref), .closed(closure)))) }
         } else {
             open(step, .opened)
         }
     }
 
-    private mutating func open(_ step: Int?, _ change: GateEntry.Change) {
-        emit(.gate(GateEntry(step.map(ref), change)))
+    private mutating func open(_ step: Int?, _ change: ChangeGateEntry.Change) {
+        emit(.changeGate(ChangeGateEntry(step.map(ref), change)))
         if let step { advanceMap(step) } else { startEverything() }
     }
 

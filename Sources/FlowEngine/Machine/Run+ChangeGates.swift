@@ -5,10 +5,10 @@ extension Run {
     /// Where the timer of the run's own gate stands; no step has such a name.
     package static let gatePath = StepPath("gate:")
 
-    mutating func apply(_ entry: GateEntry, at: Instant) {
+    mutating func apply(_ entry: ChangeGateEntry, at: Instant) {
         guard let step = entry.step else {
             switch entry.change {
-            case .closed(let closure): gate = Gate(closure: closure, since: gate?.since ?? at)
+            case .closed(let closure): gate = ClosedGate(closure: closure, since: gate?.since ?? at)
             case .opened, .passed: gate = nil
             }
             return
@@ -19,7 +19,7 @@ extension Run {
             guard let rollout = rollouts[number] else { return }
             // Before the first batch no target has begun, and so none has left the queue.
             let next = steps[number].elements?.queue.last.map(rollout.batch(of:)) ?? rollout.batch
-            let gate = Gate(closure: closure, since: rollout.gate?.since ?? at, batch: next)
+            let gate = ClosedGate(closure: closure, since: rollout.gate?.since ?? at, batch: next)
             wait(closure.kind.waitKind, step, at: gate.since, until: closure.until)
             steps[number].waiting?.reason = gate.words
             rollouts[number]?.gate = gate
@@ -32,7 +32,7 @@ extension Run {
     }
 
     /// Every gate that is closed: the run's own, then those of rollouts in order.
-    package var closedGates: [(step: Int?, gate: Gate)] {
+    package var closedGates: [(step: Int?, gate: ClosedGate)] {
         let own = gate.map { [(step: Int?.none, gate: $0)] } ?? []
         return own
             + rollouts.keys.sorted().compactMap { number in
@@ -47,7 +47,7 @@ extension Run {
     }
 }
 
-extension Gate {
+extension ClosedGate {
     /// For people: `freeze 'year-end' holds it: the books are closed`.
     var words: String {
         let what = closure.kind == .freeze ? "freeze '\(closure.rule)' holds it" : "window '\(closure.rule)' is not open"
