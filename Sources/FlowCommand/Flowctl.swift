@@ -16,7 +16,11 @@ struct Flowctl: AsyncParsableCommand {
             """,
         groupedSubcommands: [
             CommandGroup(
-                name: "Flows", subcommands: [FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self]),
+                name: "Flows",
+                subcommands: [
+                    FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self,
+                    ChangeRuleCommands<Freezes>.self, ChangeRuleCommands<Windows>.self,
+                ]),
             CommandGroup(
                 name: "Runs",
                 subcommands: [

@@ -70,6 +70,16 @@ package final class Engine: Sendable {
         try await reply { .occurrences(occurrences, positions, $0) }
     }
 
+    /// Freezes or windows have changed: lets what waits at a gate in these runs look again.
+    package func lookAtGates(of runs: [RunID]) {
+        for run in runs { _ = inbox.put(.gates(run)) }
+    }
+
+    /// Returns when everything that was decided before is committed.
+    package func settle() async throws {
+        try await exclusively { _ in }
+    }
+
     /// Takes what a worker says. Never refused: there are at most as many reports as attempts.
     package func report(_ report: AttemptReport) {
         _ = inbox.put(.report(report))

@@ -18,6 +18,8 @@ package protocol JournalReader: Sendable {
     func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow]
     /// Newest first; nil state gives all.
     func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow]
+    /// Open runs that wait for a freeze or window, by id, those after `after`.
+    func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID]
     /// The run's records after `sequence`, in order.
     func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord]
     func blob(_ digest: Digest) async throws -> [UInt8]?

@@ -65,6 +65,9 @@ package enum Limits {
     package static let crashesUntilQuarantine = 2
     /// Schedules that may exist.
     package static let schedules = 100_000
+    /// Freezes and windows that may exist, and the flows, or labels, that one of them names.
+    package static let changeRules = 1_000
+    package static let changeRuleNames = 100
     /// Nominal times of a schedule that wait for the end of the run before them; what comes on top is skipped.
     package static let scheduleQueue = 100
     /// Newest runs of a schedule that are looked at for one that goes on.

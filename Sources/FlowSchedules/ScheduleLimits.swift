@@ -8,6 +8,8 @@ package enum ScheduleLimits {
     package static let blackoutMinutes = 44_640
     /// Blackouts, and calendars, of one schedule.
     package static let closures = 100
+    /// Freezes and windows that follow one another without a gap, as far as the end of a wait is worked out.
+    package static let closureChain = 1_000
     /// Lines of a calendar file.
     package static let calendarLines = 10_000
     /// Transitions of a zone file.

@@ -2,6 +2,7 @@ import CFlowShims
 import Crypto
 import FlowAPI
 import FlowEngine
+import FlowInventory
 import FlowModel
 import FlowStoreSQLite
 import FoundationEssentials
@@ -22,6 +23,7 @@ struct House: Sendable {
     private let engine: Engine
     private let hands: Hands
     private let scheduler: Scheduler
+    private let changes: ChangeBook
     private let api: API
     private let activity = Activity()
     private let idleSeconds: Double?
@@ -42,8 +44,17 @@ struct House: Sendable {
             let hands = try Hands(
                 home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
             let gate = RestoreGate(behind: hands.dispatcher, isOpen: !store.isRestored, report: { relay.report($0) })
-            let engine = try Engine(store: store, dispatcher: gate, environment: House.environment(home, store, logger))
+            let changeGate = ChangeGate()
+            changes = ChangeBook(
+                store: store, zones: ZoneFiles(home: home.path), gate: changeGate,
+                hosts: { try SelectorExpression($0).hosts(in: try await hosts.current()).map(\.name) }, now: Wall.now, logger: logger)
+            // Before the engine: it asks as soon as it exists.
+            try await changes.refresh()
+            var environment = House.environment(home, store, logger)
+            environment.closure = { changeGate.closure(of: $0, at: $1) }
+            let engine = try Engine(store: store, dispatcher: gate, environment: environment)
             opened = engine
+            try await changes.connect(engine)
             relay.connect(engine)
             let blobs = BlobStore(store)
             let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
@@ -53,7 +64,7 @@ struct House: Sendable {
                 store: store, engine: engine, preparation: preparer, home: home.path, now: Wall.now, logger: logger)
             try await scheduler.load(isRestored: store.isRestored)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
-            api = try await House.api(engine, store, preparer, scheduler, hosts, hands, home, logger)
+            api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, logger)
             self.engine = engine
             self.hands = hands
         } catch {
@@ -109,8 +120,8 @@ struct House: Sendable {
     }
 
     private static func api(
-        _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ hosts: InventoryService,
-        _ hands: Hands, _ home: Home, _ logger: Logger
+        _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ changes: ChangeBook,
+        _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ logger: Logger
     ) async throws -> API {
         let meters = Meters()
         ProcessGauges.add(to: meters)
@@ -119,7 +130,7 @@ struct House: Sendable {
         return API(
             engine: engine, reader: store, identities: identities, catalogue: preparer.flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
-            schedules: ScheduleBook(scheduler: scheduler, plans: preparer), blobs: StoredBlobs(blobs: BlobStore(store)),
+            schedules: ScheduleBook(scheduler: scheduler, plans: preparer), changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store)),
             outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands),
             hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
@@ -139,6 +150,7 @@ struct House: Sendable {
                 sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                 now: Wall.now, logger: logger),
             NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine),
+            ChangeRuleService(book: changes, logger: logger),
         ]
         if let idleSeconds {
             services.append(

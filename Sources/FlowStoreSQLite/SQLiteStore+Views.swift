@@ -114,6 +114,24 @@ extension SQLiteStore: JournalReader {
         }
     }
 
+    package func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] {
+        try await view { database in
+            // Closed gates are the first of a run's waits, and canonical JSON has the kind in one form only.
+            var query = try Query(
+                database, "run",
+                """
+                SELECT run.number, run.id FROM \(RunRow.tables)
+                WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND run.id > ?
+                AND (waiting LIKE '%"kind":"freeze"%' OR waiting LIKE '%"kind":"window"%') ORDER BY run.id LIMIT ?
+                """)
+            query.bind(run?.text ?? "")
+            query.bind(min(limit, StoreLimits.pageRows))
+            var ids: [RunID] = []
+            while try query.next() { ids.append(try query.runID(1)) }
+            return ids
+        }
+    }
+
     package func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord] {
         try await view { database in
             try SQLiteStore.records(of: run, after: sequence, limit: min(limit, StoreLimits.pageRows), database)

@@ -19,6 +19,13 @@ extension MemoryStore: JournalReader {
         return Array(found.sorted { $0.id > $1.id }.prefix(max(0, query.limit)))
     }
 
+    package func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] {
+        let found = content.runs.values.filter { row in
+            !row.state.isTerminal && row.waitingFor.contains { $0.kind == .freeze || $0.kind == .window } && (run.map { $0 < row.id } ?? true)
+        }
+        return Array(found.map(\.id).sorted().prefix(limit))
+    }
+
     package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
         let rows = (content.steps[run] ?? [:]).values.filter { $0.index > index ?? -1 }
         return Array(rows.sorted { $0.index < $1.index }.prefix(limit))

@@ -7,6 +7,8 @@ struct MachineHarness {
     var now = Instant(milliseconds: 1_000_000)
     var epoch = 1
     var isRestored = false
+    /// What keeps everything from beginning.
+    var closure: ChangeClosure?
     var actions: [RunMachine.Action] = []
     var entries: [Entry] = []
 
@@ -15,7 +17,8 @@ struct MachineHarness {
     static let bob = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["release-manager"])
     static let carol = Actor(person: "carol", user: "carol", names: ["carol"], roles: ["release-manager"])
 
-    init(_ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:]) throws {
+    init(_ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], closedBy closure: ChangeClosure? = nil) throws {
+        self.closure = closure
         let created = Created(
             flow: "test", revision: Self.digest, plan: Self.digest, binary: Self.digest, inputs: inputs, targets: targets,
             labels: [:], key: nil, user: "alice", person: "alice")
@@ -27,9 +30,10 @@ struct MachineHarness {
     }
 
     mutating func take(_ event: RunMachine.Event) throws(FlowError) {
-        let context = RunMachine.Context(now: now, epoch: epoch, chance: 0, isRestored: isRestored) { bytes in
-            Digest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: bytes.reduce($0) { $0 &* 31 &+ Int($1) } >> 3) })
-        }
+        let closure = closure
+        let context = RunMachine.Context(
+            now: now, epoch: epoch, chance: 0, isRestored: isRestored, closure: { _ in closure },
+            hash: { bytes in Digest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: bytes.reduce($0) { $0 &* 31 &+ Int($1) } >> 3) }) })
         let decision = try RunMachine.decide(event, on: &run, in: context)
         actions = decision.actions
         entries += decision.entries

@@ -50,7 +50,7 @@ enum WhyHandler {
             waits.append(
                 Wire.Wait(
                     kind: waiting.kind, subject: waiting.subject, step: step.path, since: waiting.since, until: waiting.until,
-                    release: waiting.release, reason: Wire.Step(step).reason))
+                    release: waiting.release, reason: waiting.reason ?? Wire.Step(step).reason))
         }
         // What the run itself waits for and no step does: a pause.
         let known = Set(waits.map { "\($0.kind) \($0.subject)" })
@@ -59,7 +59,7 @@ enum WhyHandler {
             waits.append(
                 Wire.Wait(
                     kind: waiting.kind, subject: waiting.subject, since: waiting.since, until: waiting.until,
-                    release: waiting.release))
+                    release: waiting.release, reason: waiting.reason))
         }
         if row.state == .paused, !waits.contains(where: { $0.step == nil }) {
             let since = row.startedAt ?? row.createdAt

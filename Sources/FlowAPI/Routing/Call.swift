@@ -14,6 +14,7 @@ package struct API: Sendable {
     package var preparation: any RunPreparation
     package var hosts: any HostDirectory
     package var schedules: any ScheduleDirectory
+    package var changeRules: any ChangeRuleDirectory
     package var blobs: any BlobVault
     package var outputs: any OutputReader
     package var caretaker: any Caretaker
@@ -24,7 +25,8 @@ package struct API: Sendable {
 
     package init(
         engine: Engine, reader: any JournalReader, identities: any Identities, catalogue: any FlowCatalogue,
-        preparation: any RunPreparation, hosts: any HostDirectory, schedules: any ScheduleDirectory, blobs: any BlobVault, outputs: any OutputReader,
+        preparation: any RunPreparation, hosts: any HostDirectory, schedules: any ScheduleDirectory,
+        changeRules: any ChangeRuleDirectory, blobs: any BlobVault, outputs: any OutputReader,
         caretaker: any Caretaker, hub: ChangeHub, meters: Meters, now: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         self.engine = engine
@@ -34,6 +36,7 @@ package struct API: Sendable {
         self.preparation = preparation
         self.hosts = hosts
         self.schedules = schedules
+        self.changeRules = changeRules
         self.blobs = blobs
         self.outputs = outputs
         self.caretaker = caretaker

@@ -61,7 +61,8 @@ extension Waiting {
         case .unknown: "flowctl resolve \(run) \(step) --as succeeded|failed|retry -m TEXT"
         case .unreachable: "flowctl ping HOST"
         case .timer: "flowctl skip \(run) \(step) -m TEXT"
-        case .signal, .child, .lock, .rate, .worker, .window, .soak, .breakpoint: nil
+        case .freeze, .window: "flowctl release \(run) --break-glass -m TEXT"
+        case .signal, .child, .lock, .rate, .worker, .soak, .breakpoint: nil
         }
     }
 }

@@ -51,15 +51,30 @@ struct RolloutCommand: AsyncParsableCommand {
     }
 }
 
-/// `release RUN STEP`: ends a wait.
+/// `release RUN STEP`: ends a wait. `release RUN [STEP] --break-glass`: lets it begin in spite of a freeze.
 struct ReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "release", abstract: "Ends a wait: of a rollout that is held or soaks, at a breakpoint, of a sleep or back-off.")
+        commandName: "release", abstract: "Ends a wait: of a rollout that is held or soaks, at a breakpoint, of a sleep or back-off, for a freeze.",
+        discussion: """
+            With --break-glass it passes the gate that a freeze or window has closed, once: the run's first step or the next batch begins. \
+            That takes the role admin or release-manager, somebody other than who started the run, and -m; it is on the audit trail.
+            """)
     @Argument(help: "The run.", transform: nameOfRun) var run: String
-    @Argument(help: "The step, as 'flowctl steps' names it.") var step: String
+    @Argument(help: "The step, as 'flowctl steps' names it; with --break-glass the only closed gate unless given.") var step: String?
+    @Flag(name: .long, help: "Pass the gate that a freeze or window has closed.") var breakGlass = false
     @OptionGroup var options: ControlOptions
 
+    func validate() throws {
+        if breakGlass { return try options.message.demand("why it cannot wait") }
+        if step == nil { throw ValidationError("The step is missing: flowctl release RUN STEP.") }
+    }
+
     func run() async throws {
+        if breakGlass {
+            let request = Wire.BreakGlass(step: step.map { StepPath($0) }, message: options.message.message ?? "")
+            return try await options.post("break-glass", run, path: { $0.path(run, "/break-glass") }, body: try body(request))
+        }
+        let step = step ?? ""
         let body = try body(Wire.Message(message: options.message.message))
         try await options.post("release", run, path: { $0.path(run, step: StepPath(step), "/release") }, body: body)
     }

@@ -76,6 +76,7 @@ extension Entry {
         case .resumed: 34
         case .awaiting: 42
         case .signalTaken: 43
+        case .changeGate: 35
         }
     }
 
@@ -152,6 +153,9 @@ extension Entry {
         case .rollout(_, let entry):
             out.write(entry.kind)
             out.write(.object(entry.details))
+        case .changeGate(let entry):
+            out.write(entry.kind)
+            out.write(entry.stored)
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -161,7 +165,7 @@ extension Entry {
     /// The step that the entry is about.
     package var step: StepRef? {
         switch self {
-        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled: nil
+        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .gate: nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
             .sleeping(let step, _), .backingOff(let step, _, _), .held(let step, _), .unknown(let step, _),
@@ -306,6 +310,7 @@ extension Entry {
         case 29: .inputsEdited(try InputEdit(json: try reader.json()))
         case 30: .breakpoint(try reader.text(), isSet: try reader.bool())
         case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
+        case 35: .changeGate(try reader.gateEntry())
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -315,6 +320,14 @@ extension Entry {
 extension BinaryReader {
     fileprivate mutating func step() throws -> Entry.StepRef {
         Entry.StepRef(index: try int(), path: StepPath(try text()))
+    }
+
+    fileprivate mutating func gateEntry() throws -> ChangeGateEntry {
+        let kind = try text()
+        guard let entry = ChangeGateEntry(kind: kind, stored: try json()) else {
+            throw Malformed(message: "gate entry '\(kind)' is not known or lacks a member")
+        }
+        return entry
     }
 
     fileprivate mutating func attemptEnd() throws -> Entry.AttemptEnd {

@@ -55,6 +55,7 @@ extension Entry {
         case .awaiting: "stepAwaitingSignal"
         case .signalTaken: "signalTaken"
         case .resumed: "stepResumed"
+        case .changeGate(let entry): entry.kind
         }
     }
 
@@ -139,6 +140,7 @@ extension Entry {
                 "until": until.map { .string($0.description) } ?? .null,
             ]
         case .signalTaken(_, let signal): return ["signal": .string(signal)]
+        case .changeGate(let entry): return entry.details
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

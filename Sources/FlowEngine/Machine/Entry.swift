@@ -55,6 +55,8 @@ package enum Entry: Hashable, Sendable {
     case signalTaken(StepRef, signal: String)
     /// The time between two rounds is over.
     case resumed(StepRef)
+    /// A freeze or window closed a gate, or does not any more.
+    case changeGate(ChangeGateEntry)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.

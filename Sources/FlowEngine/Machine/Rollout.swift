@@ -24,6 +24,9 @@ package struct Rollout: Hashable, Sendable {
     /// Targets still to be undone, the next one last; nil while nothing is undone.
     package internal(set) var undoQueue: [Int]?
     package internal(set) var undoOpen: [Int] = []
+    /// The gate before the next batch, while a freeze or window closes it, and the batch that somebody let begin all the same.
+    package internal(set) var gate: ClosedGate?
+    package internal(set) var passedBatch: Int?
     /// What an operator has set instead of what the plan says.
     package internal(set) var adjustment = RolloutAdjustment()
 
@@ -69,6 +72,8 @@ package struct Rollout: Hashable, Sendable {
     mutating func enter(batch: Int) {
         self.batch = batch
         isSoaked = false
+        gate = nil
+        passedBatch = nil
         batchTally = OutcomeCounts()
         for target in targets(of: batch) { batchTally[targets[target].outcome] += 1 }
         batchForgiven = batchTally

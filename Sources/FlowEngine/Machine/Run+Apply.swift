@@ -16,7 +16,9 @@ extension Run {
         case .runState(let state, let reason): enter(state, reason: reason, at: at)
         case .paused(let isPaused): self.isPaused = isPaused
         case .cancelRequested(let cancellation): self.cancellation = cancellation
-        case .bodyEnded(let outcome): bodyOutcome = outcome
+        case .bodyEnded(let outcome):
+            bodyOutcome = outcome
+            gate = nil
         case .ready(let step): enter(.ready, step.index, at: at)
         case .leased(let step, let lease): take(lease, step.index, at: at)
         case .placed(let step, let place):
@@ -63,6 +65,7 @@ extension Run {
         case .elementClosed(let step, let element, let hasFailed, let target):
             closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
         case .rollout(let step, let entry): apply(entry, to: step, at: at)
+        case .changeGate(let entry): apply(entry, at: at)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
         case .breakpoint(let step, let isSet):

@@ -93,6 +93,7 @@ extension Run {
             dirtyTargets.append((number, element))
         }
         rollouts[number]?.breach = nil
+        rollouts[number]?.gate = nil
         rollouts[number]?.undoQueue = nil
         if let tally = rollouts[number]?.tally { rollouts[number]?.forgiven = tally }
         for scope in rollouts[number]?.betweens.values.sorted() ?? [] { scopes[scope].isOpen = false }

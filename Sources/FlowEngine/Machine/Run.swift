@@ -27,6 +27,8 @@ package struct Run: Sendable {
     /// Those of them whose host cannot be asked.
     package internal(set) var unreachable = 0
 
+    /// The gate before the first step, while a freeze or window closes it.
+    package internal(set) var gate: ClosedGate?
     /// How the rollouts that have begun stand, by step.
     package internal(set) var rollouts: [Int: Rollout] = [:]
 
@@ -230,6 +232,6 @@ extension Run: Equatable {
             && one.reason == other.reason && one.isPaused == other.isPaused && one.cancellation == other.cancellation
             && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
-            && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals
+            && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals && one.gate == other.gate
     }
 }

@@ -11,6 +11,7 @@ extension RunMachine {
         case .redo(let path, let targets, let from):
             try redo(path, targets, from: from, command, by: actor, message: message)
         case .undo(let path): try undo(path, command, by: actor, message: message)
+        case .breakGlass(let path): try breakGlass(path, command, by: actor, message: message)
         case .release(let path): try release(path, command, by: actor, message: message)
         case .adjust(let path, let adjustment): try adjust(path, adjustment, command, by: actor, message: message)
         case .edit(let edit, let isRetry, let from):
@@ -137,8 +138,9 @@ extension RunMachine {
     /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
     ///
     /// - Parameter targets: those of a rollout that have their turn again; of others all that have not ended well.
+    /// - Parameter asksGate: whether a run that had ended begins anew as far as freezes and windows go.
     mutating func reopen(
-        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], _ command: RunCommand, by actor: Actor, message: String?
+        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], asksGate: Bool = true, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         var numbers = chosen
         for number in chosen {
@@ -173,7 +175,10 @@ extension RunMachine {
         for rollout in requeued where run.steps[rollout].state == .running {
             emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
         }
-        if run.state.isTerminal { emit(.runState(.running, reason: nil)) }
+        if run.state.isTerminal {
+            emit(.runState(.running, reason: nil))
+            if asksGate { _ = passesGate() }
+        }
     }
 
     private func canReopen(_ number: Int) -> Bool {
@@ -313,6 +318,7 @@ extension RunCommand {
         case .hold(let step, _): step
         case .signal(let name, _): name
         case .retry(let from): from?.text
+        case .breakGlass(let path): path?.text
         case .redo(let path, _, _): path?.text
         case .skip(let path), .resolve(let path, _), .vote(let path, _, _, _), .undo(let path), .release(let path), .adjust(let path, _):
             path.text

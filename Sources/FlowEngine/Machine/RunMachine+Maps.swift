@@ -64,7 +64,7 @@ extension RunMachine {
 
     func nextElement(of number: Int, width: Int, tolerates tolerance: Int = 0) -> Int? {
         guard let elements = run.steps[number].elements, elements.failed <= tolerance, elements.open.count < max(width, 1),
-            !run.isPaused, hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
+            !run.isPaused, run.gate == nil, hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
         else { return nil }
         return elements.queue.last
     }

@@ -113,6 +113,7 @@ extension RunMachine {
             throw refuse(command, because: "step '\(path)' does not say how it is undone: it has no 'undo:'")
         }
         let step = run.steps[number]
+        guard run.gate == nil else { throw refuse(command, because: "it waits for a freeze or window", hint: "flowctl why \(run.id)") }
         guard step.state.isSettled || step.state == .held else {
             throw refuse(
                 command, because: "step '\(path)' is \(step.state.rawValue)",
@@ -122,7 +123,7 @@ extension RunMachine {
         guard !touched.isEmpty else { throw refuse(command, because: "nothing was done on any target of step '\(path)'") }
         // What was undone before and done again is undone anew.
         let again = touched.compactMap { run.rollouts[number]?.undos[$0] }.flatMap(stepsInside).filter { run.steps[$0].state.isSettled }
-        try reopen(Set(again + [number]), targets: [number: []], command, by: actor, message: message)
+        try reopen(Set(again + [number]), targets: [number: []], asksGate: false, command, by: actor, message: message)
         emit(.rollout(ref(number), .undoBegan(touched)))
         advanceMap(number)
     }
@@ -139,6 +140,9 @@ extension RunMachine {
                 hint: "flowctl why \(run.id)")
         }
         switch run.steps[number].state {
+        case .waiting where rollout.gate != nil:
+            throw refuse(
+                command, because: "step '\(path)' waits for a freeze or window", hint: "flowctl release \(run.id) \(path) --break-glass -m REASON")
         case .waiting:
             record(command, by: actor, message: message)
             emit(.rollout(ref(number), .soaked))

@@ -8,7 +8,7 @@ extension RunMachine {
         }
         emit(.mapOpened(ref(number), keys: hosts.map(\.name), values: hosts.map(\.value)))
         emit(.rollout(ref(number), .opened(ends: spec.batches.ends(of: hosts.count))))
-        advanceMap(number)
+        if hosts.isEmpty || passesGate(number, batch: 0) { advanceMap(number) }
     }
 
     /// Closes targets that are over, begins as many as may run, and settles the rollout when none is left.
@@ -32,7 +32,7 @@ extension RunMachine {
 
     private func nextTarget(of number: Int, _ spec: RolloutSpec) -> Int? {
         guard let elements = run.steps[number].elements, let next = elements.queue.last, let rollout = run.rollouts[number],
-            rollout.breach == nil, rollout.undoQueue == nil, rollout.batch(of: next) == rollout.batch, !run.isPaused,
+            rollout.breach == nil, rollout.undoQueue == nil, run.gate == nil, rollout.batch(of: next) == rollout.batch, !run.isPaused,
             hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
         else { return nil }
         let size = rollout.targets(of: rollout.batch).count
@@ -110,7 +110,7 @@ extension RunMachine {
             settle(number, .cancelled, reason: "stopped: \(rollout.tally.words)")
             return false
         }
-        guard !run.isPaused, hasTurn(run.steps[number].scope), rollout.batch(of: next) != rollout.batch else { return false }
+        guard !run.isPaused, run.gate == nil, hasTurn(run.steps[number].scope), rollout.batch(of: next) != rollout.batch else { return false }
         return leaveBatch(number, spec, rollout, for: rollout.batch(of: next))
     }
 
@@ -153,6 +153,7 @@ extension RunMachine {
                 return false
             }
         }
+        guard passesGate(number, batch: next) else { return false }
         emit(.rollout(ref(number), .batchBegan(next)))
         return true
     }

@@ -20,11 +20,14 @@ package struct RunMachine {
         /// The journal came out of a backup: hosts may know more than it does.
         package var isRestored: Bool
         package var hash: @Sendable ([UInt8]) -> Digest
+        /// Which freeze or window keeps something from beginning now; nil when it may.
+        package var closure: @Sendable (ChangeSubject) -> ChangeClosure?
 
         package init(
             now: Instant, epoch: Int, chance: Double, worker: String = "local", isRestored: Bool = false,
-            hash: @escaping @Sendable ([UInt8]) -> Digest
+            closure: @escaping @Sendable (ChangeSubject) -> ChangeClosure? = { _ in nil }, hash: @escaping @Sendable ([UInt8]) -> Digest
         ) {
+            self.closure = closure
             self.isRestored = isRestored
             self.now = now
             self.epoch = epoch
@@ -43,6 +46,8 @@ package struct RunMachine {
         case timer(StepPath)
         /// What a gate is about has changed, for this reason: its votes do not count any more.
         case voidVotes(StepPath, reason: String)
+        /// Freezes or windows have changed.
+        case gates
         /// This epoch takes the run over from an older one.
         case recover
         /// The engine ended repeatedly with this run in hand.
@@ -66,6 +71,8 @@ package struct RunMachine {
     var run: Run
     let context: Context
     var decision = Decision()
+    /// Somebody let the run begin in spite of a freeze, in this decision.
+    var hasBrokenGlass = false
     /// Settled steps whose consequences have not been looked at yet.
     var consequences: [Int] = []
 
@@ -90,7 +97,8 @@ package struct RunMachine {
 
     private mutating func take(_ event: Event) throws(FlowError) {
         switch event {
-        case .begin: startAll(in: PlanIndex.root)
+        case .begin: if passesGate() { startAll(in: PlanIndex.root) }
+        case .gates: lookAtGates()
         case .command(let command, let actor, let message): try take(command, by: actor, message: message)
         case .report(let report): take(report)
         case .timer(let path): fire(path)
@@ -170,6 +178,8 @@ package struct RunMachine {
 
     private mutating func startIfPossible(_ number: Int) {
         let step = run.steps[number]
+        // Before the gate nothing has begun; once the body has ended there is none.
+        guard run.gate == nil else { return }
         guard step.state == .pending && step.blockers == 0 || step.state == .ready, run.scopes[step.scope].isOpen, mayGoOn(in: step.scope)
         else { return }
         if run.isPaused {

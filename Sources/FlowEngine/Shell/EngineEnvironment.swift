@@ -8,6 +8,8 @@ package struct EngineEnvironment: Sendable {
     package var random: @Sendable (Int) -> [UInt8]
     /// SHA-256.
     package var hash: @Sendable ([UInt8]) -> Digest
+    /// Which freeze or window keeps something from beginning at that moment. Called on the writer's thread: must be cheap.
+    package var closure: @Sendable (ChangeSubject, Instant) -> ChangeClosure?
     /// Names the run in hand across a trap; nil when none is. Called often: must be cheap.
     package var breadcrumb: @Sendable (RunID?) -> Void
     /// The run that was in hand when the process before this one ended by a trap.
@@ -26,10 +28,12 @@ package struct EngineEnvironment: Sendable {
     package init(
         now: @escaping @Sendable () -> Instant, random: @escaping @Sendable (Int) -> [UInt8],
         hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local", isRestored: Bool = false,
+        closure: @escaping @Sendable (ChangeSubject, Instant) -> ChangeClosure? = { _, _ in nil },
         breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in }, trapped: RunID? = nil,
         fatal: @escaping @Sendable (String) -> Void = { fatalError($0) },
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) {
+        self.closure = closure
         self.now = now
         self.random = random
         self.hash = hash

@@ -18,6 +18,8 @@ final class Inbox: @unchecked Sendable {
         case report(AttemptReport)
         /// A look at the run: takes over what an older epoch left.
         case look(RunID)
+        /// Freezes or windows have changed: what waits at a gate looks again.
+        case gates(RunID)
         /// Pauses the run before anything else of it is decided.
         case quarantine(RunID)
         case outbox(([OutboxRow]) -> Void)
@@ -28,7 +30,7 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command, .occurrences: true
-            case .report, .look, .quarantine, .outbox, .acknowledge, .exclusively: false
+            case .report, .look, .gates, .quarantine, .outbox, .acknowledge, .exclusively: false
             }
         }
     }

@@ -8,6 +8,8 @@ struct LoadedRun {
     var inputs: JSON
     /// The timers that the store has, by step.
     var timers: [Int: Instant]
+    /// The timer of the run's own gate that the store has.
+    var gateTimer: Instant?
 
     /// A run that was just created: the store has nothing of it yet.
     init(new run: Run) {
@@ -21,6 +23,7 @@ struct LoadedRun {
     init(folded run: Run, head: JournalHead) {
         self.init(new: run)
         self.head = head
+        gateTimer = run.gate?.closure.until
         for (number, step) in run.steps.enumerated() where step.due != nil { timers[number] = step.due }
     }
 

@@ -22,6 +22,7 @@ struct Projection {
             if let approval = approvalRow(of: step, in: loaded.run) { batch.approvals.append(approval) }
             writeTimer(of: step, number, in: &loaded, to: &batch)
         }
+        writeGateTimer(&loaded, to: &batch)
         for retired in loaded.run.retiredAttempts { batch.attempts.append((loaded.run.id, retired.path, retired.attempt)) }
         writeTargets(&loaded, to: &batch)
         loaded.run.dirty.removeAll(keepingCapacity: true)
@@ -62,6 +63,14 @@ struct Projection {
             endedAt: target.endedAt)
     }
 
+    private func writeGateTimer(_ loaded: inout LoadedRun, to batch: inout CommitBatch) {
+        let id = TimerRow.ID(run: loaded.run.id, step: Run.gatePath)
+        let due = loaded.run.gate?.closure.until
+        guard due != loaded.gateTimer else { return }
+        loaded.gateTimer = due
+        if let due { batch.setTimers.append(TimerRow(id: id, due: due)) } else { batch.removeTimers.append(id) }
+    }
+
     private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
         let id = TimerRow.ID(run: loaded.run.id, step: step.path)
         if let due = step.due {
@@ -91,11 +100,20 @@ struct Projection {
                     kind: .hold, subject: run.id.text, since: run.startedAt ?? run.createdAt,
                     release: "flowctl resume \(run.id)"))
         }
+        if var wait = run.gateWait {
+            wait.release = "flowctl release \(run.id) --break-glass -m REASON"
+            waits.append(wait)
+        }
         let waiting =
             run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
         guard waiting > 0 else { return waits }
-        for step in run.steps where waits.count < RunRow.waitingShown {
-            if let wait = wait(of: step, in: run) { waits.append(wait) }
+        // Closed gates first: by them the runs are found that have to look again.
+        let gated = run.closedGates.compactMap(\.step)
+        for number in gated where waits.count < RunRow.waitingShown {
+            if let wait = wait(of: run.steps[number], in: run) { waits.append(wait) }
+        }
+        for (number, step) in run.steps.enumerated() where waits.count < RunRow.waitingShown {
+            if let wait = wait(of: step, in: run), !gated.contains(number) { waits.append(wait) }
         }
         return waits
     }
@@ -114,7 +132,8 @@ struct Projection {
             case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
             case .timer, .breakpoint: "flowctl release \(place)"
             case .signal: signalHint(of: step, in: run)
-            case .child, .lock, .rate, .worker, .window: "flowctl skip \(place) -m REASON"
+            case .child, .lock, .rate, .worker: "flowctl skip \(place) -m REASON"
+            case .freeze, .window: "flowctl release \(place) --break-glass -m REASON"
             }
         return wait
     }

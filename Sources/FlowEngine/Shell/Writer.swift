@@ -126,6 +126,10 @@ final class Writer {
         case .look(let id):
             guard touch(id, else: item) else { return }
             transaction.repeatable.append(item)
+        case .gates(let id):
+            guard touch(id, else: item) else { return }
+            transaction.repeatable.append(item)
+            decide(.gates, on: id)
         case .quarantine(let id):
             transaction.repeatable.append(item)
             quarantine(id)
@@ -169,9 +173,10 @@ final class Writer {
     // MARK: - Deciding
 
     private func context() -> RunMachine.Context {
-        RunMachine.Context(
-            now: transaction.now, epoch: epoch, chance: chances.next(), worker: environment.worker, isRestored: environment.isRestored,
-            hash: environment.hash)
+        let (now, closure) = (transaction.now, environment.closure)
+        return RunMachine.Context(
+            now: now, epoch: epoch, chance: chances.next(), worker: environment.worker, isRestored: environment.isRestored,
+            closure: { closure($0, now) }, hash: environment.hash)
     }
 
     private func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {

@@ -55,6 +55,8 @@ package enum RunCommand: Hashable, Sendable {
     case undo(StepPath)
     /// Ends a wait: a held rollout goes on with the next targets, a step stopped before goes ahead, a sleep or back-off is over.
     case release(StepPath)
+    /// Lets what waits at the gate of a freeze or window go on: a rollout with its next batch, the run (nil), or the only gate that is closed.
+    case breakGlass(StepPath?)
     /// Changes how a rollout goes on.
     case adjust(StepPath, RolloutAdjustment)
     case skip(StepPath)
@@ -80,6 +82,7 @@ package enum RunCommand: Hashable, Sendable {
         case .signal: "signal"
         case .undo: "undo"
         case .release: "release"
+        case .breakGlass: "break-glass"
         case .adjust: "rollout"
         case .skip: "skip"
         case .resolve: "resolve"

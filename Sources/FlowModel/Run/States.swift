@@ -58,7 +58,7 @@ package enum AttemptState: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// The published, closed list of what a run can wait for.
 package enum WaitKind: String, Hashable, Sendable, Codable, CaseIterable {
-    case timer, approval, signal, child, lock, rate, worker, window, soak, hold, unknown, unreachable, breakpoint
+    case timer, approval, signal, child, lock, rate, worker, window, freeze, soak, hold, unknown, unreachable, breakpoint
 }
 
 /// What a run or step waits for: the answer to "why".
@@ -71,8 +71,11 @@ package struct Waiting: Hashable, Sendable, Codable {
     package var until: Instant?
     /// The command that would release it.
     package var release: String?
+    /// What is behind it, when the kind does not say all.
+    package var reason: String?
 
-    package init(kind: WaitKind, subject: String, since: Instant, until: Instant? = nil, release: String? = nil) {
+    package init(kind: WaitKind, subject: String, since: Instant, until: Instant? = nil, release: String? = nil, reason: String? = nil) {
+        self.reason = reason
         self.kind = kind
         self.subject = subject
         self.since = since

@@ -8,6 +8,7 @@ extension Waiting {
         ]
         if let until { members["until"] = .int(Int(until.milliseconds)) }
         if let release { members["release"] = .string(release) }
+        if let reason { members["reason"] = .string(reason) }
         return .object(members)
     }
 
@@ -17,6 +18,7 @@ extension Waiting {
         else { return nil }
         self.init(
             kind: kind, subject: subject, since: Instant(milliseconds: Int64(since)),
-            until: json["until"]?.intValue.map { Instant(milliseconds: Int64($0)) }, release: json["release"]?.stringValue)
+            until: json["until"]?.intValue.map { Instant(milliseconds: Int64($0)) }, release: json["release"]?.stringValue,
+            reason: json["reason"]?.stringValue)
     }
 }

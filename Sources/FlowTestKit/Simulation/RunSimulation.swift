@@ -21,6 +21,9 @@ package struct RunSimulation {
         var lossRate: Double
         var failureRate: Double
         var commandRate: Double
+        /// Seconds of every hundred in which a freeze lasts, and how often somebody sets or lifts one by hand.
+        var frozenSeconds = 0
+        var freezeRate = 0.0
         var faultsUntil = 600
     }
 
@@ -31,6 +34,10 @@ package struct RunSimulation {
 
     let seed: UInt64
     let options: Options
+    /// A freeze without an end that somebody set, until somebody lifts it.
+    var isFrozen = false
+    /// What the last event led to.
+    var decided: [Entry] = []
     var random: SeededRandom
     var now = 0
     var epoch = 1
@@ -51,7 +58,8 @@ package struct RunSimulation {
         random = SeededRandom(seed: seed)
         options = Options(
             steps: random.int(1...12), crashRate: random.pick([0, 0.02, 0.1]), lossRate: random.pick([0, 0.05, 0.3]),
-            failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1]))
+            failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1]), frozenSeconds: random.pick([0, 0, 30, 60]),
+            freezeRate: random.pick([0, 0, 0.05]))
         let plan = RandomPlan.make(using: random.split(), size: options.steps)
         let created = Created(
             flow: plan.flow, revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: RandomPlan.targets, labels: [:],
@@ -89,6 +97,10 @@ package struct RunSimulation {
 
     /// Lets the next thing happen; false when nothing is scheduled and no timer is set.
     private mutating func occur() throws(Violation) -> Bool {
+        if let gate = run.gate?.closure.until.map({ Int(($0.milliseconds + 999) / 1000) }) {
+            let soonest = run.steps.compactMap { $0.due.map { Int(($0.milliseconds + 999) / 1000) } } + events.map(\.due)
+            if soonest.allSatisfy({ gate <= $0 }) { return try passTime(to: gate) }
+        }
         let timer = run.steps.indices.filter { run.steps[$0].due != nil }.min { seconds($0) < seconds($1) }
         let next = events.indices.min { (events[$0].due, events[$0].order) < (events[$1].due, events[$1].order) }
         if let timer, next.map({ seconds(timer) <= events[$0].due }) ?? true {
@@ -172,14 +184,18 @@ package struct RunSimulation {
 
     // MARK: - Deciding
 
-    private mutating func decide(_ event: RunMachine.Event) throws(Violation) {
+    mutating func decide(_ event: RunMachine.Event) throws(Violation) {
         eventCount += 1
         let at = Instant(milliseconds: Int64(now) * 1000)
-        let context = RunMachine.Context(now: at, epoch: epoch, chance: 0.5) { _ in Self.digest }
+        let (now, options, isFrozen) = (now, options, isFrozen)
+        let context = RunMachine.Context(
+            now: at, epoch: epoch, chance: 0.5, closure: { _ in Self.closure(at: now, options, isFrozen: isFrozen) }, hash: { _ in Self.digest })
         let before = run
+        decided = []
         do throws(FlowError) {
             let decision = try RunMachine.decide(event, on: &run, in: context)
             journal.append((decision.entries, at))
+            decided = decision.entries
             for action in decision.actions { carryOut(action) }
         } catch {
             guard run == before else { throw violation("a refused command changed the run: \(error)") }
@@ -231,6 +247,7 @@ package struct RunSimulation {
             }
         }
         if random.chance(options.commandRate) { try command() }
+        if random.chance(options.freezeRate) { try freeze(!isFrozen) }
     }
 
     /// The engine dies; a new one folds the journal and takes over. Hosts and what is on its way to them go on.
@@ -247,17 +264,18 @@ package struct RunSimulation {
         let path = random.pick(run.steps.map(\.path))
         let actor = RandomGate.person(&random, at: Instant(milliseconds: Int64(now) * 1000))
         if let rollout = run.rollouts.keys.sorted().randomElement(using: &random), random.chance(0.5) {
-            return try decide(.command(rolloutCommand(run.steps[rollout].path), by: actor, message: nil))
+            return try decide(.command(rolloutCommand(run.steps[rollout].path), by: actor, message: random.pick([nil, "why"])))
         }
         let commands: [RunCommand] = [
             .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path),
             .resolve(path, .retry),
+            .breakGlass(nil), .breakGlass(path),
             .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .signal("a", .null), .signal("b", .int(1)), .release(path),
             .hold(before: path.text, isSet: random.chance(0.7)),
             .edit(InputEdit(inputs: ["n": .int(random.int(0...3))]), isRetry: random.chance(0.5), from: nil),
         ]
         if random.chance(0.4) { return try commandGate() }
-        try decide(.command(random.pick(commands), by: actor, message: nil))
+        try decide(.command(random.pick(commands), by: actor, message: random.pick([nil, "why"])))
     }
 
     /// Somebody votes where one can, or what a gate is about changes.
@@ -278,7 +296,8 @@ package struct RunSimulation {
             maxFailures: random.pick([nil, .count(3), .percent(100)]), concurrency: random.pick([nil, .count(2)]), batches: batches,
             pauseAfterBatch: random.pick([nil, nil, 1, 2]))
         return random.pick([
-            .undo(path), .release(path), .adjust(path, adjustment), .redo(rollout: path, .outcomes([.failed, .timedOut]), from: nil),
+            .undo(path), .release(path), .breakGlass(path), .adjust(path, adjustment),
+            .redo(rollout: path, .outcomes([.failed, .timedOut]), from: nil),
             .redo(rollout: nil, .outcomes([.notStarted]), from: nil), .redo(rollout: path, .named(["h1", "h4"]), from: nil),
             .redo(rollout: path, .outcomes([.ok, .changed, .failed]), from: "s2"),
         ])
@@ -287,6 +306,7 @@ package struct RunSimulation {
     /// Nothing moves any more: a person does what `why` says.
     private mutating func help() throws(Violation) {
         if run.isPaused { return try decide(.command(.resume, by: person("bob"), message: nil)) }
+        if isFrozen { return try freeze(false) }
         guard let step = run.steps.first(where: { $0.waiting != nil }) else {
             throw violation("it is \(run.state) and waits for nothing named: \(summary)")
         }
@@ -313,7 +333,7 @@ package struct RunSimulation {
 
     // MARK: - Oracles
 
-    private func violation(_ message: String) -> Violation { Violation(seed: seed, message: message) }
+    func violation(_ message: String) -> Violation { Violation(seed: seed, message: message) }
 
     /// The open steps and the last entries, for people.
     private var summary: String {
@@ -366,6 +386,7 @@ package struct RunSimulation {
         }
         try checkRollouts(after: event, before)
         try GateOracle.check(run, before) { violation("\($0), after \(event)") }
+        try checkGates(after: event, before)
         try checkLedgers()
     }
 

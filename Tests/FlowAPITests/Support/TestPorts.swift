@@ -198,3 +198,17 @@ struct TestSchedules: ScheduleDirectory {
     func backfill(_ name: String, _ request: Wire.Backfill, by actor: Actor) async throws -> [Wire.Occurrence] { [] }
     func runNow(_ name: String, by actor: Actor) async throws -> RunID { TestSchedules.run }
 }
+
+/// One rule that always answers the same.
+struct TestChangeRules: ChangeRuleDirectory {
+    private func one(_ kind: ChangeRuleKind, _ name: String, _ spec: ChangeRuleSpec = ChangeRuleSpec(reason: "year end")) -> Wire.ChangeRule {
+        Wire.ChangeRule(kind: kind, name: name, revision: 1, spec: spec, changedAt: Instant(milliseconds: 0), changedBy: "alice", isOn: true)
+    }
+
+    func rules(_ kind: ChangeRuleKind) async throws -> [Wire.ChangeRule] { [one(kind, "year-end")] }
+    func put(_ kind: ChangeRuleKind, _ name: String, _ spec: ChangeRuleSpec, by actor: Actor) async throws -> Wire.ChangeRule {
+        one(kind, name, spec)
+    }
+    func remove(_ kind: ChangeRuleKind, _ name: String, by actor: Actor) async throws {}
+    func breakGlass(_ run: RunRow, _ request: Wire.BreakGlass, by actor: Actor) async throws -> RunRow { run }
+}

@@ -1,0 +1,44 @@
+import FlowModel
+import FlowWire
+import Hummingbird
+
+/// Freezes and windows.
+enum ChangeRuleHandlers {
+    static func list(_ kind: ChangeRuleKind) -> Route.Handler {
+        { call in try Answer.page(try await call.api.changeRules.rules(kind)) }
+    }
+
+    static func show(_ kind: ChangeRuleKind) -> Route.Handler {
+        { call in
+            let name = call.parameter("name")
+            let rules = try await call.api.changeRules.rules(kind)
+            guard let rule = rules.first(where: { $0.name == name }) else {
+                let near = nearestNames(to: name, in: rules.map(\.name))
+                let hint = near.isEmpty ? "flowctl \(kind.rawValue) list" : "Did you mean '\(near.joined(separator: "', '"))'?"
+                throw FlowError(.notFound, subject: name, "There is no \(kind.rawValue) '\(name)'.", hint: hint)
+            }
+            return try Answer.json(rule)
+        }
+    }
+
+    static func put(_ kind: ChangeRuleKind) -> Route.Handler {
+        { call in
+            let spec = try await call.body(ChangeRuleSpec.self)
+            return try Answer.json(try await call.api.changeRules.put(kind, call.parameter("name"), spec, by: call.actor))
+        }
+    }
+
+    static func remove(_ kind: ChangeRuleKind) -> Route.Handler {
+        { call in
+            try await call.api.changeRules.remove(kind, call.parameter("name"), by: call.actor)
+            return Answer.nothing()
+        }
+    }
+
+    static func breakGlass(_ call: Call) async throws -> Response {
+        let request = try await call.body(Wire.BreakGlass.self)
+        try CommandHandlers.checkText(request.message, "message")
+        let row = try await call.api.changeRules.breakGlass(try await call.run(), request, by: call.actor)
+        return try Answer.json(Wire.Run(row))
+    }
+}
