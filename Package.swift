@@ -66,7 +66,7 @@ let package = Package(
 
         room("FlowModel"),
         room("FlowDSL", ["FlowModel"]),
-        room("FlowLoading", ["CFlowShims", "FlowModel", .crypto]),
+        room("FlowLoading", ["CFlowShims", "FlowModel", "FlowSchedules", .crypto]),
         room("FlowEngine", ["FlowModel"]),
         room("FlowSchedules", ["FlowModel"]),
         room(

@@ -18,7 +18,7 @@ struct Flowctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Flows",
                 subcommands: [
-                    FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self,
+                    FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self, HookCommands.self,
                     ChangeRuleCommands<Freezes>.self, ChangeRuleCommands<Windows>.self,
                 ]),
             CommandGroup(

@@ -23,11 +23,15 @@ public protocol Flow {
 
     /// One sentence on what the flow does, for lists.
     static var summary: String { get }
+
+    /// What starts the flow by itself, once it is registered; nothing unless given.
+    static var triggers: [Trigger] { get }
 }
 
 extension Flow {
     public static var name: String { kebabCase("\(Self.self)") }
     public static var summary: String { "" }
+    public static var triggers: [Trigger] { [] }
 
     /// Describes the flow or serves its steps, as the arguments say: what `@main` calls.
     @MainActor

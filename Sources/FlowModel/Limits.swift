@@ -68,6 +68,9 @@ package enum Limits {
     /// Freezes and windows that may exist, and the flows, or labels, that one of them names.
     package static let changeRules = 1_000
     package static let changeRuleNames = 100
+    /// Triggers of a flow, and hooks that may exist.
+    package static let triggers = 50
+    package static let hooks = 1_000
     /// Nominal times of a schedule that wait for the end of the run before them; what comes on top is skipped.
     package static let scheduleQueue = 100
     /// Newest runs of a schedule that are looked at for one that goes on.

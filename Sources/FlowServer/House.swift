@@ -130,7 +130,10 @@ struct House: Sendable {
         return API(
             engine: engine, reader: store, identities: identities, catalogue: preparer.flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
-            schedules: ScheduleBook(scheduler: scheduler, plans: preparer), changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store)),
+            schedules: ScheduleBook(scheduler: scheduler, plans: preparer),
+            hooks: HookBook(
+                store: store, engine: engine, plans: preparer, seal: preparer.vault.seal, open: preparer.vault.open, now: Wall.now),
+            changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store)),
             outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands),
             hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)

@@ -19,6 +19,7 @@ final class ScheduleHouse: Sendable {
     let engine: Engine
     let scheduler: Scheduler
     let book: any ScheduleDirectory
+    let preparation: any RunPreparation
 
     init(home: TemporaryHome, clock: ManualClock) async throws {
         self.clock = clock
@@ -29,6 +30,7 @@ final class ScheduleHouse: Sendable {
             hash: { FlowModel.Digest(bytes: SHA256.hash(data: $0)) })
         engine = try Engine(store: store, dispatcher: NoHands(), environment: environment)
         let preparation = OwnPlans()
+        self.preparation = preparation
         scheduler = Scheduler(
             store: store, engine: engine, preparation: preparation, home: home.path, now: { clock.now }, logger: Logger(label: "test"))
         book = ScheduleBook(scheduler: scheduler, plans: preparation)
@@ -100,7 +102,7 @@ private struct OwnPlans: RunPreparation {
         let plan = try plan(start)
         func digest(_ text: String) -> FlowModel.Digest { FlowModel.Digest(bytes: SHA256.hash(data: Array(text.utf8))) }
         return StartRequest(
-            plan: plan, revision: digest(plan.flow), binary: nil, inputs: [:], targets: [:], labels: start.labels ?? [:], key: key,
+            plan: plan, revision: digest(plan.flow), binary: nil, inputs: start.inputs ?? [:], targets: [:], labels: start.labels ?? [:], key: key,
             fingerprint: digest(content.canonical))
     }
 

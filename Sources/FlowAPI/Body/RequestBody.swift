@@ -10,11 +10,18 @@ extension Call {
         return try StrictDecoder.decode(type, from: json)
     }
 
-    /// The body as JSON; an empty one is `{}`.
-    func json() async throws -> JSON {
-        let bytes = try await withDeadline(seconds: APILimits.bodySeconds, doing: "the request's body arrives") {
+    /// The body as it came, bounded as JSON is.
+    func bytes() async throws -> [UInt8] { Array(try await collected().readableBytesView) }
+
+    private func collected() async throws -> ByteBuffer {
+        try await withDeadline(seconds: APILimits.bodySeconds, doing: "the request's body arrives") {
             try await collect(upTo: Limits.jsonBodyBytes)
         }
+    }
+
+    /// The body as JSON; an empty one is `{}`.
+    func json() async throws -> JSON {
+        let bytes = try await collected()
         guard bytes.readableBytes > 0 else { return [:] }
         do {
             return try JSON.parse(bytes.readableBytesView)

@@ -21,11 +21,14 @@ enum FlowHandlers {
     static func put(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.Register.self)
         let flow = try await call.api.catalogue.register(call.parameter("name"), body, by: call.actor)
+        try await call.api.schedules.adopt(flow.plan?.triggers ?? [], of: flow.name, by: call.actor)
         return try Answer.json(flow)
     }
 
     static func remove(_ call: Call) async throws -> Response {
-        try await call.api.catalogue.remove(flow: call.parameter("name"), by: call.actor)
+        let name = call.parameter("name")
+        try await call.api.catalogue.remove(flow: name, by: call.actor)
+        try await call.api.schedules.adopt([], of: name, by: call.actor)
         return Answer.nothing()
     }
 }

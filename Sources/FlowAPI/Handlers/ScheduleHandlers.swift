@@ -20,6 +20,9 @@ enum ScheduleHandlers {
 
     static func put(_ call: Call) async throws -> Response {
         let spec = try await call.body(ScheduleSpec.self)
+        guard spec.isTrigger == nil else {
+            throw FlowError(.usage, subject: "isTrigger", "Nothing was done: 'isTrigger' is set by a flow's file and by nobody else.")
+        }
         return try Answer.json(try await call.api.schedules.put(call.parameter("name"), spec, by: call.actor))
     }
 

@@ -14,6 +14,7 @@ package struct API: Sendable {
     package var preparation: any RunPreparation
     package var hosts: any HostDirectory
     package var schedules: any ScheduleDirectory
+    package var hooks: any HookDirectory
     package var changeRules: any ChangeRuleDirectory
     package var blobs: any BlobVault
     package var outputs: any OutputReader
@@ -26,7 +27,7 @@ package struct API: Sendable {
     package init(
         engine: Engine, reader: any JournalReader, identities: any Identities, catalogue: any FlowCatalogue,
         preparation: any RunPreparation, hosts: any HostDirectory, schedules: any ScheduleDirectory,
-        changeRules: any ChangeRuleDirectory, blobs: any BlobVault, outputs: any OutputReader,
+        hooks: any HookDirectory, changeRules: any ChangeRuleDirectory, blobs: any BlobVault, outputs: any OutputReader,
         caretaker: any Caretaker, hub: ChangeHub, meters: Meters, now: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         self.engine = engine
@@ -36,6 +37,7 @@ package struct API: Sendable {
         self.preparation = preparation
         self.hosts = hosts
         self.schedules = schedules
+        self.hooks = hooks
         self.changeRules = changeRules
         self.blobs = blobs
         self.outputs = outputs

@@ -33,6 +33,9 @@ struct FlowCommands: AsyncParsableCommand {
                         try await terminal.say(
                             "Registered '\(added.name)', revision \(added.revision.short). Run it with: flowctl run \(added.name)"
                         )
+                        for trigger in flow.plan.triggers ?? [] {
+                            try await terminal.say("Starts by itself: \(FlowText.trigger(trigger, of: added.name))")
+                        }
                     }
                 }
             }

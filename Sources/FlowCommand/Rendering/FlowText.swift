@@ -3,6 +3,11 @@ import FlowWire
 
 /// A registered flow, for people.
 enum FlowText {
+    /// A trigger with the name of its schedule.
+    static func trigger(_ trigger: TriggerSpec, of flow: String) -> String {
+        "\(ScheduleText.timing(trigger.schedule)), \(trigger.schedule.timeZone ?? "UTC") (schedule '\(flow).\(trigger.name)')"
+    }
+
     static func lines(_ flow: Wire.Flow, style: Style) -> [String] {
         var lines = [
             "\(style.paint(flow.name, .bold))  revision \(flow.revision.short), added \(momentText(flow.addedAt)) by \(flow.addedBy)"
@@ -21,6 +26,7 @@ enum FlowText {
             }
             lines += table.lines(style: style)
         }
+        for trigger in flow.plan?.triggers ?? [] { lines.append("starts    \(self.trigger(trigger, of: flow.name))".neutralised()) }
         if let plan = flow.plan {
             let preview = Wire.Preview(flow: flow.name, revision: flow.revision, plan: plan, inputs: .object([:]), targets: [:])
             lines += PlanText(preview, style: style).lines.dropFirst().dropLast()

@@ -12,6 +12,8 @@ package struct Plan: Hashable, Sendable, Codable {
     package var parameters: [Parameter]
     /// Every step, in the order of the file; a step comes after all that it needs.
     package var nodes: [Node]
+    /// What starts it by itself; nil when nothing does.
+    package var triggers: [TriggerSpec]?
     /// Embedded files (scripts), by digest; their bytes are in the blob store.
     package var assets: [Asset]
     /// Digest of the flow file's source; nil for a plan that was written as JSON.
@@ -21,8 +23,9 @@ package struct Plan: Hashable, Sendable, Codable {
 
     package init(
         flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],
-        source: Digest? = nil, dsl: String
+        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil
     ) {
+        self.triggers = triggers
         self.flow = flow
         self.summary = summary
         self.parameters = parameters

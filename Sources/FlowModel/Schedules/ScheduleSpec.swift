@@ -50,6 +50,9 @@ package struct ScheduleSpec: Hashable, Sendable, Codable {
     /// `skip` unless given.
     package var overlap: Overlap?
 
+    /// Set on those that a flow's file makes: they come and go with it.
+    package var isTrigger: Bool?
+
     package init(flow: String) { self.flow = flow }
 
     package static let maxAgeUnlessGiven = 86_400

@@ -42,6 +42,27 @@ package struct ScheduleBook: ScheduleDirectory {
         return try await shown(row.name)
     }
 
+    package func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws {
+        var wanted: [String: ScheduleSpec] = [:]
+        for trigger in triggers { wanted["\(flow).\(trigger.name)"] = trigger.schedule }
+        for entry in await scheduler.all() where entry.row.spec.isTrigger == true && entry.row.spec.flow == flow {
+            if wanted[entry.row.name] == nil { try await remove(schedule: entry.row.name, by: actor) }
+        }
+        for (name, spec) in wanted.sorted(by: { $0.key < $1.key }) where await scheduler.entry(name)?.row.spec != spec {
+            do {
+                // One that comes once stands in the file for longer than its time.
+                if spec.at != nil, try await scheduler.rule(name, spec).nextOccurrences(after: .init(after: scheduler.now()), limit: 1).isEmpty {
+                    continue
+                }
+                _ = try await put(name, spec, by: actor)
+            } catch let error as FlowError {
+                throw FlowError(
+                    error.code, subject: name, "Flow '\(flow)' is registered, but one of its triggers was not taken: \(error.message)",
+                    hint: error.hint, errors: error.errors)
+            }
+        }
+    }
+
     package func remove(schedule name: String, by actor: Actor) async throws {
         let isGone = try await scheduler.whenRecorded(name, isClosing: true) {
             let isGone = try await schedules.remove(name, by: actor, at: scheduler.now())

@@ -46,7 +46,8 @@ struct Harness: Sendable {
         logger.logLevel = .critical
         let api = API(
             engine: engine, reader: store, identities: identities, catalogue: catalogue,
-            preparation: TestPreparation(catalogue: catalogue), hosts: TestHosts(), schedules: TestSchedules(), changeRules: TestChangeRules(),
+            preparation: TestPreparation(catalogue: catalogue), hosts: TestHosts(), schedules: TestSchedules(), hooks: TestHooks(),
+            changeRules: TestChangeRules(),
             blobs: TestBlobs(), outputs: outputs,
             caretaker: TestCaretaker(), hub: hub, meters: meters, now: environment.now, logger: logger)
         let socket = "/tmp/flow-api-\(UUID().uuidString.prefix(8)).sock"

@@ -190,6 +190,7 @@ struct TestSchedules: ScheduleDirectory {
     func schedules() async throws -> [Wire.Schedule] { [one("nightly")] }
     func schedule(_ name: String) async throws -> Wire.Schedule? { name == "nightly" ? one(name) : nil }
     func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule { one(name, spec) }
+    func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws {}
     func remove(schedule name: String, by actor: Actor) async throws {}
     func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule { one(name) }
     func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule { one(name) }
@@ -211,4 +212,20 @@ struct TestChangeRules: ChangeRuleDirectory {
     }
     func remove(_ kind: ChangeRuleKind, _ name: String, by actor: Actor) async throws {}
     func breakGlass(_ run: RunRow, _ request: Wire.BreakGlass, by actor: Actor) async throws -> RunRow { run }
+}
+
+/// One hook that takes everything.
+struct TestHooks: HookDirectory {
+    private func one(_ name: String, _ spec: HookSpec = HookSpec(flow: "hello")) -> Wire.Hook {
+        Wire.Hook(name: name, spec: spec, changedAt: Instant(milliseconds: 0), changedBy: "alice")
+    }
+
+    func hooks() async throws -> [Wire.Hook] { [one("push")] }
+    func put(_ name: String, _ spec: HookSpec, newSecret: Bool, by actor: Actor) async throws -> Wire.Hook { one(name, spec) }
+    func remove(hook name: String, by actor: Actor) async throws {}
+    func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered {
+        guard !delivery.signatures.isEmpty else { throw FlowError(.unauthenticated, subject: "hook", "Nothing was started.") }
+        return Wire.Delivered(run: TestSchedules.run, isNew: true)
+    }
+    func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence] { [] }
 }

@@ -1,0 +1,33 @@
+package import FlowModel
+package import FlowWire
+
+/// What starts runs from outside.
+package protocol HookDirectory: Sendable {
+    /// By name.
+    func hooks() async throws -> [Wire.Hook]
+    /// Adds the hook or changes it. A new one has its secret in the answer, and so has one whose secret is to be another.
+    func put(_ name: String, _ spec: HookSpec, newSecret: Bool, by actor: Actor) async throws -> Wire.Hook
+    func remove(hook name: String, by actor: Actor) async throws
+    /// Starts the run of a delivery, once. Refused without saying more: unknown hooks and wrong signatures.
+    func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered
+    /// Newest first.
+    func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence]
+}
+
+/// A request to a hook as it came in.
+package struct HookDelivery: Sendable {
+    /// `webhook-id`.
+    package var id: String
+    /// `webhook-timestamp`: seconds since 1970.
+    package var timestamp: String
+    /// `webhook-signature`: `v1,BASE64`, several with spaces between them.
+    package var signatures: String
+    package var body: [UInt8]
+
+    package init(id: String, timestamp: String, signatures: String, body: [UInt8]) {
+        self.id = id
+        self.timestamp = timestamp
+        self.signatures = signatures
+        self.body = body
+    }
+}

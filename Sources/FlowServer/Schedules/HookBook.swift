@@ -1,0 +1,194 @@
+import Crypto
+package import FlowAPI
+package import FlowEngine
+package import FlowModel
+package import FlowStoreSQLite
+package import FlowWire
+import FoundationEssentials
+
+/// Starts runs for signed requests, each delivery once: its id has its record in the ledger, committed together with the run.
+///
+/// The form is that of Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, so that none of the three can be another.
+package struct HookBook: HookDirectory {
+    private static let secretBytes = 32
+    private static let secretPrefix = "whsec_"
+    private static let toleranceSeconds = 5...3_600
+    /// Signatures of one request that are looked at: a sender signs with two while a secret is changed.
+    private static let signatures = 5
+
+    private let table: HookTable
+    private let ledger: Schedules
+    private let engine: Engine
+    private let plans: any RunPreparation
+    private let seal: @Sendable (String) throws -> String
+    private let open: @Sendable (String) throws -> String
+    private let now: @Sendable () -> Instant
+
+    package init(
+        store: SQLiteStore, engine: Engine, plans: any RunPreparation, seal: @escaping @Sendable (String) throws -> String,
+        open: @escaping @Sendable (String) throws -> String, now: @escaping @Sendable () -> Instant
+    ) {
+        table = HookTable(store)
+        ledger = Schedules(store)
+        self.engine = engine
+        self.plans = plans
+        self.seal = seal
+        self.open = open
+        self.now = now
+    }
+
+    package func hooks() async throws -> [Wire.Hook] { try await table.all().map { Wire.Hook($0) } }
+
+    // MARK: - Changing
+
+    package func put(_ name: String, _ spec: HookSpec, newSecret: Bool, by actor: Actor) async throws -> Wire.Hook {
+        try HookBook.check(name, spec)
+        // Refused now and not when the first request comes: no such flow, no such parameter.
+        let known = try await table.hook(named: name)
+        try await checkParameters(name, spec)
+        var secret: String?
+        if newSecret || known == nil { secret = HookBook.secretPrefix + Data(SystemRandom.bytes(HookBook.secretBytes)).base64EncodedString() }
+        let sealed = try secret.map(seal) ?? known?.secret ?? ""
+        let row = HookRow(name: name, spec: spec, secret: sealed, user: actor.user, person: actor.person, changedAt: now())
+        try await table.put(row)
+        var shown = Wire.Hook(row)
+        shown.secret = secret
+        return shown
+    }
+
+    package func remove(hook name: String, by actor: Actor) async throws {
+        guard try await table.remove(name, by: actor, at: now()) else { throw HookBook.unknown(name) }
+    }
+
+    package func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence] {
+        let rows = try await ledger.occurrences(of: "hook \(name)", limit: limit)
+        if rows.isEmpty, try await table.hook(named: name) == nil { throw HookBook.unknown(name) }
+        return rows.map { Wire.Occurrence($0) }
+    }
+
+    private func checkParameters(_ name: String, _ spec: HookSpec) async throws {
+        do {
+            _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+        } catch let error as FlowError where error.code == .inputs {
+            // What the request will bring is missing yet; everything else is wrong for good.
+            let wrong = error.errors.filter { !$0.message.hasPrefix("is missing") }
+            guard wrong.isEmpty else {
+                throw FlowError(.inputs, subject: name, "Hook '\(name)' was not taken: its inputs are not acceptable.", errors: wrong)
+            }
+        } catch let error as FlowError where error.code == .selector {
+            // The hosts come with the request.
+            if spec.limit != nil { throw error }
+        }
+    }
+
+    private static func check(_ name: String, _ spec: HookSpec) throws(FlowError) {
+        let isPlain = name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || [0x2D, 0x2E, 0x5F].contains($0) }
+        guard isPlain, (1...100).contains(name.utf8.count) else {
+            throw FlowError(.usage, subject: name, "'\(name)' is no name for a hook: 1-100 of a-z, 0-9, '-', '_' and '.'.")
+        }
+        guard toleranceSeconds.contains(spec.toleranceSeconds ?? HookSpec.toleranceUnlessGiven) else {
+            let allowed = "\(toleranceSeconds.lowerBound)-\(toleranceSeconds.upperBound)"
+            throw FlowError(.usage, subject: name, "Hook '\(name)' was not taken: its tolerance must be \(allowed) seconds.")
+        }
+        for (parameter, pointer) in spec.take ?? [:] where !(pointer.isEmpty || pointer.hasPrefix("/")) || pointer.utf8.count > Limits.textBytes {
+            throw FlowError(.usage, subject: parameter, "Hook '\(name)' was not taken: '\(pointer)' is no JSON pointer such as /release/tag.")
+        }
+    }
+
+    private static func unknown(_ name: String) -> FlowError {
+        FlowError(.notFound, subject: name, "There is no hook '\(name)'.", hint: "flowctl hook list")
+    }
+
+    // MARK: - Deliveries
+
+    package func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered {
+        let arrived = now()
+        guard let hook = try await table.hook(named: name), let sent = try moment(delivery, hook) else { throw HookBook.refusal }
+        let body = try HookBook.json(delivery.body)
+        let start = Wire.Start(
+            flow: hook.spec.flow, inputs: try HookBook.inputs(from: body, hook.spec), limit: hook.spec.limit,
+            labels: (hook.spec.labels ?? [:]).merging(["hook": name]) { _, own in own })
+        let content: JSON = ["hook": .string(name), "delivery": .string(delivery.id)]
+        let request = try await plans.prepare(start, key: "hook \(name) \(delivery.id)", content: content)
+        let row = OccurrenceRow(
+            schedule: hook.ledger, nominal: delivery.id, at: sent, wall: 0, revision: 1, state: .run, recordedAt: arrived)
+        let actor = Actor(person: hook.person, user: hook.user, names: [hook.user], roles: [])
+        let recorded = try await engine.record([OccurrenceRequest(row: row, start: request, actor: actor, overlap: .allow)])
+        guard let record = recorded.first, let run = record.run else {
+            throw FlowError(.conflict, subject: delivery.id, "Nothing was started: \(recorded.first?.detail ?? "the delivery was refused").")
+        }
+        return Wire.Delivered(run: run, isNew: record.recordedAt >= arrived)
+    }
+
+    /// When it was sent, if it is genuine and of now; nil for anything else.
+    private func moment(_ delivery: HookDelivery, _ hook: HookRow) throws -> Instant? {
+        let isPlain = delivery.id.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ".") }
+        guard isPlain, (1...200).contains(delivery.id.utf8.count), let seconds = Int64(delivery.timestamp), seconds > 0, seconds < 1 << 40 else {
+            return nil
+        }
+        let sent = Instant(milliseconds: seconds * 1_000)
+        let tolerance = Double(hook.spec.toleranceSeconds ?? HookSpec.toleranceUnlessGiven)
+        guard abs(now().seconds(since: sent)) <= tolerance else { return nil }
+        guard let key = Data(base64Encoded: String(try open(hook.secret).dropFirst(HookBook.secretPrefix.count))) else { return nil }
+        let signed = Array("\(delivery.id).\(delivery.timestamp).".utf8) + delivery.body
+        for signature in delivery.signatures.split(separator: " ").prefix(HookBook.signatures) where signature.hasPrefix("v1,") {
+            guard let code = Data(base64Encoded: String(signature.dropFirst(3))) else { continue }
+            // In constant time.
+            if HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: signed, using: SymmetricKey(data: key)) { return sent }
+        }
+        return nil
+    }
+
+    private static let refusal = FlowError(
+        .unauthenticated, subject: "hook",
+        "Nothing was started: there is no such hook, or the request is not signed with its secret, or its timestamp is too far from now.")
+
+    private static func json(_ bytes: [UInt8]) throws(FlowError) -> JSON {
+        guard !bytes.isEmpty else { return [:] }
+        do {
+            return try JSON.parse(bytes)
+        } catch {
+            throw FlowError(.usage, subject: "body", "Nothing was started: the request's body is not acceptable JSON: \(error).")
+        }
+    }
+
+    /// What the hook says comes last: no request overrides it.
+    private static func inputs(from body: JSON, _ spec: HookSpec) throws(FlowError) -> [String: JSON] {
+        let fixed = spec.inputs ?? [:]
+        guard let take = spec.take else {
+            guard let members = body.objectValue else {
+                throw FlowError(.usage, subject: "body", "Nothing was started: the request's body is not an object of inputs.")
+            }
+            return members.merging(fixed) { _, own in own }
+        }
+        var inputs = fixed
+        for (parameter, pointer) in take where fixed[parameter] == nil {
+            if let value = body.value(at: pointer) { inputs[parameter] = value }
+        }
+        return inputs
+    }
+}
+
+extension JSON {
+    /// What a JSON pointer (RFC 6901) leads to; nil when there is nothing, or null.
+    fileprivate func value(at pointer: String) -> JSON? {
+        var value = self
+        for part in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+            let key = String(part).replacing("~1", with: "/").replacing("~0", with: "~")
+            if let next = value[key] {
+                value = next
+            } else if let list = value.arrayValue, let index = Int(key), list.indices.contains(index) {
+                value = list[index]
+            } else {
+                return nil
+            }
+        }
+        return value == .null ? nil : value
+    }
+}
+
+extension Wire.Hook {
+    fileprivate init(_ row: HookRow) {
+        self.init(name: row.name, spec: row.spec, changedAt: row.changedAt, changedBy: row.user)
+    }
+}

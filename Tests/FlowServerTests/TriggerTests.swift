@@ -1,0 +1,43 @@
+import FlowAPI
+import FlowModel
+import FlowServer
+import FlowWire
+import Testing
+
+@Suite("Triggers of flow files")
+struct TriggerTests {
+    private func trigger(_ name: String, _ change: (inout ScheduleSpec) -> Void) -> TriggerSpec {
+        var spec = ScheduleSpec(flow: "quick")
+        spec.isTrigger = true
+        change(&spec)
+        return TriggerSpec(name: name, schedule: spec)
+    }
+
+    @Test func `a flow's schedules are those that its file names, and others are left alone`() async throws {
+        let house = try await ScheduleHouse(home: try TemporaryHome(), clock: try ManualClock("2026-03-01T12:00:00Z"))
+        try await house.put("own") { $0.cron = "0 1 * * *" }
+        let nightly = trigger("nightly") { $0.cron = "0 3 * * *" }
+        let once = trigger("once") { $0.at = "2026-03-02 14:30" }
+        try await house.book.adopt([nightly, once], of: "quick", by: ScheduleHouse.alice)
+        #expect(try await house.book.schedules().map(\.name) == ["own", "quick.nightly", "quick.once"])
+
+        // The same again changes nothing; another time is a new revision; what was once is no mistake later.
+        try await house.pass(to: "2026-03-03T12:00:00Z", stepSeconds: 3_600)
+        let later = trigger("nightly") { $0.cron = "0 4 * * *" }
+        try await house.book.adopt([nightly, once], of: "quick", by: ScheduleHouse.alice)
+        #expect(try await house.book.schedule("quick.nightly")?.revision == 1)
+        try await house.book.adopt([later, once, trigger("over") { $0.at = "2026-03-02 14:30" }], of: "quick", by: ScheduleHouse.alice)
+        #expect(try await house.book.schedule("quick.nightly")?.revision == 2)
+        #expect(try await house.book.schedule("quick.over") == nil)
+        #expect(try await house.states("quick.once") == ["run"])
+        #expect(try await house.states("quick.nightly") == ["run", "run"])
+
+        try await house.book.adopt([], of: "quick", by: ScheduleHouse.alice)
+        #expect(try await house.book.schedules().map(\.name) == ["own"])
+        await #expect(throws: FlowError.self) {
+            try await house.book.adopt(
+                [trigger("mars") { ($0.cron, $0.timeZone) = ("0 3 * * *", "Mars/Olympus") }], of: "quick", by: ScheduleHouse.alice)
+        }
+        try await house.close()
+    }
+}
