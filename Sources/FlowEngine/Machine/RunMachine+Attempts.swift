@@ -24,7 +24,9 @@ extension RunMachine {
     private func order(_ number: Int, target: Host?, mode: AttemptOrder.Mode, work: AttemptOrder.Work) -> AttemptOrder {
         let step = run.steps[number]
         let fence = step.attempt?.fence ?? Fence(epoch: context.epoch, attempt: 0)
-        let key = "\(run.id)/\(step.path)/\(target?.name ?? "local")/\(step.generation)"
+        // A probe asks about the attempt before it, by the same key, wherever it runs itself.
+        let place = step.attempt?.isProbe == true ? (try? render(number, isProbe: false))?.target : target
+        let key = "\(run.id)/\(step.path)/\(place?.name ?? "local")/\(step.generation)"
         return AttemptOrder(
             id: attemptID(number), fence: fence, idempotencyKey: key, flow: run.created.flow, target: target,
             timeoutSeconds: timeoutSeconds(number), mode: mode, work: work)
@@ -146,7 +148,7 @@ extension RunMachine {
     }
 
     private mutating func resumeOrStop(_ number: Int) {
-        if run.cancellation != nil {
+        if isStopped {
             settle(number, .cancelled)
         } else if run.steps[number].attempt?.isProbe == true {
             probe(number, "its outcome is not known")

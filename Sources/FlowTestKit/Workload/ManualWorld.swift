@@ -37,6 +37,10 @@ package final class ManualWorld: Sendable {
         EngineEnvironment(
             now: { self.now },
             random: { count in self.state.withLock { state in (0..<count).map { _ in UInt8(state.random.int(0...255)) } } },
-            hash: sha256, fatal: { reason in self.state.withLock { $0.lost = $0.lost ?? reason } })
+            hash: sha256,
+            closure: { subject, _ in
+                guard subject.flow == EveryTransition.frozenFlow else { return nil }
+                return ChangeClosure(kind: .freeze, rule: "year-end", reason: "the books are closed", until: nil)
+            }, fatal: { reason in self.state.withLock { $0.lost = $0.lost ?? reason } })
     }
 }
