@@ -162,8 +162,6 @@ extension Recorder.State {
         for expression in entry.kind.expressions + (entry.policy.probe.map { Node.Kind.shell($0.command).expressions } ?? []) {
             for fault in use(expression, needs: &needs, parameters) { faults.append((fault, entry.site)) }
         }
-        // A `when` inside a `when`: the step stands in both.
-        for choice in frame.guards.map(\.choice) where places[choice]?.frame == frame.number && !needs.contains(choice) { needs.append(choice) }
         for handle in entry.after {
             for fault in follow(handle.node, needs: &needs) { faults.append((fault, entry.site)) }
         }

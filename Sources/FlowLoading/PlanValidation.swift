@@ -107,8 +107,8 @@ package struct PlanValidation {
                 continue
             }
             // A branch inside a map may hang on a condition outside, which is decided before the map starts.
-            if nodes[condition.choice]?.scope == node.scope, !node.needs.contains(condition.choice) {
-                fault(node.name, "it must need its condition '\(condition.choice)'", node.location)
+            if nodes[condition.choice]?.scope == node.scope, !reaches(condition.choice, from: node.needs) {
+                fault(node.name, "it must need its condition, directly or through others: '\(condition.choice)'", node.location)
             }
         }
     }
