@@ -39,10 +39,10 @@ test: setup ## Run all tests
 	@swift build $(BUILD_FLAGS) --product FlowDSL
 	@# One after the other: they start real daemons and wait for facts, and a test that computes would keep the others from looking.
 	@# No test uses @testable, and without it what was built for `make run` serves here too.
-	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel
+	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel
 
 simulate: setup ## Runs in a world of faults, from SEEDS seeds (10000); FIRST=n begins elsewhere
-	@FLOW_SEEDS=$(SEEDS) FLOW_FIRST_SEED=$(FIRST) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter SimulationTests
+	@FLOW_SEEDS=$(SEEDS) FLOW_FIRST_SEED=$(FIRST) scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter SimulationTests
 
 cron: setup ## Compare schedules with the C library, minute by minute, round every change of every time zone
 	@swift build $(BUILD_FLAGS) --product cron-oracle
@@ -50,11 +50,11 @@ cron: setup ## Compare schedules with the C library, minute by minute, round eve
 
 crash: setup ## Every crash of store and host runner that the tests take a share of; an hour or two
 	@echo "==> every power cut, store fault and line of the host runner"
-	@FLOW_POWER_CUTS=all FLOW_CRASH_LINES=all FLOW_CRASH_ROUNDS=200 swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
+	@FLOW_POWER_CUTS=all FLOW_CRASH_LINES=all FLOW_CRASH_ROUNDS=200 scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
 		--filter 'PowerCutTests|ConformanceTests|HostRunnerLineTests|HostRunnerCrashTests'
 
 fixtures: setup ## Record the journal of version VERSION for later versions to replay
-	@FLOW_FIXTURES=$(VERSION) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter FixtureTests
+	@FLOW_FIXTURES=$(VERSION) scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter FixtureTests
 
 check: setup ## Check format, imports, scripts, documents, and what install installs
 	@scripts/check

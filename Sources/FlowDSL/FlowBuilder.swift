@@ -1,5 +1,7 @@
 /// A part of a flow's body: a step, or a block of steps.
-public protocol FlowBody: Sendable {
+///
+/// A flow whose value others use says what it is: `var body: some FlowBody<ShellOutput<Machine>>`.
+public protocol FlowBody<Output>: Sendable {
     /// What the last step of it hands out: the element of a map's value.
     associatedtype Output: Decodable & Sendable
 

@@ -6,7 +6,7 @@
 // and error stay the author's.
 //
 // Requests are frames: the length of a JSON document in four bytes, most significant first, then the document.
-//     {"node":"report","inputs":[…],"id":n,"run":"…","step":"deploy[web-1]/report","attempt":1,"generation":1,
+//     {"flow":"release","node":"report","inputs":[…],"id":n,"run":"…","step":"deploy[web-1]/report","attempt":1,"generation":1,
 //      "target":"web-1","key":"…","timeout":s}   start a step; target and timeout where there are any; many run at once.
 //                                          The descriptor of the step's record comes with the first byte.
 //     {"cancel":n}                        cancel the task of request n; its end is recorded all the same
@@ -20,7 +20,8 @@ internal import FlowModel
 internal import Synchronization
 
 struct FlowHost {
-    let works: [String: Recorder.Work]
+    /// The Swift steps, by flow and step.
+    let works: [String: [String: Recorder.Work]]
 
     /// Bytes of a frame; inputs beyond it are refused by ending.
     static let frameBytes = 64 << 20
@@ -29,6 +30,7 @@ struct FlowHost {
 
     struct Request: Codable {
         var id: Int?
+        var flow: String?
         var node: String?
         var inputs: [JSON]?
         var run: String?
@@ -120,8 +122,10 @@ struct FlowHost {
 
     private func run(_ request: Request, _ record: StepRecord) async throws -> JSON {
         let node = request.node ?? ""
-        guard let work = works[node] else {
-            throw StepFault("this binary has no Swift step '\(node)'; it has: \(works.keys.sorted().joined(separator: ", "))")
+        let flow = request.flow ?? ""
+        guard let work = works[flow]?[node] else {
+            let known = works.keys.sorted().flatMap { flow in (works[flow] ?? [:]).keys.sorted().map { "\(flow)/\($0)" } }
+            throw StepFault("this binary has no Swift step '\(flow)/\(node)'; it has: \(known.joined(separator: ", "))")
         }
         let context = StepContext(
             runID: request.run ?? "", step: request.step ?? node, attempt: request.attempt ?? 1,

@@ -44,22 +44,27 @@ package struct FlowEnvelope: Codable, Sendable {
 /// A flow's body, evaluated.
 package struct FlowDescription {
     package let envelope: FlowEnvelope
-    let works: [String: Recorder.Work]
+    /// The Swift steps by flow, its own and those of the flows that it calls.
+    let works: [String: [String: Recorder.Work]]
+    let flow: any Flow
 
-    package init<F: Flow>(of type: F.Type) {
+    /// - Parameter path: the flows from which it is called.
+    package init<F: Flow>(of type: F.Type, calledFrom path: [String] = []) {
         let flow = F()
+        self.flow = flow
         let declarations = FlowDescription.declarations(in: flow)
-        let recorder = Recorder(parameters: Set(declarations.map(\.name)))
-        Recorder.$current.withValue(recorder) { _ = flow.body }
+        let recorder = Recorder(parameters: Set(declarations.map(\.name)), path: path + [type.name])
+        let end = Recorder.$current.withValue(recorder) { flow.body.end.node }
+        if !path.isEmpty { recorder.checkValue(end, of: type.name) }
         let result = recorder.result
         let triggers = type.triggers.enumerated().map { $0.element.spec(of: type.name, number: $0.offset + 1) }
         let plan = Plan(
             flow: type.name, summary: type.summary.isEmpty ? nil : type.summary,
             parameters: declarations.map { $0.declaration.parameter(named: $0.name) }, nodes: result.nodes,
             assets: result.assets, dsl: FlowLanguage.version,
-            triggers: triggers.isEmpty ? nil : triggers)
+            triggers: triggers.isEmpty ? nil : triggers, calls: result.calls.isEmpty ? nil : result.calls)
         envelope = FlowEnvelope(format: FlowEnvelope.currentFormat, plan: plan, diagnostics: result.diagnostics)
-        works = result.works
+        works = result.worksOfCalls.merging([type.name: result.works]) { _, own in own }
     }
 
     /// The parameters of the flow, which learn their names here: a property wrapper stores itself as `_name`.

@@ -39,7 +39,7 @@ extension Recorder.State {
         }
         if let depth = frames.firstIndex(where: { $0.number == place.frame }) {
             // The step is outside: the map around us, in its scope, waits for it. `finally` comes after everything anyway.
-            guard depth + 1 < frames.count, let map = frames[depth + 1].map, let node = places[map] else { return [] }
+            guard depth + 1 < frames.count, let map = frames[depth + 1].map, map != source, let node = places[map] else { return [] }
             if !nodes[node.index].needs.contains(source) { nodes[node.index].needs.append(source) }
             return []
         }
@@ -144,6 +144,7 @@ extension Node.Kind {
             case .hosts(let expression), .list(let expression): [expression]
             }
         case .rollout(let rollout): [rollout.targets]
+        case .call(let call): call.inputs.sorted { $0.key < $1.key }.map(\.value)
         }
     }
 }

@@ -30,6 +30,9 @@ final class Recorder: Sendable {
         /// What the next `finally` follows.
         var finallyExits: [String] = []
         var works: [String: Work] = [:]
+        var calls: [CalledFlow] = []
+        /// The Swift steps of flows that are called, by flow.
+        var worksOfCalls: [String: [String: Work]] = [:]
         var assets: [Asset] = []
         var diagnostics: [FlowError.Detail] = []
         /// Mistakes whose place is not known yet: that of the next step, whose arguments they stand in.
@@ -65,9 +68,14 @@ final class Recorder: Sendable {
     }
 
     let parameters: Set<String>
+    /// The flow, and before it those that it is called from.
+    let path: [String]
     private let state = Mutex(State())
 
-    init(parameters: Set<String>) { self.parameters = parameters }
+    init(parameters: Set<String>, path: [String]) {
+        self.parameters = parameters
+        self.path = path
+    }
 
     /// What was taken down.
     var result: State {

@@ -46,7 +46,8 @@ public func script(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
     retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
+    after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line,
+    @FlowBuilder undo: (ShellStep<ShellResult, ShellResult>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(sourceFile, line)
@@ -56,7 +57,9 @@ public func script(
         Recorder.Entry(
             name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site), after: after, site: site)
     )
-    return ShellStep(id: id, path: [])
+    let step = ShellStep<ShellResult, ShellResult>(id: id, path: [])
+    Undoing.record(id, named: name, site) { undo(step) }
+    return step
 }
 
 /// Runs a script file that writes a value of type `Output` to `$FLOW_OUTPUT`.
@@ -65,7 +68,8 @@ public func script<Output: Decodable & Sendable>(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
     retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, output: Output.Type,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line,
+    @FlowBuilder undo: (ShellStep<Output, ShellOutput<Output>>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(sourceFile, line)
@@ -75,7 +79,9 @@ public func script<Output: Decodable & Sendable>(
         Recorder.Entry(
             name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
-    return ShellStep(id: id, path: ["value"])
+    let step = ShellStep<Output, ShellOutput<Output>>(id: id, path: ["value"])
+    Undoing.record(id, named: name, site) { undo(step) }
+    return step
 }
 
 extension ShellCall {

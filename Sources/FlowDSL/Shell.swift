@@ -53,19 +53,23 @@ extension ShellStep where Value: Encodable {
 /// Runs a command with `/bin/sh`, here or on a host.
 ///
 /// It runs under `set -eu` with a clean environment, in a folder of its own unless `workdir` says otherwise. Exit status 0 is
-/// success. `account` runs it through `sudo -n`. `effect` says what happens when the outcome of an attempt is lost.
+/// success. `account` runs it through `sudo -n`. `effect` says what happens when the outcome of an attempt is lost. `undo` holds the steps
+/// that take back what it did, for `flowctl undo`; they can read what it handed out.
 @discardableResult
 public func shell(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
     workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder undo: (ShellStep<ShellResult, ShellResult>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(file, line)
     let spec = call.spec(of: command, named: name)
     let policy = Policy(retry, timeout, onFailure, effect, for: spec, named: name, site)
     let id = Recorder.add("shell", Recorder.Entry(name: name, kind: .shell(spec), policy: policy, after: after, site: site))
-    return ShellStep(id: id, path: [])
+    let step = ShellStep<ShellResult, ShellResult>(id: id, path: [])
+    Undoing.record(id, named: name, site) { undo(step) }
+    return step
 }
 
 /// Runs a command that writes a value of type `Output` to `$FLOW_OUTPUT`: a JSON object, or lines of `name=value`.
@@ -73,7 +77,8 @@ public func shell(
 public func shell<Output: Decodable & Sendable>(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
     workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
-    output: Output.Type, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    output: Output.Type, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder undo: (ShellStep<Output, ShellOutput<Output>>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let site = Site(file, line)
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
@@ -83,7 +88,9 @@ public func shell<Output: Decodable & Sendable>(
         Recorder.Entry(
             name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
-    return ShellStep(id: id, path: ["value"])
+    let step = ShellStep<Output, ShellOutput<Output>>(id: id, path: ["value"])
+    Undoing.record(id, named: name, site) { undo(step) }
+    return step
 }
 
 /// What commands and scripts have in common.

@@ -8,20 +8,24 @@ internal import Synchronization
 ///         return ["digest": build.sha256]
 ///     }
 ///
-/// What it returns is what the step hands out. Throwing fails the attempt. It is cancelled as a task is.
+/// What it returns is what the step hands out. Throwing fails the attempt. It is cancelled as a task is. `undo:` holds the steps that take
+/// back what it did.
 @discardableResult
 public func step<each Input: Reference, Output: Codable & Sendable>(
     _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
     onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
-    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output
+    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output,
+    @FlowBuilder undo: (Step<Output>) -> any FlowBody = { _ in Block() }
 ) -> Step<Output> {
     var expressions: [Expression] = []
     for input in repeat each inputs { expressions.append(input.reference.expression) }
     let call = SwiftStepCall(
         name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line))
-    return call.record(shape: ShapeProbe.shape(of: Output.self)) { context, inputs in
+    let step: Step<Output> = call.record(shape: ShapeProbe.shape(of: Output.self)) { context, inputs in
         try JSON(encoding: await work(context, repeat try inputs.next((each Input).self)))
     }
+    Undoing.record(step.id, named: name, call.site) { undo(step) }
+    return step
 }
 
 /// Runs a closure that hands out nothing.
@@ -29,16 +33,19 @@ public func step<each Input: Reference, Output: Codable & Sendable>(
 public func step<each Input: Reference>(
     _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
     onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
-    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Void
+    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Void,
+    @FlowBuilder undo: (Step<NoValue>) -> any FlowBody = { _ in Block() }
 ) -> Step<NoValue> {
     var expressions: [Expression] = []
     for input in repeat each inputs { expressions.append(input.reference.expression) }
     let call = SwiftStepCall(
         name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line))
-    return call.record(shape: nil) { context, inputs in
+    let step: Step<NoValue> = call.record(shape: nil) { context, inputs in
         try await work(context, repeat try inputs.next((each Input).self))
         return .null
     }
+    Undoing.record(step.id, named: name, call.site) { undo(step) }
+    return step
 }
 
 /// A closure whose value cannot be handed out. Without this, the compiler would take it for one that hands out nothing.
@@ -47,7 +54,8 @@ public func step<each Input: Reference>(
 public func step<each Input: Reference, Output>(
     _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
     onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
-    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output
+    _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output,
+    @FlowBuilder undo: (Step<NoValue>) -> any FlowBody = { _ in Block() }
 ) -> Step<NoValue> {
     Recorder.complain(
         name, "step '\(name)' returns \(Output.self), which is not Codable and Sendable and so cannot be handed out",

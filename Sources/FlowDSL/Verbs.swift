@@ -17,17 +17,18 @@ public struct CopyResult: Codable, Hashable, Sendable {
 public func copy(
     _ name: String, from: Text, to: Text, on target: (any Target)? = nil, as account: Text? = nil, mode: String? = nil,
     retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
-    file: String = #fileID, line: Int = #line
+    file: String = #fileID, line: Int = #line, @FlowBuilder undo: (Step<CopyResult>) -> any FlowBody = { _ in Block() }
 ) -> Step<CopyResult> {
     let host = target?.target.expression ?? Recorder.current?.change { $0.hostElement }
     let spec = CopySpec(
         from: from.expression, to: to.expression, target: host, account: account?.expression, mode: mode)
-    return Step(
+    let site = Site(file, line)
+    let step = Step<CopyResult>(
         id: Recorder.add(
             "copy",
-            Recorder.Entry(
-                name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line)))
-    )
+            Recorder.Entry(name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure), after: after, site: site)))
+    Undoing.record(step.id, named: name, site) { undo(step) }
+    return step
 }
 
 /// Copies the file that a reference names.
@@ -35,11 +36,12 @@ public func copy(
 public func copy(
     _ name: String, from: some Reference<String>, to: Text, on target: (any Target)? = nil, as account: Text? = nil,
     mode: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder undo: (Step<CopyResult>) -> any FlowBody = { _ in Block() }
 ) -> Step<CopyResult> {
     copy(
         name, from: Text(from), to: to, on: target, as: account, mode: mode, retry: retry, timeout: timeout,
-        onFailure: onFailure, after: after, file: file, line: line)
+        onFailure: onFailure, after: after, file: file, line: line, undo: undo)
 }
 
 // MARK: - Sleep

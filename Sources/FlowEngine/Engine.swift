@@ -85,6 +85,16 @@ package final class Engine: Sendable {
         _ = inbox.put(.report(report))
     }
 
+    /// The run that a step asked for, ready to begin. Nothing happens when the step does not wait for it any more.
+    package func call(_ id: CallID, _ request: StartRequest, by actor: Actor) {
+        _ = inbox.put(.call(id, request, actor))
+    }
+
+    /// The run that a step asked for cannot begin.
+    package func refuse(_ id: CallID, because reason: String) {
+        _ = inbox.put(.refuseCall(id, reason))
+    }
+
     private func reply<Value: Sendable>(
         _ item: @escaping (@escaping @Sendable (Result<Value, FlowError>) -> Void) -> Inbox.Item
     ) async throws(FlowError) -> Value {
@@ -133,6 +143,34 @@ package final class Engine: Sendable {
         return try await exclusively { store in
             var loader = RunLoader(store: store, hash: hash)
             return try loader.load(run).map(Projection(hash: hash).rows)
+        }
+    }
+
+    /// Something that an undo would take back.
+    package struct Undoable: Hashable, Sendable {
+        package var step: StepPath
+        /// The target, of a rollout.
+        package var target: String?
+        /// The names of the steps that undo it.
+        package var by: [String]
+    }
+
+    /// What an undo of the run, or of a step and what came after it, would take back: the items of a stage together, a stage when the one
+    /// before it is over. Refused as the undo would be.
+    package func undoStages(of run: RunID, from path: StepPath?) async throws -> [[Undoable]] {
+        let hash = self.hash
+        let run = try await exclusively { store in
+            var loader = RunLoader(store: store, hash: hash)
+            return try loader.load(run)?.run
+        }
+        guard let run else { return [] }
+        return try RunMachine.undoStages(of: run, from: path, hash: hash).map { stage in
+            stage.map { item in
+                let scope = run.index.undos[run.steps[item.step.index].node].map { run.index.scopes[$0].nodes } ?? []
+                return Undoable(
+                    step: item.step.path, target: item.element.flatMap { run.steps[item.step.index].elements?.keys[$0] },
+                    by: scope.map { run.plan.nodes[$0].name })
+            }
         }
     }
 

@@ -127,7 +127,7 @@ package struct FlowLoader: Sendable {
         var faults = entry.diagnostics
         // The program knows its file by name only, so that it means the same in another folder.
         for index in faults.indices { faults[index].location = faults[index].location.map { Self.relocate($0, to: file) } }
-        for index in plan.nodes.indices { plan.nodes[index].location?.file = file }
+        plan.locate(in: file)
         plan.source = source
         let (assets, missing) = ScriptFiles(folder: Files.folder(of: file) ?? ".").embed(into: &plan)
         faults += missing
@@ -174,4 +174,16 @@ package func revision(of plan: Plan) throws(FlowError) -> Digest {
 
 extension ContinuousClock.Instant {
     var secondsUntilNow: Double { (ContinuousClock.now - self) / .seconds(1) }
+}
+
+extension Plan {
+    /// The steps stand in this file, and so do those of the flows that they call.
+    fileprivate mutating func locate(in file: String) {
+        for index in nodes.indices { nodes[index].location?.file = file }
+        calls = calls?.map { called in
+            var called = called
+            called.plan.locate(in: file)
+            return called
+        }
+    }
 }

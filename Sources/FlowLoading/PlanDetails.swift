@@ -59,7 +59,7 @@ package enum PlanDetails {
             }
         case .sleepUntil(.literal(let value)):
             if Instant(value.text) == nil { faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, found '\(value.text)'") }
-        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval: break
+        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call: break
         }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
@@ -149,6 +149,8 @@ extension Node {
         case .rollout: return object(KeyValuePairs.outcomes)
         case .sleep, .sleepUntil: return nil
         case .waitFor: return output
+        // What a flow that is called hands out is known to the compiler, or declared.
+        case .call: return output ?? .any
         case .repeatUntil(let spec): return spec.value == nil ? nil : .any
         }
     }

@@ -14,6 +14,11 @@ package struct PlanValidation {
         for parameter in plan.parameters { validation.check(parameter) }
         for (position, node) in plan.nodes.enumerated() { validation.check(node, at: position) }
         validation.checkBodies()
+        for called in plan.calls ?? [] {
+            validation.faults += faults(in: called.plan).map {
+                FlowError.Detail(subject: "\(called.plan.flow)/\($0.subject)", message: $0.message, location: $0.location)
+            }
+        }
         return validation.faults
     }
 
@@ -80,6 +85,9 @@ package struct PlanValidation {
         guard let map = nodes[scope] else {
             return fault(node.name, "its scope '\(scope)' is not a map or rollout that stands before it", node.location)
         }
+        if node.part == .undo, map.canBeUndone {
+            return checkUndo(node, of: map)
+        }
         guard map.hasBody else {
             return fault(node.name, "its scope '\(scope)' is not a map or rollout, it is a \(map.kindName)", node.location)
         }
@@ -87,6 +95,21 @@ package struct PlanValidation {
             fault(node.name, "its part is '\(node.part.rawValue)', but its scope '\(scope)' is a map; only rollouts have one", node.location)
         }
         if map.isFinally != node.isFinally { fault(node.name, "it and its map must both be in 'finally', or neither", node.location) }
+    }
+
+    private mutating func checkUndo(_ node: Node, of step: Node) {
+        var around: Node? = step
+        while let here = around {
+            let outer = here.scope.flatMap { nodes[$0] }
+            if here.part == .undo { return fault(node.name, "it undoes '\(step.id)', which itself undoes something", node.location) }
+            if let outer, plan.nodes.contains(where: { $0.scope == outer.id && $0.part == .undo }) {
+                return fault(
+                    step.name, "it has an 'undo:' of its own, but rollout '\(outer.id)' around it says already how its targets are undone",
+                    step.location)
+            }
+            around = outer
+        }
+        if step.isFinally { fault(step.name, "it stands in 'finally', which is never undone, but has an 'undo:'", step.location) }
     }
 
     private mutating func checkNeeds(_ node: Node) {
@@ -138,7 +161,20 @@ package struct PlanValidation {
             if let timeout = spec.timeoutSeconds, !(timeout > 0 && timeout.isFinite) {
                 fault(node.name, "its time-out must be more than 0 seconds, found \(timeout)", node.location)
             }
+        case .call(let spec): checkCall(spec, node)
         case .copy, .step, .sleep, .sleepUntil, .choice, .map: break
+        }
+    }
+
+    /// A registered flow is looked at when it is pinned.
+    private mutating func checkCall(_ spec: CallSpec, _ node: Node) {
+        guard let called = plan.calls?.first(where: { $0.plan.flow == spec.flow })?.plan else { return }
+        for name in spec.inputs.keys.sorted() where !called.parameters.contains(where: { $0.name == name }) {
+            let known = called.parameters.isEmpty ? "it has none" : called.parameters.map(\.name).joined(separator: ", ")
+            fault(node.name, "flow '\(spec.flow)', which it calls, has no parameter '\(name)': \(known)", node.location)
+        }
+        for parameter in called.parameters where parameter.fallback == nil && spec.inputs[parameter.name] == nil {
+            fault(node.name, "flow '\(spec.flow)', which it calls, needs parameter '\(parameter.name)'", node.location)
         }
     }
 
@@ -212,6 +248,8 @@ package struct PlanValidation {
         while let here = around {
             if here.scope == other.scope, here.part == other.part { return reaches(other.id, from: here.needs) }
             around = here.scope.flatMap { nodes[$0] }
+            // What undoes a step comes after it.
+            if here.part == .undo, around?.id == other.id, other.canBeUndone { return true }
         }
         return false
     }
@@ -280,6 +318,7 @@ extension Node {
             case .hosts(let elements), .list(let elements): [elements]
             }
         case .rollout(let rollout): [rollout.targets]
+        case .call(let call): call.inputs.sorted { $0.key < $1.key }.map(\.value)
         }
     }
 }

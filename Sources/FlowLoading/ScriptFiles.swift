@@ -31,6 +31,13 @@ struct ScriptFiles {
             plan.nodes[index].kind = .shell(shell)
         }
         plan.assets = plan.assets.compactMap { digests[$0.digest] }
+        for index in (plan.calls ?? []).indices {
+            guard var called = plan.calls?[index].plan else { continue }
+            let (more, missing) = embed(into: &called)
+            plan.calls?[index].plan = called
+            assets.merge(more) { old, _ in old }
+            faults += missing
+        }
         return (assets, faults)
     }
 

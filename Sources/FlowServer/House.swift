@@ -23,6 +23,7 @@ struct House: Sendable {
     private let engine: Engine
     private let hands: Hands
     private let scheduler: Scheduler
+    private let caller: RunCaller
     private let changes: ChangeBook
     private let api: API
     private let activity = Activity()
@@ -51,6 +52,8 @@ struct House: Sendable {
             // Before the engine: it asks as soon as it exists.
             try await changes.refresh()
             var environment = House.environment(home, store, logger)
+            let (orders, callOrders) = AsyncStream.makeStream(of: CallOrder.self)
+            environment.call = { callOrders.yield($0) }
             environment.closure = { changeGate.closure(of: $0, at: $1) }
             let engine = try Engine(store: store, dispatcher: gate, environment: environment)
             opened = engine
@@ -64,6 +67,7 @@ struct House: Sendable {
                 store: store, engine: engine, preparation: preparer, home: home.path, now: Wall.now, logger: logger)
             try await scheduler.load(isRestored: store.isRestored)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
+            caller = RunCaller(engine: engine, preparer: preparer, orders: orders)
             api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, logger)
             self.engine = engine
             self.hands = hands
@@ -152,7 +156,7 @@ struct House: Sendable {
                 engine: engine, days: configuration.retentionDays,
                 sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                 now: Wall.now, logger: logger),
-            NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine),
+            NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine), caller,
             ChangeRuleService(book: changes, logger: logger),
         ]
         if let idleSeconds {

@@ -314,3 +314,51 @@ struct RunMachineTests {
         #expect(machine["sent"].state == .unknown)
     }
 }
+
+@Suite("Retry above a map")
+struct RetryAboveMapTests {
+    @Test func `a map waits for what it needs to be done again, and takes the list that then is`() throws {
+        let list = Node(
+            id: "each", name: "each",
+            kind: .map(MapSpec(elements: .list(.output(node: "find", path: ["found"])), width: 2)), needs: ["find"])
+        var machine = try MachineHarness([shell("find"), list, shell("each/do", scope: "each"), shell("end", needs: ["each"])])
+        try machine.succeed("find", ["found": ["a", "b", "c"]])
+        for number in 0..<3 { try machine.succeed("each[\(number)]/do") }
+        try machine.succeed("end")
+        #expect(machine.run.state == .succeeded)
+
+        try machine.command(.retry(from: StepPath("find")))
+        #expect(machine.dispatched == ["find"], "nothing overtakes what it needs")
+        try machine.succeed("find", ["found": ["a", "x"]])
+        #expect(machine.dispatched == ["each[0]/do", "each[1]/do"])
+        for number in 0..<2 { try machine.succeed("each[\(number)]/do") }
+        #expect(machine["each[2]/do"].state == .skipped, "it is no element any more")
+        try machine.succeed("end")
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["each"].value?.arrayValue?.count == 2)
+    }
+
+    @Test func `rounds and rollouts wait too`() throws {
+        let host = Host(name: "web-1", address: "10.0.0.1", labels: [:])
+        var machine = try MachineHarness(
+            [
+                shell("first"),
+                Node(id: "deploy", name: "deploy", kind: .rollout(RolloutSpec(targets: .literal("all"), batches: .all)), needs: ["first"]),
+                shell("deploy/switch", scope: "deploy"),
+                Node(
+                    id: "poll", name: "poll", kind: .repeatUntil(RepeatSpec(until: .literal(true), intervalSeconds: 0, maximum: 3)),
+                    needs: ["deploy"]),
+                shell("poll/ask", scope: "poll"),
+            ], targets: ["all": [host]])
+        for path in ["first", "deploy[web-1]/switch", "poll[1]/ask"] { try machine.succeed(path) }
+        #expect(machine.run.state == .succeeded)
+        try machine.command(.retry(from: StepPath("first")))
+        #expect(machine.dispatched == ["first"])
+        try machine.succeed("first")
+        #expect(machine.dispatched == ["deploy[web-1]/switch"])
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(machine.dispatched == ["poll[1]/ask"])
+        try machine.succeed("poll[1]/ask")
+        #expect(machine.run.state == .succeeded)
+    }
+}

@@ -91,7 +91,7 @@ struct FlowHostTests {
     @Test func `a step receives its inputs, logs, and hands out its value`() async throws {
         let host = try await host()
         try host.send([
-            "id": 1, "node": "report", "inputs": [["path": "/a", "sha256": "ff"], "1.2.3"], "run": "r", "step": "report",
+            "id": 1, "flow": "release-web", "node": "report", "inputs": [["path": "/a", "sha256": "ff"], "1.2.3"], "run": "r", "step": "report",
             "attempt": 1, "generation": 1, "key": "k",
         ])
         #expect(try await host.end(of: 1) == ["output": ["digest": "ff"]])
@@ -102,11 +102,13 @@ struct FlowHostTests {
 
     @Test func `what a step throws is its error, and the host goes on`() async throws {
         let host = try await host()
-        try host.send(["id": 1, "node": "fails", "inputs": []])
+        try host.send(["id": 1, "flow": "release-web", "node": "fails", "inputs": []])
         #expect(try await host.end(of: 1) == ["error": "no luck"])
-        try host.send(["id": 2, "node": "nobody", "inputs": []])
-        #expect(try await host.end(of: 2)?["error"]?.stringValue?.contains("no Swift step 'nobody'; it has: fails, report, slow") == true)
-        try host.send(["id": 3, "node": "report", "inputs": [5]])
+        try host.send(["id": 2, "flow": "release-web", "node": "nobody", "inputs": []])
+        #expect(
+            try await host.end(of: 2)?["error"]?.stringValue?.contains(
+                "no Swift step 'release-web/nobody'; it has: release-web/fails, release-web/report, release-web/slow") == true)
+        try host.send(["id": 3, "flow": "release-web", "node": "report", "inputs": [5]])
         #expect(try await host.end(of: 3)?["error"]?.stringValue?.contains("input 1, an Int, is not a Build") == true)
         host.hangUp()
         #expect(host.status() == 0)
@@ -114,9 +116,9 @@ struct FlowHostTests {
 
     @Test func `a cancelled step ends while others run, and time ends one by itself`() async throws {
         let host = try await host()
-        try host.send(["id": 7, "node": "slow", "inputs": [["digest": "x"]]])
-        try host.send(["id": 8, "node": "slow", "inputs": [["digest": "x"]], "timeout": 0.05])
-        try host.send(["id": 9, "node": "slow", "inputs": [["digest": "x"]]])
+        try host.send(["id": 7, "flow": "release-web", "node": "slow", "inputs": [["digest": "x"]]])
+        try host.send(["id": 8, "flow": "release-web", "node": "slow", "inputs": [["digest": "x"]], "timeout": 0.05])
+        try host.send(["id": 9, "flow": "release-web", "node": "slow", "inputs": [["digest": "x"]]])
         try host.send(["cancel": 7])
         #expect(try await host.end(of: 7)?["timedOut"] == nil)
         #expect(try await host.end(of: 8)?["timedOut"] == true)
@@ -126,7 +128,7 @@ struct FlowHostTests {
 
     @Test func `without its worker a host ends its steps, and hears their records`() async throws {
         let host = try await host()
-        try host.send(["id": 1, "node": "slow", "inputs": [["digest": "x"]]])
+        try host.send(["id": 1, "flow": "release-web", "node": "slow", "inputs": [["digest": "x"]]])
         // Half a frame is a step that was not asked for.
         try host.send(bytes: [0, 0, 1, 0, 0x7B], record: 2)
         host.hangUp()

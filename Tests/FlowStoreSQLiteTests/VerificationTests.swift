@@ -124,20 +124,23 @@ struct VerificationTests {
         let scratch = try Scratch()
         try await sample(scratch)
         let sound = try Data(contentsOf: URL(fileURLWithPath: scratch.database))
-        let store = try scratch.open()
-        let freePages = Int(try store.settings().writer["freelist_count"] ?? "") ?? 0
-        try store.close()
+        // The file's header says how many (SQLite file format, 1.3.10).
+        let freePages = sound[36..<40].reduce(0) { $0 << 8 | Int($1) }
         var unnoticed = Set<Int>()
+        func passes(_ bytes: Data) async throws -> Bool {
+            // What the case before left in the log would heal this one.
+            for ending in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: scratch.database + ending) }
+            try bytes.write(to: URL(fileURLWithPath: scratch.database))
+            return try await !noticed(scratch)
+        }
         for page in 1..<(sound.count / 4096) {
-            try sound.prefix(page * 4096).write(to: URL(fileURLWithPath: scratch.database))
-            if try await !noticed(scratch) { unnoticed.insert(page) }
+            if try await passes(sound.prefix(page * 4096)) { unnoticed.insert(page) }
             var zeroed = sound
             zeroed.replaceSubrange(page * 4096..<(page + 1) * 4096, with: Data(count: 4096))
-            try zeroed.write(to: URL(fileURLWithPath: scratch.database))
-            if try await !noticed(scratch) { unnoticed.insert(page) }
+            if try await passes(zeroed) { unnoticed.insert(page) }
         }
         // What is on a free page is nobody's.
-        #expect(unnoticed.count <= freePages)
+        #expect(unnoticed.count <= freePages, "pages \(unnoticed.sorted()) of \(sound.count / 4096)")
         #expect(freePages < 3)
     }
 

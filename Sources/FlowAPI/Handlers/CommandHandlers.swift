@@ -56,6 +56,14 @@ enum CommandHandlers {
         return try await perform(.undo(StepPath(call.parameter("path"))), call, message: body.message)
     }
 
+    static func undoRun(_ call: Call) async throws -> Response { try await plain(.undo(nil), call) }
+
+    static func undoPlan(_ call: Call) async throws -> Response {
+        let run = try await call.run().id
+        let stages = try await call.api.engine.undoStages(of: run, from: try call.query("from").map { StepPath($0) })
+        return try Answer.json(Wire.UndoPlan(stages: stages.map { $0.map { Wire.UndoPlan.Item(step: $0.step, target: $0.target, by: $0.by) } }))
+    }
+
     static func release(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.Message.self)
         return try await perform(.release(StepPath(call.parameter("path"))), call, message: body.message)

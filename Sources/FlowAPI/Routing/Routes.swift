@@ -97,6 +97,14 @@ package enum Routes {
                 Wire.Retry.self, gives: Wire.Run.self, "Opens a new generation of what failed, or of a step and all behind it."),
             CommandHandlers.retry),
         Route(
+            .get, "/v1/runs/{id}/undo", "run.undo.plan", .role(.viewer),
+            .gives(
+                Wire.UndoPlan.self, "What an undo of the run would take back, and in which order.",
+                query: [.init(name: "from", help: "A step: only it and what came after it.")]), CommandHandlers.undoPlan),
+        Route(
+            .post, "/v1/runs/{id}/undo", "run.undo", .role(.operator),
+            command("Undoes what the run did, in the reverse of the order in which its steps need each other."), CommandHandlers.undoRun),
+        Route(
             .post, "/v1/runs/{id}/inputs", "run.edit", .role(.operator),
             .takes(Wire.Inputs.self, gives: Wire.Run.self, "Sets inputs to other values, for what has not begun; open gates ask anew."),
             CommandHandlers.inputs),
@@ -149,7 +157,8 @@ package enum Routes {
             command("Ends a wait: of a rollout that is held or soaks, at a breakpoint, of a sleep or back-off."), CommandHandlers.release),
         Route(
             .post, "/v1/runs/{id}/steps/{path}/undo", "rollout.undo", .role(.operator),
-            command("Undoes the targets of a rollout on which something was done."), CommandHandlers.undo),
+            command("Undoes the targets of a rollout on which something was done; or a step of a run that has ended, and what came after it."),
+            CommandHandlers.undo),
     ]
 
     private static let approvals: [Route] = [

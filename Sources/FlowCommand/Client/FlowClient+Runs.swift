@@ -39,6 +39,10 @@ extension FlowClient {
         return targets
     }
 
+    func undoPlan(of run: String, from step: String?) async throws(FlowError) -> Wire.UndoPlan {
+        try await fetch(Wire.UndoPlan.self, "GET", path(run, "/undo"), query: [("from", step)])
+    }
+
     func preview(of run: String) async throws(FlowError) -> Wire.Preview {
         try await fetch(Wire.Preview.self, "GET", path(run, "/plan"))
     }

@@ -79,19 +79,3 @@ struct ReleaseCommand: AsyncParsableCommand {
         try await options.post("release", run, path: { $0.path(run, step: StepPath(step), "/release") }, body: body)
     }
 }
-
-/// `undo RUN STEP -m`: undoes what a rollout did.
-struct UndoCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Undoes the targets of a rollout on which something was done, last ones first.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
-    @Argument(help: "The rollout, as 'flowctl steps' names it.") var step: String
-    @OptionGroup var options: ControlOptions
-
-    func validate() throws { try options.message.demand("why it is undone") }
-
-    func run() async throws {
-        let body = try body(Wire.Message(message: options.message.message))
-        try await options.post("undo", run, path: { $0.path(run, step: StepPath(step), "/undo") }, body: body)
-    }
-}

@@ -20,33 +20,38 @@ package struct PlanText {
             lines.append("hosts     \(selector) → \(hosts.count): \(shown)".neutralised())
         }
         lines.append("steps")
-        let width = preview.plan.nodes.map { depth(of: $0) * 2 + $0.name.displayWidth }.max() ?? 0
-        for node in preview.plan.nodes where node.kindName != "when" {
-            lines.append(line(node, width: min(width, 40)))
-            lines += command(node, indent: min(width, 40) + 3)
+        lines += steps(of: preview.plan)
+        for called in preview.plan.withCalls.dropFirst() {
+            lines.append("flow \(called.flow), which is called")
+            lines += steps(of: called)
         }
         lines.append(style.paint("Nothing was started.", .dim))
         return lines
     }
 
+    private func steps(of plan: Plan) -> [String] {
+        let width = min(plan.nodes.map { depth(of: $0) * 2 + ($0.part.prefix + $0.name).displayWidth }.max() ?? 0, 40)
+        return plan.nodes.filter { $0.kindName != "when" }.flatMap { [line($0, width: width, in: plan)] + command($0, indent: width + 3, of: plan) }
+    }
+
     private func depth(of node: Node) -> Int { 1 + node.id.filter { $0 == "/" }.count }
 
-    private func line(_ node: Node, width: Int) -> String {
+    private func line(_ node: Node, width: Int, in plan: Plan) -> String {
         let indent = String(repeating: "  ", count: depth(of: node))
-        let name = (indent + node.name).padded(to: width + 2)
-        let facts = [what(node), guards(node), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap { $0 }
+        let name = (indent + node.part.prefix + node.name).padded(to: width + 2)
+        let facts = [what(node), guards(node, in: plan), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap { $0 }
         let place = node.location.map { "  \($0)" } ?? ""
         return "\(name) \(node.kindName.padded(to: 9)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
             + style.paint(place, .dim)
     }
 
     /// What a command or script does, beneath its step.
-    private func command(_ node: Node, indent: Int) -> [String] {
+    private func command(_ node: Node, indent: Int, of plan: Plan) -> [String] {
         if case .approval(let spec) = node.kind {
             return GateText.details(spec, preview.approvers).map { String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim) }
         }
         guard case .shell(let spec) = node.kind else { return [] }
-        return CommandText.lines(spec, of: preview.plan).map {
+        return CommandText.lines(spec, of: plan).map {
             String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim)
         }
     }
@@ -73,6 +78,9 @@ package struct PlanText {
             case .list(let list): return "each of \(ExpressionText.text(list)), \(spec.width) at a time"
             }
         case .rollout(let spec): return what(spec)
+        case .call(let spec):
+            let inputs = spec.inputs.sorted { $0.key < $1.key }.map { "\($0.key)=\(ExpressionText.text($0.value))" }
+            return "flow \(spec.flow)" + (inputs.isEmpty ? "" : " with " + inputs.joined(separator: " "))
         }
     }
 
@@ -88,9 +96,9 @@ package struct PlanText {
     }
 
     /// The branch that it stands in, in words of the condition.
-    private func guards(_ node: Node) -> String? {
+    private func guards(_ node: Node, in plan: Plan) -> String? {
         let conditions = node.guards.map { branch in
-            let choice = preview.plan.nodes.first { $0.id == branch.choice }
+            let choice = plan.nodes.first { $0.id == branch.choice }
             guard let choice, case .choice(let condition) = choice.kind else { return branch.choice }
             return (branch.answer ? "" : "not ") + ExpressionText.text(condition)
         }

@@ -77,6 +77,9 @@ extension Entry {
         case .awaiting: 42
         case .signalTaken: 43
         case .changeGate: 35
+        case .undo: 44
+        case .calling: 45
+        case .called: 46
         }
     }
 
@@ -97,7 +100,8 @@ extension Entry {
         case .paused(let isPaused): out.write(isPaused)
         case .cancelRequested(let cancellation): out.write(cancellation.rawValue)
         case .bodyEnded(let outcome): out.write(outcome.rawValue)
-        case .ready, .stopping, .stoppedBefore, .released, .resumed: break
+        case .ready, .stopping, .stoppedBefore, .released, .resumed, .calling: break
+        case .called(_, let child): out.write(child.text)
         case .inputsEdited(let edit): out.write(edit.json)
         case .breakpoint(let step, let isSet):
             out.write(step)
@@ -156,6 +160,9 @@ extension Entry {
         case .changeGate(let entry):
             out.write(entry.kind)
             out.write(entry.stored)
+        case .undo(let entry):
+            out.write(entry.kind)
+            out.write(.object(entry.details))
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -165,7 +172,8 @@ extension Entry {
     /// The step that the entry is about.
     package var step: StepRef? {
         switch self {
-        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .changeGate:
+        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .changeGate,
+            .undo:
             nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
@@ -173,7 +181,7 @@ extension Entry {
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
             .rollout(let step, _), .gate(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step),
-            .awaiting(let step, _, _), .signalTaken(let step, _):
+            .awaiting(let step, _, _), .signalTaken(let step, _), .calling(let step), .called(let step, _):
             step
         }
     }
@@ -292,6 +300,8 @@ extension Entry {
         case 34: self = .resumed(step)
         case 42: self = .awaiting(step, signal: try reader.text(), until: try reader.optional { try $0.instant() })
         case 43: self = .signalTaken(step, signal: try reader.text())
+        case 45: self = .calling(step)
+        case 46: self = .called(step, try reader.runID())
         default: throw BinaryReader.Malformed(message: "entry kind \(tag) is not known")
         }
     }
@@ -312,6 +322,7 @@ extension Entry {
         case 30: .breakpoint(try reader.text(), isSet: try reader.bool())
         case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
         case 35: .changeGate(try reader.gateEntry())
+        case 44: .undo(try reader.undoEntry())
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -327,6 +338,20 @@ extension BinaryReader {
         let kind = try text()
         guard let entry = ChangeGateEntry(kind: kind, stored: try json()) else {
             throw Malformed(message: "gate entry '\(kind)' is not known or lacks a member")
+        }
+        return entry
+    }
+
+    fileprivate mutating func runID() throws -> RunID {
+        let text = try text()
+        guard let id = RunID(text) else { throw Malformed(message: "'\(text)' is not the id of a run") }
+        return id
+    }
+
+    fileprivate mutating func undoEntry() throws -> UndoEntry {
+        let kind = try text()
+        guard let entry = UndoEntry(kind: kind, details: try json()) else {
+            throw Malformed(message: "undo entry '\(kind)' is not known or lacks a member")
         }
         return entry
     }
@@ -382,6 +407,9 @@ extension Created {
         ]
         if let binary { members["binary"] = .string(binary.hex) }
         if let key { members["key"] = .string(key) }
+        if let parent {
+            members["parent"] = ["run": .string(parent.run.text), "step": .string(parent.step.text), "generation": .int(parent.generation)]
+        }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
         if !targets.isEmpty { members["targets"] = targets.json }
@@ -398,7 +426,16 @@ extension Created {
             flow: flow, revision: revision, plan: plan, binary: digest("binary"), inputs: inputs,
             targets: [String: [Host]](json: json["targets"]),
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
-            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)))
+            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]))
+    }
+}
+
+extension CallID {
+    fileprivate init?(json: JSON?) {
+        guard let run = json?["run"]?.stringValue.flatMap({ RunID($0) }), let step = json?["step"]?.stringValue,
+            let generation = json?["generation"]?.intValue
+        else { return nil }
+        self.init(run: run, step: StepPath(step), generation: generation)
     }
 }
 

@@ -56,6 +56,9 @@ extension Entry {
         case .signalTaken: "signalTaken"
         case .resumed: "stepResumed"
         case .changeGate(let entry): entry.kind
+        case .undo(let entry): entry.kind
+        case .calling: "stepCalling"
+        case .called: "stepCalled"
         }
     }
 
@@ -141,6 +144,9 @@ extension Entry {
             ]
         case .signalTaken(_, let signal): return ["signal": .string(signal)]
         case .changeGate(let entry): return entry.details
+        case .undo(let entry): return entry.details
+        case .calling: return ["state": .string(StepState.waiting.rawValue)]
+        case .called(_, let child): return ["child": .string(child.text)]
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

@@ -57,6 +57,12 @@ package enum Entry: Hashable, Sendable {
     case resumed(StepRef)
     /// A freeze or window closed a gate, or does not any more.
     case changeGate(ChangeGateEntry)
+    /// The run, or a part of it, is undone.
+    case undo(UndoEntry)
+    /// The step asks for a run of another flow.
+    case calling(StepRef)
+    /// That run has begun.
+    case called(StepRef, RunID)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.

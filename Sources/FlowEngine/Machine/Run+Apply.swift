@@ -58,14 +58,21 @@ extension Run {
         case .approvalClosed(let step, let state): update(step) { $0.approval?.state = state }
         case .mapOpened(let step, let keys, let values):
             enter(.running, step.index, at: at)
-            steps[step.index].elements = Elements(
-                keys: keys, values: values, scopes: Array(repeating: nil, count: keys.count),
-                queue: Array(keys.indices.reversed()))
+            open(step.index, keys, values)
         case .elementOpened(let step, let element): openElement(element, of: step.index, at: at)
         case .elementClosed(let step, let element, let hasFailed, let target):
             closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
         case .rollout(let step, let entry): apply(entry, to: step, at: at)
         case .changeGate(let entry): apply(entry, at: at)
+        case .undo(let entry): apply(entry, at: at)
+        case .calling(let step):
+            wait(.child, step, at: at, until: nil)
+            calls += 1
+        case .called(let step, let child):
+            update(step) {
+                $0.child = child
+                $0.reason = "run \(child)"
+            }
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
         case .breakpoint(let step, let isSet):
@@ -119,8 +126,9 @@ extension Run {
         return scopes.count - 1
     }
 
-    /// `deploy[web-1]/`, `deploy[web-1]/undo:`, and after the second batch `deploy[batch 2]/between:`.
+    /// `deploy[web-1]/`, `deploy[web-1]/undo:`, after the second batch `deploy[batch 2]/between:`, and of a step `create/undo:`.
     private func pathPrefix(of part: Node.Part, _ element: Int, in map: Int) -> String {
+        if steps[map].elements == nil { return "\(steps[map].path.text)/\(part.prefix)" }
         let key = part == .between ? "batch \(element + 1)" : steps[map].elements?.keys[element] ?? ""
         return "\(steps[map].path.text)[\(key)]/\(part.prefix)"
     }
@@ -166,6 +174,7 @@ extension Run {
         let old = steps[number].state
         let scope = steps[number].scope
         if steps[number].waiting?.kind == .unreachable { unreachable -= 1 }
+        if steps[number].isCalling { calls -= 1 }
         if !index.isMap(steps[number].node) { live += (state.isLive ? 1 : 0) - (old.isLive ? 1 : 0) }
         counts[old] -= 1
         counts[state] += 1
@@ -257,25 +266,32 @@ extension Run {
 
 extension Run {
     private mutating func reopen(_ numbers: [Int]) {
+        renew(numbers)
+        for number in numbers { stepUndos[number]?.state = nil }
+        // While a run is undone nothing but the undo goes on.
+        guard undo == nil else { return }
+        bodyOutcome = nil
+        cancellation = nil
+    }
+
+    /// Begins a new generation of these steps.
+    mutating func renew(_ numbers: [Int]) {
         for number in numbers {
             let old = steps[number].state
-            let isOpenMap = steps[number].elements != nil
-            let state = isOpenMap ? StepState.running : .pending
-            enter(state, number, at: createdAt)
+            enter(.pending, number, at: createdAt)
             steps[number].generation += 1
             steps[number].spent = 0
             steps[number].value = nil
             steps[number].changed = nil
             steps[number].reason = nil
             steps[number].approval = nil
+            steps[number].child = nil
             steps[number].isReleased = false
             addRounds(to: number)
             steps[number].endedAt = nil
-            if !isOpenMap { steps[number].startedAt = nil }
+            if steps[number].elements == nil { steps[number].startedAt = nil }
             precondition(old.isSettled || old == .held || old == .unknown, "a \(old) step cannot begin a new generation")
         }
-        bodyOutcome = nil
-        cancellation = nil
         recount()
     }
 
@@ -295,10 +311,21 @@ extension Run {
         for number in steps.indices { requeueElements(of: number) }
     }
 
+    /// Gives a map its elements. One that had elements before keeps the scopes of those that it still has.
+    private mutating func open(_ number: Int, _ keys: [String], _ values: [JSON]) {
+        let before = steps[number].elements
+        let known = Dictionary(zip(before?.keys ?? [], before?.scopes ?? []), uniquingKeysWith: { first, _ in first })
+        let elements = Elements(keys: keys, values: values, scopes: keys.map { known[$0] ?? nil }, queue: Array(keys.indices.reversed()))
+        for (element, scope) in elements.scopes.enumerated() { if let scope { scopes[scope].element = element } }
+        steps[number].elements = elements
+        if before != nil { requeueElements(of: number) }
+    }
+
     /// Elements that have not ended well wait for their turn again, the ones begun first, in order.
     private mutating func requeueElements(of number: Int) {
         // Which targets of a rollout have their turn again is an entry of its own.
-        guard steps[number].state == .running, rollouts[number] == nil, let elements = steps[number].elements else { return }
+        let isOpen = steps[number].state == .running || steps[number].state == .pending
+        guard isOpen, rollouts[number] == nil, let elements = steps[number].elements else { return }
         let unfinished = elements.keys.indices.filter { element in
             guard !elements.open.contains(element) else { return false }
             guard let scope = elements.scopes[element] else { return true }

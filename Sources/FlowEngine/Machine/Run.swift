@@ -27,10 +27,18 @@ package struct Run: Sendable {
     /// Those of them whose host cannot be asked.
     package internal(set) var unreachable = 0
 
+    /// Steps that wait for a run that they called.
+    package internal(set) var calls = 0
+
     /// The gate before the first step, while a freeze or window closes it.
     package internal(set) var gate: ClosedGate?
     /// How the rollouts that have begun stand, by step.
     package internal(set) var rollouts: [Int: Rollout] = [:]
+
+    /// The undo of the run, or of a part of it, that is in progress.
+    package internal(set) var undo: RunUndo?
+    /// The steps that were undone, or begun to be.
+    package internal(set) var stepUndos: [Int: StepUndo] = [:]
 
     /// Steps, by path or id, before which it stops.
     package internal(set) var breakpoints: Set<String>
@@ -49,8 +57,8 @@ package struct Run: Sendable {
     package enum Cancellation: Int, Sendable { case cancel, kill }
 
     package var plan: Plan { index.plan }
-    /// Whether targets of a rollout are undone.
-    package var isUndoing: Bool { rollouts.values.contains { $0.undoQueue != nil } }
+    /// Whether it is undone, or targets of a rollout are.
+    package var isUndoing: Bool { undo != nil || rollouts.values.contains { $0.undoQueue != nil } }
 
     init(id: RunID, index: PlanIndex, created: Created, at: Instant) {
         self.id = id
@@ -76,11 +84,14 @@ package struct Created: Hashable, Sendable {
     package var person: String
     /// Steps, by path or id, before which the run is to stop.
     package var holdBefore: Set<String>
+    /// The step of another run that called it.
+    package var parent: CallID?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = []
+        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil
     ) {
+        self.parent = parent
         self.holdBefore = holdBefore
         self.flow = flow
         self.revision = revision
@@ -119,6 +130,8 @@ package struct Step: Hashable, Sendable {
     package internal(set) var isReleased = false
     package internal(set) var approval: Approval?
     package internal(set) var elements: Elements?
+    /// The run of another flow that it waits for, or waited for.
+    package internal(set) var child: RunID?
 }
 
 /// The newest attempt of a step.
@@ -175,11 +188,11 @@ package struct Elements: Hashable, Sendable {
 /// A scope in a run: the flow, its `finally`, one element of a map or rollout, or what stands after a batch of a rollout.
 package struct Scope: Hashable, Sendable {
     package let plan: Int
-    /// The step around it, inside a map or rollout, and in which part of it.
+    /// The step around it: a map or rollout, or what it undoes; and which part of that it is.
     package let map: Int?
     package let part: Node.Part
     /// The number of the element; of the batch, between batches.
-    package let element: Int
+    package internal(set) var element: Int
     /// It has its turn. The scopes of the flow and its `finally` always have.
     package internal(set) var isOpen = true
     /// Index of its first step.
@@ -233,5 +246,6 @@ extension Run: Equatable {
             && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
             && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals && one.gate == other.gate
+            && one.undo == other.undo && one.stepUndos == other.stepUndos
     }
 }

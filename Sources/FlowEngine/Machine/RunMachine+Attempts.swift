@@ -76,7 +76,7 @@ extension RunMachine {
             var inputs: [JSON] = []
             for input in spec.inputs { inputs.append(try input.evaluate(in: scope)) }
             return (nil, .step(StepWork(node: node(number).id, binary: binary, inputs: inputs)))
-        case .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout:
+        case .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout, .call:
             preconditionFailure("\(node(number).kindName) steps have no attempts")
         }
     }
@@ -260,6 +260,7 @@ extension RunMachine {
 
     /// Takes over what an older epoch handed out. Idempotent: attempts of this epoch are left alone.
     mutating func recover() {
+        recoverCalls()
         for number in run.steps.indices {
             guard run.steps[number].state == .running, let attempt = run.steps[number].attempt,
                 !attempt.row.state.isTerminal, attempt.fence.epoch < context.epoch

@@ -10,7 +10,9 @@ extension RunMachine {
         case .retry(let from): try retry(from: from, command, by: actor, message: message)
         case .redo(let path, let targets, let from):
             try redo(path, targets, from: from, command, by: actor, message: message)
-        case .undo(let path): try undo(path, command, by: actor, message: message)
+        case .undo(let path?) where run.positions[path].map { run.rollouts[$0] != nil } ?? false:
+            try undoRollout(path, command, by: actor, message: message)
+        case .undo(let path): try undoRun(from: path, command, by: actor, message: message)
         case .breakGlass(let path): try breakGlass(path, command, by: actor, message: message)
         case .release(let path): try release(path, command, by: actor, message: message)
         case .adjust(let path, let adjustment): try adjust(path, adjustment, command, by: actor, message: message)
@@ -62,6 +64,7 @@ extension RunMachine {
         record(command, by: actor, message: message)
         emit(.paused(true))
         emit(.runState(.paused, reason: "paused by \(actor.user)" + (message.map { ": \($0)" } ?? "")))
+        passDown(.pause)
     }
 
     private mutating func resume(_ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
@@ -69,6 +72,7 @@ extension RunMachine {
         guard run.isPaused else { throw refuse(command, because: "it is not paused, it is \(run.state.rawValue)") }
         record(command, by: actor, message: message)
         emit(.paused(false))
+        passDown(.resume)
         // A quarantined run was paused before its attempts were taken over.
         recover()
         startEverything()
@@ -81,13 +85,13 @@ extension RunMachine {
     ) throws(FlowError) {
         try requireOpen(command)
         if run.cancellation == .kill || run.cancellation == kind { throw refuse(command, because: "it is cancelling already") }
-        if kind == .cancel, run.bodyOutcome != nil {
+        if kind == .cancel, run.bodyOutcome != nil, run.undo == nil {
             throw refuse(command, because: "its 'finally' is running", hint: "flowctl kill \(run.id)")
         }
         record(command, by: actor, message: message)
         emit(.cancelRequested(kind))
         let reason = "\(kind == .kill ? "killed" : "cancelled") by \(actor.user)" + (message.map { ": \($0)" } ?? "")
-        if run.bodyOutcome == nil { emit(.runState(.cancelling, reason: reason)) }
+        if run.bodyOutcome == nil || run.undo != nil { emit(.runState(.cancelling, reason: reason)) }
         stopEverything(force: kind == .kill)
     }
 
@@ -98,6 +102,8 @@ extension RunMachine {
             case .running where step.elements == nil:
                 if step.attempt?.isStopping == false { emit(.stopping(ref(number))) }
                 decision.actions.append(.stop(attemptID(number), force: force))
+            case .waiting where step.isCalling && step.child != nil:
+                if let child = step.child { decision.actions.append(.child(child, force ? .kill : .cancel)) }
             case .waiting, .backingOff, .held: settle(number, .cancelled)
             case .unknown:
                 settle(number, .cancelled, reason: "cancelled while its outcome was unknown: \(step.reason ?? "")")
@@ -113,25 +119,46 @@ extension RunMachine {
         from path: StepPath?, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
-        try reopen(try stepsToRetry(from: path, command), command, by: actor, message: message)
+        let steps = try stepsToRetry(from: path, command)
+        let again = undoneTargets
+        try reopen(
+            steps.union(again.flatMap { number, targets in targets.flatMap { stepsToRepeat(of: $0, in: number, from: nil) } + [number] }),
+            targets: again, command, by: actor, message: message)
         startEverything()
     }
 
-    /// The step and all that needs it; without one, all that have failed.
+    /// The step and all that needs it; without one, all that have failed. What was undone has to be done again in any case.
     func stepsToRetry(from path: StepPath?, _ command: RunCommand) throws(FlowError) -> Set<Int> {
-        if let path { return downstream(of: try position(path)) }
-        let failed = run.steps.indices.filter { needsRetry(run.steps[$0]) }
-        guard !failed.isEmpty else {
+        if let path {
+            let number = try position(path)
+            if run.undoItem(around: number)?.element == nil, run.undoItem(around: number) != nil, run.undo == nil {
+                throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
+            }
+            return downstream(of: number).union(run.undoneSteps)
+        }
+        let failed = run.steps.indices.filter { needsRetry($0) }
+        guard !failed.isEmpty || !run.undoneSteps.isEmpty || !undoneTargets.isEmpty else {
             throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
         }
-        return Set(failed)
+        return Set(failed).union(run.undoneSteps)
     }
 
-    private func needsRetry(_ step: Step) -> Bool {
+    private func needsRetry(_ number: Int) -> Bool {
+        let step = run.steps[number]
+        // What undoes a step has its turn again with the next undo.
+        if let item = run.undoItem(around: number), item.element == nil { return false }
         switch step.state {
-        case .held, .unknown, .cancelled: true
-        case .failed: run.plan.nodes[step.node].policy.onFailure != .ignore
-        default: false
+        case .held, .unknown, .cancelled: return true
+        case .failed: return run.plan.nodes[step.node].policy.onFailure != .ignore
+        default: return false
+        }
+    }
+
+    /// Targets that were undone of rollouts that stand as succeeded: the run as a whole was undone.
+    private var undoneTargets: [Int: [Int]] {
+        run.rollouts.filter { run.steps[$0.key].state == .succeeded }.compactMapValues { rollout in
+            let undone = rollout.targets.indices.filter { rollout.targets[$0].undo == .undone }
+            return undone.isEmpty ? nil : undone
         }
     }
 
@@ -145,15 +172,20 @@ extension RunMachine {
         _ chosen: Set<Int>, targets: [Int: [Int]] = [:], givingUp: Int? = nil, asksGate: Bool = true, _ command: RunCommand, by actor: Actor,
         message: String?
     ) throws(FlowError) {
+        if run.undo != nil, let other = chosen.first(where: { run.undoItem(around: $0).map { run.undo?.open.contains($0) != true } ?? true }) {
+            throw refuse(
+                command, because: "it is being undone, and step '\(run.steps[other].path)' has no part in what is undone now",
+                hint: "flowctl why \(run.id)")
+        }
         var numbers = chosen
         for number in chosen {
             var scope = run.steps[number].scope
-            while let map = run.scopes[scope].map {
+            while let map = run.scopes[scope].map, run.undo == nil || run.scopes[scope].part != .undo {
                 if run.steps[map].state.isSettled || run.steps[map].state == .held { numbers.insert(map) }
                 scope = run.steps[map].scope
             }
         }
-        if run.bodyOutcome != nil {
+        if run.bodyOutcome != nil, run.undo == nil {
             for number in run.steps.indices where outermost(run.steps[number].scope) == PlanIndex.finally {
                 numbers.insert(number)
             }
@@ -168,7 +200,7 @@ extension RunMachine {
         record(command, by: actor, message: message)
         if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
-        for rollout in rollouts where run.steps[rollout].state == .running {
+        for rollout in rollouts where [.running, .pending].contains(run.steps[rollout].state) {
             emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
         }
         if run.state.isTerminal {
@@ -221,8 +253,7 @@ extension RunMachine {
             open += run.index.scopes[scope.plan].successors[next - scope.base].map { scope.base + $0 }
             for inner in run.steps[next].elements?.scopes ?? [] {
                 guard let inner else { continue }
-                let base = run.scopes[inner].base
-                open += base..<base + run.index.scopes[run.scopes[inner].plan].nodes.count
+                open += run.ownSteps(inner)
             }
             if let map = scope.map {
                 let outer = run.scopes[run.steps[map].scope]
@@ -243,13 +274,18 @@ extension RunMachine {
                 hint: "flowctl reject \(run.id) \(path) -m REASON")
         }
         let reason = "skipped by \(actor.user)" + (message.map { ": \($0)" } ?? "")
+        if step.isCalling, let child = step.child {
+            throw refuse(command, because: "step '\(path)' waits for run \(child)", hint: "flowctl cancel \(child)")
+        }
         switch step.state {
         case .pending, .ready, .waiting, .backingOff, .held, .unknown:
             try requireOpen(command)
             record(command, by: actor, message: message)
         case .failed, .cancelled:
             guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
-            try reopen([number], command, by: actor, message: message)
+            if try !goOnUndoing(past: number, command, by: actor, message: message) {
+                try reopen([number], command, by: actor, message: message)
+            }
         case .running, .succeeded, .skipped:
             throw refuse(command, because: "step '\(path)' is \(step.state.rawValue)")
         }
@@ -286,7 +322,9 @@ extension RunMachine {
             return startEverything()
         }
         if isOver {
-            try reopen([number], command, by: actor, message: message)
+            if try !goOnUndoing(past: number, command, by: actor, message: message) {
+                try reopen([number], command, by: actor, message: message)
+            }
         } else {
             record(command, by: actor, message: message)
         }
@@ -343,8 +381,8 @@ extension RunCommand {
         case .retry(let from): from?.text
         case .breakGlass(let path): path?.text
         case .redo(let path, _, _): path?.text
-        case .skip(let path), .resolve(let path, _), .vote(let path, _, _, _), .undo(let path), .release(let path), .adjust(let path, _):
-            path.text
+        case .undo(let path): path?.text
+        case .skip(let path), .resolve(let path, _), .vote(let path, _, _, _), .release(let path), .adjust(let path, _): path.text
         }
     }
 }

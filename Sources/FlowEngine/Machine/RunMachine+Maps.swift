@@ -27,8 +27,24 @@ extension RunMachine {
         guard keys.count <= Limits.mapElements else {
             throw .invalid("a map takes at most \(Limits.mapElements) elements, found \(keys.count)")
         }
+        if let before = run.steps[number].elements { leave(before, for: keys, values) }
         emit(.mapOpened(ref(number), keys: keys, values: values))
         advanceMap(number)
+    }
+
+    /// What a map needs was done again, and its elements are others: those with another value begin anew, those that are gone are skipped.
+    private mutating func leave(_ before: Elements, for keys: [String], _ values: [JSON]) {
+        let now = Dictionary(zip(keys, values), uniquingKeysWith: { first, _ in first })
+        for (element, key) in before.keys.enumerated() {
+            guard let scope = before.scopes[element], now[key] != before.values[element] else { continue }
+            let steps = run.stepsInside(scope)
+            if now[key] == nil {
+                for inner in steps where !run.steps[inner].state.isSettled { settle(inner, .skipped, reason: "'\(key)' is no element any more") }
+            } else {
+                let settled = steps.filter { run.steps[$0].state.isSettled }
+                if !settled.isEmpty { emit(.reopened(settled.map(ref))) }
+            }
+        }
     }
 
     /// Closes elements that are over, opens as many as the width allows, and settles the map when none is left.
@@ -41,7 +57,7 @@ extension RunMachine {
         case .map(let map): advance(number, map)
         case .rollout(let rollout): advance(number, rollout, element: element)
         case .repeatUntil(let rounds): advance(number, rounds)
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice: break
+        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: break
         }
     }
 

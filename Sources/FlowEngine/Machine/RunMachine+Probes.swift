@@ -15,9 +15,10 @@ extension RunMachine {
     /// 0: it took effect. 1: it did not, and has its turn again. Anything else says nothing.
     mutating func takeAnswer(_ result: AttemptResult, for number: Int, wasStopping: Bool) {
         let state: AttemptState
+        var message: String?
         switch result.outcome {
         case .succeeded: state = .succeeded
-        case .failed: state = .failed
+        case .failed(let failure): (state, message) = (.failed, failure.message)
         case .timedOut: state = .timedOut
         case .cancelled: state = .cancelled
         case .lost: state = .lost
@@ -31,7 +32,7 @@ extension RunMachine {
         case (.failed, 1):
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
         default:
-            emit(.unknown(ref(number), reason: "its probe gave no answer: \(result.exitStatus.map { "exit status \($0)" } ?? state.rawValue)"))
+            emit(.unknown(ref(number), reason: "its probe gave no answer: \(message ?? state.rawValue)"))
         }
     }
 

@@ -66,54 +66,46 @@ extension RunMachine {
 
     /// The steps of a target that begin a new generation: those that have not succeeded; all of a target that is done or was undone;
     /// with `from` that one and what comes after it, too.
-    private func stepsToRepeat(of element: Int, in number: Int, from: String?) -> [Int] {
+    func stepsToRepeat(of element: Int, in number: Int, from: String?) -> [Int] {
         guard let scope = run.steps[number].elements?.scopes[element], let rollout = run.rollouts[number] else { return [] }
         let isWhole = from == nil && (rollout.targets[element].outcome.isDone || rollout.targets[element].undo != nil)
-        var steps = stepsInside(scope).filter { isWhole || run.steps[$0].state != .succeeded && run.steps[$0].state != .skipped }
-        if let from, let start = ownSteps(scope).first(where: { node($0).name == from }) {
-            let later = downstream(of: start).intersection(stepsInside(scope))
+        var steps = run.stepsInside(scope).filter { isWhole || run.steps[$0].state != .succeeded && run.steps[$0].state != .skipped }
+        if let from, let start = run.ownSteps(scope).first(where: { node($0).name == from }) {
+            let later = downstream(of: start).intersection(run.stepsInside(scope))
             steps = Array(Set(steps).union(later))
         }
-        if let undo = rollout.undos[element] { steps += stepsInside(undo) }
+        if let undo = rollout.undos[element] { steps += run.stepsInside(undo) }
         return steps.filter { run.steps[$0].state.isSettled || run.steps[$0].state == .held || run.steps[$0].state == .unknown }
     }
 
-    /// Targets that have not ended well and do not run.
+    /// Targets that have not ended well, or have a step to do again, and do not run.
     func unfinishedTargets(of number: Int) -> [Int] {
         guard let elements = run.steps[number].elements, let rollout = run.rollouts[number] else { return [] }
         let open = Set(elements.open)
-        return elements.keys.indices.filter { !open.contains($0) && !rollout.targets[$0].outcome.isDone }
-    }
-
-    private func ownSteps(_ scope: Int) -> Range<Int> {
-        let base = run.scopes[scope].base
-        return base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count
-    }
-
-    /// The steps of a scope and of all inside it.
-    private func stepsInside(_ scope: Int) -> [Int] {
-        ownSteps(scope).flatMap { number in
-            [number] + (run.steps[number].elements?.scopes ?? []).compactMap { $0 }.flatMap(stepsInside)
+        return elements.keys.indices.filter { element in
+            guard !open.contains(element) else { return false }
+            return !rollout.targets[element].outcome.isDone || elements.scopes[element].map { run.scopes[$0].unsettled > 0 } ?? false
         }
     }
 
     /// All steps of a rollout's or map's elements, of their undoing, and of what stands between.
     func steps(inside number: Int) -> [Int] {
-        let undos = (run.rollouts[number]?.undos.values.sorted() ?? []).flatMap(stepsInside)
+        let undos = (run.rollouts[number]?.undos.values.sorted() ?? []).flatMap(run.stepsInside)
         return steps(inBodiesOf: number) + undos + steps(between: number)
     }
 
     /// All steps of a rollout's targets.
-    func steps(inBodiesOf number: Int) -> [Int] { (run.steps[number].elements?.scopes ?? []).compactMap { $0 }.flatMap(stepsInside) }
+    func steps(inBodiesOf number: Int) -> [Int] { (run.steps[number].elements?.scopes ?? []).compactMap { $0 }.flatMap(run.stepsInside) }
 
     /// All steps that stand between a rollout's batches.
-    func steps(between number: Int) -> [Int] { (run.rollouts[number]?.betweens.values.sorted() ?? []).flatMap(stepsInside) }
+    func steps(between number: Int) -> [Int] { (run.rollouts[number]?.betweens.values.sorted() ?? []).flatMap(run.stepsInside) }
 
     // MARK: - Undo
 
-    mutating func undo(_ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+    mutating func undoRollout(_ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
         guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
         let number = try rollout(path, command)
+        if run.undo != nil { throw refuse(command, because: "it is being undone already", hint: "flowctl why \(run.id)") }
         guard run.index.undos[run.steps[number].node] != nil else {
             throw refuse(command, because: "step '\(path)' does not say how it is undone: it has no 'undo:'")
         }
@@ -124,11 +116,12 @@ extension RunMachine {
                 command, because: "step '\(path)' is \(step.state.rawValue)",
                 hint: "let it end, or: flowctl rollout \(run.id) \(path) --pause-after-batch N")
         }
-        let touched = touchedTargets(of: number)
+        let touched = run.touchedTargets(of: number)
         guard !touched.isEmpty else { throw refuse(command, because: "nothing was done on any target of step '\(path)'") }
         // What was undone before and done again is undone anew.
-        let again = touched.compactMap { run.rollouts[number]?.undos[$0] }.flatMap(stepsInside).filter { run.steps[$0].state.isSettled }
+        let again = touched.compactMap { run.rollouts[number]?.undos[$0] }.flatMap(run.stepsInside).filter { run.steps[$0].state.isSettled }
         try reopen(Set(again + [number]), targets: [number: []], asksGate: false, command, by: actor, message: message)
+        emit(.resumed(ref(number)))
         emit(.rollout(ref(number), .undoBegan(touched)))
         advanceMap(number)
     }

@@ -166,7 +166,7 @@ extension RunMachine {
         case .hold where isStopped: settle(number, .cancelled, reason: "\(breach); \(rollout.tally.words)")
         case .hold: emit(.held(ref(number), reason: "\(breach); \(rollout.tally.words)"))
         case .undo:
-            let touched = touchedTargets(of: number)
+            let touched = run.touchedTargets(of: number)
             guard !touched.isEmpty else { return fail(number, "\(breach); \(rollout.tally.words); nothing to undo") }
             emit(.rollout(ref(number), .undoBegan(touched)))
             advanceUndo(number, spec)
@@ -174,16 +174,6 @@ extension RunMachine {
     }
 
     // MARK: - Undo
-
-    /// Targets on which a step of the body succeeded and that are not undone, last ones first.
-    func touchedTargets(of number: Int) -> [Int] {
-        guard let elements = run.steps[number].elements, let rollout = run.rollouts[number] else { return [] }
-        return elements.keys.indices.reversed().filter { element in
-            guard rollout.targets[element].undo != .undone, let scope = elements.scopes[element] else { return false }
-            let base = run.scopes[scope].base
-            return (base..<base + run.index.scopes[run.scopes[scope].plan].nodes.count).contains { run.steps[$0].state == .succeeded }
-        }
-    }
 
     private mutating func advanceUndo(_ number: Int, _ spec: RolloutSpec) {
         closeUndone(of: number)

@@ -14,12 +14,25 @@ extension RunMachine {
             case .waitFor(let signal): startWaiting(number, signal)
             case .approval(let approval): try openApproval(number, approval)
             case .map(let map): try openMap(number, map)
-            case .repeatUntil(let rounds): openRounds(number, rounds)
-            case .rollout(let rollout): try openRollout(number, rollout)
+            case .repeatUntil, .rollout: try openBody(number)
+            case .call(let call): try openCall(number, call)
             case .shell, .copy, .step: try lease(number)
             }
         } catch {
             settle(number, because: error)
+        }
+    }
+
+    /// Begins a body, or takes one up again.
+    private mutating func openBody(_ number: Int) throws(EvaluationError) {
+        if run.steps[number].elements != nil {
+            emit(.resumed(ref(number)))
+            return advanceMap(number)
+        }
+        switch node(number).kind {
+        case .repeatUntil(let rounds): openRounds(number, rounds)
+        case .rollout(let rollout): try openRollout(number, rollout)
+        default: preconditionFailure("\(node(number).kindName) steps have no body that is opened so")
         }
     }
 
@@ -100,7 +113,7 @@ extension RunMachine {
 
     /// Gates and sleeps in a scope that has failed have nothing to wait for any more.
     mutating func stopWaiting(in scope: Int, because reason: String) {
-        for number in run.steps.indices where run.steps[number].state == .waiting {
+        for number in run.steps.indices where run.steps[number].state == .waiting && !run.steps[number].isCalling {
             if isInside(number, scope) { settle(number, .cancelled, reason: reason) }
         }
         for number in run.steps.indices where run.steps[number].state == .running && run.steps[number].elements != nil {

@@ -44,6 +44,10 @@ package struct RunMachine {
         case report(AttemptReport)
         /// The time that a step named is over.
         case timer(StepPath)
+        /// A run that a step asked for has begun, cannot begin, or has ended with this to hand out.
+        case callBegan(CallID, RunID)
+        case callRefused(CallID, String)
+        case callEnded(CallID, RunID, RunState, reason: String?, value: JSON)
         /// What a gate is about has changed, for this reason: its votes do not count any more.
         case voidVotes(StepPath, reason: String)
         /// Freezes or windows have changed.
@@ -59,6 +63,12 @@ package struct RunMachine {
         case proceed(AttemptID)
         case stop(AttemptID, force: Bool)
         case forget(AttemptID, target: Host?)
+        /// Make this run; it begins in the transaction that says so to this one.
+        case call(CallOrder)
+        /// Ask this of a run that a step waits for, in this transaction.
+        case child(RunID, RunCommand)
+        /// Say how that run ended, if it has.
+        case lookAtChild(CallID, RunID)
     }
 
     package struct Decision: Sendable {
@@ -103,6 +113,9 @@ package struct RunMachine {
         case .report(let report): take(report)
         case .timer(let path): fire(path)
         case .voidVotes(let path, let reason): if let number = run.positions[path] { voidVotes(of: number, reason: reason) }
+        case .callBegan(let id, let child): callBegan(id, child)
+        case .callRefused(let id, let reason): callRefused(id, reason)
+        case .callEnded(let id, let child, let state, let reason, let value): callEnded(id, child, state, reason, value)
         case .recover: recover()
         case .quarantine(let reason):
             emit(.paused(true))
@@ -147,7 +160,11 @@ package struct RunMachine {
                 let number = consequences.removeFirst()
                 startSuccessors(of: number)
                 let scope = run.scopes[run.steps[number].scope]
-                if let map = scope.map { advanceMap(map, element: scope.part == .body ? scope.element : nil) }
+                if run.undo != nil, scope.part == .undo, let item = run.undoItem(around: number) {
+                    closeUndo(of: item)
+                } else if let map = scope.map {
+                    advanceMap(map, element: scope.part == .body ? scope.element : nil)
+                }
             }
             guard closeBody() else { return }
         }
@@ -199,17 +216,20 @@ package struct RunMachine {
             guard let map = run.scopes[scope].map else { break }
             scope = run.steps[map].scope
         }
+        // While the run is undone nothing else goes on.
+        if run.undo != nil { return false }
         if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill }
         return run.bodyOutcome == nil && run.cancellation == nil
     }
 
     /// Whether somebody has stopped the run, or what now goes on of it.
-    var isStopped: Bool { run.cancellation == .kill || run.cancellation == .cancel && run.bodyOutcome == nil }
+    var isStopped: Bool { run.cancellation == .kill || run.cancellation == .cancel && (run.bodyOutcome == nil || run.undo != nil) }
 
     /// Whether the scope, and every one around it, has its turn: an element that is taken up again waits for it.
     func hasTurn(_ scope: Int) -> Bool {
         var scope = scope
         while run.scopes[scope].isOpen {
+            if run.undo != nil, run.scopes[scope].part == .undo { return true }
             guard let map = run.scopes[scope].map else { return true }
             scope = run.steps[map].scope
         }
@@ -224,6 +244,7 @@ package struct RunMachine {
     /// Ends the flow proper or its `finally` when it is over. Returns whether that gave more to do.
     private mutating func closeBody() -> Bool {
         guard !run.state.isTerminal else { return false }
+        if run.undo != nil { return advanceUndo() }
         if run.bodyOutcome == nil {
             guard isOver(PlanIndex.root) else { return false }
             let hasFailed = run.scopes[PlanIndex.root].hasFailed
@@ -254,10 +275,10 @@ package struct RunMachine {
     private mutating func refreshState() {
         guard !run.state.isTerminal else { return }
         let state: RunState =
-            if run.cancellation != nil && run.bodyOutcome == nil { .cancelling } else if run.isPaused {
+            if run.cancellation != nil && (run.bodyOutcome == nil || run.undo != nil) { .cancelling } else if run.isPaused {
                 .paused
             } else if run.isUndoing { .undoing } else if run.live > run.unreachable { .running } else { .waiting }
-        if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling ? run.reason : nil)) }
+        if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling || run.undo != nil ? run.reason : nil)) }
     }
 }
 

@@ -10,6 +10,9 @@ package struct EngineEnvironment: Sendable {
     package var hash: @Sendable ([UInt8]) -> Digest
     /// Which freeze or window keeps something from beginning at that moment. Called on the writer's thread: must be cheap.
     package var closure: @Sendable (ChangeSubject, Instant) -> ChangeClosure?
+    /// Makes the run that a step asks for, and hands it to the engine (`Engine.call`), or says why it cannot be (`Engine.refuse`). Returns at
+    /// once. An order that is lost comes again when the engine starts.
+    package var call: @Sendable (CallOrder) -> Void
     /// Names the run in hand across a trap; nil when none is. Called often: must be cheap.
     package var breadcrumb: @Sendable (RunID?) -> Void
     /// The run that was in hand when the process before this one ended by a trap.
@@ -29,11 +32,12 @@ package struct EngineEnvironment: Sendable {
         now: @escaping @Sendable () -> Instant, random: @escaping @Sendable (Int) -> [UInt8],
         hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local", isRestored: Bool = false,
         closure: @escaping @Sendable (ChangeSubject, Instant) -> ChangeClosure? = { _, _ in nil },
-        breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in }, trapped: RunID? = nil,
+        call: @escaping @Sendable (CallOrder) -> Void = { _ in }, breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in }, trapped: RunID? = nil,
         fatal: @escaping @Sendable (String) -> Void = { fatalError($0) },
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) {
         self.closure = closure
+        self.call = call
         self.now = now
         self.random = random
         self.hash = hash

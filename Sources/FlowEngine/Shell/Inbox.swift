@@ -22,6 +22,10 @@ final class Inbox: @unchecked Sendable {
         case gates(RunID)
         /// Pauses the run before anything else of it is decided.
         case quarantine(RunID)
+        /// The run that a step asked for is ready to begin, or cannot.
+        case call(CallID, StartRequest, Actor)
+        case refuseCall(CallID, String)
+        case consequence(Consequence)
         case outbox(([OutboxRow]) -> Void)
         case acknowledge(outbox: Int)
         /// Work on the store that must not meet the writer: retention, backup.
@@ -30,7 +34,7 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command, .occurrences: true
-            case .report, .look, .gates, .quarantine, .outbox, .acknowledge, .exclusively: false
+            case .report, .look, .gates, .quarantine, .call, .refuseCall, .consequence, .outbox, .acknowledge, .exclusively: false
             }
         }
     }

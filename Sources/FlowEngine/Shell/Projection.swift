@@ -87,7 +87,7 @@ struct Projection {
             id: run.id, flow: run.created.flow, revision: run.created.revision, state: run.state, reason: run.reason,
             waitingFor: run.state.isTerminal ? [] : waits(of: run), inputs: loaded.inputs, labels: run.created.labels,
             actor: run.created.user, person: run.created.person, key: run.created.key, createdAt: run.createdAt,
-            startedAt: run.startedAt, endedAt: run.endedAt, counts: run.counts.byState, isLive: run.live > 0,
+            startedAt: run.startedAt, endedAt: run.endedAt, counts: run.counts.byState, isLive: run.live > 0 || run.calls > 0,
             head: loaded.head)
     }
 
@@ -132,7 +132,8 @@ struct Projection {
             case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
             case .timer, .breakpoint: "flowctl release \(place)"
             case .signal: signalHint(of: step, in: run)
-            case .child, .lock, .rate, .worker: "flowctl skip \(place) -m REASON"
+            case .child: step.child.map { "flowctl why \($0)" } ?? "flowctl skip \(place) -m REASON"
+            case .lock, .rate, .worker: "flowctl skip \(place) -m REASON"
             case .freeze, .window: "flowctl release \(place) --break-glass -m REASON"
             }
         return wait

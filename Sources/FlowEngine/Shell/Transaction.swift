@@ -21,6 +21,8 @@ struct Transaction {
     /// Nominal times that were recorded in it, and the runs that it started for schedules.
     var occurrences: [OccurrenceRow.Key: OccurrenceRow] = [:]
     var scheduleRuns: [String: [RunID]] = [:]
+    /// What the decisions mean for other runs.
+    var consequences: [Consequence] = []
     /// What nobody would send again.
     var repeatable: [Inbox.Item] = []
     var poppedTimers: [TimerRow] = []

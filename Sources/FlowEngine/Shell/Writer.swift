@@ -87,6 +87,7 @@ final class Writer {
             for item in late { take(item) }
             for item in items { take(item) }
             takeTimers()
+            takeConsequences()
             environment.breadcrumb(nil)
             commit()
             answerOutbox()
@@ -137,7 +138,19 @@ final class Writer {
         case .acknowledge(let id):
             transaction.repeatable.append(item)
             transaction.batch.removeOutbox.append(id)
+        case .call(let id, let request, let actor):
+            guard touch(id.run, else: item) else { return }
+            transaction.repeatable.append(item)
+            begin(id, request, by: actor)
+        case .refuseCall(let id, let reason):
+            guard touch(id.run, else: item) else { return }
+            transaction.repeatable.append(item)
+            decide(.callRefused(id, reason), on: id.run)
+        case .consequence(let consequence):
+            transaction.repeatable.append(item)
+            take(consequence)
         case .exclusively(let work):
+            takeConsequences()
             commit()
             work(store)
         }
@@ -191,14 +204,14 @@ final class Writer {
         }
     }
 
-    func begin(_ request: StartRequest, by actor: Actor) throws -> RunID {
+    func begin(_ request: StartRequest, by actor: Actor, calledBy parent: CallID? = nil) throws -> RunID {
         let now = transaction.now
         let id = RunID(at: now, random: environment.random(10))
         let (planDigest, index) = try plan(of: request)
         let created = Created(
             flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
-            user: actor.user, person: actor.person, holdBefore: request.holdBefore)
+            user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")
         }
@@ -208,6 +221,7 @@ final class Writer {
         transaction.batch.fingerprints[id] = request.fingerprint
         if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
         transaction.add(decision, to: id, before: [.created(created)])
+        note(decision, of: run)
         return id
     }
 
@@ -267,7 +281,20 @@ final class Writer {
         defer { cache[id] = loaded }
         let decision = try RunMachine.decide(event, on: &loaded.run, in: context())
         transaction.add(decision, to: id)
+        note(decision, of: loaded.run)
     }
+
+    /// Decides what another run asks for; that the run has come further meanwhile is nobody's fault.
+    func decideIfAccepted(_ event: RunMachine.Event, on id: RunID) {
+        do throws(FlowError) {
+            try decideOrThrow(event, on: id)
+        } catch {
+            if error.code != .conflict { environment.log(.error, "run \(id): \(error)") }
+        }
+    }
+
+    /// Takes it in the next turn.
+    func postpone(_ item: Inbox.Item) { deferred.append(item) }
 
     /// Brings the run into memory, and takes over what an older epoch handed out. False when there is no such run, or it cannot
     /// be read (which is logged).
@@ -281,7 +308,7 @@ final class Writer {
     }
 
     /// The same for what nobody would send again: it is taken again later when the store refused to read the run.
-    private func touch(_ id: RunID, else item: Inbox.Item) -> Bool {
+    func touch(_ id: RunID, else item: Inbox.Item) -> Bool {
         let before = wasUnread
         wasUnread = false
         defer { wasUnread = wasUnread || before }
@@ -389,6 +416,9 @@ final class Writer {
         case .proceed(let id): dispatcher.proceed(id)
         case .stop(let id, let force): dispatcher.stop(id, force: force)
         case .forget(let id, let target): dispatcher.forget(id, target: target)
+        case .call(let order): environment.call(order)
+        // Those that are about other runs were taken before the commit.
+        case .child, .lookAtChild: break
         }
     }
 

@@ -5,7 +5,7 @@ package struct Node: Hashable, Sendable, Codable {
     package var id: String
     /// Unique in its scope: `[a-z0-9][a-z0-9._-]{0,63}`.
     package var name: String
-    /// The id of the enclosing map or rollout; nil at the top.
+    /// The id of the enclosing map or rollout, or of the step that it undoes; nil at the top.
     package var scope: String?
     /// In which part of the rollout it stands.
     package var part: Part
@@ -39,10 +39,10 @@ package struct Node: Hashable, Sendable, Codable {
         self.location = location
     }
 
-    /// The steps that a rollout has beside those of its body.
+    /// The steps that a rollout has beside those of its body, or a step beside itself.
     package enum Part: String, Hashable, Sendable, Codable, CaseIterable {
         case body
-        /// Takes back, target by target, what the body did.
+        /// Takes back what the body did, target by target; or what the step did.
         case undo
         /// Runs after each batch but the last; the next one begins when it has succeeded.
         case between
@@ -75,13 +75,23 @@ package struct Node: Hashable, Sendable, Codable {
         case repeatUntil(RepeatSpec)
         /// Its body once per target, in batches. Output: how many targets came to which outcome, `{"ok":…,"failed":…}`.
         case rollout(RolloutSpec)
+        /// Another flow, as a run of its own. Output: that of its last step.
+        case call(CallSpec)
     }
 
     /// Whether it has a body of its own.
     package var hasBody: Bool {
         switch kind {
         case .map, .rollout, .repeatUntil: true
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice: false
+        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: false
+        }
+    }
+
+    /// It may say with `undo:` what takes back what it did; a rollout says so for its targets.
+    package var canBeUndone: Bool {
+        switch kind {
+        case .shell, .copy, .step, .call: true
+        case .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout: false
         }
     }
 
@@ -90,7 +100,7 @@ package struct Node: Hashable, Sendable, Codable {
         switch kind {
         case .map(let map): if case .hosts = map.elements { true } else { false }
         case .rollout: true
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil: false
+        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil, .call: false
         }
     }
 
@@ -107,6 +117,7 @@ package struct Node: Hashable, Sendable, Codable {
         case .choice: "when"
         case .map: "map"
         case .rollout: "rollout"
+        case .call: "call"
         }
     }
 }

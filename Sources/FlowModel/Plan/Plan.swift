@@ -14,6 +14,8 @@ package struct Plan: Hashable, Sendable, Codable {
     package var nodes: [Node]
     /// What starts it by itself; nil when nothing does.
     package var triggers: [TriggerSpec]?
+    /// The flows that it calls, pinned; nil when there are none.
+    package var calls: [CalledFlow]?
     /// Embedded files (scripts), by digest; their bytes are in the blob store.
     package var assets: [Asset]
     /// Digest of the flow file's source; nil for a plan that was written as JSON.
@@ -23,8 +25,9 @@ package struct Plan: Hashable, Sendable, Codable {
 
     package init(
         flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],
-        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil
+        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil, calls: [CalledFlow]? = nil
     ) {
+        self.calls = calls
         self.triggers = triggers
         self.flow = flow
         self.summary = summary
@@ -37,16 +40,21 @@ package struct Plan: Hashable, Sendable, Codable {
 
     /// Whether a compiled binary is needed to run it.
     package var hasSwiftSteps: Bool {
-        nodes.contains { if case .step = $0.kind { true } else { false } }
+        nodes.contains { if case .step = $0.kind { true } else { false } } || (calls ?? []).contains { $0.binary == nil && $0.plan.hasSwiftSteps }
     }
 
     /// The plan without line numbers, in canonical JSON: what the revision is the digest of.
     package var canonicalBytes: [UInt8] {
         get throws {
-            var plan = self
-            for index in plan.nodes.indices { plan.nodes[index].location = nil }
-            return try JSON(encoding: plan).canonicalBytes
+            try JSON(encoding: withoutLocations).canonicalBytes
         }
+    }
+
+    private var withoutLocations: Plan {
+        var plan = self
+        for index in plan.nodes.indices { plan.nodes[index].location = nil }
+        plan.calls = calls?.map { CalledFlow(plan: $0.plan.withoutLocations, binary: $0.binary) }
+        return plan
     }
 }
 

@@ -51,8 +51,9 @@ package enum RunCommand: Hashable, Sendable {
     case hold(before: String, isSet: Bool)
     /// A message for a step that waits for it now or will.
     case signal(String, JSON)
-    /// Undoes the targets of a rollout on which something was done, last ones first.
-    case undo(StepPath)
+    /// Undoes the targets of a rollout on which something was done, last ones first; of a run that has ended what a step and all after it
+    /// did; nil: what the run did.
+    case undo(StepPath?)
     /// Ends a wait: a held rollout goes on with the next targets, a step stopped before goes ahead, a sleep or back-off is over.
     case release(StepPath)
     /// Lets what waits at the gate of a freeze or window go on: a rollout with its next batch, the run (nil), or the only gate that is closed.

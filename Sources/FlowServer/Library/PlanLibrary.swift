@@ -42,7 +42,7 @@ struct PlanLibrary: Sendable {
                 "The plan of '\(plan.flow)' has format \(plan.format), this server knows \(Plan.currentFormat).")
         }
         try check(plan)
-        for asset in plan.assets where !(try await blobs.contains(asset.digest)) {
+        for asset in plan.withCalls.flatMap(\.assets) where !(try await blobs.contains(asset.digest)) {
             throw FlowError(
                 .notFound, subject: asset.name, "File '\(asset.name)' of flow '\(plan.flow)' is not stored.",
                 hint: "PUT /v1/blobs/\(asset.digest)")

@@ -31,6 +31,39 @@ struct RunPreparer: RunPreparation {
             holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan))
     }
 
+    /// A run that a step asks for. Secrets stay sealed as they came.
+    func prepare(_ order: CallOrder) async throws -> StartRequest {
+        let complete = try inputs(order.plan.parameters, order.inputs)
+        var sealed = complete
+        for parameter in order.plan.parameters where parameter.isSecret {
+            if let value = sealed[parameter.name], !(value.stringValue.map(SealedText.isPresent) ?? false) {
+                sealed[parameter.name] = try vault.sealed(value)
+            }
+        }
+        let needs = TargetResolver.needs(of: order.plan, inputs: complete)
+        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: nil)
+        return StartRequest(
+            plan: order.plan, revision: Digest.of(try order.plan.canonicalBytes), binary: order.plan.hasSwiftSteps ? order.binary : nil,
+            inputs: sealed, targets: targets, labels: order.labels, fingerprint: Digest.of([]))
+    }
+
+    /// The plan with the registered flows that it calls in it, as they are now, and theirs.
+    private func pinned(_ loaded: LoadedPlan, calledFrom path: [String] = []) async throws -> LoadedPlan {
+        let missing = loaded.plan.unpinnedCalls
+        guard !missing.isEmpty else { return loaded }
+        var plan = loaded.plan
+        for name in missing {
+            let path = path + [plan.flow]
+            guard !path.contains(name) else {
+                throw FlowError(
+                    .load, subject: name, "Nothing was started: flows call each other in a circle: \((path + [name]).joined(separator: " → ")).")
+            }
+            let (called, binary) = try await flows.current(name)
+            plan.calls = (plan.calls ?? []) + [CalledFlow(plan: try await pinned(called, calledFrom: path).plan, binary: binary)]
+        }
+        return try await plans.plan(plan)
+    }
+
     /// The steps before which the run is to stop, as the plan knows them. Those of elements are known by the step's id.
     private func breakpoints(_ names: [String], in plan: Plan) throws(FlowError) -> Set<String> {
         for name in names where !plan.nodes.contains(where: { $0.id == name }) && !name.contains("[") {
@@ -86,9 +119,16 @@ struct RunPreparer: RunPreparation {
     }
 
     private func ready(_ start: Wire.Start) async throws -> Ready {
-        let (loaded, binary) = try await source(start)
+        let (found, binary) = try await source(start)
+        let loaded = try await pinned(found)
         let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
         let needs = TargetResolver.needs(of: loaded.plan, inputs: complete)
+        if let limit = start.limit, let called = (loaded.plan.calls ?? []).first(where: { $0.plan.withCalls.contains(where: \.namesHosts) }) {
+            throw FlowError(
+                .usage, subject: "limit",
+                "Nothing was started: the limit '\(limit)' would not reach flow '\(called.plan.flow)', which this flow calls on hosts of its own.",
+                hint: "give the flow a selector as an input")
+        }
         var targets: [String: [Host]] = [:]
         if !needs.isEmpty || start.limit != nil {
             targets = try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: start.limit)

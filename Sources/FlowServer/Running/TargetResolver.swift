@@ -81,6 +81,11 @@ enum TargetResolver {
     }
 }
 
+extension Plan {
+    /// Whether a step of it runs on hosts.
+    var namesHosts: Bool { nodes.contains { $0.selector != nil } }
+}
+
 extension Node {
     /// The selector or host that the step names, and whether it runs once for each: then an empty text is no place at all.
     fileprivate var selector: (Expression, isMap: Bool)? {
@@ -89,7 +94,7 @@ extension Node {
         case .copy(let spec): spec.target.map { ($0, false) }
         case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
         case .rollout(let spec): (spec.targets, true)
-        case .step, .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice: nil
+        case .step, .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice, .call: nil
         }
     }
 }

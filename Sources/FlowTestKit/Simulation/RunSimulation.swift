@@ -205,6 +205,8 @@ package struct RunSimulation {
 
     private mutating func carryOut(_ action: RunMachine.Action) {
         switch action {
+        // Plans of chance call no flows.
+        case .call, .child, .lookAtChild: break
         case .dispatch(let order):
             orders[order.id] = order
             if case .attach = order.mode {
@@ -325,7 +327,7 @@ package struct RunSimulation {
             guard case .waitFor(let spec) = run.plan.nodes[step.node].kind else { throw violation("'\(step.path)' waits for no signal") }
             try decide(.command(.signal(spec.signal, .null), by: person("bob"), message: nil))
         case (.waiting, .breakpoint): try decide(.command(.release(step.path), by: person("bob"), message: nil))
-        default: throw violation("nothing helps step '\(step.path)': \(step.state)")
+        default: throw violation("nothing helps step '\(step.path)', which waits for \(step.waiting?.kind.rawValue ?? "nothing"): \(step.state)")
         }
     }
 

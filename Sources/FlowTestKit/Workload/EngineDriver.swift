@@ -112,6 +112,21 @@ package struct EngineDriver: Sendable {
         try await report(step, run, .ended(AttemptResult(outcome: .failed(failure), exitStatus: 1, lastLine: "no")))
     }
 
+    /// Hands in the run that a step asked for.
+    package func call(_ id: CallID, _ request: StartRequest, by actor: Actor) async throws {
+        world.pass(seconds: 0.001)
+        engine.call(id, request, by: actor)
+        try await settle()
+    }
+
+    /// Ends a step of the run that this run called and that goes on.
+    package func succeedChild(_ step: String, of run: RunID) async throws {
+        guard let order = hands.open.first(where: { $0.id.step.text == step && $0.id.run != run }) else {
+            throw StoreConformance.Failure(description: "no step '\(step)' of a run that \(run) called was handed out")
+        }
+        try await succeed(step, order.id.run)
+    }
+
     package func place(_ step: String, _ run: RunID) async throws {
         try await report(step, run, .placed(Place(bootID: "boot", spoolID: "spool")))
     }
@@ -124,8 +139,9 @@ package struct EngineDriver: Sendable {
         for run in runs {
             guard let row = try await row(run), !row.state.isTerminal else { continue }
             try await killUnlessKilled(run, by: actor)
-            for order in hands.open where order.id.run == run {
-                try await report(order.id.step.text, run, .ended(AttemptResult(outcome: .cancelled)))
+            // What a run called ends with it.
+            for order in hands.open where order.id.run == run || hands.isStopped(order.id) {
+                try await report(order.id.step.text, order.id.run, .ended(AttemptResult(outcome: .cancelled)))
             }
             let state = try await self.row(run)?.state
             guard state?.isTerminal == true else {

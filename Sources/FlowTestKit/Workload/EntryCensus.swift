@@ -24,6 +24,7 @@ package struct EntryCensus: Sendable {
     private mutating func count(_ entry: Entry) {
         kinds[Self.name(entry), default: 0] += 1
         if case .rollout(_, let inner) = entry { kinds["rollout." + Self.name(inner), default: 0] += 1 }
+        if case .undo(let inner) = entry { kinds["undo." + Self.name(inner), default: 0] += 1 }
         if case .commanded(let command) = entry { verbs[command.verb, default: 0] += 1 }
     }
 }

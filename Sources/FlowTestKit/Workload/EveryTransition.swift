@@ -50,6 +50,7 @@ package struct EveryTransition {
         try await schedules()
         try await waits()
         try await freezes()
+        try await undo()
         try await stops()
         await driver.engine.shutdown()
         return driver.store
@@ -75,8 +76,10 @@ package struct EveryTransition {
     static func request(
         _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:], key: String? = nil
     ) -> StartRequest {
-        StartRequest(
-            plan: Plan(flow: flow, nodes: nodes, dsl: "0"), revision: sha256(Array(flow.utf8)), binary: nil,
+        let called =
+            nodes.contains { $0.kindName == "call" } ? [CalledFlow(plan: Plan(flow: "make-machine", nodes: [shell("create")], dsl: "0"))] : nil
+        return StartRequest(
+            plan: Plan(flow: flow, nodes: nodes, dsl: "0", calls: called), revision: sha256(Array(flow.utf8)), binary: nil,
             inputs: ["version": "1.4.2"], targets: targets, labels: labels, key: key, fingerprint: sha256([1]))
     }
 

@@ -87,7 +87,7 @@ struct SwiftStepExecutor: Executor {
 
     private func request(_ order: AttemptOrder, _ work: StepWork, _ inputs: [JSON]) -> [String: JSON] {
         var request: [String: JSON] = [
-            "node": .string(work.node), "inputs": .array(inputs), "run": .string(order.id.run.text),
+            "flow": .string(order.flow), "node": .string(work.node), "inputs": .array(inputs), "run": .string(order.id.run.text),
             "step": .string(order.id.step.text), "attempt": .int(order.id.number), "generation": .int(order.id.generation),
             "key": .string(order.idempotencyKey),
         ]

@@ -93,7 +93,7 @@ struct PowerCutTests {
 /// The story would prove little if a kind of entry, a command or a kind of record were missing from it: the lists are read from the sources.
 func expectEveryTransition(in store: any JournalStore & JournalReader) async throws {
     let census = try await EntryCensus(store)
-    let kinds = try entryKinds("Entry") + entryKinds("RolloutEntry").map { "rollout." + $0 }
+    let kinds = try entryKinds("Entry") + entryKinds("RolloutEntry").map { "rollout." + $0 } + entryKinds("UndoEntry").map { "undo." + $0 }
     #expect(kinds.count >= 40)
     let missing = kinds.filter { census.kinds[$0] == nil }
     #expect(missing == [], "kinds of entries that the story does not use")

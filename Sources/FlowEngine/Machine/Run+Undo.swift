@@ -1,0 +1,95 @@
+import FlowModel
+
+/// What entries do while a run is undone.
+extension Run {
+    mutating func apply(_ entry: UndoEntry, at: Instant) {
+        switch entry {
+        case .began(let stages): undo = RunUndo(stages: stages)
+        case .opened(let item): openUndo(of: item)
+        case .closed(let item, let state):
+            undo?.open.remove(item)
+            if state == .undone { undo?.undone += 1 } else { undo?.hasFailed = true }
+            if undo?.open.isEmpty == true, undo?.stages.last?.isEmpty == true { undo?.stages.removeLast() }
+            if let scope = undoScope(of: item) { scopes[scope].isOpen = false }
+            set(state, of: item)
+        case .ended: undo = nil
+        }
+    }
+
+    private mutating func openUndo(of item: UndoEntry.Item) {
+        if let stage = undo?.stages.indices.last {
+            if undo?.stages[stage].last == item {
+                undo?.stages[stage].removeLast()
+            } else {
+                undo?.stages[stage].removeAll { $0 == item }
+            }
+        }
+        undo?.open.insert(item)
+        let number = item.step.index
+        if let scope = undoScope(of: item) {
+            scopes[scope].isOpen = true
+            // It is undone anew: what was done since, or what did not succeed.
+            renew(stepsInside(scope).filter { steps[$0].state.isSettled })
+        } else if let plan = index.undos[steps[number].node] {
+            let scope = openScope(plan: plan, map: number, part: .undo, element: item.element ?? 0)
+            if let element = item.element {
+                rollouts[number]?.undos[element] = scope
+            } else {
+                stepUndos[number] = StepUndo(scope: scope)
+            }
+        }
+        set(.running, of: item)
+    }
+
+    private mutating func set(_ state: UndoState, of item: UndoEntry.Item) {
+        guard let element = item.element else {
+            stepUndos[item.step.index]?.state = state
+            return
+        }
+        rollouts[item.step.index]?.targets[element].undo = state
+        dirtyTargets.append((item.step.index, element))
+    }
+
+    package func undoScope(of item: UndoEntry.Item) -> Int? {
+        item.element.map { rollouts[item.step.index]?.undos[$0] } ?? stepUndos[item.step.index]?.scope
+    }
+
+    /// What the step is a part of undoing; nil when it is none.
+    func undoItem(around number: Int) -> UndoEntry.Item? {
+        var scope = steps[number].scope
+        while let outer = scopes[scope].map {
+            if scopes[scope].part == .undo {
+                let isRollout = rollouts[outer] != nil
+                return UndoEntry.Item(Entry.StepRef(index: outer, path: steps[outer].path), element: isRollout ? scopes[scope].element : nil)
+            }
+            scope = steps[outer].scope
+        }
+        return nil
+    }
+
+    /// Targets on which a step of the body succeeded and that are not undone, last ones first.
+    func touchedTargets(of number: Int) -> [Int] {
+        guard let elements = steps[number].elements, let rollout = rollouts[number] else { return [] }
+        return elements.keys.indices.reversed().filter { element in
+            guard rollout.targets[element].undo != .undone, let scope = elements.scopes[element] else { return false }
+            return ownSteps(scope).contains { steps[$0].state == .succeeded }
+        }
+    }
+
+    /// What succeeded and was undone since: it has to be done again before anything that stands on it.
+    var undoneSteps: Set<Int> { Set(stepUndos.filter { $0.value.state == .undone }.keys) }
+
+    // MARK: - Steps of scopes
+
+    func ownSteps(_ scope: Int) -> Range<Int> {
+        let base = scopes[scope].base
+        return base..<base + index.scopes[scopes[scope].plan].nodes.count
+    }
+
+    /// The steps of a scope and of all inside it.
+    func stepsInside(_ scope: Int) -> [Int] {
+        ownSteps(scope).flatMap { number in
+            [number] + (steps[number].elements?.scopes ?? []).compactMap { $0 }.flatMap(stepsInside)
+        }
+    }
+}

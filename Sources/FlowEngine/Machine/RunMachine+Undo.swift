@@ -1,0 +1,101 @@
+import FlowModel
+
+/// Taking back what a run that has ended did, by what its steps and rollouts say with `undo:`.
+extension RunMachine {
+    /// What `undo` would take back: the items of a stage together, a stage when the one before it is over.
+    ///
+    /// - Parameter path: a step: that one and all that came after it; nil: the whole run.
+    static func undoStages(
+        of run: Run, from path: StepPath?, hash: @escaping @Sendable ([UInt8]) -> Digest
+    ) throws(FlowError) -> [[UndoEntry.Item]] {
+        let machine = RunMachine(run: run, context: Context(now: run.createdAt, epoch: 0, chance: 0, hash: hash))
+        return try machine.stagesToUndo(from: path, .undo(path))
+    }
+
+    mutating func undoRun(from path: StepPath?, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        let stages = try stagesToUndo(from: path, command)
+        record(command, by: actor, message: message)
+        beginUndo(stages, by: actor, message: message)
+    }
+
+    private mutating func beginUndo(_ stages: [[UndoEntry.Item]], by actor: Actor, message: String?) {
+        emit(.undo(.began(stages: stages)))
+        emit(.runState(.undoing, reason: "undone by \(actor.user)" + (message.map { ": \($0)" } ?? "")))
+    }
+
+    private func stagesToUndo(from path: StepPath?, _ command: RunCommand) throws(FlowError) -> [[UndoEntry.Item]] {
+        if run.undo != nil { throw refuse(command, because: "it is being undone already", hint: "flowctl why \(run.id)") }
+        guard run.state.isTerminal else {
+            throw refuse(
+                command, because: "it is \(run.state.rawValue); what has ended can be undone", hint: "flowctl cancel \(run.id)")
+        }
+        let chosen = try path.map { path throws(FlowError) in downstream(of: try position(path)) }
+        let stages = UndoOrder(run, only: chosen).stages
+        guard !stages.isEmpty else {
+            let subject = path.map { "step '\($0)' and what came after it" } ?? "it"
+            throw refuse(
+                command, because: "nothing that \(subject) did can be undone: no step that succeeded and is not undone has an 'undo:'",
+                hint: "flowctl steps \(run.id)")
+        }
+        return stages
+    }
+
+    // MARK: - Going on
+
+    /// A step that undoes something has settled: its item may be over.
+    mutating func closeUndo(of item: UndoEntry.Item) {
+        guard run.undo?.open.contains(item) == true, let scope = run.undoScope(of: item), isOver(scope) else { return }
+        let steps = run.ownSteps(scope).map { run.steps[$0] }
+        let isDone = run.scopes[scope].unsettled == 0 && !run.scopes[scope].hasFailed
+        emit(.undo(.closed(item, isDone ? .undone : steps.contains { $0.state == .failed } ? .failed : .cancelled)))
+    }
+
+    /// Begins the items of the stage that has its turn; ends the undo when nothing is left, or nothing may go on.
+    /// Returns whether that gave more to do.
+    mutating func advanceUndo() -> Bool {
+        guard let undo = run.undo else { return false }
+        if run.cancellation != nil { for item in undo.open.sorted() { closeUndo(of: item) } }
+        while let item = nextToUndo {
+            emit(.undo(.opened(item)))
+            if let scope = run.undoScope(of: item) { resumeScope(scope) }
+            closeUndo(of: item)
+        }
+        if !consequences.isEmpty { return true }
+        guard let undo = run.undo, undo.open.isEmpty, undo.stages.isEmpty || undo.hasFailed || isStopped else { return false }
+        endUndo(undo)
+        return false
+    }
+
+    private var nextToUndo: UndoEntry.Item? {
+        guard let undo = run.undo, !undo.hasFailed, !run.isPaused, !isStopped else { return nil }
+        return undo.stages.last?.last
+    }
+
+    /// A run that was undone has not brought about what it was for: it ends cancelled, or failed when something could not be undone.
+    private mutating func endUndo(_ undo: RunUndo) {
+        let wasStopped = run.cancellation != nil
+        emit(.undo(.ended))
+        let result = "\(undo.undone) of \(undo.count) undone"
+        let reason = run.reason.map { "\($0); \(result)" } ?? result
+        let failed = undo.hasFailed ? run.steps.indices.first { run.steps[$0].state == .failed && run.undoItem(around: $0) != nil } : nil
+        let cause = failed.map { "; step '\(run.steps[$0].path)' failed" + (run.steps[$0].reason.map { ": \($0)" } ?? "") } ?? ""
+        emit(.runState(undo.hasFailed && !wasStopped ? .failed : .cancelled, reason: reason + cause))
+    }
+
+    // MARK: - By hand
+
+    /// Somebody has taken a step back by other means, or decides to leave it as it is: its undo, which had ended, goes on behind `number`.
+    ///
+    /// Returns false when `number` is no part of such an undo. Targets of rollouts are redone or undone by their rollout.
+    mutating func goOnUndoing(past number: Int, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) -> Bool {
+        guard run.undo == nil, run.state.isTerminal, let item = run.undoItem(around: number), item.element == nil else { return false }
+        let undo = run.stepUndos[item.step.index]?.state
+        guard run.steps[item.step.index].state == .succeeded, undo == .failed || undo == .cancelled else {
+            throw refuse(command, because: "step '\(item.step.path)' is not left to undo", hint: "flowctl steps \(run.id)")
+        }
+        record(command, by: actor, message: message)
+        beginUndo([[item]], by: actor, message: message)
+        emit(.undo(.opened(item)))
+        return true
+    }
+}

@@ -1,0 +1,105 @@
+package import FlowModel
+
+/// What happens while a run, or a part of it, is undone.
+package enum UndoEntry: Hashable, Sendable {
+    /// These are undone: the items of a stage together, a stage when the one before it is over.
+    case began(stages: [[Item]])
+    case opened(Item)
+    case closed(Item, UndoState)
+    /// Nothing more is undone, whether or not all was.
+    case ended
+
+    /// Something that was done and says how it is taken back: a step with `undo:`, or a target of a rollout that has one.
+    package struct Item: Hashable, Sendable, Comparable {
+        package var step: Entry.StepRef
+        /// The number of the target; nil for a step.
+        package var element: Int?
+
+        package static func < (one: Item, other: Item) -> Bool {
+            (one.step.index, one.element ?? -1) < (other.step.index, other.element ?? -1)
+        }
+
+        package init(_ step: Entry.StepRef, element: Int? = nil) {
+            self.step = step
+            self.element = element
+        }
+    }
+}
+
+/// An undo in progress.
+package struct RunUndo: Hashable, Sendable {
+    /// What has not begun; the next stage last, and in it the next item last.
+    package internal(set) var stages: [[UndoEntry.Item]]
+    package internal(set) var open: Set<UndoEntry.Item> = []
+    /// An item could not be undone: no other is begun.
+    package internal(set) var hasFailed = false
+    package internal(set) var undone = 0
+    package let count: Int
+
+    init(stages: [[UndoEntry.Item]]) {
+        self.stages = stages.reversed().map { $0.reversed() }
+        count = stages.reduce(0) { $0 + $1.count }
+    }
+}
+
+/// What became of the undo of a step.
+package struct StepUndo: Hashable, Sendable {
+    /// The scope of the steps that undo it.
+    package internal(set) var scope: Int
+    /// nil when the step has been done again since.
+    package internal(set) var state: UndoState?
+}
+
+// MARK: - As JSON, in the journal and on the wire
+
+extension UndoEntry {
+    /// The word for it.
+    package var kind: String {
+        switch self {
+        case .began: "runUndoBegan"
+        case .opened: "stepUndoBegan"
+        case .closed: "stepUndone"
+        case .ended: "runUndoEnded"
+        }
+    }
+
+    package var details: [String: JSON] {
+        switch self {
+        case .began(let stages): ["stages": .array(stages.map { .array($0.map(\.json)) })]
+        case .opened(let item): ["item": item.json]
+        case .closed(let item, let state): ["item": item.json, "undo": .string(state.rawValue)]
+        case .ended: [:]
+        }
+    }
+
+    /// nil when a member is missing or the kind is not known.
+    init?(kind: String, details: JSON) {
+        let item = details["item"].flatMap(Item.init(json:))
+        switch kind {
+        case "runUndoBegan":
+            guard let stages = details["stages"]?.arrayValue else { return nil }
+            self = .began(stages: stages.map { $0.arrayValue?.compactMap(Item.init(json:)) ?? [] })
+        case "stepUndoBegan":
+            guard let item else { return nil }
+            self = .opened(item)
+        case "stepUndone":
+            guard let item, let state = details["undo"]?.stringValue.flatMap(UndoState.init(rawValue:)) else { return nil }
+            self = .closed(item, state)
+        case "runUndoEnded": self = .ended
+        default: return nil
+        }
+    }
+}
+
+extension UndoEntry.Item {
+    fileprivate var json: JSON {
+        var members: [String: JSON] = ["step": .string(step.path.text), "index": .int(step.index)]
+        members["target"] = element.map(JSON.int)
+        return .object(members)
+    }
+
+    fileprivate init?(json: JSON) {
+        guard let path = json["step"]?.stringValue, let index = json["index"]?.intValue else { return nil }
+        self.init(Entry.StepRef(index: index, path: StepPath(path)), element: json["target"]?.intValue)
+    }
+}

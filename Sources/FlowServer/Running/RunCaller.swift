@@ -1,0 +1,47 @@
+import FlowAPI
+import FlowEngine
+import FlowModel
+import FlowWire
+import Logging
+import ServiceLifecycle
+
+/// Makes the runs that steps ask for ready to begin: checks their inputs, finds their hosts, and hands them to the engine.
+///
+/// Orders that are lost with the process are asked for again by the engine when it starts.
+final class RunCaller: Service {
+    /// Calls that are made ready at once.
+    private static let width = 8
+
+    private let engine: Engine
+    private let preparer: RunPreparer
+    private let orders: AsyncStream<CallOrder>
+
+    init(engine: Engine, preparer: RunPreparer, orders: AsyncStream<CallOrder>) {
+        self.engine = engine
+        self.preparer = preparer
+        self.orders = orders
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                for _ in 0..<RunCaller.width {
+                    group.addTask { for await order in self.orders { await self.answer(order) } }
+                }
+            }
+        }
+    }
+
+    private func answer(_ order: CallOrder) async {
+        do {
+            let request = try await preparer.prepare(order)
+            let actor = Actor(person: order.person, user: order.user, names: [order.user], roles: [])
+            engine.call(order.id, request, by: actor)
+        } catch let error as FlowError {
+            let details = error.errors.map { "\($0.subject) \($0.message)" }.joined(separator: "; ")
+            engine.refuse(order.id, because: "flow '\(order.plan.flow)' cannot begin: \(error.message)" + (details.isEmpty ? "" : " (\(details))"))
+        } catch {
+            engine.refuse(order.id, because: "flow '\(order.plan.flow)' cannot begin: \(error)")
+        }
+    }
+}

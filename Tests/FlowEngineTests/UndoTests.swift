@@ -1,0 +1,202 @@
+import FlowEngine
+import FlowModel
+import FlowTestKit
+import Testing
+
+@Suite("Undo")
+struct UndoTests {
+    private func undo(_ step: String, _ name: String = "back", policy: Policy = Policy()) -> Node {
+        Node(
+            id: "\(step)/undo:\(name)", name: name, scope: step, part: .undo, kind: .shell(ShellSpec(source: .text("true"))), policy: policy)
+    }
+
+    /// network → (disk, address) → vm, a map over two, then a step that nothing undoes.
+    private func machine(policy: Policy = Policy()) throws -> MachineHarness {
+        try MachineHarness([
+            shell("network"), undo("network"), shell("disk", needs: ["network"]), undo("disk"),
+            shell("address", needs: ["network"]), undo("address"), shell("vm", needs: ["disk", "address"]), undo("vm", policy: policy),
+            map("mount", over: ["a", "b"], width: 2, needs: ["vm"]), shell("mount/attach", scope: "mount"), undo("mount/attach"),
+            shell("check", needs: ["mount"]),
+        ])
+    }
+
+    private func run(_ machine: inout MachineHarness, failing: String? = nil) throws {
+        for path in ["network", "disk", "address", "vm", "mount[0]/attach", "mount[1]/attach", "check"] {
+            if path == failing { try machine.fail(path) } else { try machine.succeed(path) }
+        }
+    }
+
+    @Test func `what a run did is taken back in the reverse order of needs, what does not depend on each other together`() throws {
+        var machine = try machine()
+        try run(&machine)
+        #expect(machine.run.state == .succeeded)
+        try machine.command(.undo(nil))
+        #expect(machine.run.state == .undoing)
+        #expect(Set(machine.dispatched) == ["mount[0]/attach/undo:back", "mount[1]/attach/undo:back"])
+        try machine.succeed("mount[1]/attach/undo:back")
+        #expect(machine.dispatched.isEmpty, "the stage is not over")
+        try machine.succeed("mount[0]/attach/undo:back")
+        #expect(machine.dispatched == ["vm/undo:back"])
+        try machine.succeed("vm/undo:back")
+        #expect(Set(machine.dispatched) == ["disk/undo:back", "address/undo:back"])
+        try machine.succeed("disk/undo:back")
+        try machine.succeed("address/undo:back")
+        #expect(machine.dispatched == ["network/undo:back"])
+        try machine.succeed("network/undo:back")
+        #expect(machine.run.state == .cancelled)
+        #expect(machine.run.reason == "undone by alice; 6 of 6 undone")
+        #expect(machine["vm"].state == .succeeded, "that it was done stays true")
+        #expect(throws: FlowError.self) { try machine.command(.undo(nil)) }
+        expectRefold(machine)
+    }
+
+    @Test func `of a failed run only what succeeded is undone, of a step only it and what came after it`() throws {
+        var machine = try machine()
+        try run(&machine, failing: "check")
+        #expect(machine.run.state == .failed)
+        try machine.command(.undo(StepPath("vm")))
+        for path in ["mount[0]/attach", "mount[1]/attach", "vm"] { try machine.succeed("\(path)/undo:back") }
+        #expect(machine.run.state == .cancelled)
+        #expect(machine.run.stepUndos.count == 3)
+
+        // What was undone has to be done again before the rest.
+        try machine.command(.retry(from: nil))
+        #expect(machine.run.state == .running)
+        #expect(machine.dispatched == ["vm"])
+        for path in ["vm", "mount[0]/attach", "mount[1]/attach", "check"] { try machine.succeed(path) }
+        #expect(machine.run.state == .succeeded)
+        try machine.command(.undo(nil))
+        #expect(machine.dispatched.count == 2, "it was done again, and can be undone again")
+        #expect(machine["mount[0]/attach/undo:back"].generation == 2)
+        expectRefold(machine)
+    }
+
+    @Test func `what cannot be undone stops the undo, which goes on from there`() throws {
+        var machine = try machine()
+        try run(&machine)
+        try machine.command(.undo(nil))
+        try machine.succeed("mount[0]/attach/undo:back")
+        try machine.succeed("mount[1]/attach/undo:back")
+        try machine.fail("vm/undo:back")
+        #expect(machine.run.state == .failed)
+        #expect(machine.run.reason == "undone by alice; 2 of 6 undone; step 'vm/undo:back' failed: exit status 1")
+        #expect(throws: FlowError.self, "what undoes has its turn with an undo only") { try machine.command(.retry(from: StepPath("vm/undo:back"))) }
+
+        try machine.command(.undo(nil))
+        #expect(machine.dispatched == ["vm/undo:back"])
+        try machine.fail("vm/undo:back")
+
+        // Somebody has deleted it by hand.
+        try machine.command(.skip(StepPath("vm/undo:back")))
+        #expect(machine.run.state == .cancelled)
+        try machine.command(.undo(nil))
+        #expect(Set(machine.dispatched) == ["disk/undo:back", "address/undo:back"])
+        expectRefold(machine)
+    }
+
+    @Test func `an undo waits while paused, ends when cancelled, and a held step in it goes on when it is resolved`() throws {
+        var machine = try machine(policy: Policy(onFailure: .hold))
+        try run(&machine)
+        try machine.command(.undo(nil))
+        try machine.command(.pause)
+        for number in [0, 1] { try machine.succeed("mount[\(number)]/attach/undo:back") }
+        #expect(machine.run.state == .paused)
+        try machine.command(.resume)
+        #expect(machine.dispatched == ["vm/undo:back"])
+        try machine.fail("vm/undo:back")
+        #expect(machine["vm/undo:back"].state == .held)
+        #expect(throws: FlowError.self, "nothing else of the run goes on meanwhile") { try machine.command(.retry(from: StepPath("check"))) }
+        try machine.command(.resolve(StepPath("vm/undo:back"), .retry))
+        try machine.fail("vm/undo:back")
+        try machine.command(.resolve(StepPath("vm/undo:back"), .succeeded(output: nil)))
+        #expect(Set(machine.dispatched) == ["disk/undo:back", "address/undo:back"])
+        try machine.command(.cancel)
+        #expect(machine.run.state == .cancelling)
+        for path in ["disk", "address"] { try machine.report("\(path)/undo:back", .ended(AttemptResult(outcome: .cancelled, exitStatus: nil))) }
+        #expect(machine.run.state == .cancelled)
+        #expect(machine.run.undo == nil)
+        try machine.command(.undo(nil))
+        #expect(Set(machine.dispatched) == ["disk/undo:back", "address/undo:back"])
+        expectRefold(machine)
+    }
+
+    @Test func `a run is undone when it has ended, and targets of its rollouts are with it`() throws {
+        let host = Host(name: "web-1", address: "10.0.0.1", labels: [:])
+        var machine = try MachineHarness(
+            [
+                shell("create"), undo("create"),
+                Node(
+                    id: "deploy", name: "deploy", kind: .rollout(RolloutSpec(targets: .literal("all"), batches: .all)), needs: ["create"]),
+                shell("deploy/switch", scope: "deploy"),
+                Node(
+                    id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo, kind: .shell(ShellSpec(source: .text("true")))),
+                shell("tidy", isFinally: true),
+            ], targets: ["all": [host]])
+        try machine.succeed("create")
+        #expect(throws: FlowError.self) { try machine.command(.undo(nil)) }
+        try machine.succeed("deploy[web-1]/switch")
+        try machine.succeed("tidy")
+        try machine.command(.undo(nil))
+        try machine.succeed("deploy[web-1]/undo:back")
+        #expect(machine.run.rollouts[1]?.targets.map(\.undo) == [.undone])
+        try machine.succeed("create/undo:back")
+        #expect(machine.run.state == .cancelled)
+        #expect(machine["tidy"].generation == 1, "what cleans up is not run again")
+        try machine.command(.retry(from: nil))
+        try machine.succeed("create")
+        #expect(machine.dispatched == ["deploy[web-1]/switch"], "an undone target is done again")
+        expectRefold(machine)
+    }
+
+    @Test(arguments: 0..<300) func `nothing is undone before what stands on it`(seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let count = Int.random(in: 2...14, using: &random)
+        var nodes: [Node] = []
+        for number in 0..<count {
+            let needs = (0..<number).filter { _ in Int.random(in: 0..<3, using: &random) == 0 }.map { "s\($0)" }
+            nodes.append(shell("s\(number)", needs: needs))
+            if Int.random(in: 0..<4, using: &random) > 0 { nodes.append(undo("s\(number)")) }
+        }
+        var machine = try MachineHarness(nodes)
+        while let step = machine.run.steps.filter({ $0.state == .running }).randomElement(using: &random) { try machine.succeed(step.path.text) }
+        guard (try? machine.command(.undo(nil))) != nil else { return }
+        let undoable = Set(nodes.filter { $0.part == .undo }.compactMap(\.scope))
+        var undone: Set<String> = []
+        while let step = machine.run.steps.filter({ $0.state == .running }).randomElement(using: &random) {
+            for running in machine.run.steps where running.state == .running {
+                let subject = String(running.path.text.prefix { $0 != "/" })
+                let later = dependents(of: subject, in: nodes).intersection(undoable)
+                #expect(later.isSubset(of: undone), "\(subject) is undone before \(later.subtracting(undone))")
+            }
+            try machine.succeed(step.path.text)
+            undone.insert(String(step.path.text.prefix { $0 != "/" }))
+        }
+        #expect(undone == undoable)
+        #expect(machine.run.state == .cancelled)
+        expectRefold(machine)
+    }
+
+    private func dependents(of id: String, in nodes: [Node]) -> Set<String> {
+        var found: Set<String> = []
+        var open = [id]
+        while let next = open.popLast() {
+            for node in nodes where node.needs.contains(next) && found.insert(node.id).inserted { open.append(node.id) }
+        }
+        return found
+    }
+
+    /// The journal, written and read again, folds to the run.
+    private func expectRefold(_ machine: MachineHarness, sourceLocation: Testing.SourceLocation = #_sourceLocation) {
+        let bytes = Entry.encode(machine.entries) { _ in MachineHarness.digest }
+        guard let entries = try? Entry.decode(bytes, fetch: { _ in nil }), entries == machine.entries,
+            var again = Run(id: machine.run.id, first: .created(machine.run.created), at: machine.run.createdAt, index: machine.run.index)
+        else {
+            Issue.record("the journal cannot be read", sourceLocation: sourceLocation)
+            return
+        }
+        for entry in entries { again.apply(entry, at: machine.now) }
+        #expect(again.undo == machine.run.undo && again.stepUndos == machine.run.stepUndos, sourceLocation: sourceLocation)
+        #expect(again.steps.map(\.state) == machine.run.steps.map(\.state), sourceLocation: sourceLocation)
+        #expect(again.scopes == machine.run.scopes && again.counts == machine.run.counts, sourceLocation: sourceLocation)
+    }
+}
