@@ -110,6 +110,11 @@ extension StoreConformance {
             let states = steps.map { "\($0.path) \($0.state.rawValue) \($0.generation) \($0.attempt?.number ?? 0)" }
             lines.append("\(run.flow) \(run.state.rawValue): \(states.joined(separator: ", "))")
         }
+        let (writer, _) = sides(store)
+        for time in EveryTransition.nominalTimes {
+            let row = try writer.occurrence(time)
+            lines.append("\(time.nominal) \(row?.state.rawValue ?? "has no record") \(row?.reason?.rawValue ?? "") \(row?.run == nil)")
+        }
         return lines.sorted()
     }
 
@@ -125,6 +130,9 @@ extension StoreConformance {
             let (one, other) = (try await Snapshot(last), try await Snapshot(model))
             try expect(!other.runs.isEmpty && other.steps.joined().count > 20, "the story is told")
             try equal(one, other, "everything")
+            for time in EveryTransition.nominalTimes {
+                try equal(try sides(last).0.occurrence(time), try sides(model).0.occurrence(time), time.nominal)
+            }
         }
     ]
 }

@@ -13,7 +13,7 @@ struct FixtureTests {
     private static let recorded = ProcessInfo.processInfo.environment["FLOW_FIXTURES"]
     private static let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).sorted()
     /// Bytes of one version's files.
-    private static let size = 300 << 10
+    private static let size = 400 << 10
 
     @Test(.enabled(if: recorded != nil)) func `record this version's journal`() async throws {
         let version = try #require(Self.recorded)

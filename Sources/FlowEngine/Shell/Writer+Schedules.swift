@@ -46,7 +46,7 @@ extension Writer {
             case .skip: (row.state, row.reason, row.detail) = (.skipped, .overlap, "run \(other) goes on")
             case .queue: (row.state, row.reason, row.detail) = (.queued, .overlap, "waits for run \(other)")
             case .replace:
-                for id in before where touch(id) {
+                for id in before where try touchOrRefuse(id) {
                     decide(.command(.cancel, by: request.actor, message: "replaced by \(row.nominal)"), on: id)
                 }
             }

@@ -285,6 +285,16 @@ final class Writer {
         return false
     }
 
+    /// The same for what cannot be decided without the run: the store's refusal to read it is everybody's.
+    func touchOrRefuse(_ id: RunID) throws(StoreError) -> Bool {
+        let before = wasUnread
+        wasUnread = false
+        defer { wasUnread = wasUnread || before }
+        let isThere = touch(id)
+        if wasUnread { throw .refused("run \(id) could not be read") }
+        return isThere
+    }
+
     private func touchOrThrow(_ id: RunID) throws(FlowError) -> Bool {
         if cache[id] != nil { return true }
         if id == setAside {

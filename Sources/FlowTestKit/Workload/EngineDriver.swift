@@ -70,6 +70,16 @@ package struct EngineDriver: Sendable {
         return row
     }
 
+    /// Records nominal times, and notes the runs that they led to.
+    package func record(_ requests: [OccurrenceRequest]) async throws -> [OccurrenceRow] {
+        world.pass(seconds: 0.001)
+        let positions = requests.map { SchedulePosition(schedule: $0.row.schedule, at: $0.row.at, wall: $0.row.wall) }
+        let rows = try await insisting { try await engine.record(requests, positions: positions) }
+        for row in rows { if let run = row.run { world.note(.init(run: run, head: nil)) } }
+        try await settle()
+        return rows
+    }
+
     /// Votes on what the newest message about the step asks.
     package func vote(
         _ decision: ApprovalRow.Vote.Decision, on step: String, _ run: RunID, by actor: Actor, message: String
@@ -161,5 +171,10 @@ package struct EngineDriver: Sendable {
         try StoreConformance.equal(try await reader.run(run), refolded.run, "row of run \(run) and its journal")
         try StoreConformance.equal(
             try await reader.steps(of: run, after: nil, limit: refolded.steps.count + 1), refolded.steps, "steps of run \(run) and its journal")
+        var targets: [TargetRow] = []
+        for step in Set(refolded.targets.map(\.step)).sorted() {
+            targets += try await reader.targets(of: run, step: step, outcomes: [], after: nil, limit: refolded.targets.count + 1)
+        }
+        try StoreConformance.equal(targets, refolded.targets, "targets of run \(run) and its journal")
     }
 }

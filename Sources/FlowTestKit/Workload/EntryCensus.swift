@@ -16,10 +16,14 @@ package struct EntryCensus: Sendable {
         }
     }
 
+    /// The name of an enumeration's case.
+    private static func name(_ value: some Any) -> String { Mirror(reflecting: value).children.first?.label ?? "\(value)" }
+
     private static func blob(_ store: any JournalStore, _ digest: Digest) throws(StoreError) -> [UInt8]? { try store.blob(digest) }
 
     private mutating func count(_ entry: Entry) {
-        kinds[Mirror(reflecting: entry).children.first?.label ?? "\(entry)", default: 0] += 1
+        kinds[Self.name(entry), default: 0] += 1
+        if case .rollout(_, let inner) = entry { kinds["rollout." + Self.name(inner), default: 0] += 1 }
         if case .commanded(let command) = entry { verbs[command.verb, default: 0] += 1 }
     }
 }

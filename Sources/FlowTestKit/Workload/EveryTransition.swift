@@ -7,7 +7,7 @@ package struct EveryTransition {
     /// Gives the store after the end of the process that had it.
     package typealias Reopen = (any JournalStore) throws -> any JournalStore
 
-    private var driver: EngineDriver
+    var driver: EngineDriver
     private let reopen: Reopen
 
     package static let alice = person("alice", ["operator"])
@@ -46,6 +46,8 @@ package struct EveryTransition {
         try await gates()
         try await restart()
         try await operators()
+        try await rollouts()
+        try await schedules()
         try await stops()
         await driver.engine.shutdown()
         return driver.store
@@ -56,17 +58,24 @@ package struct EveryTransition {
         self.reopen = reopen
     }
 
-    private mutating func restart() async throws {
+    mutating func restart() async throws {
         await driver.engine.shutdown()
         driver = try EveryTransition.driver(try reopen(driver.store), driver.world)
         try await driver.settle()
     }
 
-    private mutating func start(_ flow: String, _ nodes: [Node], labels: [String: String] = [:]) async throws -> RunID {
-        let request = StartRequest(
+    mutating func start(
+        _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:]
+    ) async throws -> RunID {
+        try await driver.start(Self.request(flow, nodes, targets: targets, labels: labels, key: "key of \(flow)"), by: Self.alice)
+    }
+
+    static func request(
+        _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:], key: String? = nil
+    ) -> StartRequest {
+        StartRequest(
             plan: Plan(flow: flow, nodes: nodes, dsl: "0"), revision: sha256(Array(flow.utf8)), binary: nil,
-            inputs: ["version": "1.4.2"], targets: [:], labels: labels, key: "key of \(flow)", fingerprint: sha256([1]))
-        return try await driver.start(request, by: Self.alice)
+            inputs: ["version": "1.4.2"], targets: targets, labels: labels, key: key, fingerprint: sha256([1]))
     }
 
     // MARK: - The story
@@ -184,13 +193,16 @@ package struct EveryTransition {
         Actor(person: name, user: name, names: [name], roles: roles)
     }
 
-    private static func shell(_ id: String, scope: String? = nil, needs: [String] = [], policy: Policy = Policy()) -> Node {
-        Node(
-            id: id, name: id.split(separator: "/").last.map(String.init) ?? id, scope: scope,
+    static func shell(
+        _ id: String, scope: String? = nil, part: Node.Part = .body, needs: [String] = [], policy: Policy = Policy()
+    ) -> Node {
+        let name = (id.split(separator: "/").last ?? "").dropFirst(part.prefix.count)
+        return Node(
+            id: id, name: String(name), scope: scope, part: part,
             kind: .shell(ShellSpec(source: .text("true"))), needs: needs, policy: policy)
     }
 
-    private static func gate(
+    static func gate(
         _ id: String, _ rules: [ApprovalRule], needs: [String] = [], deadline: Double? = nil, policy: Policy = Policy()
     ) -> Node {
         Node(

@@ -36,12 +36,12 @@ struct PowerCutTests {
         let (tape, contents, _) = try await record()
         let seed = Self.seed
         var check = try CrashCheck(contents: contents)
-        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 6, tears: Self.isAll ? 16 : 8, eachAlone: Self.isAll)
+        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 5, tears: Self.isAll ? 16 : 7, eachAlone: Self.isAll)
         var recoveries: [CrashState] = []
         var chance = SeededRandom(seed: seed &+ 1)
         try await tape.forEachCrash(thoroughness, seed: seed) { state in
             try await check.take(state)
-            if chance.chance(Self.isAll ? 0.02 : 0.003) { recoveries.append(state) }
+            if chance.chance(Self.isAll ? 0.02 : 0.0012) { recoveries.append(state) }
         }
         for (number, state) in recoveries.enumerated() {
             try await check.takeRecovery(of: state, .init(subsets: 2, tears: 2, eachAlone: false), seed: seed &+ UInt64(number))
@@ -90,20 +90,37 @@ struct PowerCutTests {
     }
 }
 
-/// The story would prove little if a kind of entry or a command were missing from it: both lists are read from the sources.
+/// The story would prove little if a kind of entry, a command or a kind of record were missing from it: the lists are read from the sources.
 func expectEveryTransition(in store: any JournalStore & JournalReader) async throws {
     let census = try await EntryCensus(store)
-    let machine = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../../Sources/FlowEngine/Machine/Entry.swift")
-    let source = try String(contentsOf: machine, encoding: .utf8)
-    let body = try #require(source.split(separator: "package enum Entry:").last?.split(separator: "\n    package struct").first)
-    let kinds = body.matches(of: #/(?m)^    case (?<name>[a-zA-Z]+)/#).map { String($0.output.name) }
-    #expect(kinds.count >= 27)
+    let kinds = try entryKinds("Entry") + entryKinds("RolloutEntry").map { "rollout." + $0 }
+    #expect(kinds.count >= 40)
     let missing = kinds.filter { census.kinds[$0] == nil }
     #expect(missing == [], "kinds of entries that the story does not use")
-    let step = StepPath("a")
-    let commands: [RunCommand] = [
-        .pause, .resume, .cancel, .kill, .retry(from: nil), .skip(step), .resolve(step, .failed), .vote(step, .approved, digest: nil),
-        .vote(step, .rejected, digest: nil),
-    ]
-    #expect(commands.map(\.verb).filter { census.verbs[$0] == nil } == [], "commands that the story does not give")
+    let verbs = try commandVerbs()
+    #expect(verbs.count >= 12)
+    #expect(verbs.filter { census.verbs[$0] == nil } == [], "commands that the story does not give")
+    let states = try Set(EveryTransition.nominalTimes.compactMap { try store.occurrence($0)?.state })
+    #expect(states == Set(OccurrenceRow.State.allCases))
+}
+
+private func source(_ path: String) throws -> String {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../../Sources")
+    return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+}
+
+/// The cases of an enumeration of entries.
+private func entryKinds(_ name: String) throws -> [String] {
+    let text = try source("FlowEngine/Machine/\(name).swift")
+    let rest = try #require(text.components(separatedBy: "package enum \(name):").last)
+    let inner = try #require(rest.components(separatedBy: "\n}").first)
+    let body = try #require(inner.components(separatedBy: "\n    package struct").first)
+    return body.matches(of: #/(?m)^    case (?<name>[a-zA-Z]+)/#).map { String($0.output.name) }
+}
+
+/// The words for all commands.
+private func commandVerbs() throws -> [String] {
+    let text = try source("FlowModel/Run/StartRequest.swift")
+    let body = try #require(text.split(separator: "package var verb: String").last)
+    return body.matches(of: #/"(?<verb>[a-z-]+)"/#).map { String($0.output.verb) }
 }
