@@ -135,7 +135,7 @@ extension RunMachine {
     }
 
     private mutating func resumeOrStop(_ number: Int) {
-        if run.cancellation != nil {
+        if isStopped {
             settle(number, .cancelled)
         } else if run.isPaused {
             emit(.ready(ref(number)))

@@ -131,9 +131,11 @@ extension RunMachine {
 
     /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
     ///
-    /// - Parameter targets: those of a rollout that have their turn again; of others all that have not ended well.
+    /// - Parameters:
+    ///   - targets: those of a rollout that have their turn again; of others all that have not ended well.
+    ///   - givingUp: one of the steps, whose attempt is out on a host that cannot be asked.
     mutating func reopen(
-        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], _ command: RunCommand, by actor: Actor, message: String?
+        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], givingUp: Int? = nil, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         var numbers = chosen
         for number in chosen {
@@ -149,18 +151,42 @@ extension RunMachine {
             }
         }
         let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
-        if let busy = open.first(where: { !canReopen($0) }) {
+        if let busy = open.first(where: { $0 != givingUp && !canReopen($0) }) {
             let step = run.steps[busy]
             throw refuse(
                 command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
         }
+        let rollouts = try rolloutsToRequeue(numbers, targets, command)
         record(command, by: actor, message: message)
+        if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
-        for rollout in run.rollouts.keys.sorted() where run.steps[rollout].state == .running {
-            guard targets[rollout] != nil || !numbers.isDisjoint(with: steps(inside: rollout) + [rollout]) else { continue }
+        for rollout in rollouts where run.steps[rollout].state == .running {
             emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
         }
         if run.state.isTerminal { emit(.runState(.running, reason: nil)) }
+    }
+
+    /// The rollouts some targets of which have their turn again. Refused while something stands between their batches, or they are undone:
+    /// what runs there would be left behind.
+    private func rolloutsToRequeue(_ numbers: Set<Int>, _ targets: [Int: [Int]], _ command: RunCommand) throws(FlowError) -> [Int] {
+        var found: [Int] = []
+        for rollout in run.rollouts.keys.sorted() {
+            let isUndoing = run.rollouts[rollout]?.undoQueue != nil
+            let inside = isUndoing ? steps(inBodiesOf: rollout) : steps(inside: rollout) + [rollout]
+            guard targets[rollout] != nil || !numbers.isDisjoint(with: inside) else { continue }
+            if isUndoing { throw refuse(command, because: "targets of step '\(run.steps[rollout].path)' are being undone") }
+            if let busy = steps(between: rollout).first(where: { isBusy($0) && !numbers.contains($0) }) {
+                throw refuse(
+                    command, because: "step '\(run.steps[busy].path)' is \(run.steps[busy].state.rawValue)", hint: "flowctl cancel \(run.id)")
+            }
+            found.append(rollout)
+        }
+        return found
+    }
+
+    private func isBusy(_ number: Int) -> Bool {
+        let step = run.steps[number]
+        return step.elements == nil && (step.state == .running || step.state == .waiting || step.state == .backingOff)
     }
 
     private func canReopen(_ number: Int) -> Bool {
@@ -168,7 +194,7 @@ extension RunMachine {
         return state.isSettled || state == .held || state == .unknown
     }
 
-    private func outermost(_ scope: Int) -> Int {
+    func outermost(_ scope: Int) -> Int {
         var scope = scope
         while let map = run.scopes[scope].map { scope = run.steps[map].scope }
         return scope
@@ -210,7 +236,9 @@ extension RunMachine {
         case .pending, .ready, .waiting, .backingOff, .held, .unknown:
             try requireOpen(command)
             record(command, by: actor, message: message)
-        case .failed, .cancelled: try reopen([number], command, by: actor, message: message)
+        case .failed, .cancelled:
+            guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+            try reopen([number], command, by: actor, message: message)
         case .running, .succeeded, .skipped:
             throw refuse(command, because: "step '\(path)' is \(step.state.rawValue)")
         }
@@ -234,18 +262,20 @@ extension RunMachine {
         var value: JSON?
         if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
         if resolution == .retry {
-            if isUnreachable { giveUp(number, by: actor) }
-            try reopen([number], command, by: actor, message: message)
+            try reopen([number], givingUp: isUnreachable ? number : nil, command, by: actor, message: message)
             return startEverything()
         }
         record(command, by: actor, message: message)
         if isUnreachable { giveUp(number, by: actor) }
-        if isUnreachable, run.cancellation != nil {
+        if isUnreachable, isStopped {
             settle(number, .cancelled, reason: "given up by \(actor.user)" + (message.map { ": \($0)" } ?? ""))
         } else if resolution == .failed {
             settle(
                 number, .failed, reason: "resolved as failed by \(actor.user)" + (message.map { ": \($0)" } ?? ""),
                 isIgnored: node(number).policy.onFailure == .ignore)
+            if node(number).policy.onFailure != .ignore {
+                stopWaiting(in: run.steps[number].scope, because: "step '\(path)' was resolved as failed")
+            }
         } else {
             settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
         }

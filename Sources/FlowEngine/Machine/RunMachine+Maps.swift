@@ -35,6 +35,8 @@ extension RunMachine {
     /// - Parameter element: the only one in which something has changed; nil: any.
     mutating func advanceMap(_ number: Int, element: Int? = nil) {
         guard run.steps[number].state == .running else { return }
+        // What runs again at the end waits for that.
+        if run.bodyOutcome == nil, run.cancellation != .kill, outermost(run.steps[number].scope) == PlanIndex.finally { return }
         switch node(number).kind {
         case .map(let map): advance(number, map)
         case .rollout(let rollout): advance(number, rollout, element: element)

@@ -99,10 +99,15 @@ extension RunMachine {
 
     /// All steps of a rollout's or map's elements, of their undoing, and of what stands between.
     func steps(inside number: Int) -> [Int] {
-        let bodies = (run.steps[number].elements?.scopes ?? []).compactMap { $0 }
-        let others = (run.rollouts[number]?.undos.values.sorted() ?? []) + (run.rollouts[number]?.betweens.values.sorted() ?? [])
-        return (bodies + others).flatMap(stepsInside)
+        let undos = (run.rollouts[number]?.undos.values.sorted() ?? []).flatMap(stepsInside)
+        return steps(inBodiesOf: number) + undos + steps(between: number)
     }
+
+    /// All steps of a rollout's targets.
+    func steps(inBodiesOf number: Int) -> [Int] { (run.steps[number].elements?.scopes ?? []).compactMap { $0 }.flatMap(stepsInside) }
+
+    /// All steps that stand between a rollout's batches.
+    func steps(between number: Int) -> [Int] { (run.rollouts[number]?.betweens.values.sorted() ?? []).flatMap(stepsInside) }
 
     // MARK: - Undo
 

@@ -25,7 +25,8 @@ extension RunMachine {
         } while moveOn(number, spec)
     }
 
-    private mutating func resumeScope(_ scope: Int) {
+    /// Starts what can start in a scope that has its turn, and goes on with the maps that were begun in it.
+    mutating func resumeScope(_ scope: Int) {
         startAll(in: scope)
         for inner in openMaps(in: scope) { advanceMap(inner) }
     }
@@ -161,6 +162,7 @@ extension RunMachine {
         guard let rollout = run.rollouts[number] else { return }
         switch spec.onBreach {
         case .stopNew: fail(number, "\(breach); \(rollout.tally.words)")
+        case .hold where isStopped: settle(number, .cancelled, reason: "\(breach); \(rollout.tally.words)")
         case .hold: emit(.held(ref(number), reason: "\(breach); \(rollout.tally.words)"))
         case .undo:
             let touched = touchedTargets(of: number)
@@ -191,11 +193,11 @@ extension RunMachine {
             closeUndone(of: number)
         }
         guard let rollout = run.rollouts[number], rollout.undoOpen.isEmpty else { return }
-        if rollout.undoQueue?.isEmpty != false || run.cancellation != nil { endUndo(number, rollout) }
+        if rollout.undoQueue?.isEmpty != false || isStopped { endUndo(number, rollout) }
     }
 
     private func nextUndo(of number: Int, _ spec: RolloutSpec) -> Int? {
-        guard let rollout = run.rollouts[number], let next = rollout.undoQueue?.last, !run.isPaused, run.cancellation == nil else {
+        guard let rollout = run.rollouts[number], let next = rollout.undoQueue?.last, !run.isPaused, !isStopped else {
             return nil
         }
         let size = rollout.targets.count
@@ -219,7 +221,9 @@ extension RunMachine {
         let result = "\(undone) of \(undone + failed) targets undone"
         emit(.rollout(ref(number), .undoEnded))
         // It has not brought about what it was for, however it came to that.
-        settle(number, .failed, reason: (rollout.breach.map { "\($0); " } ?? "") + result, value: nil)
+        let isIgnored = node(number).policy.onFailure == .ignore
+        settle(number, .failed, reason: (rollout.breach.map { "\($0); " } ?? "") + result, isIgnored: isIgnored)
+        guard !isIgnored else { return }
         stopWaiting(in: run.steps[number].scope, because: "step '\(run.steps[number].path)' was undone")
     }
 }

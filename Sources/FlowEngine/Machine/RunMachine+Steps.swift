@@ -72,6 +72,7 @@ extension RunMachine {
     mutating func fail(_ number: Int, _ reason: String) {
         switch node(number).policy.onFailure {
         case .ignore: settle(number, .failed, reason: reason, isIgnored: true)
+        case .hold where isStopped: settle(number, .cancelled, reason: reason)
         case .hold: emit(.held(ref(number), reason: reason))
         case .stop:
             settle(number, .failed, reason: reason)

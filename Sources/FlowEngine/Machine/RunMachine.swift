@@ -167,7 +167,7 @@ package struct RunMachine {
 
     private mutating func startIfPossible(_ number: Int) {
         let step = run.steps[number]
-        guard step.state == .pending && step.blockers == 0 || step.state == .ready, run.scopes[step.scope].isOpen, mayGoOn(in: step.scope)
+        guard step.state == .pending || step.state == .ready, step.blockers == 0, run.scopes[step.scope].isOpen, mayGoOn(in: step.scope)
         else { return }
         if run.isPaused {
             if step.state == .pending { emit(.ready(ref(number))) }
@@ -182,13 +182,16 @@ package struct RunMachine {
         while true {
             if run.scopes[scope].hasFailed { return false }
             // What is undone goes on whatever became of the rest, unless somebody stops the run.
-            if run.scopes[scope].part == .undo { return run.cancellation == nil }
+            if run.scopes[scope].part == .undo { return !isStopped }
             guard let map = run.scopes[scope].map else { break }
             scope = run.steps[map].scope
         }
         if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill }
         return run.bodyOutcome == nil && run.cancellation == nil
     }
+
+    /// Whether somebody has stopped the run, or what now goes on of it.
+    var isStopped: Bool { run.cancellation == .kill || run.cancellation == .cancel && run.bodyOutcome == nil }
 
     /// Whether the scope, and every one around it, has its turn: an element that is taken up again waits for it.
     func hasTurn(_ scope: Int) -> Bool {
@@ -213,7 +216,7 @@ package struct RunMachine {
             let hasFailed = run.scopes[PlanIndex.root].hasFailed
             let outcome: RunState = run.cancellation != nil ? .cancelled : hasFailed ? .failed : .succeeded
             emit(.bodyEnded(outcome))
-            if run.cancellation != .kill { startAll(in: PlanIndex.finally) }
+            if run.cancellation != .kill { resumeScope(PlanIndex.finally) }
             return true
         }
         guard isOver(PlanIndex.finally), let body = run.bodyOutcome else { return false }
@@ -225,10 +228,13 @@ package struct RunMachine {
 
     /// The first failure, for people.
     private var endReason: String? {
-        let failed = run.steps.first {
-            $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore && $0.elements == nil
+        let failed = run.steps.filter { $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore }
+        // What failed first inside says more than the map or rollout round it, if anything did.
+        if let first = failed.first(where: { $0.elements == nil }) ?? failed.first {
+            return "step '\(first.path)' failed" + (first.reason.map { ": \($0)" } ?? "")
         }
-        return failed.map { "step '\($0.path)' failed" + ($0.reason.map { ": \($0)" } ?? "") } ?? run.reason
+        return run.reason
+            ?? run.steps.first { $0.state == .cancelled }.map { "step '\($0.path)' was cancelled" + ($0.reason.map { ": \($0)" } ?? "") }
     }
 
     /// Says what the run as a whole is doing, if that has changed.
