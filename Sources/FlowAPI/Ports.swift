@@ -1,3 +1,4 @@
+package import FlowEngine
 package import FlowModel
 package import FlowWire
 package import NIOCore
@@ -38,6 +39,8 @@ package protocol RunPreparation: Sendable {
     /// `content` is the request as it was sent: the same key is good for the same content only.
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest
     func preview(_ start: Wire.Start) async throws -> Wire.Preview
+    /// Other inputs for a run of this plan: checked, sealed, and the hosts of selectors that are new to it.
+    func edit(_ inputs: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit
 }
 
 /// The hosts that Flow knows.

@@ -25,6 +25,7 @@ struct Flowctl: AsyncParsableCommand {
                     WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self,
                     RetryCommand.self,
                     SkipCommand.self, ResolveCommand.self, RolloutCommand.self, ReleaseCommand.self, UndoCommand.self,
+                    EditCommand.self, HoldCommand.self, SignalCommand.self, DiffCommand.self,
                 ]),
             CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self]),
             CommandGroup(

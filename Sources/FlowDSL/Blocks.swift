@@ -34,7 +34,7 @@ public func when(
 
 extension Recorder {
     /// Takes the condition of a `when` down as a step of its own.
-    fileprivate static func decide(_ condition: Condition, _ site: Site) -> String {
+    static func decide(_ condition: Condition, _ site: Site) -> String {
         let number = current?.change { state in
             state.frame.choices += 1
             return state.frame.choices
@@ -45,7 +45,7 @@ extension Recorder {
 
     /// Takes a branch down; gives what it ends with. Its steps settle by being skipped when it is not taken, so that what
     /// follows a `when` need not look at the choice.
-    fileprivate static func branch(_ choice: String, _ answer: Bool, _ body: () -> Void) -> [String] {
+    static func branch(_ choice: String, _ answer: Bool, _ body: () -> Void) -> [String] {
         current?.change { $0.openBranch(choice, answer) }
         body()
         return current?.change { $0.closeBranch() } ?? []

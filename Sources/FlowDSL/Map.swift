@@ -46,10 +46,48 @@ public func map<Element: Codable & Sendable, Body: FlowBody>(
     return call.record(.list(.constant(list, call.site))) { body(Ref(.element(map: $0, path: []))) }
 }
 
+// MARK: - Maps of which some may fail
+
+/// Runs its body once for each host; `minSucceeded` of them must succeed. The value has none where a body failed.
+///
+/// Elements go on after a failure, until so many have failed that the rest would not do.
+@discardableResult
+public func map<Body: FlowBody>(
+    _ name: String, over hosts: some Reference<Selector>, width: Int = 8, minSucceeded: Share, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (HostReference) -> Body
+) -> Step<[Body.Output?]> {
+    let call = MapCall(name: name, width: width, minSucceeded: minSucceeded, onFailure: onFailure, after: after, site: Site(file, line))
+    return Step(id: call.record(.hosts(hosts.reference.expression)) { body(HostReference(map: $0)) }.id)
+}
+
+/// Runs its body once for each host that the selector matches when the run starts; `minSucceeded` of them must succeed.
+@discardableResult
+public func map<Body: FlowBody>(
+    _ name: String, over hosts: Selector, width: Int = 8, minSucceeded: Share, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (HostReference) -> Body
+) -> Step<[Body.Output?]> {
+    let call = MapCall(name: name, width: width, minSucceeded: minSucceeded, onFailure: onFailure, after: after, site: Site(file, line))
+    return Step(id: call.record(.hosts(.literal(.string(hosts.text)))) { body(HostReference(map: $0)) }.id)
+}
+
+/// Runs its body once for each element of a list; `minSucceeded` of them must succeed.
+@discardableResult
+public func map<Element: Decodable & Sendable, Body: FlowBody>(
+    _ name: String, over list: some Reference<[Element]>, width: Int = 8, minSucceeded: Share, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (Ref<Element>) -> Body
+) -> Step<[Body.Output?]> {
+    let call = MapCall(name: name, width: width, minSucceeded: minSucceeded, onFailure: onFailure, after: after, site: Site(file, line))
+    return Step(id: call.record(.list(list.reference.expression)) { body(Ref(.element(map: $0, path: []))) }.id)
+}
+
 /// What all maps have in common.
 private struct MapCall {
     let name: String
     let width: Int
+    var minSucceeded: Share?
     let onFailure: OnFailure
     let after: [any StepHandle]
     let site: Site
@@ -59,7 +97,8 @@ private struct MapCall {
         let id = Recorder.add(
             "map",
             Recorder.Entry(
-                name: name, kind: .map(MapSpec(elements: elements, width: width)), policy: Policy(nil, nil, onFailure),
+                name: name, kind: .map(MapSpec(elements: elements, width: width, minSucceeded: minSucceeded?.model)),
+                policy: Policy(nil, nil, onFailure),
                 after: after, site: site))
         Recorder.current?.change { $0.openMap(id, isHostMap: isHostMap) }
         let end = body(id).end.node

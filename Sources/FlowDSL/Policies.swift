@@ -39,7 +39,37 @@ public struct RetryPolicy: Sendable {
     }
 }
 
+/// What happens when nobody knows whether an attempt took effect: its host was lost while it ran.
+public struct Effect: Sendable {
+    let probe: Command?
+    let isHere: Bool
+
+    /// The step is `unknown` and waits for a person to say (`flowctl resolve`).
+    public static var atMostOnce: Effect { Effect(probe: nil, isHere: false) }
+
+    /// A command says: exit status 0 if it took effect, 1 if it did not (the step then runs again), anything else leaves it unknown.
+    ///
+    /// It runs where the step runs, as soon as that can be asked again; with `here`, on Flow's own machine.
+    public static func probe(here: Bool = false, _ command: () -> Command) -> Effect { Effect(probe: command(), isHere: here) }
+}
+
 extension Policy {
+    /// The policy of a command that may be asked about, with its probe.
+    init(
+        _ retry: RetryPolicy?, _ timeout: Duration?, _ onFailure: FlowDSL.OnFailure, _ effect: Effect, for spec: ShellSpec, named name: String,
+        _ site: Site
+    ) {
+        self.init(retry, timeout, onFailure)
+        guard let command = effect.probe else { return }
+        if retry != nil {
+            Recorder.complain(name, "a step has either 'retry:', which runs it at least once, or 'effect: .probe', not both", site)
+        }
+        var call = ShellCall(target: nil, account: nil, env: [:], workdir: nil).spec(of: command, named: name)
+        if !effect.isHere { (call.target, call.account) = (spec.target, spec.account) }
+        call.environment = spec.environment
+        probe = Probe(command: call)
+    }
+
     init(_ retry: RetryPolicy?, _ timeout: Duration?, _ onFailure: FlowDSL.OnFailure) {
         let onFailure: Policy.OnFailure =
             switch onFailure {

@@ -134,6 +134,10 @@ extension Node.Kind {
         case .step(let step): step.inputs
         case .approval(let approval): [approval.prompt]
         case .sleep(let seconds): [seconds]
+        case .sleepUntil(let moment): [moment]
+        case .waitFor: []
+        // Its condition is one of the body's, which stands inside.
+        case .repeatUntil: []
         case .choice(let condition): [condition]
         case .map(let map):
             switch map.elements {

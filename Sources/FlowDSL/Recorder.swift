@@ -159,7 +159,7 @@ extension Recorder.State {
             return id
         }
         var needs = self.entry
-        for expression in entry.kind.expressions {
+        for expression in entry.kind.expressions + (entry.policy.probe.map { Node.Kind.shell($0.command).expressions } ?? []) {
             for fault in use(expression, needs: &needs, parameters) { faults.append((fault, entry.site)) }
         }
         for handle in entry.after {

@@ -45,15 +45,17 @@ public enum Interpreter: Sendable {
 public func script(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
-    sourceFile: String = #fileID, line: Int = #line
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(sourceFile, line)
     let spec = call.spec(ofFile: path, arguments, interpreter, named: name, site)
     let id = Recorder.add(
         "script",
-        Recorder.Entry(name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure), after: after, site: site))
+        Recorder.Entry(
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site), after: after, site: site)
+    )
     return ShellStep(id: id, path: [])
 }
 
@@ -62,8 +64,8 @@ public func script(
 public func script<Output: Decodable & Sendable>(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, output: Output.Type, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, output: Output.Type,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(sourceFile, line)
@@ -71,7 +73,7 @@ public func script<Output: Decodable & Sendable>(
     let id = Recorder.add(
         "script",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure),
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
     return ShellStep(id: id, path: ["value"])
 }

@@ -53,19 +53,18 @@ extension ShellStep where Value: Encodable {
 /// Runs a command with `/bin/sh`, here or on a host.
 ///
 /// It runs under `set -eu` with a clean environment, in a folder of its own unless `workdir` says otherwise. Exit status 0 is
-/// success. `account` runs it through `sudo -n`.
+/// success. `account` runs it through `sudo -n`. `effect` says what happens when the outcome of an attempt is lost.
 @discardableResult
 public func shell(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
-    workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
-    let id = Recorder.add(
-        "shell",
-        Recorder.Entry(
-            name: name, kind: .shell(call.spec(of: command, named: name)), policy: Policy(retry, timeout, onFailure),
-            after: after, site: Site(file, line)))
+    let site = Site(file, line)
+    let spec = call.spec(of: command, named: name)
+    let policy = Policy(retry, timeout, onFailure, effect, for: spec, named: name, site)
+    let id = Recorder.add("shell", Recorder.Entry(name: name, kind: .shell(spec), policy: policy, after: after, site: site))
     return ShellStep(id: id, path: [])
 }
 
@@ -73,15 +72,16 @@ public func shell(
 @discardableResult
 public func shell<Output: Decodable & Sendable>(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
-    workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, output: Output.Type,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
+    output: Output.Type, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let site = Site(file, line)
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
+    let spec = call.spec(of: command, named: name)
     let id = Recorder.add(
         "shell",
         Recorder.Entry(
-            name: name, kind: .shell(call.spec(of: command, named: name)), policy: Policy(retry, timeout, onFailure),
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
     return ShellStep(id: id, path: ["value"])
 }

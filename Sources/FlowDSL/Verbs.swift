@@ -93,6 +93,50 @@ public func sleep(
                 name: name, kind: .sleep(.literal(.double(duration.inSeconds))), after: after, site: Site(file, line))))
 }
 
+/// Waits until a moment: RFC 3339 in UTC such as `2026-02-01T13:40:00Z`, or a reference to one.
+@discardableResult
+public func sleep(
+    _ name: String, until moment: Text, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> Step<NoValue> {
+    Step(
+        id: Recorder.add(
+            "sleep",
+            Recorder.Entry(name: name, kind: .sleepUntil(moment.expression), after: after, site: Site(file, line))))
+}
+
+// MARK: - Signals
+
+/// Waits for a message from outside (`flowctl signal RUN NAME JSON`); what comes with it is what the step hands out.
+///
+/// Messages that came before are kept, oldest first, and each goes to one step. With a `timeout` the step fails when none comes.
+@discardableResult
+public func waitFor<Message: Decodable & Sendable>(
+    _ name: String, signal: String? = nil, as message: Message.Type, timeout: Duration? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+) -> Step<Message> {
+    let spec = SignalSpec(signal: signal ?? name, timeoutSeconds: timeout?.inSeconds)
+    return Step(
+        id: Recorder.add(
+            "waitFor",
+            Recorder.Entry(
+                name: name, kind: .waitFor(spec), policy: Policy(nil, nil, onFailure), output: ShapeProbe.shape(of: Message.self), after: after,
+                site: Site(file, line))))
+}
+
+/// Waits for a message that carries nothing.
+@discardableResult
+public func waitFor(
+    _ name: String, signal: String? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
+    file: String = #fileID, line: Int = #line
+) -> Step<NoValue> {
+    let spec = SignalSpec(signal: signal ?? name, timeoutSeconds: timeout?.inSeconds)
+    return Step(
+        id: Recorder.add(
+            "waitFor",
+            Recorder.Entry(
+                name: name, kind: .waitFor(spec), policy: Policy(nil, nil, onFailure), after: after, site: Site(file, line))))
+}
+
 // MARK: - The run
 
 /// Facts of the run, as references.

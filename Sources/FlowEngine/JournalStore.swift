@@ -92,9 +92,11 @@ package struct CommitBatch: Sendable {
     /// Checked in the same transaction against the database's epoch: an older one is `fatal`.
     package var epoch: Int
     package var records: [JournalRecord] = []
-    /// Inserted or replaced, by id. At most one for each run. Flow, revision, inputs, labels, actor, person, key and `createdAt`
-    /// of a run never change: of one that is not new, a store may keep those it has.
+    /// Inserted or replaced, by id. At most one for each run. Flow, revision, labels, actor, person, key and `createdAt`
+    /// of a run never change, inputs only by `editedInputs`: of one that is not new, a store may keep those it has.
     package var runs: [RunRow] = []
+    /// The inputs of runs that got other ones.
+    package var editedInputs: [RunID: JSON] = [:]
     /// Request fingerprints of new runs, by run; present for exactly the new ones.
     package var fingerprints: [RunID: Digest] = [:]
     /// Inserted or replaced, by run and index. At most one for each step.

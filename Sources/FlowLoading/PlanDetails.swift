@@ -57,7 +57,9 @@ package enum PlanDetails {
             if value.doubleValue.map({ $0 >= 0 && $0 <= 100 * 365 * 86_400 }) != true {
                 faults.append("a sleep takes 0 seconds to a hundred years, found \(value.text)")
             }
-        case .map, .rollout, .sleep, .step, .choice, .approval: break
+        case .sleepUntil(.literal(let value)):
+            if Instant(value.text) == nil { faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, found '\(value.text)'") }
+        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval: break
         }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
@@ -142,7 +144,10 @@ extension Node {
         case .choice: return .bool
         case .map: return .list(.any)
         case .rollout: return object(KeyValuePairs.outcomes)
-        case .sleep: return nil
+        case .sleep, .sleepUntil: return nil
+        case .waitFor: return output
+        // That of its body's last step, which stands after it.
+        case .repeatUntil: return .any
         }
     }
 }

@@ -137,7 +137,22 @@ package struct PlanValidation {
             }
         case .shell(let spec): checkShell(spec, node)
         case .rollout(let rollout): for message in rollout.faults { fault(node.name, message, node.location) }
-        case .copy, .step, .sleep, .choice, .map: break
+        case .repeatUntil(let spec): checkRounds(spec, node)
+        case .waitFor(let spec):
+            if !spec.signal.isStepName { fault(node.name, "its signal '\(spec.signal)' is not a name: \(String.stepNameRule)", node.location) }
+            if let timeout = spec.timeoutSeconds, !(timeout > 0 && timeout.isFinite) {
+                fault(node.name, "its time-out must be more than 0 seconds, found \(timeout)", node.location)
+            }
+        case .copy, .step, .sleep, .sleepUntil, .choice, .map: break
+        }
+    }
+
+    private mutating func checkRounds(_ spec: RepeatSpec, _ node: Node) {
+        if !(1...Limits.rounds).contains(spec.maximum) {
+            fault(node.name, "it must have 1 to \(Limits.rounds) rounds, found \(spec.maximum)", node.location)
+        }
+        if !(spec.intervalSeconds >= 0 && spec.intervalSeconds <= 366 * 86_400) {
+            fault(node.name, "its interval must be 0 seconds to a year, found \(spec.intervalSeconds)", node.location)
         }
     }
 
@@ -226,9 +241,18 @@ package struct PlanValidation {
         return scopes
     }
 
+    /// The condition of a `repeatUntil` reads what the steps of its body, which stand after it, hand out.
+    private mutating func checkCondition(_ until: Expression, of node: Node) {
+        guard let last = plan.nodes.last(where: { $0.scope == node.id }) else { return }
+        var inside = last
+        inside.needs = plan.nodes.filter { $0.scope == node.id }.map(\.id)
+        check(until, in: inside)
+    }
+
     private mutating func checkBodies() {
         let scopes = Set(plan.nodes.filter { $0.part == .body }.compactMap(\.scope))
         for node in plan.nodes {
+            if case .repeatUntil(let spec) = node.kind { checkCondition(spec.until, of: node) }
             if node.hasBody, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
         }
     }
@@ -237,10 +261,19 @@ package struct PlanValidation {
 extension Node {
     /// Every expression that the step evaluates.
     package var expressions: [Expression] {
+        ownExpressions + (policy.probe.map { Node.expressions(of: $0.command) } ?? [])
+    }
+
+    private static func expressions(of spec: ShellSpec) -> [Expression] {
+        spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
+            + [spec.workdir, spec.target, spec.account].compactMap { $0 }
+    }
+
+    private var ownExpressions: [Expression] {
         switch kind {
-        case .shell(let spec):
-            spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
-                + [spec.workdir, spec.target, spec.account].compactMap { $0 }
+        case .shell(let spec): Node.expressions(of: spec)
+        case .sleepUntil(let moment): [moment]
+        case .waitFor, .repeatUntil: []
         case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
         case .step(let spec): spec.inputs
         case .approval(let spec): [spec.prompt]

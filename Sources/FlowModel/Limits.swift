@@ -34,6 +34,12 @@ package enum Limits {
     package static let evaluateSeconds = 10
     package static let evaluateMemoryBytes = 512 << 20
     package static let evaluateFileBytes = 16 << 20
+    /// Rounds of a `repeatUntil`.
+    package static let rounds = 10_000
+    /// Messages of one signal that wait for a step.
+    package static let waitingSignals = 100
+    /// Steps before which a run is to stop.
+    package static let breakpoints = 100
     /// Attempts of a step in one generation.
     package static let attempts = 1_000
     /// Seconds between TERM and KILL.

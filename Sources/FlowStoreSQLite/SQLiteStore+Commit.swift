@@ -93,6 +93,12 @@ extension SQLiteStore {
         guard !batch.runs.isEmpty else { return }
         var writer = try RunWriter(database)
         for row in batch.runs { try writer.write(row, fingerprint: batch.fingerprints[row.id], &memory) }
+        for (run, inputs) in batch.editedInputs {
+            var query = try Query(database, "run", "UPDATE run SET inputs = ? WHERE number = ?")
+            query.bind(inputs.canonical)
+            query.bind(try number(of: run, database, &memory))
+            try query.run()
+        }
     }
 
     private static func writeJournal(_ batch: CommitBatch, _ database: Database, _ memory: inout RunMemory) throws {

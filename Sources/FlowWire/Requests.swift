@@ -17,11 +17,14 @@ extension Wire {
         /// A selector: only hosts that it names too take part.
         package var limit: String?
         package var labels: [String: String]?
+        /// Steps, by path or id, before which the run stops until they are released.
+        package var holdBefore: [String]?
 
         package init(
             flow: String? = nil, plan: Plan? = nil, planDigest: Digest? = nil, binary: Digest? = nil, exec: Exec? = nil,
-            inputs: [String: JSON]? = nil, limit: String? = nil, labels: [String: String]? = nil
+            inputs: [String: JSON]? = nil, limit: String? = nil, labels: [String: String]? = nil, holdBefore: [String]? = nil
         ) {
+            self.holdBefore = holdBefore
             self.flow = flow
             self.plan = plan
             self.planDigest = planDigest
@@ -69,12 +72,56 @@ extension Wire {
         package var targets: [String]?
         /// The rollout that `targets` are of; not needed where there is one only.
         package var rollout: StepPath?
+        /// Inputs that are set to other values first.
+        package var inputs: [String: JSON]?
         package var message: String?
 
-        package init(from: StepPath? = nil, targets: [String]? = nil, rollout: StepPath? = nil, message: String? = nil) {
+        package init(
+            from: StepPath? = nil, targets: [String]? = nil, rollout: StepPath? = nil, inputs: [String: JSON]? = nil, message: String? = nil
+        ) {
+            self.inputs = inputs
             self.from = from
             self.targets = targets
             self.rollout = rollout
+            self.message = message
+        }
+    }
+
+    /// `POST /v1/runs/{id}/inputs`.
+    package struct Inputs: Codable, Equatable, Sendable {
+        /// Those that change.
+        package var inputs: [String: JSON]
+        package var message: String?
+
+        package init(inputs: [String: JSON], message: String? = nil) {
+            self.inputs = inputs
+            self.message = message
+        }
+    }
+
+    /// `POST /v1/runs/{id}/signals/{name}`.
+    package struct Signal: Codable, Equatable, Sendable {
+        /// What comes with it; null unless given.
+        package var value: JSON?
+        package var message: String?
+
+        package init(value: JSON? = nil, message: String? = nil) {
+            self.value = value
+            self.message = message
+        }
+    }
+
+    /// `POST /v1/runs/{id}/breakpoints`.
+    package struct Breakpoint: Codable, Equatable, Sendable {
+        /// A step's path, or its id in the plan, which is all of its elements.
+        package var step: String
+        /// False: the run does not stop there any more; true unless given.
+        package var isSet: Bool?
+        package var message: String?
+
+        package init(step: String, isSet: Bool? = nil, message: String? = nil) {
+            self.step = step
+            self.isSet = isSet
             self.message = message
         }
     }

@@ -104,6 +104,10 @@ private struct OwnPlans: RunPreparation {
             fingerprint: digest(content.canonical))
     }
 
+    func edit(_ inputs: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit {
+        InputEdit(inputs: inputs)
+    }
+
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {
         let plan = try plan(start)
         let revision = FlowModel.Digest(bytes: [UInt8](repeating: 0, count: 32))

@@ -14,12 +14,41 @@ enum CommandHandlers {
         let body = try await call.body(Wire.Retry.self)
         guard let targets = body.targets else {
             if body.rollout != nil { throw FlowError(.usage, subject: "rollout", "Nothing was retried: 'rollout' goes with 'targets' only.") }
+            if let inputs = body.inputs {
+                let edit = try await edit(inputs, call)
+                return try await perform(.edit(edit, isRetry: true, from: body.from), call, message: body.message)
+            }
             return try await perform(.retry(from: body.from), call, message: body.message)
+        }
+        if body.inputs != nil {
+            throw FlowError(.usage, subject: "inputs", "Nothing was retried: 'inputs' and 'targets' exclude each other; change the inputs first.")
         }
         guard !targets.isEmpty else { throw FlowError(.usage, subject: "targets", "Nothing was retried: no targets are named.") }
         let outcomes = targets.compactMap(TargetOutcome.init(rawValue:))
         let chosen: RedoTargets = outcomes.count == targets.count ? .outcomes(outcomes) : .named(targets)
         return try await perform(.redo(rollout: body.rollout, chosen, from: body.from?.text), call, message: body.message)
+    }
+
+    static func inputs(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Inputs.self)
+        return try await perform(.edit(try await edit(body.inputs, call), isRetry: false, from: nil), call, message: body.message)
+    }
+
+    private static func edit(_ inputs: [String: JSON], _ call: Call) async throws -> InputEdit {
+        guard !inputs.isEmpty else { throw FlowError(.usage, subject: "inputs", "Nothing was changed: no inputs are given.") }
+        let row = try await call.run()
+        let (created, plan) = try await RunHandlers.beginning(of: row, call)
+        return try await call.api.preparation.edit(inputs, of: plan, begunWith: created, now: row.inputs)
+    }
+
+    static func signal(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Signal.self)
+        return try await perform(.signal(call.parameter("name"), body.value ?? .null), call, message: body.message)
+    }
+
+    static func breakpoint(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.Breakpoint.self)
+        return try await perform(.hold(before: body.step, isSet: body.isSet ?? true), call, message: body.message)
     }
 
     static func undo(_ call: Call) async throws -> Response {

@@ -36,6 +36,7 @@ enum RunHandlers {
         var query = RunQuery(limit: limit + 1)
         query.states = try states(call)
         query.flow = try call.query("flow")
+        if let text = try call.query("where") { try RunFilter.apply(text, to: &query) }
         for label in try call.queries("label") {
             let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2 else {
@@ -64,6 +65,15 @@ enum RunHandlers {
     /// The plan that a run follows, as it was when it started.
     static func startedPlan(_ call: Call) async throws -> Response {
         let row = try await call.run()
+        let (created, plan) = try await beginning(of: row, call)
+        return try Answer.json(
+            Wire.Preview(
+                flow: created.flow, revision: created.revision, plan: plan, inputs: SealedText.redacted(row.inputs),
+                targets: created.targets.mapValues { $0.map(\.name) }))
+    }
+
+    /// How a run began, and the plan that it follows.
+    static func beginning(of row: RunRow, _ call: Call) async throws -> (Created, Plan) {
         let first = try await call.api.reader.journal(of: row.id, after: 0, limit: 1).first
         var created: Created?
         for entry in try first.map({ try Entry.decode($0.bytes) { _ in Array("null".utf8) } }) ?? [] {
@@ -73,11 +83,7 @@ enum RunHandlers {
             throw FlowError(
                 .database, subject: row.id.text, "The plan of run \(row.id) is not in the database.", hint: "flowctl doctor")
         }
-        let plan = try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self)
-        return try Answer.json(
-            Wire.Preview(
-                flow: created.flow, revision: created.revision, plan: plan, inputs: SealedText.redacted(row.inputs),
-                targets: created.targets.mapValues { $0.map(\.name) }))
+        return (created, try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self))
     }
 
     private static func states(_ call: Call) throws(FlowError) -> Set<RunState> {

@@ -58,7 +58,8 @@ package enum Routes {
                 Wire.Page<Wire.Run>.self, "Runs, newest first.",
                 query: [
                     .init(name: "state", help: "States, joined by commas."), .init(name: "flow", help: "The flow's name."),
-                    .init(name: "label", help: "`key=value`; may be repeated."), .limit, .after,
+                    .init(name: "label", help: "`key=value`; may be repeated."),
+                    .init(name: "where", help: "`flow=release & state=failed & label.team=pay`."), .limit, .after,
                 ]), RunHandlers.list),
         Route(
             .post, "/v1/runs", "run.start", .role(.operator),
@@ -95,6 +96,17 @@ package enum Routes {
             .takes(
                 Wire.Retry.self, gives: Wire.Run.self, "Opens a new generation of what failed, or of a step and all behind it."),
             CommandHandlers.retry),
+        Route(
+            .post, "/v1/runs/{id}/inputs", "run.edit", .role(.operator),
+            .takes(Wire.Inputs.self, gives: Wire.Run.self, "Sets inputs to other values, for what has not begun; open gates ask anew."),
+            CommandHandlers.inputs),
+        Route(
+            .post, "/v1/runs/{id}/signals/{name}", "run.signal", .role(.operator),
+            .takes(Wire.Signal.self, gives: Wire.Run.self, "A message for a step that waits for it, now or later."), CommandHandlers.signal),
+        Route(
+            .post, "/v1/runs/{id}/breakpoints", "run.hold", .role(.operator),
+            .takes(Wire.Breakpoint.self, gives: Wire.Run.self, "Stops the run before a step, or does not any more."),
+            CommandHandlers.breakpoint),
     ]
 
     private static let steps: [Route] = [
@@ -134,7 +146,7 @@ package enum Routes {
             .takes(Wire.Adjust.self, gives: Wire.Run.self, "Changes how a rollout goes on."), CommandHandlers.adjust),
         Route(
             .post, "/v1/runs/{id}/steps/{path}/release", "rollout.release", .role(.operator),
-            command("Lets a rollout go on that is held or soaks."), CommandHandlers.release),
+            command("Ends a wait: of a rollout that is held or soaks, at a breakpoint, of a sleep or back-off."), CommandHandlers.release),
         Route(
             .post, "/v1/runs/{id}/steps/{path}/undo", "rollout.undo", .role(.operator),
             command("Undoes the targets of a rollout on which something was done."), CommandHandlers.undo),

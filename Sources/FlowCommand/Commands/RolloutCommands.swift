@@ -51,12 +51,12 @@ struct RolloutCommand: AsyncParsableCommand {
     }
 }
 
-/// `release RUN STEP`: lets a held or soaking rollout go on.
+/// `release RUN STEP`: ends a wait.
 struct ReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "release", abstract: "Lets a rollout go on that is held, or ends its soak.")
+        commandName: "release", abstract: "Ends a wait: of a rollout that is held or soaks, at a breakpoint, of a sleep or back-off.")
     @Argument(help: "The run.", transform: nameOfRun) var run: String
-    @Argument(help: "The rollout, as 'flowctl steps' names it.") var step: String
+    @Argument(help: "The step, as 'flowctl steps' names it.") var step: String
     @OptionGroup var options: ControlOptions
 
     func run() async throws {

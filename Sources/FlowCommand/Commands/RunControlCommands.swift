@@ -10,10 +10,17 @@ struct ControlOptions: ParsableArguments {
 
     /// Posts to a run and says what it is now. A run can go on after it, so its home is left with an engine.
     func post(_ verb: String, _ run: String, path: (FlowClient) -> String, body: JSON) async throws {
+        try await post(verb, run, path: path) { _ in body }
+    }
+
+    /// The same, with a body that takes asking the server something first.
+    func post(
+        _ verb: String, _ run: String, path: (FlowClient) -> String, body: (FlowClient) async throws -> JSON
+    ) async throws {
         let here = Surroundings.here
         if connection.leadsToHome, !here.files.exists(connection.homePath) { throw Messages.noHome(run, connection.homePath) }
         try await Session.with(connection, need: .beyond) { session in
-            let json = try await session.client.request("POST", path(session.client), body: body)
+            let json = try await session.client.request("POST", path(session.client), body: try await body(session.client))
             if show.isJSON { return try await here.terminal.show(json.pretty) }
             try await here.terminal.say(Messages.commanded(verb, try session.client.decode(Wire.Run.self, json)))
         }
@@ -76,18 +83,24 @@ struct RetryCommand: AsyncParsableCommand {
     var targets: String?
     @Option(name: .long, help: ArgumentHelp("The rollout that they are of, where there are several.", valueName: "step"))
     var rollout: String?
+    @OptionGroup var inputs: EditOptions
     @OptionGroup var options: ControlOptions
 
     func validate() throws {
         if failed, from != nil || targets != nil { throw ValidationError("--failed excludes --from and --targets.") }
+        if targets != nil, inputs.isGiven { throw ValidationError("-p excludes --targets; change the input first: flowctl edit RUN -p NAME=VALUE") }
         if rollout != nil, targets == nil { throw ValidationError("--rollout goes with --targets only.") }
     }
 
     func run() async throws {
         let names = targets?.split(separator: ",").map { String($0).trimmingSpaces }.filter { !$0.isEmpty }
-        let request = Wire.Retry(
-            from: from.map(StepPath.init), targets: names, rollout: rollout.map(StepPath.init), message: options.message.message)
-        try await options.post("retry", run, path: { $0.path(run, "/retry") }, body: try body(request))
+        try await options.post("retry", run, path: { $0.path(run, "/retry") }) { client in
+            let edited = try await inputs.values(of: run, client)
+            return try body(
+                Wire.Retry(
+                    from: from.map(StepPath.init), targets: names, rollout: rollout.map(StepPath.init), inputs: edited,
+                    message: options.message.message))
+        }
     }
 }
 

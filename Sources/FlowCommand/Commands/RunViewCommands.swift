@@ -12,6 +12,10 @@ struct ListCommand: AsyncParsableCommand {
     var flow: String?
     @Option(name: .long, help: ArgumentHelp("Only runs with this label; repeat it for several.", valueName: "name=value"))
     var label: [String] = []
+    @Option(
+        name: .customLong("where"),
+        help: ArgumentHelp("Only runs for which all of it holds: 'flow=release & state=failed & label.team=pay'.", valueName: "terms"))
+    var terms: String?
     @Option(name: .long, help: "At most so many.")
     var limit = 50
     @Option(name: .long, help: ArgumentHelp("Runs older than this one: where the page before ended.", valueName: "run"))
@@ -26,7 +30,7 @@ struct ListCommand: AsyncParsableCommand {
     func run() async throws {
         let labels = try pairs(of: label, option: "--label").map { ("label", Optional("\($0.name)=\($0.text)")) }
         let states = state.isEmpty ? nil : state.map(\.rawValue).joined(separator: ",")
-        let query = [("limit", "\(limit)"), ("state", states), ("flow", flow), ("after", after)] + labels
+        let query = [("limit", "\(limit)"), ("state", states), ("flow", flow), ("where", terms), ("after", after)] + labels
         try await Session.with(connection) { session in
             let json = try await session.client.request("GET", "/v1/runs", query: query)
             let here = Surroundings.here

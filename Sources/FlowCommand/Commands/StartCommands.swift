@@ -44,6 +44,7 @@ struct RunCommand: AsyncParsableCommand {
             var request = try await source.start(session)
             request.limit = inputs.limit
             request.labels = try start.labelValues
+            request.holdBefore = start.holdBefore.isEmpty ? nil : start.holdBefore
             let (run, json) = try await start.post(request, session)
             if start.detach { return try await start.leave(run, json, show) }
             try await FollowedOutcome.follow(run, session, show, fromStart: true)
@@ -58,6 +59,10 @@ struct StartOptions: ParsableArguments {
 
     @Option(name: .long, help: ArgumentHelp("A label of the run; repeat it for each.", valueName: "name=value"))
     var label: [String] = []
+
+    @Option(
+        name: .long, help: ArgumentHelp("Stop before this step until it is released; repeat it for several.", valueName: "step"))
+    var holdBefore: [String] = []
 
     @Flag(name: .long, help: "Do not follow: print the run's id and leave it to an engine in the background.")
     var detach = false

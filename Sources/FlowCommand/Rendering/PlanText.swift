@@ -62,6 +62,10 @@ package struct PlanText {
             let deadline = spec.deadlineSeconds.map { ", rejected after \(durationText($0))" } ?? ""
             return "\"\(ExpressionText.text(spec.prompt))\" by \(rules)\(deadline)"
                 + (spec.selfApproval ? ", the requester too" : "")
+        case .sleepUntil(let moment): return "until \(ExpressionText.text(moment))"
+        case .waitFor(let spec): return "signal '\(spec.signal)'" + (spec.timeoutSeconds.map { ", \(JSON.double($0).text) s at most" } ?? "")
+        case .repeatUntil(let spec):
+            return "until \(ExpressionText.text(spec.until)), every \(JSON.double(spec.intervalSeconds).text) s, \(spec.maximum) times at most"
         case .sleep(let seconds): return "\(ExpressionText.text(seconds)) s"
         case .choice(let condition): return ExpressionText.text(condition)
         case .map(let spec):

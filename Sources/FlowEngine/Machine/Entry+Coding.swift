@@ -66,6 +66,14 @@ extension Entry {
         case .reopened: 26
         case .noted: 27
         case .rollout: 28
+        case .inputsEdited: 29
+        case .breakpoint: 30
+        case .signalled: 31
+        case .stoppedBefore: 32
+        case .released: 33
+        case .resumed: 34
+        case .awaiting: 42
+        case .signalTaken: 43
         }
     }
 
@@ -86,12 +94,24 @@ extension Entry {
         case .paused(let isPaused): out.write(isPaused)
         case .cancelRequested(let cancellation): out.write(cancellation.rawValue)
         case .bodyEnded(let outcome): out.write(outcome.rawValue)
-        case .ready, .stopping: break
+        case .ready, .stopping, .stoppedBefore, .released, .resumed: break
+        case .inputsEdited(let edit): out.write(edit.json)
+        case .breakpoint(let step, let isSet):
+            out.write(step)
+            out.write(isSet)
+        case .signalled(let signal, let value):
+            out.write(signal)
+            out.write(value, spill: spill)
+        case .awaiting(_, let signal, let until):
+            out.write(signal)
+            out.write(until) { $0.write($1) }
+        case .signalTaken(_, let signal): out.write(signal)
         case .leased(_, let lease):
             out.write(lease.number)
             out.write(lease.epoch)
             out.write(lease.target)
             out.write(lease.worker)
+            out.write(lease.isProbe)
         case .placed(_, let place):
             out.write(place.bootID)
             out.write(place.spoolID)
@@ -134,13 +154,14 @@ extension Entry {
     /// The step that the entry is about.
     package var step: StepRef? {
         switch self {
-        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened: nil
+        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled: nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
             .sleeping(let step, _), .backingOff(let step, _, _), .held(let step, _), .unknown(let step, _),
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
-            .rollout(let step, _):
+            .rollout(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step), .awaiting(let step, _, _),
+            .signalTaken(let step, _):
             step
         }
     }
@@ -198,7 +219,7 @@ extension Entry {
 
     private init(from reader: inout BinaryReader, fetch: Fetch) throws {
         let tag = try reader.int()
-        if let entry = try Entry.aboutRun(tag, &reader) {
+        if let entry = try Entry.aboutRun(tag, &reader, fetch: fetch) {
             self = entry
             return
         }
@@ -210,7 +231,7 @@ extension Entry {
                 step,
                 Lease(
                     number: try reader.int(), epoch: try reader.int(), target: try reader.optional { try $0.text() },
-                    worker: try reader.text()))
+                    worker: try reader.text(), isProbe: try reader.bool()))
         case 9: self = .placed(step, Place(bootID: try reader.text(), spoolID: try reader.text()))
         case 10: self = .started(step, try reader.state(Containment.self))
         case 11: self = .adopted(step, epoch: try reader.int())
@@ -244,11 +265,16 @@ extension Entry {
                 throw BinaryReader.Malformed(message: "rollout entry '\(kind)' is not known or lacks a member")
             }
             self = .rollout(step, entry)
+        case 32: self = .stoppedBefore(step)
+        case 33: self = .released(step)
+        case 34: self = .resumed(step)
+        case 42: self = .awaiting(step, signal: try reader.text(), until: try reader.optional { try $0.instant() })
+        case 43: self = .signalTaken(step, signal: try reader.text())
         default: throw BinaryReader.Malformed(message: "entry kind \(tag) is not known")
         }
     }
 
-    private static func aboutRun(_ tag: Int, _ reader: inout BinaryReader) throws -> Entry? {
+    private static func aboutRun(_ tag: Int, _ reader: inout BinaryReader, fetch: Fetch) throws -> Entry? {
         switch tag {
         case 1: .created(try Created(json: try reader.json()))
         case 2:
@@ -260,6 +286,9 @@ extension Entry {
         case 4: .paused(try reader.bool())
         case 5: .cancelRequested(try reader.int() == Run.Cancellation.kill.rawValue ? .kill : .cancel)
         case 6: .bodyEnded(try reader.state(RunState.self))
+        case 29: .inputsEdited(try InputEdit(json: try reader.json()))
+        case 30: .breakpoint(try reader.text(), isSet: try reader.bool())
+        case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -322,8 +351,9 @@ extension Created {
         ]
         if let binary { members["binary"] = .string(binary.hex) }
         if let key { members["key"] = .string(key) }
+        if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
-        if !targets.isEmpty { members["targets"] = .object(targets.mapValues { .array($0.map(\.json)) }) }
+        if !targets.isEmpty { members["targets"] = targets.json }
         return .object(members)
     }
 
@@ -335,9 +365,26 @@ extension Created {
         else { throw BinaryReader.Malformed(message: "the run's first entry lacks a member") }
         self.init(
             flow: flow, revision: revision, plan: plan, binary: digest("binary"), inputs: inputs,
-            targets: (json["targets"]?.objectValue ?? [:]).mapValues { ($0.arrayValue ?? []).compactMap(Host.init(json:)) },
+            targets: [String: [Host]](json: json["targets"]),
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
-            person: person)
+            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)))
+    }
+}
+
+extension InputEdit {
+    fileprivate var json: JSON { ["inputs": .object(inputs), "targets": targets.json] }
+
+    fileprivate init(json: JSON) throws {
+        guard let inputs = json["inputs"]?.objectValue else { throw BinaryReader.Malformed(message: "an edit has no inputs") }
+        self.init(inputs: inputs, targets: [String: [Host]](json: json["targets"]))
+    }
+}
+
+extension [String: [Host]] {
+    fileprivate var json: JSON { .object(mapValues { .array($0.map(\.json)) }) }
+
+    fileprivate init(json: JSON?) {
+        self = (json?.objectValue ?? [:]).mapValues { ($0.arrayValue ?? []).compactMap(Host.init(json:)) }
     }
 }
 

@@ -46,6 +46,14 @@ extension Entry {
         case .reopened: "generationOpened"
         case .noted: "noted"
         case .rollout(_, let entry): entry.kind
+        case .inputsEdited: "inputsEdited"
+        case .breakpoint: "breakpoint"
+        case .signalled: "signalled"
+        case .stoppedBefore: "stepStoppedBefore"
+        case .released: "stepReleased"
+        case .awaiting: "stepAwaitingSignal"
+        case .signalTaken: "signalTaken"
+        case .resumed: "stepResumed"
         }
     }
 
@@ -71,7 +79,7 @@ extension Entry {
         case .leased(_, let lease):
             return [
                 "attempt": .int(lease.number), "target": text(lease.target), "worker": .string(lease.worker),
-                "state": .string(StepState.running.rawValue),
+                "state": .string(StepState.running.rawValue), "probe": lease.isProbe ? .bool(true) : .null,
             ]
         case .placed(_, let place): return ["bootID": .string(place.bootID), "spoolID": .string(place.spoolID)]
         case .started(_, let containment): return ["containment": .string(containment.rawValue)]
@@ -115,6 +123,17 @@ extension Entry {
                 "element": .int(element), "failed": .bool(hasFailed), "outcome": text(target?.outcome.rawValue), "reason": text(target?.reason),
             ]
         case .rollout(_, let entry): return entry.details
+        case .inputsEdited(let edit): return ["inputs": .object(edit.inputs)]
+        case .breakpoint(let step, let isSet): return ["before": .string(step), "set": .bool(isSet)]
+        case .signalled(let signal, _): return ["signal": .string(signal)]
+        case .stoppedBefore: return ["state": .string(StepState.waiting.rawValue)]
+        case .released, .resumed: return [:]
+        case .awaiting(_, let signal, let until):
+            return [
+                "state": .string(StepState.waiting.rawValue), "signal": .string(signal),
+                "until": until.map { .string($0.description) } ?? .null,
+            ]
+        case .signalTaken(_, let signal): return ["signal": .string(signal)]
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

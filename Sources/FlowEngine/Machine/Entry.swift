@@ -38,6 +38,22 @@ package enum Entry: Hashable, Sendable {
     case elementClosed(StepRef, element: Int, hasFailed: Bool, target: TargetEnd?)
 
     case rollout(StepRef, RolloutEntry)
+
+    /// Inputs have other values from here on.
+    case inputsEdited(InputEdit)
+    /// The run stops before this step, by path or id, or does not any more.
+    case breakpoint(String, isSet: Bool)
+    /// A message arrived.
+    case signalled(String, JSON)
+    /// The step would start, and stops at a breakpoint.
+    case stoppedBefore(StepRef)
+    /// Somebody let it go ahead.
+    case released(StepRef)
+    case awaiting(StepRef, signal: String, until: Instant?)
+    /// The oldest message of the signal is this step's.
+    case signalTaken(StepRef, signal: String)
+    /// The time between two rounds is over.
+    case resumed(StepRef)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.
@@ -66,6 +82,8 @@ package enum Entry: Hashable, Sendable {
         package var epoch: Int
         package var target: String?
         package var worker: String
+        /// It asks whether the attempt before, which was lost, took effect.
+        package var isProbe = false
     }
 
     package struct AttemptEnd: Hashable, Sendable {

@@ -63,6 +63,21 @@ extension Run {
             closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
         case .rollout(let step, let entry): apply(entry, to: step, at: at)
         case .reopened(let steps): reopen(steps.map(\.index))
+        case .inputsEdited(let edit): take(edit)
+        case .breakpoint(let step, let isSet):
+            if isSet { breakpoints.insert(step) } else { breakpoints.remove(step) }
+        case .signalled(let signal, let value): signals[signal, default: []].append(value)
+        case .signalTaken(_, let signal): takeSignal(signal)
+        case .stoppedBefore(let step): wait(.breakpoint, step, at: at, until: nil)
+        case .released(let step):
+            enter(.ready, step.index, at: at)
+            steps[step.index].isReleased = true
+        case .awaiting(let step, let signal, let until):
+            wait(.signal, step, at: at, until: until)
+            steps[step.index].reason = "signal '\(signal)'"
+        case .resumed(let step):
+            enter(.running, step.index, at: at)
+            steps[step.index].elements?.hasRested = true
         }
     }
 }
@@ -113,6 +128,7 @@ extension Run {
             steps[map].elements?.queue.removeAll { $0 == element }
         }
         steps[map].elements?.open.append(element)
+        steps[map].elements?.hasRested = false
         let isNew = steps[map].elements?.scopes[element] == nil
         if isNew, let body = index.bodies[steps[map].node] {
             let scope = openScope(plan: body, map: map, element: element)
@@ -210,7 +226,7 @@ extension Run {
             row: AttemptRow(
                 number: lease.number, generation: steps[number].generation, state: .leased, target: lease.target,
                 worker: lease.worker, startedAt: at),
-            fence: Fence(epoch: lease.epoch, attempt: lease.number))
+            fence: Fence(epoch: lease.epoch, attempt: lease.number), isProbe: lease.isProbe)
     }
 
     private mutating func finish(_ end: Entry.AttemptEnd, _ number: Int, at: Instant) {
@@ -248,6 +264,8 @@ extension Run {
             steps[number].changed = nil
             steps[number].reason = nil
             steps[number].approval = nil
+            steps[number].isReleased = false
+            addRounds(to: number)
             steps[number].endedAt = nil
             if !isOpenMap { steps[number].startedAt = nil }
             precondition(old.isSettled || old == .held || old == .unknown, "a \(old) step cannot begin a new generation")

@@ -6,7 +6,8 @@ package import FlowModel
 package struct Run: Sendable {
     package let id: RunID
     package let index: PlanIndex
-    package let created: Created
+    /// How it began; its inputs as they are now.
+    package internal(set) var created: Created
     package let createdAt: Instant
 
     package internal(set) var state = RunState.queued
@@ -29,6 +30,13 @@ package struct Run: Sendable {
     /// How the rollouts that have begun stand, by step.
     package internal(set) var rollouts: [Int: Rollout] = [:]
 
+    /// Steps, by path or id, before which it stops.
+    package internal(set) var breakpoints: Set<String>
+    /// Messages that no step has taken yet, oldest first, by signal.
+    package internal(set) var signals: [String: [JSON]] = [:]
+
+    /// Its inputs changed since the shell last wrote its row. Not part of the fold's value.
+    var hasEditedInputs = false
     /// Targets of rollouts that changed since the shell last wrote their rows. Not part of the fold's value.
     var dirtyTargets: [(step: Int, element: Int)] = []
     /// Steps that changed since the shell last wrote their rows. Not part of the fold's value.
@@ -46,6 +54,7 @@ package struct Run: Sendable {
         self.id = id
         self.index = index
         self.created = created
+        breakpoints = created.holdBefore
         createdAt = at
     }
 }
@@ -63,11 +72,14 @@ package struct Created: Hashable, Sendable {
     package var key: String?
     package var user: String
     package var person: String
+    /// Steps, by path or id, before which the run is to stop.
+    package var holdBefore: Set<String>
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String], key: String?, user: String, person: String
+        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = []
     ) {
+        self.holdBefore = holdBefore
         self.flow = flow
         self.revision = revision
         self.plan = plan
@@ -101,6 +113,8 @@ package struct Step: Hashable, Sendable {
     package internal(set) var attempt: Attempt?
     /// Attempts of this generation that count against the retry policy.
     package internal(set) var spent = 0
+    /// Somebody let it pass its breakpoint, in this generation.
+    package internal(set) var isReleased = false
     package internal(set) var approval: Approval?
     package internal(set) var elements: Elements?
 }
@@ -113,6 +127,8 @@ package struct Attempt: Hashable, Sendable {
     package internal(set) var place: Place?
     package internal(set) var placedAt: Instant?
     package internal(set) var isStopping = false
+    /// It asks whether the attempt before took effect.
+    package internal(set) var isProbe = false
     /// Why it failed, if it did.
     package internal(set) var cause: AttemptResult.Failure.Cause?
     package internal(set) var lastLine: String?
@@ -140,6 +156,8 @@ package struct Elements: Hashable, Sendable {
     package internal(set) var open: [Int] = []
     /// Elements that ended with a failure, since they were last queued.
     package internal(set) var failed = 0
+    /// The time between two rounds is over.
+    package internal(set) var hasRested = false
 }
 
 /// A scope in a run: the flow, its `finally`, one element of a map or rollout, or what stands after a batch of a rollout.
@@ -202,6 +220,6 @@ extension Run: Equatable {
             && one.reason == other.reason && one.isPaused == other.isPaused && one.cancellation == other.cancellation
             && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
-            && one.rollouts == other.rollouts
+            && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals
     }
 }

@@ -4,10 +4,11 @@ extension RunMachine {
     // MARK: - Handing out
 
     /// Hands a first or further attempt out, or says why the order cannot be made.
-    mutating func lease(_ number: Int) throws(EvaluationError) {
-        let (target, work) = try render(number)
+    mutating func lease(_ number: Int, isProbe: Bool = false) throws(EvaluationError) {
+        let (target, work) = try render(number, isProbe: isProbe)
         let attempt = (run.steps[number].attempt?.row.number ?? 0) + 1
-        let lease = Entry.Lease(number: attempt, epoch: context.epoch, target: target?.name, worker: context.worker)
+        let lease = Entry.Lease(
+            number: attempt, epoch: context.epoch, target: target?.name, worker: context.worker, isProbe: isProbe)
         emit(.leased(ref(number), lease))
         decision.actions.append(.dispatch(order(number, target: target, mode: .start, work: work)))
     }
@@ -23,10 +24,12 @@ extension RunMachine {
     private func order(_ number: Int, target: Host?, mode: AttemptOrder.Mode, work: AttemptOrder.Work) -> AttemptOrder {
         let step = run.steps[number]
         let fence = step.attempt?.fence ?? Fence(epoch: context.epoch, attempt: 0)
-        let key = "\(run.id)/\(step.path)/\(target?.name ?? "local")/\(step.generation)"
+        // A probe asks about the attempt before it, by the same key, wherever it runs itself.
+        let place = step.attempt?.isProbe == true ? (try? render(number, isProbe: false))?.target : target
+        let key = "\(run.id)/\(step.path)/\(place?.name ?? "local")/\(step.generation)"
         return AttemptOrder(
             id: attemptID(number), fence: fence, idempotencyKey: key, flow: run.created.flow, target: target,
-            timeoutSeconds: node(number).policy.timeoutSeconds, mode: mode, work: work)
+            timeoutSeconds: timeoutSeconds(number), mode: mode, work: work)
     }
 
     func attemptID(_ number: Int) -> AttemptID {
@@ -35,9 +38,17 @@ extension RunMachine {
             run: run.id, step: step.path, generation: step.generation, number: step.attempt?.row.number ?? 0)
     }
 
-    private func render(_ number: Int) throws(EvaluationError) -> (target: Host?, work: AttemptOrder.Work) {
+    /// Seconds that the newest attempt may take.
+    private func timeoutSeconds(_ number: Int) -> Double? {
+        let policy = node(number).policy
+        return run.steps[number].attempt?.isProbe == true ? policy.probe?.timeoutSeconds : policy.timeoutSeconds
+    }
+
+    private func render(_ number: Int, isProbe: Bool) throws(EvaluationError) -> (target: Host?, work: AttemptOrder.Work) {
         let scope = scope(of: number)
-        switch node(number).kind {
+        var kind = node(number).kind
+        if isProbe, let probe = node(number).policy.probe { kind = .shell(probe.command) }
+        switch kind {
         case .shell(let spec):
             var variables: [ShellWork.Variable] = []
             for variable in spec.variables {
@@ -52,7 +63,8 @@ extension RunMachine {
             let work = ShellWork(
                 interpreter: spec.interpreter, source: spec.source, variables: variables, arguments: arguments,
                 environment: environment, workdir: try spec.workdir?.evaluate(in: scope).text,
-                account: try account(spec.account, in: scope), output: node(number).output)
+                account: try account(spec.account, in: scope),
+                output: isProbe ? nil : node(number).output)
             return (try host(spec.target, in: scope), .shell(work))
         case .copy(let spec):
             let work = CopyWork(
@@ -64,7 +76,8 @@ extension RunMachine {
             var inputs: [JSON] = []
             for input in spec.inputs { inputs.append(try input.evaluate(in: scope)) }
             return (nil, .step(StepWork(node: node(number).id, binary: binary, inputs: inputs)))
-        case .approval, .sleep, .choice, .map, .rollout: preconditionFailure("\(node(number).kindName) steps have no attempts")
+        case .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout:
+            preconditionFailure("\(node(number).kindName) steps have no attempts")
         }
     }
 
@@ -137,6 +150,8 @@ extension RunMachine {
     private mutating func resumeOrStop(_ number: Int) {
         if isStopped {
             settle(number, .cancelled)
+        } else if run.steps[number].attempt?.isProbe == true {
+            probe(number, "its outcome is not known")
         } else if run.isPaused {
             emit(.ready(ref(number)))
         } else {
@@ -144,7 +159,7 @@ extension RunMachine {
         }
     }
 
-    private mutating func endAttempt(
+    mutating func endAttempt(
         _ number: Int, _ state: AttemptState, counts: Bool, message: String?, result: AttemptResult? = nil
     ) {
         let cause: AttemptResult.Failure.Cause? = if case .failed(let failure) = result?.outcome { failure.cause } else { nil }
@@ -157,6 +172,7 @@ extension RunMachine {
 
     private mutating func take(_ result: AttemptResult, for number: Int) {
         let wasStopping = run.steps[number].attempt?.isStopping ?? false
+        if run.steps[number].attempt?.isProbe == true { return takeAnswer(result, for: number, wasStopping: wasStopping) }
         switch result.outcome {
         case .succeeded(let output, let changed):
             endAttempt(number, .succeeded, counts: true, message: nil, result: result)
@@ -186,6 +202,8 @@ extension RunMachine {
             settle(number, .cancelled, reason: "cancelled while its outcome was unknown: \(message)")
         } else if node(number).policy.retry != nil {
             retryOrFail(number, "its attempt was lost: \(message)", isRetryable: true)
+        } else if node(number).policy.probe != nil, run.steps[number].attempt?.isProbe != true {
+            probe(number, message)
         } else {
             emit(.unknown(ref(number), reason: message))
         }
@@ -194,7 +212,7 @@ extension RunMachine {
     /// When an attempt that cannot be asked about has certainly ended: its host ends it by its own clock, a time-out and the grace after
     /// it was sent. nil for one without a time-out, which may run for ever.
     private func lossMoment(of attempt: Attempt, _ number: Int) -> Instant? {
-        guard let timeout = node(number).policy.timeoutSeconds, let sent = attempt.placedAt else { return nil }
+        guard let timeout = timeoutSeconds(number), let sent = attempt.placedAt else { return nil }
         return max(sent + timeout + Limits.graceSeconds, context.now) + Limits.silentHostMarginSeconds
     }
 
@@ -267,7 +285,7 @@ extension RunMachine {
     private mutating func adopt(_ number: Int, _ place: Place, isStopping: Bool) {
         emit(.adopted(ref(number), epoch: context.epoch))
         do throws(EvaluationError) {
-            let (target, work) = try render(number)
+            let (target, work) = try render(number, isProbe: run.steps[number].attempt?.isProbe ?? false)
             decision.actions.append(.dispatch(order(number, target: target, mode: .attach(place), work: work)))
             if isStopping { decision.actions.append(.stop(attemptID(number), force: run.cancellation == .kill)) }
         } catch {

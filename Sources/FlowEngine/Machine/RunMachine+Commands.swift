@@ -13,6 +13,10 @@ extension RunMachine {
         case .undo(let path): try undo(path, command, by: actor, message: message)
         case .release(let path): try release(path, command, by: actor, message: message)
         case .adjust(let path, let adjustment): try adjust(path, adjustment, command, by: actor, message: message)
+        case .edit(let edit, let isRetry, let from):
+            try self.edit(edit, isRetry: isRetry, from: from, command, by: actor, message: message)
+        case .hold(let step, let isSet): try hold(before: step, isSet: isSet, command, by: actor, message: message)
+        case .signal(let name, let value): try signal(name, value, command, by: actor, message: message)
         case .skip(let path): try skip(path, command, by: actor, message: message)
         case .resolve(let path, let resolution): try resolve(path, resolution, command, by: actor, message: message)
         case .vote(let path, let choice, let digest):
@@ -108,17 +112,18 @@ extension RunMachine {
         from path: StepPath?, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
-        var numbers: Set<Int>
-        if let path {
-            numbers = downstream(of: try position(path))
-        } else {
-            numbers = Set(run.steps.indices.filter { needsRetry(run.steps[$0]) })
-            guard !numbers.isEmpty else {
-                throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
-            }
-        }
-        try reopen(numbers, command, by: actor, message: message)
+        try reopen(try stepsToRetry(from: path, command), command, by: actor, message: message)
         startEverything()
+    }
+
+    /// The step and all that needs it; without one, all that have failed.
+    func stepsToRetry(from path: StepPath?, _ command: RunCommand) throws(FlowError) -> Set<Int> {
+        if let path { return downstream(of: try position(path)) }
+        let failed = run.steps.indices.filter { needsRetry(run.steps[$0]) }
+        guard !failed.isEmpty else {
+            throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
+        }
+        return Set(failed)
     }
 
     private func needsRetry(_ step: Step) -> Bool {
@@ -252,11 +257,16 @@ extension RunMachine {
         let number = try position(path)
         let step = run.steps[number]
         let isUnreachable = step.state == .running && step.waiting?.kind == .unreachable
-        guard step.state == .unknown || step.state == .held || isUnreachable else {
+        let isOver = step.state == .failed || step.state == .cancelled || step.state == .skipped
+        guard step.state == .unknown || step.state == .held || isUnreachable || isOver && resolution.isSuccess else {
             throw refuse(
                 command,
-                because: "step '\(path)' is \(step.state.rawValue), only unknown, held and unreachable steps are resolved",
+                because: "step '\(path)' is \(step.state.rawValue); unknown, held and unreachable steps are resolved, "
+                    + "and failed, cancelled and skipped ones as succeeded",
                 hint: "flowctl why \(run.id)")
+        }
+        guard !isOver || step.elements == nil && step.approval == nil else {
+            throw refuse(command, because: "step '\(path)' is \(node(number).kindName), whose output nobody gives")
         }
         if run.cancellation != nil, resolution == .retry { throw refuse(command, because: "it is cancelling") }
         var value: JSON?
@@ -265,7 +275,11 @@ extension RunMachine {
             try reopen([number], givingUp: isUnreachable ? number : nil, command, by: actor, message: message)
             return startEverything()
         }
-        record(command, by: actor, message: message)
+        if isOver {
+            try reopen([number], command, by: actor, message: message)
+        } else {
+            record(command, by: actor, message: message)
+        }
         if isUnreachable { giveUp(number, by: actor) }
         if isUnreachable, isStopped {
             settle(number, .cancelled, reason: "given up by \(actor.user)" + (message.map { ": \($0)" } ?? ""))
@@ -278,6 +292,7 @@ extension RunMachine {
             }
         } else {
             settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
+            if isOver { startEverything() }
         }
     }
 
@@ -304,10 +319,17 @@ extension RunMachine {
     }
 }
 
+extension RunCommand.Resolution {
+    fileprivate var isSuccess: Bool { if case .succeeded = self { true } else { false } }
+}
+
 extension RunCommand {
     fileprivate var subject: String? {
         switch self {
         case .pause, .resume, .cancel, .kill: nil
+        case .edit(_, _, let from): from?.text
+        case .hold(let step, _): step
+        case .signal(let name, _): name
         case .retry(let from): from?.text
         case .redo(let path, _, _): path?.text
         case .skip(let path), .resolve(let path, _), .vote(let path, _, _), .undo(let path), .release(let path), .adjust(let path, _):

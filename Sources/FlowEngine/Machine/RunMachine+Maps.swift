@@ -40,31 +40,32 @@ extension RunMachine {
         switch node(number).kind {
         case .map(let map): advance(number, map)
         case .rollout(let rollout): advance(number, rollout, element: element)
-        case .shell, .copy, .step, .approval, .sleep, .choice: break
+        case .repeatUntil(let rounds): advance(number, rounds)
+        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice: break
         }
     }
 
     private mutating func advance(_ number: Int, _ map: MapSpec) {
         closeElements(of: number)
-        while let element = nextElement(of: number, width: map.width) {
+        while let element = nextElement(of: number, width: map.width, tolerates: map.tolerance(of: run.steps[number].elements)) {
             emit(.elementOpened(ref(number), element: element))
             guard let scope = run.steps[number].elements?.scopes[element] else { break }
             startAll(in: scope)
             for inner in openMaps(in: scope) { advanceMap(inner) }
             closeElements(of: number)
         }
-        settleMap(number)
+        settleMap(number, map)
     }
 
-    private mutating func closeElements(of number: Int) {
+    mutating func closeElements(of number: Int) {
         for element in run.steps[number].elements?.open ?? [] {
             guard let scope = run.steps[number].elements?.scopes[element], isOver(scope) else { continue }
             emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed, target: nil))
         }
     }
 
-    private func nextElement(of number: Int, width: Int) -> Int? {
-        guard let elements = run.steps[number].elements, elements.failed == 0, elements.open.count < max(width, 1),
+    func nextElement(of number: Int, width: Int, tolerates tolerance: Int = 0) -> Int? {
+        guard let elements = run.steps[number].elements, elements.failed <= tolerance, elements.open.count < max(width, 1),
             !run.isPaused, hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
         else { return nil }
         return elements.queue.last
@@ -77,11 +78,13 @@ extension RunMachine {
         return steps.filter { run.steps[$0].state == .running && run.steps[$0].elements != nil }
     }
 
-    private mutating func settleMap(_ number: Int) {
+    private mutating func settleMap(_ number: Int, _ map: MapSpec) {
         guard let elements = run.steps[number].elements, elements.open.isEmpty else { return }
         let mayGoOn = mayGoOn(in: run.steps[number].scope)
-        if elements.failed > 0 {
-            fail(number, failureReason(of: elements))
+        if elements.failed > map.tolerance(of: elements) {
+            fail(number, failureReason(of: elements) + map.shortfall(elements.failed, elements))
+        } else if map.minSucceeded != nil, elements.queue.isEmpty, elements.scopes.allSatisfy({ $0.map(isSettled) ?? false }) {
+            settle(number, .succeeded, value: .array(elements.scopes.map(lastValue)))
         } else if elements.queue.isEmpty, elements.isComplete(in: run) {
             settle(number, .succeeded, value: .array(elements.scopes.map(lastValue)))
         } else if !mayGoOn {
@@ -89,7 +92,9 @@ extension RunMachine {
         }
     }
 
-    private func failureReason(of elements: Elements) -> String {
+    private func isSettled(_ scope: Int) -> Bool { run.scopes[scope].unsettled == 0 || run.scopes[scope].hasFailed }
+
+    func failureReason(of elements: Elements) -> String {
         for (element, scope) in elements.scopes.enumerated() {
             guard let scope, run.scopes[scope].hasFailed else { continue }
             let base = run.scopes[scope].base
@@ -101,11 +106,24 @@ extension RunMachine {
     }
 
     /// The output of the last step of an element's body, null when it has none.
-    private func lastValue(of scope: Int?) -> JSON {
+    func lastValue(of scope: Int?) -> JSON {
         guard let scope else { return .null }
         let count = run.index.scopes[run.scopes[scope].plan].nodes.count
         guard count > 0 else { return .null }
         return run.steps[run.scopes[scope].base + count - 1].value ?? .null
+    }
+}
+
+extension MapSpec {
+    /// How many elements may fail.
+    fileprivate func tolerance(of elements: FlowEngine.Elements?) -> Int {
+        guard let minSucceeded, let count = elements?.keys.count else { return 0 }
+        return max(count - minSucceeded.rounded(up: count), 0)
+    }
+
+    fileprivate func shortfall(_ failed: Int, _ elements: FlowEngine.Elements) -> String {
+        guard let minSucceeded else { return "" }
+        return " (\(failed) of \(elements.keys.count) failed, \(minSucceeded) must succeed)"
     }
 }
 

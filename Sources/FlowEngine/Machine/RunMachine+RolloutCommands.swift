@@ -137,8 +137,11 @@ extension RunMachine {
     mutating func release(_ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
         try requireOpen(command)
         let number = try position(path)
+        if run.rollouts[number] == nil, releaseStep(number, command, by: actor, message: message) { return }
         guard let rollout = run.rollouts[number], case .rollout(let spec) = node(number).kind else {
-            throw refuse(command, because: "step '\(path)' is no rollout that has begun")
+            throw refuse(
+                command, because: "step '\(path)' is \(run.steps[number].state.rawValue) and waits for nothing that can be released",
+                hint: "flowctl why \(run.id)")
         }
         switch run.steps[number].state {
         case .waiting:

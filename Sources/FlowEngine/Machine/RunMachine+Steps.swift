@@ -4,13 +4,17 @@ extension RunMachine {
     /// Starts a step: skips it when its branch was not taken, else does what its kind begins with.
     mutating func start(_ number: Int) {
         if let reason = guardReason(number) { return settle(number, .skipped, reason: reason) }
+        if isHeldBefore(number) { return emit(.stoppedBefore(ref(number))) }
         do throws(EvaluationError) {
             switch node(number).kind {
             case .choice(let condition):
                 settle(number, .succeeded, value: .bool(try condition.truth(in: scope(of: number))))
             case .sleep(let seconds): try startSleep(number, seconds)
+            case .sleepUntil(let moment): try startSleep(number, until: moment)
+            case .waitFor(let signal): startWaiting(number, signal)
             case .approval(let approval): try openApproval(number, approval)
             case .map(let map): try openMap(number, map)
+            case .repeatUntil(let rounds): openRounds(number, rounds)
             case .rollout(let rollout): try openRollout(number, rollout)
             case .shell, .copy, .step: try lease(number)
             }
@@ -44,6 +48,14 @@ extension RunMachine {
         return nil
     }
 
+    private mutating func startSleep(_ number: Int, until moment: Expression) throws(EvaluationError) {
+        let text = try moment.evaluate(in: scope(of: number)).text
+        guard let moment = Instant(text) else {
+            throw .invalid("'until:' takes a moment such as 2026-02-01T13:40:00Z, found '\(text)'")
+        }
+        emit(.sleeping(ref(number), until: moment))
+    }
+
     private mutating func startSleep(_ number: Int, _ seconds: Expression) throws(EvaluationError) {
         let value = try seconds.evaluate(in: scope(of: number))
         guard let seconds = value.doubleValue, seconds >= 0, seconds <= 100 * 365 * 86_400 else {
@@ -63,6 +75,10 @@ extension RunMachine {
         case .waiting where run.rollouts[number] != nil:
             emit(.rollout(ref(number), .soaked))
             advanceMap(number)
+        case .waiting where run.steps[number].elements != nil:
+            emit(.resumed(ref(number)))
+            advanceMap(number)
+        case .waiting where run.steps[number].waiting?.kind == .signal: expireSignal(number)
         case .waiting: settle(number, .succeeded, value: .null)
         default: break
         }

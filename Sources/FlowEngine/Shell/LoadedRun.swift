@@ -5,7 +5,7 @@ struct LoadedRun {
     var run: Run
     var head: JournalHead
     /// The inputs as one value, made once.
-    let inputs: JSON
+    var inputs: JSON
     /// The timers that the store has, by step.
     var timers: [Int: Instant]
 

@@ -26,6 +26,11 @@ struct Projection {
         writeTargets(&loaded, to: &batch)
         loaded.run.dirty.removeAll(keepingCapacity: true)
         loaded.run.retiredAttempts.removeAll()
+        if loaded.run.hasEditedInputs {
+            loaded.inputs = .object(loaded.run.created.inputs)
+            loaded.run.hasEditedInputs = false
+            batch.editedInputs[loaded.run.id] = loaded.inputs
+        }
         batch.runs.append(runRow(of: loaded))
     }
 
@@ -107,9 +112,16 @@ struct Projection {
             case .soak: "flowctl release \(place)"
             case .unknown: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
             case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
-            case .timer, .signal, .child, .lock, .rate, .worker, .window, .breakpoint: "flowctl skip \(place) -m REASON"
+            case .timer, .breakpoint: "flowctl release \(place)"
+            case .signal: signalHint(of: step, in: run)
+            case .child, .lock, .rate, .worker, .window: "flowctl skip \(place) -m REASON"
             }
         return wait
+    }
+
+    private func signalHint(of step: Step, in run: Run) -> String {
+        guard case .waitFor(let spec) = run.plan.nodes[step.node].kind else { return "flowctl skip \(run.id) '\(step.path)' -m REASON" }
+        return "flowctl signal \(run.id) \(spec.signal)" + (run.plan.nodes[step.node].output == nil ? "" : " JSON")
     }
 
     private func row(of step: Step, _ number: Int, in run: Run, blobs: inout [(digest: Digest, bytes: [UInt8])]) -> StepRow {

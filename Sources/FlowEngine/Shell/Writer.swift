@@ -193,7 +193,7 @@ final class Writer {
         let created = Created(
             flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
-            user: actor.user, person: actor.person)
+            user: actor.user, person: actor.person, holdBefore: request.holdBefore)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")
         }

@@ -63,10 +63,16 @@ package struct Node: Hashable, Sendable, Codable {
         case approval(ApprovalSpec)
         /// Waits for the seconds that the expression gives. No output.
         case sleep(Expression)
+        /// Waits until the moment that the expression gives, RFC 3339 in UTC. No output.
+        case sleepUntil(Expression)
+        /// Waits for a message from outside. Output: what came with it.
+        case waitFor(SignalSpec)
         /// The condition of a `when`, decided once. Output: true or false. Named `when-N` by the DSL.
         case choice(Expression)
         /// Its body (the nodes whose scope it is) once per element. Output: the list of the bodies' last outputs, in order.
         case map(MapSpec)
+        /// Its body again and again until a condition holds. Output: that of the last round's last step.
+        case repeatUntil(RepeatSpec)
         /// Its body once per target, in batches. Output: how many targets came to which outcome, `{"ok":…,"failed":…}`.
         case rollout(RolloutSpec)
     }
@@ -74,8 +80,8 @@ package struct Node: Hashable, Sendable, Codable {
     /// Whether it has a body of its own.
     package var hasBody: Bool {
         switch kind {
-        case .map, .rollout: true
-        case .shell, .copy, .step, .approval, .sleep, .choice: false
+        case .map, .rollout, .repeatUntil: true
+        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice: false
         }
     }
 
@@ -84,7 +90,7 @@ package struct Node: Hashable, Sendable, Codable {
         switch kind {
         case .map(let map): if case .hosts = map.elements { true } else { false }
         case .rollout: true
-        case .shell, .copy, .step, .approval, .sleep, .choice: false
+        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil: false
         }
     }
 
@@ -95,7 +101,9 @@ package struct Node: Hashable, Sendable, Codable {
         case .copy: "copy"
         case .step: "step"
         case .approval: "approval"
-        case .sleep: "sleep"
+        case .sleep, .sleepUntil: "sleep"
+        case .waitFor: "waitFor"
+        case .repeatUntil: "repeatUntil"
         case .choice: "when"
         case .map: "map"
         case .rollout: "rollout"
@@ -204,10 +212,13 @@ package struct MapSpec: Hashable, Sendable, Codable {
     package var elements: Elements
     /// Elements in progress at once, at least 1.
     package var width: Int
+    /// How many must succeed; nil: all, and none is begun after the first failure.
+    package var minSucceeded: Amount?
 
-    package init(elements: Elements, width: Int) {
+    package init(elements: Elements, width: Int, minSucceeded: Amount? = nil) {
         self.elements = elements
         self.width = width
+        self.minSucceeded = minSucceeded
     }
 }
 

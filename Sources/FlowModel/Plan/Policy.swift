@@ -14,11 +14,25 @@ package struct Policy: Hashable, Sendable, Codable {
     /// Seconds that one attempt may take; the host enforces it.
     package var timeoutSeconds: Double?
     package var onFailure: OnFailure
+    /// Asks whether a lost attempt took effect; nil: nobody but a person can say.
+    package var probe: Probe?
 
-    package init(retry: Retry? = nil, timeoutSeconds: Double? = nil, onFailure: OnFailure = .stop) {
+    package init(retry: Retry? = nil, timeoutSeconds: Double? = nil, onFailure: OnFailure = .stop, probe: Probe? = nil) {
         self.retry = retry
         self.timeoutSeconds = timeoutSeconds
         self.onFailure = onFailure
+        self.probe = probe
+    }
+}
+
+/// A command that says whether a lost attempt took effect: exit status 0 if it did, 1 if it did not; anything else leaves it unknown.
+package struct Probe: Hashable, Sendable, Codable {
+    package var command: ShellSpec
+    package var timeoutSeconds: Double
+
+    package init(command: ShellSpec, timeoutSeconds: Double = 60) {
+        self.command = command
+        self.timeoutSeconds = timeoutSeconds
     }
 }
 

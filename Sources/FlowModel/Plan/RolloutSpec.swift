@@ -74,6 +74,14 @@ package enum Amount: Hashable, Sendable, Codable {
     /// 0 to 100.
     case percent(Double)
 
+    /// How many of `total` that is at least; a share is rounded up.
+    package func rounded(up total: Int) -> Int {
+        switch self {
+        case .count(let count): count
+        case .percent(let share): Int((Double(total) * share / 100).rounded(.up))
+        }
+    }
+
     /// How many of `total` that is; a share is rounded down.
     package func of(_ total: Int) -> Int {
         switch self {

@@ -13,11 +13,14 @@ package struct StartRequest: Hashable, Sendable {
     package var key: String?
     /// Digest of what the requester sent, to tell a repetition from a different request with the same key.
     package var fingerprint: Digest
+    /// Steps, by path or id, before which the run is to stop.
+    package var holdBefore: Set<String>
 
     package init(
         plan: Plan, revision: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest
+        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = []
     ) {
+        self.holdBefore = holdBefore
         self.plan = plan
         self.revision = revision
         self.binary = binary
@@ -42,9 +45,15 @@ package enum RunCommand: Hashable, Sendable {
     case retry(from: StepPath?)
     /// Takes targets of a rollout up again, from a step of its body on (nil: the first that has not succeeded). `rollout` nil: the run's only one.
     case redo(rollout: StepPath?, RedoTargets, from: String?)
+    /// Sets inputs to other values. With `isRetry` a new generation begins as `retry` has it.
+    case edit(InputEdit, isRetry: Bool, from: StepPath?)
+    /// Stops the run before a step, by path or id, or does not any more.
+    case hold(before: String, isSet: Bool)
+    /// A message for a step that waits for it now or will.
+    case signal(String, JSON)
     /// Undoes the targets of a rollout on which something was done, last ones first.
     case undo(StepPath)
-    /// Lets a held rollout go on with the next targets.
+    /// Ends a wait: a held rollout goes on with the next targets, a step stopped before goes ahead, a sleep or back-off is over.
     case release(StepPath)
     /// Changes how a rollout goes on.
     case adjust(StepPath, RolloutAdjustment)
@@ -65,7 +74,10 @@ package enum RunCommand: Hashable, Sendable {
         case .resume: "resume"
         case .cancel: "cancel"
         case .kill: "kill"
-        case .retry, .redo: "retry"
+        case .retry, .redo, .edit(_, isRetry: true, _): "retry"
+        case .edit: "edit"
+        case .hold: "hold"
+        case .signal: "signal"
         case .undo: "undo"
         case .release: "release"
         case .adjust: "rollout"

@@ -1,4 +1,5 @@
 import FlowAPI
+import FlowEngine
 import FlowModel
 import FlowWire
 
@@ -26,7 +27,23 @@ struct RunPreparer: RunPreparation {
         }
         return StartRequest(
             plan: ready.loaded.plan, revision: ready.loaded.revision, binary: ready.binary, inputs: sealed,
-            targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content))
+            targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content),
+            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan))
+    }
+
+    /// The steps before which the run is to stop, as the plan knows them. Those of elements are known by the step's id.
+    private func breakpoints(_ names: [String], in plan: Plan) throws(FlowError) -> Set<String> {
+        for name in names where !plan.nodes.contains(where: { $0.id == name }) && !name.contains("[") {
+            let near = nearestNames(to: name, in: plan.nodes.map(\.id))
+            throw FlowError(
+                .usage, subject: "holdBefore",
+                "Nothing was started: flow '\(plan.flow)' has no step '\(name)' to stop before."
+                    + (near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"))
+        }
+        guard names.count <= Limits.breakpoints else {
+            throw FlowError(.usage, subject: "holdBefore", "Nothing was started: a run may stop before \(Limits.breakpoints) steps at most.")
+        }
+        return Set(names)
     }
 
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {
@@ -38,6 +55,26 @@ struct RunPreparer: RunPreparation {
         return Wire.Preview(
             flow: ready.loaded.plan.flow, revision: ready.loaded.revision, plan: ready.loaded.plan, inputs: .object(shown),
             targets: ready.targets.mapValues { $0.map(\.name) })
+    }
+
+    func edit(_ given: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit {
+        let parameters = plan.parameters.filter { given[$0.name] != nil }
+        let faults = given.keys.sorted().filter { name in !plan.parameters.contains { $0.name == name } }.map { name in
+            FlowError.Detail(
+                subject: name, message: "is not a parameter of flow '\(plan.flow)': \(plan.parameters.map(\.name).joined(separator: ", "))")
+        }
+        guard faults.isEmpty else {
+            throw FlowError(.inputs, subject: "inputs", "Nothing was changed: the flow has no such parameter.", errors: faults)
+        }
+        var changed = try inputs(parameters, given)
+        var all = current.objectValue ?? [:]
+        all.merge(changed) { $1 }
+        let needs = TargetResolver.needs(of: plan, inputs: all).filter { created.targets[$0.selector] == nil }
+        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: nil)
+        for parameter in parameters where parameter.isSecret {
+            if let value = changed[parameter.name] { changed[parameter.name] = try vault.sealed(value) }
+        }
+        return InputEdit(inputs: changed, targets: targets)
     }
 
     private func ready(_ start: Wire.Start) async throws -> Ready {

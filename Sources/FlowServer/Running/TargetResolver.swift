@@ -89,7 +89,7 @@ extension Node {
         case .copy(let spec): spec.target.map { ($0, false) }
         case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
         case .rollout(let spec): (spec.targets, true)
-        case .step, .approval, .sleep, .choice: nil
+        case .step, .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice: nil
         }
     }
 }

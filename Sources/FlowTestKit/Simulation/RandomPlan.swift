@@ -31,7 +31,7 @@ package struct RandomPlan {
                 needs.insert(choice.id)
             }
             let place = Place(scope: scope, part: part, host: host, isFinally: isFinally, depth: depth)
-            let kind = kind(here: here, place)
+            let kind = kind(id, here: here, place)
             kind.reads.forEach { needs.insert($0) }
             let node = Node(
                 id: id, name: name, scope: scope, part: part, isFinally: isFinally, kind: kind.kind, needs: needs.sorted(),
@@ -76,12 +76,20 @@ package struct RandomPlan {
         var depth: Int
     }
 
-    private mutating func kind(here: [Node], _ place: Place) -> (kind: Node.Kind, reads: [String]) {
-        switch random.int(0...12) {
+    private mutating func kind(_ id: String, here: [Node], _ place: Place) -> (kind: Node.Kind, reads: [String]) {
+        switch random.int(0...16) {
+        case 13 where place.depth < 2:
+            let until = Expression.compare(.equal, .output(node: "\(id)/s\(next + 1)", path: ["stdout"]), .literal("x"))
+            let spec = RepeatSpec(
+                until: random.chance(0.7) ? until : .literal(false), intervalSeconds: random.pick([0, 5]), maximum: random.int(1...4))
+            return (.repeatUntil(spec), [])
+        case 14: return (.waitFor(SignalSpec(signal: random.pick(["a", "b"]), timeoutSeconds: random.pick([nil, 60]))), [])
+        case 15: return (.sleepUntil(.literal(.string(Instant(milliseconds: Int64(random.int(0...400)) * 1000).description))), [])
         case 12 where place.depth < 1: return (.rollout(rollout()), [])
         case 0 where place.depth < 2:
             let elements = JSON.array((0..<random.int(0...4)).map { .string("e\($0)") })
-            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3))), [])
+            let minimum: Amount? = random.chance(0.4) ? random.pick([.count(1), .percent(60)]) : nil
+            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3), minSucceeded: minimum)), [])
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
         case 2: return (.approval(approval()), [])
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
@@ -122,6 +130,7 @@ package struct RandomPlan {
                 attempts: random.int(1...4), delaySeconds: 2, maxDelaySeconds: random.pick([5, 300]),
                 maxElapsedSeconds: random.pick([nil, nil, 60]), exitStatuses: random.pick([nil, nil, [75]])) : nil
         let onFailure: Policy.OnFailure = random.chance(0.6) ? .stop : random.pick([.ignore, .hold])
-        return Policy(retry: retry, timeoutSeconds: random.pick([nil, 20, 40]), onFailure: onFailure)
+        let probe = retry == nil && random.chance(0.5) ? Probe(command: ShellSpec(source: .text("asked"))) : nil
+        return Policy(retry: retry, timeoutSeconds: random.pick([nil, 20, 40]), onFailure: onFailure, probe: probe)
     }
 }

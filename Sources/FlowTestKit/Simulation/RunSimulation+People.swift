@@ -24,6 +24,8 @@ extension RunSimulation {
             .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path), .skip(gate), .resolve(path, .retry),
             .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .vote(gate, .approved, digest: digest),
             .vote(gate, .approved, digest: digest), .vote(gate, .rejected, digest: digest),
+            .signal("a", .null), .signal("b", .int(1)), .release(path), .hold(before: path.text, isSet: random.chance(0.7)),
+            .edit(InputEdit(inputs: ["n": .int(random.int(0...3))]), isRetry: random.chance(0.5), from: nil),
         ]
         try decide(.command(random.pick(commands), by: actor, message: nil))
     }
@@ -67,6 +69,10 @@ extension RunSimulation {
             if try !decide(.command(.resolve(step.path, resolution), by: Self.people[2], message: nil)) {
                 throw violation("'\(step.path)' cannot be resolved: \(summary)")
             }
+        case (.waiting, .signal):
+            guard case .waitFor(let spec) = run.plan.nodes[step.node].kind else { throw violation("'\(step.path)' waits for no signal") }
+            try decide(.command(.signal(spec.signal, .null), by: Self.people[2], message: nil))
+        case (.waiting, .breakpoint): try decide(.command(.release(step.path), by: Self.people[2], message: nil))
         default: throw violation("nothing helps step '\(step.path)': \(step.state)")
         }
     }

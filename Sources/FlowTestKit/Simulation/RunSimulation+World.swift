@@ -14,7 +14,7 @@ extension RunSimulation {
         case .resend(let order): if order.fence.epoch == epoch, !stopped.contains(order.id) { arrive(order) }
         case .finish(let order):
             guard case .running = hosts[order.id.step]?.records[order.id.number] else { return }
-            let result = outcome(order.id)
+            let result = order.isProbe ? answer(toProbe: order) : outcome(order.id)
             hosts[order.id.step]?.end(order.id.number, .ended(result), now: now)
             // Whoever follows it now, in whatever epoch, learns of it.
             if let current = orders[order.id] { schedule(now, .answer(current)) }
@@ -108,16 +108,28 @@ extension RunSimulation {
             until = now + timeout + random.int(0...Int(Limits.graceSeconds))
             isCut = true
         }
-        guard hosts[order.id.step, default: SimulatedHost()].start(order.id, fence: order.fence, now: now, until: until) else { return }
+        guard hosts[order.id.step, default: SimulatedHost()].start(order.id, fence: order.fence, now: now, until: until, isProbe: order.isProbe)
+        else { return }
         if isCut { cutOff.insert(order.id) }
         schedule(until, .finish(order), dies: false)
         schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .started(containment: .session))))
     }
 
+    /// The truth, when the host is well: whether anything of the step ran in this generation.
+    private mutating func answer(toProbe order: AttemptOrder) -> AttemptResult {
+        if now < healsAt, random.chance(options.failureRate * 0.3) {
+            return AttemptResult(outcome: .failed(.init(.exitStatus, "do not know")), exitStatus: 2)
+        }
+        let ran = hosts[order.id.step]?.ledger.contains { $0.generation == order.id.generation } ?? false
+        if ran { return AttemptResult(outcome: .succeeded(output: ["stdout": ""], changed: false), exitStatus: 0) }
+        return AttemptResult(outcome: .failed(.init(.exitStatus, "it did not")), exitStatus: 1)
+    }
+
     private mutating func outcome(_ id: AttemptID) -> AttemptResult {
         if cutOff.contains(id) { return AttemptResult(outcome: .timedOut) }
         guard now < healsAt, random.chance(options.failureRate) else {
-            let output: JSON = ["stdout": .string("\(id.step)#\(id.number)")]
+            // What a `repeatUntil` waits for comes sooner or later.
+            let output: JSON = ["stdout": .string(random.chance(0.3) ? "x" : "\(id.step)#\(id.number)")]
             return AttemptResult(outcome: .succeeded(output: output, changed: random.pick([true, false, nil])), exitStatus: 0)
         }
         if random.chance(0.2) { return AttemptResult(outcome: .timedOut) }
@@ -154,5 +166,13 @@ extension RunSimulation {
             return
         }
         schedule(now + 1, .answer(order))
+    }
+}
+
+extension AttemptOrder {
+    /// It asks whether another attempt took effect.
+    fileprivate var isProbe: Bool {
+        guard case .shell(let work) = work else { return false }
+        return work.source == .text("asked")
     }
 }

@@ -12,14 +12,14 @@ struct SimulatedHost {
 
     private(set) var fence = Fence(epoch: 0, attempt: 0)
     private(set) var records: [Int: Record] = [:]
-    /// Every execution: attempt, start and end.
+    /// Every execution but those that only asked: attempt, start and end.
     private(set) var ledger: [(attempt: Int, generation: Int, start: Int, end: Int?)] = []
 
     /// Attempts that still ran when a newer one was started.
     private(set) var emptied: Set<Int> = []
 
     /// Whether it started.
-    mutating func start(_ id: AttemptID, fence: Fence, now: Int, until: Int) -> Bool {
+    mutating func start(_ id: AttemptID, fence: Fence, now: Int, until: Int, isProbe: Bool = false) -> Bool {
         guard fence > self.fence else { return false }
         self.fence = fence
         for (attempt, record) in records {
@@ -28,7 +28,7 @@ struct SimulatedHost {
             end(attempt, .ended(.init(outcome: .cancelled)), now: now)
         }
         records[id.number] = .running(until: until)
-        ledger.append((id.number, id.generation, now, nil))
+        if !isProbe { ledger.append((id.number, id.generation, now, nil)) }
         return true
     }
 

@@ -48,6 +48,7 @@ package struct EveryTransition {
         try await operators()
         try await rollouts()
         try await schedules()
+        try await waits()
         try await stops()
         await driver.engine.shutdown()
         return driver.store

@@ -1,5 +1,6 @@
 import Crypto
 import FlowAPI
+import FlowEngine
 import FlowModel
 import FlowWire
 import NIOCore
@@ -102,6 +103,9 @@ struct TestPreparation: RunPreparation {
         return Wire.Preview(
             flow: plan.flow, revision: TestPreparation.digest(plan.flow), plan: plan, inputs: .object(start.inputs ?? [:]),
             targets: [:])
+    }
+    func edit(_ inputs: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit {
+        InputEdit(inputs: inputs)
     }
     private func plan(_ start: Wire.Start) throws -> Plan {
         if let plan = start.plan { return plan }

@@ -67,7 +67,10 @@ extension DecisionOracle {
                 return "the order of '\(step.path)' is \(order.mode)"
             }
             if order.target?.name != step.attempt?.row.target { return "the order of '\(step.path)' goes elsewhere" }
-            if order.timeoutSeconds != run.nodeOf(number).policy.timeoutSeconds { return "the order of '\(step.path)' has another time-out" }
+            let policy = run.nodeOf(number).policy
+            if order.timeoutSeconds != (step.attempt?.isProbe == true ? policy.probe?.timeoutSeconds : policy.timeoutSeconds) {
+                return "the order of '\(step.path)' has another time-out"
+            }
             if let fault = values(order, number) { return fault }
         }
         return expected.first.map { "'\($0.key)' was handed out and has no order" }
@@ -75,7 +78,9 @@ extension DecisionOracle {
 
     /// The values that the script is given.
     private func values(_ order: AttemptOrder, _ step: Int) -> String? {
-        guard case .shell(let work) = order.work, case .shell(let spec) = run.nodeOf(step).kind else { return nil }
+        guard case .shell(let work) = order.work, run.steps[step].attempt?.isProbe != true, case .shell(let spec) = run.nodeOf(step).kind else {
+            return nil
+        }
         for (variable, given) in zip(spec.variables, work.variables) {
             let value: JSON?
             switch variable.value {

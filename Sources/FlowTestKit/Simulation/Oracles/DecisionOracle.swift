@@ -71,9 +71,13 @@ struct DecisionOracle {
         case .resolve(let path, let resolution):
             guard let step = before.positions[path].map({ before.steps[$0] }) else { return "a step was resolved that is none" }
             let isOpen = step.state == .unknown || step.state == .held || step.state == .running && step.waiting?.kind == .unreachable
+            // An output can be given to what has settled.
+            if case .succeeded = resolution, step.state.isSettled { return nil }
             if resolution == .retry, before.cancellation != nil { return "a cancelling run goes on" }
             return isOpen ? nil : "a step was resolved that is \(step.state)"
         case .retry, .redo, .undo: return before.cancellation == nil ? nil : "a cancelling run was taken up again"
+        case .signal, .hold: return before.state.isTerminal ? "a run was changed that has ended" : nil
+        case .edit: return before.cancellation == nil ? nil : "a cancelling run was changed"
         case .release, .adjust: return before.state.isTerminal ? "a rollout was changed in a run that has ended" : nil
         case .vote: return before.state.isTerminal ? "a vote was counted in a run that has ended" : nil
         }

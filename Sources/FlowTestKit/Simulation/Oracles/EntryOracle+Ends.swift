@@ -29,14 +29,21 @@ extension EntryOracle {
         if isResolved(step, { if case .succeeded = $0 { true } else { false } }) { return nil }
         switch run.nodeOf(step).kind {
         case .choice(.literal(let answer)): return end.value == answer ? begins(step) : "'\(before.path)' decided otherwise"
-        case .sleep: return before.state == .waiting && before.due.map { $0 <= now } == true ? nil : "'\(before.path)' woke too early"
+        case .waitFor: return nil
+        case .repeatUntil: return before.elements?.open.isEmpty == true ? nil : "'\(before.path)' succeeded in the middle of a round"
+        case .sleep, .sleepUntil:
+            let isOver = before.due.map { $0 <= now } == true || command == .release(before.path)
+            return before.state == .waiting && isOver ? nil : "'\(before.path)' woke too early"
         case .approval: return before.approval?.state == .approved || isMet(step) ? nil : "'\(before.path)' succeeded without approval"
-        case .map:
+        case .map(let map):
             let values = (before.elements?.scopes ?? []).map { scope in
                 scope.flatMap { run.stepsOf($0).last }.flatMap { run.steps[$0].value } ?? .null
             }
             let isComplete = (before.elements?.scopes ?? []).allSatisfy { scope in
                 scope.map { run.stepsOf($0).allSatisfy(run.letsOthersStart) } ?? false
+            }
+            if let least = map.minSucceeded {
+                return succeeds(step, least) && end.value == .array(values) ? nil : "'\(before.path)' succeeded with too few"
             }
             return isComplete && end.value == .array(values) ? nil : "'\(before.path)' succeeded with other values than its elements'"
         case .rollout(let spec): return rolloutSucceeded(step, spec)
@@ -44,11 +51,22 @@ extension EntryOracle {
             guard case .succeeded(let output, let changed)? = result?.outcome, before.attempt?.row.state == .succeeded else {
                 return "'\(before.path)' succeeded and no attempt did"
             }
+            if before.attempt?.isProbe == true { return nil }
             return end.value == output && end.changed == changed ? nil : "'\(before.path)' has another output than its attempt"
         }
     }
 
+    private func succeeds(_ step: Int, _ least: Amount) -> Bool {
+        let scopes = run.steps[step].elements?.scopes ?? []
+        let done = scopes.count { scope in scope.map { run.stepsOf($0).allSatisfy(run.letsOthersStart) } ?? false }
+        switch least {
+        case .count(let count): return done >= min(count, scopes.count)
+        case .percent(let share): return done >= Int((Double(scopes.count) * share / 100).rounded(.up))
+        }
+    }
+
     private func skipped(_ step: Int) -> String? {
+        if case .repeatUntil = run.nodeOf(step).kind { return nil }
         guard !run.isOnItsBranch(step) || !run.canRead(step) else { return "'\(run.steps[step].path)' is skipped without a reason" }
         // A retry finds out late that it cannot read.
         return run.steps[step].state == .pending || run.steps[step].state == .ready ? begins(step) : nil
@@ -63,7 +81,9 @@ extension EntryOracle {
         case .map: return elementsFailed(step) ? nil : "'\(before.path)' failed, and no element did"
         case .rollout(let spec): return rolloutFailed(step, spec)
         case .shell, .copy, .step: return mayFail(step)
-        case .choice, .sleep: return "'\(before.path)' cannot fail"
+        case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' waits in vain too early"
+        case .repeatUntil: return nil
+        case .choice, .sleep, .sleepUntil: return "'\(before.path)' cannot fail"
         }
     }
 
@@ -74,6 +94,8 @@ extension EntryOracle {
         switch run.nodeOf(step).kind {
         case .approval: return mayFailGate(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
         case .map: return elementsFailed(step) ? nil : "'\(before.path)' is held, and no element failed"
+        case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' is held too early"
+        case .repeatUntil: return nil
         default: return mayFail(step)
         }
     }
@@ -192,9 +214,9 @@ extension EntryOracle {
         case .retry(from: nil):
             let failed = run.steps.indices.first { isMissing($0) && (run.isFailure($0) || !run.steps[$0].state.isSettled) }
             return failed.map { "'\(run.steps[$0].path)' is \(run.steps[$0].state) and is not repeated" }
-        case .skip(let path), .resolve(let path, .retry):
+        case .skip(let path), .resolve(let path, _):
             return run.positions[path].map(steps.contains) == true ? nil : "another step is repeated than was named"
-        case .redo, .undo: return nil
+        case .redo, .undo, .edit: return nil
         default: return "nobody asked to repeat anything"
         }
     }

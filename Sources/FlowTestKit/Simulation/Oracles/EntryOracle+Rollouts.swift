@@ -13,7 +13,8 @@ extension EntryOracle {
         switch run.nodeOf(step).kind {
         case .map(let map):
             if elements.open.count >= max(map.width, 1) { return "'\(path)' is wider than \(map.width)" }
-            return elements.failed == 0 ? nil : "an element of '\(path)' begins after one failed"
+            return elements.failed == 0 || map.minSucceeded != nil ? nil : "an element of '\(path)' begins after one failed"
+        case .repeatUntil: return elements.open.isEmpty && elements.failed == 0 ? nil : "two rounds of '\(path)' overlap"
         case .rollout(let spec): return targetOpened(step, element, elements, spec)
         default: return "'\(path)' has no elements"
         }

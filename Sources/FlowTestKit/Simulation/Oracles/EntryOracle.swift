@@ -36,6 +36,13 @@ struct EntryOracle {
         case .elementOpened(let step, let element): elementOpened(step.index, element)
         case .elementClosed(let step, let element, let hasFailed, let target): elementClosed(step.index, element, hasFailed, target)
         case .rollout(let step, let inner): fault(of: inner, step.index)
+        case .inputsEdited, .breakpoint, .signalled: nil
+        case .stoppedBefore(let step): isBreakpoint(step.index) ? begins(step.index) : "it stops before a step without a breakpoint"
+        case .released(let step): command == .release(step.path) ? nil : "a step goes ahead and nobody let it"
+        case .awaiting(let step, _, let until): awaiting(step.index, until)
+        case .signalTaken(_, let signal): run.signals[signal]?.isEmpty == false ? nil : "a step takes a message that nobody sent"
+        case .resumed(let step):
+            command == .release(step.path) || run.steps[step.index].due.map { $0 <= now } == true ? nil : "a round begins too early"
         case .reopened(let steps): reopened(Set(steps.map(\.index)))
         }
     }
@@ -78,22 +85,43 @@ struct EntryOracle {
 
     private func beginsOnItsBranch(_ step: Int) -> String? {
         if let fault = begins(step) { return fault }
+        if isBreakpoint(step) { return "'\(run.steps[step].path)' begins in spite of its breakpoint" }
         if !run.isOnItsBranch(step) { return "'\(run.steps[step].path)' begins on a branch that was not taken" }
         if !run.canRead(step) { return "'\(run.steps[step].path)' begins and cannot read what it needs" }
         return nil
     }
 
+    private func isBreakpoint(_ step: Int) -> Bool {
+        let names = [run.steps[step].path.text, run.nodeOf(step).id]
+        return !run.steps[step].isReleased && names.contains(where: run.breakpoints.contains)
+    }
+
+    private func awaiting(_ step: Int, _ until: Instant?) -> String? {
+        guard case .waitFor(let spec) = run.nodeOf(step).kind else { return "it waits for no signal" }
+        if run.signals[spec.signal]?.isEmpty == false { return "it waits for a message that is there" }
+        return until == spec.timeoutSeconds.map { now + $0 } ? beginsOnItsBranch(step) : "it waits until \(until.map { "\($0)" } ?? "for ever")"
+    }
+
     private func hasNotBegun(_ step: Int) -> Bool { run.steps[step].state == .pending || run.steps[step].state == .ready }
 
     private func sleeping(_ step: Int, _ until: Instant) -> String? {
-        guard case .sleep(.literal(let seconds)) = run.nodeOf(step).kind, let seconds = seconds.doubleValue else { return "it is no sleep" }
-        return beginsOnItsBranch(step) ?? (until == now + seconds ? nil : "it sleeps until \(until), which is not \(seconds) s from \(now)")
+        switch run.nodeOf(step).kind {
+        case .sleep(.literal(let seconds)):
+            let isRight = until == now + (seconds.doubleValue ?? 0)
+            return beginsOnItsBranch(step) ?? (isRight ? nil : "it sleeps until \(until), which is not \(seconds.text) s from \(now)")
+        case .sleepUntil(.literal(let moment)): return beginsOnItsBranch(step) ?? (until == Instant(moment.text) ? nil : "it sleeps until \(until)")
+        case .repeatUntil(let spec):
+            let isBetween = run.steps[step].state == .running && run.steps[step].elements?.open.isEmpty == true
+            return isBetween && until == now + spec.intervalSeconds ? nil : "a round waits until \(until)"
+        default: return "it is no sleep"
+        }
     }
 
     private func approvalOpened(_ step: Int, _ deadline: Instant?) -> String? {
         guard case .approval(let spec) = run.nodeOf(step).kind else { return "it is no approval" }
         if deadline != spec.deadlineSeconds.map({ now + $0 }) { return "the deadline of a gate is another than its flow says" }
-        return beginsOnItsBranch(step)
+        // Edited inputs let it ask anew.
+        return run.steps[step].state == .waiting ? nil : beginsOnItsBranch(step)
     }
 
     private func mapOpened(_ step: Int, _ keys: [String], _ values: [JSON]) -> String? {
@@ -113,6 +141,7 @@ struct EntryOracle {
                 default: nil
                 }
             return order ?? keys == keys ? nil : "the targets are not in the order \(rollout.order)"
+        case .repeatUntil(let spec): return keys.count == max(spec.maximum, 1) ? nil : "a 'repeatUntil' has other rounds than its maximum"
         default: return "it has no elements"
         }
     }
@@ -128,9 +157,15 @@ struct EntryOracle {
         if run.cancellation == .kill || run.cancellation != nil && !run.isFinally(before.scope) {
             return "'\(before.path)' is handed out after the run was cancelled"
         }
-        if before.spent >= max(run.nodeOf(step).policy.retry?.attempts ?? 1, 1) { return "'\(before.path)' is tried more often than it may be" }
-        if case .backingOff = before.state, let due = before.due, due > now { return "'\(before.path)' is tried again too early" }
-        if let rollout = run.surroundings(of: step).first(where: { run.rollouts[$0.map] != nil }), lease.target != rollout.key,
+        let isProbed = run.nodeOf(step).policy.probe != nil
+        if lease.isProbe, !isProbed || before.attempt?.row.state != .lost && before.attempt?.isProbe != true { return "nothing is to be asked" }
+        if !isProbed, before.spent >= max(run.nodeOf(step).policy.retry?.attempts ?? 1, 1) {
+            return "'\(before.path)' is tried more often than it may be"
+        }
+        if case .backingOff = before.state, let due = before.due, due > now, command != .release(before.path) {
+            return "'\(before.path)' is tried again too early"
+        }
+        if !lease.isProbe, let rollout = run.surroundings(of: step).first(where: { run.rollouts[$0.map] != nil }), lease.target != rollout.key,
             run.scopes[before.scope].part != .between
         {
             return "'\(before.path)' goes to \(lease.target ?? "nobody")"
@@ -143,10 +178,15 @@ struct EntryOracle {
         return attempt.place == nil ? nil : "an attempt is placed twice"
     }
 
+    private func timeout(of step: Int) -> Double? {
+        let policy = run.nodeOf(step).policy
+        return run.steps[step].attempt?.isProbe == true ? policy.probe?.timeoutSeconds : policy.timeoutSeconds
+    }
+
     /// It counts as lost when its host must have ended it, and not before; without a time-out never.
     private func unreachable(_ step: Int, _ reason: String?, _ until: Instant?) -> String? {
         guard reason != nil else { return until == nil ? nil : "a host that can be asked is given up" }
-        guard let timeout = run.nodeOf(step).policy.timeoutSeconds, let sent = run.steps[step].attempt?.placedAt else {
+        guard let timeout = timeout(of: step), let sent = run.steps[step].attempt?.placedAt else {
             return until == nil ? nil : "an attempt is lost that may run for ever"
         }
         guard let until else { return "an attempt on a silent host is never lost" }
@@ -170,13 +210,13 @@ struct EntryOracle {
                 case .cancelled: .cancelled
                 case .lost: .lost
                 }
-            return end.state == state && end.counts ? nil : "an attempt that ended \(state) is noted as \(end.state)"
+            return end.state == state && end.counts != attempt.isProbe ? nil : "an attempt that ended \(state) is noted as \(end.state)"
         }
         switch event {
         case .report: return end.state == .cancelled && !end.counts ? nil : "an attempt that never started counts"
         case .timer:
             guard let due = run.steps[step].due, due <= now else { return "an attempt is lost before its time" }
-            let timeout = run.nodeOf(step).policy.timeoutSeconds ?? .infinity
+            let timeout = timeout(of: step) ?? .infinity
             guard let sent = attempt.placedAt, sent + timeout + Limits.graceSeconds < now else { return "it is lost while its host may run it" }
             return end.state == .lost && end.counts ? nil : "a silent host's attempt is lost"
         default:

@@ -9,7 +9,7 @@ struct SimulationLedger {
     private var gates: [Digest: String] = [:]
     /// Steps of `finally` that settled since the flow ended last.
     private var settled: Set<Int> = []
-    /// Those that a person skipped, whenever that was.
+    /// Those that a person skipped or resolved, whenever that was.
     private var skipped: Set<Int> = []
     private var hasBegun = false
     private var isKilled = false
@@ -57,17 +57,24 @@ struct SimulationLedger {
                 (hasBegun, isKilled) = (false, false)
             case .cancelRequested(.kill): isKilled = true
             case .settled(let step, _) where run.steps[step.index].scope == PlanIndex.finally:
-                if case .command(.skip, _, _) = event {
+                if isDecidedByPerson(event) {
                     skipped.insert(step.index)
                 } else if !settled.insert(step.index).inserted || !hasBegun && !isKilled {
                     return "'\(step.path)' settles twice at the end, or before it"
                 }
-            case .runState(let state, _) where state.isTerminal:
+            case .runState(let state, _) where state.isTerminal && !isKilled:
                 let left = run.stepsOf(PlanIndex.finally).first { run.steps[$0].state.isSettled && !settled.contains($0) && !skipped.contains($0) }
                 if let left { return "'\(run.steps[left].path)' did not run at this end" }
             default: break
             }
         }
         return nil
+    }
+
+    private func isDecidedByPerson(_ event: RunMachine.Event) -> Bool {
+        switch event {
+        case .command(.skip, _, _), .command(.resolve, _, _): true
+        default: false
+        }
     }
 }
