@@ -278,7 +278,7 @@ extension RunMachine {
             throw refuse(
                 command, because: "step '\(path)' is an approval, which only votes open", hint: "flowctl retry \(run.id) --from '\(path)'")
         }
-        if run.cancellation != nil, resolution == .retry { throw refuse(command, because: "it is cancelling") }
+        if run.cancellation != nil, resolution == .retry || isOver { throw refuse(command, because: "it is cancelling") }
         var value: JSON?
         if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
         if resolution == .retry {

@@ -15,12 +15,17 @@ struct SimulatedHost {
     /// Every execution but those that only asked: attempt, start and end.
     private(set) var ledger: [(attempt: Int, generation: Int, start: Int, end: Int?)] = []
 
+    /// Attempts that still ran when a newer one was started.
+    private(set) var emptied: Set<Int> = []
+
     /// Whether it started.
     mutating func start(_ id: AttemptID, fence: Fence, now: Int, until: Int, isProbe: Bool = false) -> Bool {
         guard fence > self.fence else { return false }
         self.fence = fence
         for (attempt, record) in records {
-            if case .running = record { end(attempt, .ended(.init(outcome: .cancelled)), now: now) }
+            guard case .running = record else { continue }
+            emptied.insert(attempt)
+            end(attempt, .ended(.init(outcome: .cancelled)), now: now)
         }
         records[id.number] = .running(until: until)
         if !isProbe { ledger.append((id.number, id.generation, now, nil)) }
