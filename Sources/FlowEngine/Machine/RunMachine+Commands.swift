@@ -57,7 +57,8 @@ extension RunMachine {
 
     private mutating func pause(_ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
         try requireOpen(command)
-        guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        // What came out of a backup is held as it is: its `finally` may have run since.
+        guard run.cancellation == nil || actor == .engine else { throw refuse(command, because: "it is cancelling") }
         guard !run.isPaused else { throw refuse(command, because: "it is paused already") }
         record(command, by: actor, message: message)
         emit(.paused(true))

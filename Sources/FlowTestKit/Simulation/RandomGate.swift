@@ -51,7 +51,7 @@ enum RandomGate {
         let user = random.chance(0.3) ? "os:\(person)" : person
         var lent: [Delegation] = []
         while lent.count < 2, random.chance(0.5) {
-            let from = random.pick(names.filter { $0 != person })
+            let from = random.chance(0.3) && person != "alice" ? "alice" : random.pick(names.filter { $0 != person })
             let until = now + (random.chance(0.8) ? 60 : 0)
             lent.append(Delegation(id: "\(lent.count + 1)", from: from, person: from, role: random.pick(roles), until: until))
         }

@@ -9,7 +9,7 @@ package struct RandomPlan {
     package static func make(using random: SeededRandom, size: Int) -> Plan {
         var maker = RandomPlan(random: random)
         maker.addSteps(size, scope: nil, isFinally: false, depth: 0)
-        if maker.random.chance(0.4) { maker.addSteps(maker.random.int(1...2), scope: nil, isFinally: true, depth: 1) }
+        if maker.random.chance(0.4) { maker.addSteps(maker.random.int(1...2), scope: nil, isFinally: true, depth: maker.random.int(0...1)) }
         return Plan(flow: "simulated", nodes: maker.nodes, dsl: "0")
     }
 

@@ -118,7 +118,11 @@ extension RunSimulation {
             if try !decide(.command(.resume, by: Self.operatorOnCall, message: nil)) { throw violation("it cannot be resumed: \(summary)") }
             return
         }
-        if isFrozen { return try freeze(false) }
+        if isFrozen {
+            let gate = run.closedGates.first?.step.map { run.steps[$0].path }
+            if random.chance(0.5), try decide(.command(.breakGlass(gate), by: Self.operatorOnCall, message: "it cannot wait")) { return }
+            return try freeze(false)
+        }
         guard let step = run.steps.first(where: { $0.waiting != nil }) else {
             throw violation("it is \(run.state) and waits for nothing named: \(summary)")
         }

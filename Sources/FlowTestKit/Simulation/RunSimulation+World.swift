@@ -13,11 +13,11 @@ extension RunSimulation {
         // The worker sends it again when it can, unless it is gone or was told to stop.
         case .resend(let order): if order.fence.epoch == epoch, !stopped.contains(order.id) { arrive(order) }
         case .finish(let order):
-            guard case .running = hosts[order.id.step]?.records[order.id.number] else { return }
-            let result = order.isProbe ? answer(toProbe: order) : outcome(order.id)
-            hosts[order.id.step]?.end(order.id.number, .ended(result), now: now)
+            guard hosts[order.id.step]?.isRunning(order.fence) == true else { return }
+            let result = order.isProbe ? answer(toProbe: order) : outcome(order)
+            hosts[order.id.step]?.end(order.fence, .ended(result), now: now)
             // Whoever follows it now, in whatever epoch, learns of it.
-            if let current = orders[order.id] { schedule(now, .answer(current)) }
+            if let current = orders[order.id], current.mode != .start || current.fence == order.fence { schedule(now, .answer(current)) }
         case .answer(let order): answer(order)
         case .stop(let order): stop(order)
         case .reconnect(let path):
@@ -39,7 +39,10 @@ extension RunSimulation {
         switch action {
         case .dispatch(let order):
             orders[order.id] = order
-            if case .attach = order.mode {
+            if isRestored, order.mode == .start {
+                // Nothing of a backup is begun before somebody has looked.
+                schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .neverStarted)))
+            } else if case .attach = order.mode {
                 schedule(now + random.int(0...3), .answer(order))
             } else {
                 schedule(now + random.int(0...3), .place(order))
@@ -96,8 +99,10 @@ extension RunSimulation {
     private mutating func place(_ order: AttemptOrder) {
         guard !isPutOff(order, .place(order)) else { return }
         waitingForGo[order.id] = order
-        schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .placed(Place(bootID: "b", spoolID: "s")))))
+        schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .placed(Self.place))))
     }
+
+    private static let place = Place(bootID: "b", spoolID: "s")
 
     private mutating func arrive(_ order: AttemptOrder) {
         guard !isPutOff(order, .resend(order)) else { return }
@@ -108,9 +113,14 @@ extension RunSimulation {
             until = now + timeout + random.int(0...Int(Limits.graceSeconds))
             isCut = true
         }
-        guard hosts[order.id.step, default: SimulatedHost()].start(order.id, fence: order.fence, now: now, until: until, isProbe: order.isProbe)
-        else { return }
-        if isCut { cutOff.insert(order.id) }
+        switch hosts[order.id.step, default: SimulatedHost()].start(order, now: now, until: until, past: past) {
+        case .started: break
+        case .refused: return
+        case .known(let later):
+            let result = AttemptResult(outcome: .lost("the host has run attempt \(later)"))
+            return schedule(now + 1, .report(AttemptReport(id: order.id, fence: order.fence, event: .ended(result))))
+        }
+        if isCut { cutOff[order.id.step, default: []].insert(order.fence) }
         schedule(until, .finish(order), dies: false)
         schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .started(containment: .session))))
     }
@@ -125,11 +135,11 @@ extension RunSimulation {
         return AttemptResult(outcome: .failed(.init(.exitStatus, "it did not")), exitStatus: 1)
     }
 
-    private mutating func outcome(_ id: AttemptID) -> AttemptResult {
-        if cutOff.contains(id) { return AttemptResult(outcome: .timedOut) }
+    private mutating func outcome(_ order: AttemptOrder) -> AttemptResult {
+        if cutOff[order.id.step]?.contains(order.fence) == true { return AttemptResult(outcome: .timedOut) }
         guard now < healsAt, random.chance(options.failureRate) else {
             // What a `repeatUntil` waits for comes sooner or later.
-            let output: JSON = ["stdout": .string(random.chance(0.3) ? "x" : "\(id.step)#\(id.number)")]
+            let output: JSON = ["stdout": .string(random.chance(0.3) ? "x" : "\(order.id.step)#\(order.id.number)")]
             return AttemptResult(outcome: .succeeded(output: output, changed: random.pick([true, false, nil])), exitStatus: 0)
         }
         if random.chance(0.2) { return AttemptResult(outcome: .timedOut) }
@@ -142,14 +152,16 @@ extension RunSimulation {
         // Nobody follows for an engine that is gone.
         guard order.fence.epoch == epoch, !isPutOff(order, .answer(order)) else { return }
         // This very worker has the start on its way: to ask would forbid it.
-        if case .start = order.mode, hosts[order.id.step]?.records[order.id.number] == nil { return }
-        let record = hosts[order.id.step, default: SimulatedHost()].ask(order.id, fence: order.fence)
+        if case .start = order.mode, hosts[order.id.step]?.records[order.fence] == nil { return }
+        let record = hosts[order.id.step, default: SimulatedHost()].ask(order.id.number, fence: order.fence)
         let event: AttemptReport.Event
         switch record {
         case .running: return
         case .ended(let result): event = .ended(result)
         case .rebooted: event = .ended(AttemptResult(outcome: .lost("the host was rebooted")))
-        case nil: event = .neverStarted
+        case nil:
+            let isElsewhere = if case .attach(let place) = order.mode { place != Self.place } else { false }
+            event = isElsewhere ? .ended(AttemptResult(outcome: .lost("another place knows nothing of it"))) : .neverStarted
         }
         schedule(now + random.int(0...2), .report(AttemptReport(id: order.id, fence: order.fence, event: event)))
     }
@@ -157,22 +169,16 @@ extension RunSimulation {
     private mutating func stop(_ order: AttemptOrder) {
         guard order.fence.epoch == epoch, !isPutOff(order, .stop(order)) else { return }
         let id = order.id
-        if case .running = hosts[id.step]?.records[id.number] {
-            hosts[id.step]?.end(id.number, .ended(AttemptResult(outcome: .cancelled)), now: now)
-        } else if hosts[id.step]?.records[id.number] == nil {
-            _ = hosts[id.step, default: SimulatedHost()].ask(id, fence: Fence(epoch: order.fence.epoch, attempt: id.number))
+        let host = hosts[id.step, default: SimulatedHost()]
+        let own = order.mode == .start ? host.records[order.fence].map { _ in order.fence } : host.find(id.number)
+        if let own, host.isRunning(own) {
+            hosts[id.step]?.end(own, .ended(AttemptResult(outcome: .cancelled)), now: now)
+        } else if own == nil {
+            _ = hosts[id.step, default: SimulatedHost()].ask(id.number, fence: Fence(epoch: order.fence.epoch, attempt: id.number))
             waitingForGo[id] = nil
             schedule(now + 1, .report(AttemptReport(id: id, fence: order.fence, event: .ended(AttemptResult(outcome: .cancelled)))))
             return
         }
         schedule(now + 1, .answer(order))
-    }
-}
-
-extension AttemptOrder {
-    /// It asks whether another attempt took effect.
-    fileprivate var isProbe: Bool {
-        guard case .shell(let work) = work else { return false }
-        return work.source == .text("asked")
     }
 }

@@ -30,6 +30,8 @@ package struct RunSimulation {
         var closedHost: String?
         /// How often somebody freezes everything by hand, or lifts that.
         var freezeRate: Double
+        /// How often the journal is copied, or taken back to its copy.
+        var restoreRate: Double
     }
 
     enum Occurrence {
@@ -47,7 +49,7 @@ package struct RunSimulation {
     /// When faults stop.
     var healsAt = 600
     var epoch = 1
-    private var crashedAt = 0
+    var crashedAt = 0
     var run: Run
     var journal: [(entries: [Entry], at: Instant)] = []
     var hosts: [StepPath: SimulatedHost] = [:]
@@ -57,10 +59,16 @@ package struct RunSimulation {
     private var scheduled = 0
     var waitingForGo: [AttemptID: AttemptOrder] = [:]
     var orders: [AttemptID: AttemptOrder] = [:]
-    /// Attempts that a worker was told to stop, that their host ended by its own clock, and that a person gave up.
+    /// A copy of the journal to go back to; how often that was done, the epoch that began with it, and whether nobody has looked since.
+    var backup: Backup?
+    var past = 0
+    var firstEpoch = 1
+    var isRestored = false
+    var isHeld = false
+    /// Attempts that a worker was told to stop, that a person gave up, and that their host ended by its own clock.
     var stopped: Set<AttemptID> = []
-    var cutOff: Set<AttemptID> = []
     var givenUp: Set<AttemptID> = []
+    var cutOff: [StepPath: Set<Fence>] = [:]
     var ledger = SimulationLedger()
     var rows: RunRows
     private var lives = 0
@@ -75,7 +83,7 @@ package struct RunSimulation {
             steps: random.int(1...12), crashRate: random.pick([0, 0.02, 0.1]), lossRate: random.pick([0, 0.05, 0.3]),
             failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1, 0.25]), silenceRate: random.pick([0, 0, 0.1, 0.4]),
             echoRate: random.pick([0, 0.1, 0.4]), closedSeconds: random.pick([0, 0, 30, 60]), closedHost: random.pick([nil, "h3", "h5"]),
-            freezeRate: random.pick([0, 0, 0.05]))
+            freezeRate: random.pick([0, 0, 0.05]), restoreRate: random.pick([0, 0, 0, 0.05]))
         let plan = RandomPlan.make(using: random.split(), size: options.steps)
         let created = Created(
             flow: plan.flow, revision: Self.hash([7]), plan: Self.hash([8]), binary: nil, inputs: [:], targets: RandomPlan.targets, labels: [:],
@@ -104,6 +112,7 @@ package struct RunSimulation {
     private static let mostLives = 3
 
     package mutating func simulate() throws(Violation) {
+        isFrozen = options.freezeRate > 0 && random.chance(0.3)
         try decide(.begin)
         repeat {
             try live()
@@ -178,7 +187,7 @@ package struct RunSimulation {
         eventCount += 1
         let at = Instant(milliseconds: Int64(now) * 1000)
         var context = RunMachine.Context(
-            now: at, epoch: epoch, chance: Double(random.int(0...99)) / 100, closure: closures, hash: Self.hash)
+            now: at, epoch: epoch, chance: Double(random.int(0...99)) / 100, isRestored: isRestored, closure: closures, hash: Self.hash)
         let before = run
         let decision: RunMachine.Decision
         do throws(FlowError) {
@@ -203,6 +212,7 @@ package struct RunSimulation {
         }
         ledger = next
         noteGivenUp(event, before)
+        if run.state.isTerminal || decision.entries.contains(.paused(false)) { isHeld = false }
         rows.commit(&run)
         // It ends after the commit, and before it has told anybody.
         if isCut {
@@ -239,6 +249,7 @@ package struct RunSimulation {
         // Once in a second at most: an engine that is killed before anything is answered does nothing else.
         if crashedAt < now, random.chance(options.crashRate) { try crash() }
         try disturbHosts()
+        if random.chance(options.restoreRate) { try disturbJournal() }
         if random.chance(options.echoRate * 0.2) { try decide(.timer(random.pick(run.steps.map(\.path)))) }
         // What is being stopped draws people.
         if random.chance(options.commandRate * (run.cancellation == nil ? 1 : 3)) { try command() }

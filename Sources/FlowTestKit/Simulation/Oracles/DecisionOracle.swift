@@ -58,9 +58,11 @@ struct DecisionOracle {
 
     /// A command that was accepted was one that may be.
     private func verdict() -> String? {
-        guard case .command(let command, _, _) = event else { return nil }
+        guard case .command(let command, let actor, _) = event else { return nil }
         switch command {
-        case .pause: return before.state.isTerminal || before.cancellation != nil || before.isPaused ? "a run was paused that cannot be" : nil
+        case .pause:
+            let isCancelling = before.cancellation != nil && actor != .engine
+            return before.state.isTerminal || isCancelling || before.isPaused ? "a run was paused that cannot be" : nil
         case .resume: return before.state.isTerminal || !before.isPaused ? "a run was resumed that was not paused" : nil
         case .cancel:
             return before.state.isTerminal || before.cancellation != nil || before.bodyOutcome != nil ? "a run was cancelled that cannot be" : nil
@@ -95,7 +97,7 @@ struct DecisionOracle {
                 return "a gate was passed without more ado"
             }
             return before.state.isTerminal ? "a step was released in a run that has ended" : nil
-        case .breakGlass: return before.closedGates.isEmpty || before.cancellation != nil ? "the glass was broken where none is" : nil
+        case .breakGlass: return before.closedGates.isEmpty || before.wasStopped ? "the glass was broken where none is" : nil
         case .adjust: return before.state.isTerminal ? "a rollout was changed in a run that has ended" : nil
         case .vote: return before.state.isTerminal ? "a vote was counted in a run that has ended" : nil
         }

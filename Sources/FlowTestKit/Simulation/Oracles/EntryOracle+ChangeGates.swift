@@ -54,9 +54,19 @@ extension EntryOracle {
 
     /// Somebody let it, or the whole run, begin in this very decision.
     private func wasPassed(_ step: Int?) -> Bool {
+        for entry in earlier.reversed() {
+            // That was for the batch before.
+            if case .elementOpened(let other, _) = entry, other.index == step, !wasLetBegin { return false }
+            if case .changeGate(let gate) = entry, case .passed = gate.change, gate.step == nil || gate.step?.index == step { return true }
+        }
+        return false
+    }
+
+    /// Somebody let the run as a whole begin.
+    private var wasLetBegin: Bool {
         earlier.contains { entry in
             guard case .changeGate(let gate) = entry, case .passed = gate.change else { return false }
-            return gate.step == nil || gate.step?.index == step
+            return gate.step == nil
         }
     }
 }

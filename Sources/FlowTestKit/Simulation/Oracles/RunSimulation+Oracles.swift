@@ -84,32 +84,40 @@ extension RunSimulation {
 
     private func checkLedgers() throws(Violation) {
         for (path, host) in hosts {
-            guard let number = run.positions[path] else { throw violation("'\(path)' ran and is not in the run") }
-            let step = run.steps[number]
-            guard Set(host.ledger.map(\.attempt)).count == host.ledger.count else {
-                throw violation("an attempt of '\(path)' ran twice")
+            // What an earlier copy of the journal does not tell of.
+            let known = host.ledger.filter { $0.past == past }
+            guard !isHeld || known.isEmpty else { throw violation("'\(path)' was begun by a run of a backup that nobody has looked at: \(summary)") }
+            guard let number = run.positions[path] else {
+                if known.isEmpty { continue }
+                throw violation("'\(path)' ran and is not in the run")
             }
-            guard host.ledger.allSatisfy({ $0.attempt <= step.attempt?.row.number ?? 0 }) else {
+            let step = run.steps[number]
+            guard Set(known.map(\.attempt)).count == known.count else { throw violation("an attempt of '\(path)' ran twice") }
+            guard known.allSatisfy({ $0.attempt <= step.attempt?.row.number ?? 0 }) else {
                 throw violation("'\(path)' ran more often than the journal says")
             }
             for (one, other) in zip(host.ledger, host.ledger.dropFirst()) {
                 guard let end = one.end, end <= other.start else { throw violation("two attempts of '\(path)' overlap") }
             }
-            let most = run.plan.nodes[step.node].policy.retry?.attempts ?? 1
-            guard Dictionary(grouping: host.ledger, by: \.generation).allSatisfy({ $0.value.count <= most }) else {
-                throw violation("'\(path)' ran more than \(most) times in one generation")
-            }
-            guard host.emptied.allSatisfy({ attempt in givenUp.contains { $0.step == path && $0.number == attempt } }) else {
+            // At most once is at most once, also over what the journal has lost: the host remembers.
+            let retry = run.plan.nodes[step.node].policy.retry
+            guard Dictionary(grouping: retry == nil ? host.ledger : known, by: \.generation).allSatisfy({ $0.value.count <= retry?.attempts ?? 1 })
+            else { throw violation("'\(path)' ran more than \(retry?.attempts ?? 1) times in one generation") }
+            guard host.emptied.allSatisfy({ isForgotten($0, path) }) else {
                 throw violation("'\(path)' had two live attempts, and nobody had given one up")
             }
         }
     }
 
+    /// A person gave the attempt up, or the journal was taken back behind it.
+    private func isForgotten(_ attempt: Fence, _ path: StepPath) -> Bool {
+        attempt.epoch < firstEpoch || givenUp.contains { $0.step == path && $0.number == attempt.attempt }
+    }
+
     func checkEnd() throws(Violation) {
         guard !run.steps.contains(where: { $0.state.isActive }) else { throw violation("it ended with open steps: \(summary)") }
         for (path, host) in hosts {
-            for (attempt, record) in host.records {
-                guard case .running = record, !givenUp.contains(where: { $0.step == path && $0.number == attempt }) else { continue }
+            for attempt in host.records.keys where host.isRunning(attempt) && !isForgotten(attempt, path) {
                 throw violation("it ended while '\(path)' runs on its host: \(summary)")
             }
         }
