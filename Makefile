@@ -15,8 +15,9 @@ BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-i
 BIN := .build/release
 SEEDS ?= 10000
 FIRST ?= 0
+MINUTES ?= 30
 
-.PHONY: help setup build run test cron crash simulate fixtures check format bench install lab lab-stop clean
+.PHONY: help setup build run test cron crash simulate mutants soak fixtures check format bench install lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +44,14 @@ test: setup ## Run all tests
 
 simulate: setup ## Runs in a world of faults, from SEEDS seeds (10000); FIRST=n begins elsewhere
 	@FLOW_SEEDS=$(SEEDS) FLOW_FIRST_SEED=$(FIRST) scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter SimulationTests
+
+mutants: setup ## Plant bugs in a copy of the core, and look which the simulation catches within SEEDS seeds
+	@scripts/mutants --seeds $(SEEDS)
+
+soak: setup ## Real daemons, killed, stopped and cut off for MINUTES (30), then judged; SEED= repeats the order of faults
+	@swift build $(BUILD_FLAGS) --product FlowDSL
+	@FLOW_SOAK_SECONDS=$$(($(MINUTES) * 60)) $(if $(SEED),FLOW_SEED=$(SEED)) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
+		--filter SoakTests
 
 cron: setup ## Compare schedules with the C library, minute by minute, round every change of every time zone
 	@swift build $(BUILD_FLAGS) --product cron-oracle

@@ -86,7 +86,7 @@ let package = Package(
                 "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
             ]),
-        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowEngine", "FlowModel", "Workers", .crypto]),
+        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowEngine", "FlowModel", "FlowSchedules", "Workers", .crypto]),
         room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
         .executableTarget(
             name: "flowctl",

@@ -188,6 +188,14 @@ struct GateTests {
         #expect(refusal(&machine, by: requester)?.code == .forbidden)
     }
 
+    @Test func `of two lent rights the requester's is passed over, also when it comes first`() throws {
+        var machine = try machine([.role("operator", count: 1)])
+        var dave = lent("operator", by: "alice", until: machine.now + 60)
+        dave.delegations.append(Delegation(id: "d2", from: "bob", person: "bob", role: "operator", until: machine.now + 60))
+        try vote(&machine, by: dave)
+        #expect(machine["go"].approval?.votes.last?.delegation?.from == "bob")
+    }
+
     @Test func `a vote on behalf of somebody needs that one's delegation`() throws {
         var machine = try machine([.role("release-manager", count: 1)])
         let dave = lent("release-manager", by: "bob", until: machine.now + 60)

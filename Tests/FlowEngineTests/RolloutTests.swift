@@ -93,6 +93,23 @@ struct RolloutTests {
         #expect(machine.dispatched.contains("deploy[web-1]/undo:back"), "what was done again can be undone again")
     }
 
+    @Test func `a rollout in finally runs again with all of it, and is neither redone nor undone alone`() throws {
+        let rollout = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("100%"))
+        let undo = Node(
+            id: "tidy/undo:back", name: "back", scope: "tidy", part: .undo, isFinally: true, kind: .shell(ShellSpec(source: .text("true"))))
+        var machine = try MachineHarness(
+            [Node(id: "tidy", name: "tidy", isFinally: true, kind: .rollout(rollout)), shell("tidy/rm", scope: "tidy", isFinally: true), undo],
+            targets: ["all": Array(Self.hosts.prefix(2))])
+        try machine.fail("tidy[web-1]/rm")
+        try machine.succeed("tidy[web-2]/rm")
+        #expect(machine.run.state == .failed)
+        #expect(throws: FlowError.self) { try machine.command(.undo(StepPath("tidy"))) }
+        #expect(throws: FlowError.self) { try machine.command(.redo(rollout: nil, .outcomes([.failed]), from: nil)) }
+        #expect(machine.run.state == .failed)
+        try machine.command(.retry(from: nil))
+        #expect(machine.run.state == .running)
+    }
+
     @Test func `on breach it undoes what was touched`() throws {
         var machine = try machine({ $0.onBreach = .undo }, batches: "2")
         try machine.succeed("deploy[web-1]/switch")

@@ -218,4 +218,13 @@ struct WaitingTests {
         try machine.command(.resolve(StepPath("a"), .succeeded(output: nil)))
         #expect(machine["a"].state == .succeeded && machine.dispatched == ["b"])
     }
+
+    @Test func `a cancelling run is not taken up again by an output that a person gives`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b")])
+        try machine.fail("a")
+        try machine.command(.cancel)
+        #expect(machine.run.state == .cancelling)
+        #expect(throws: FlowError.self) { try machine.command(.resolve(StepPath("a"), .succeeded(output: nil))) }
+        #expect(machine.run.state == .cancelling && machine["a"].state == .failed)
+    }
 }

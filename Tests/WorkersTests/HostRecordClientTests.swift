@@ -55,6 +55,26 @@ struct HostRecordClientTests {
         #expect(log.lines.count == 2)
     }
 
+    @Test func `what a host has run and the journal does not know of is lost, never failed`() async throws {
+        let host = ScriptedHost([.says(Self.hello + "error known 3\n")])
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: CollectingSink(), placed: { _ in true }, report: { _ in })
+        guard case .lost(let reason) = outcome else { throw CancellationError() }
+        #expect(reason.contains("attempt 3") && reason.contains("backup"))
+    }
+
+    @Test(arguments: ["absent": false, "ended 0 - 0 0 0 0": true])
+    func `another place is asked too: an end is taken, and that it knows nothing proves nothing`(_ answer: String, _ isEnd: Bool) async throws {
+        let host = ScriptedHost([.says(Self.hello + answer + "\n")])
+        let outcome = await client(host).attach(
+            Self.id, fence: Self.fence, target: "web-1", place: Place(bootID: "other", spoolID: "spool"), sink: CollectingSink(), report: { _ in })
+        switch outcome {
+        case .ended: #expect(isEnd)
+        case .lost(let reason): #expect(!isEnd && reason.contains("rebooted"))
+        default: Issue.record("\(outcome)")
+        }
+    }
+
     @Test func `a record that could not be removed is noted, never an error`() async throws {
         let host = ScriptedHost([.refuses])
         let log = LogLines()

@@ -60,6 +60,24 @@ struct HostRunnerFenceTests {
     }
 
     @Test(arguments: Shell.here)
+    func `a host that has run what the engine does not know of starts nothing`(_ shell: Shell) async throws {
+        let host = RunnerUnderTest(shell, folder)
+        let ran = folder.file("ran")
+        let script = "echo ran >>\(ran)"
+        func start(_ epoch: Int, _ number: Int, _ after: Int) async throws -> RunnerAnswer {
+            try await host.ask("start", RunnerRequest(step: "d0", epoch: epoch, number: number, script: script, lines: ["after \(after)"]))
+        }
+        #expect(try await start(1, 1, 0).ended == "ended 0 - 0 0 0 0")
+        #expect(try await start(1, 2, 1).ended == "ended 0 - 0 0 0 0")
+        // The journal was taken back to before both, then to between them.
+        #expect(try await start(1_001, 1, 0).lines == ["error known 1"])
+        #expect(try await start(1_001, 3, 1).lines == ["error known 2"])
+        #expect(folder.read("ran") == "ran\nran\n")
+        #expect(try host.records("d0") == ["1.1", "1.2", "lock"])
+        #expect(try await start(1_001, 3, 2).ended == "ended 0 - 0 0 0 0")
+    }
+
+    @Test(arguments: Shell.here)
     func `asking raises the fence, so that a late start does nothing`(_ shell: Shell) async throws {
         let host = RunnerUnderTest(shell, folder)
         let ran = folder.file("ran")

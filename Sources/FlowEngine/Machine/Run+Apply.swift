@@ -244,6 +244,8 @@ extension Run {
 
     private mutating func finish(_ end: Entry.AttemptEnd, _ number: Int, at: Instant) {
         guard var attempt = steps[number].attempt else { return }
+        // What was not sent, and what its host knows nothing of, has left nothing there.
+        if end.counts || attempt.row.state == .running || end.state != .cancelled { steps[number].lastSent = attempt.row.number }
         attempt.row.state = end.state
         attempt.row.endedAt = at
         attempt.row.exitStatus = end.exitStatus

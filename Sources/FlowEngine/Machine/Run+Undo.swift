@@ -68,7 +68,7 @@ extension Run {
     }
 
     /// Targets on which a step of the body succeeded and that are not undone, last ones first.
-    func touchedTargets(of number: Int) -> [Int] {
+    package func touchedTargets(of number: Int) -> [Int] {
         guard let elements = steps[number].elements, let rollout = rollouts[number] else { return [] }
         return elements.keys.indices.reversed().filter { element in
             guard rollout.targets[element].undo != .undone, let scope = elements.scopes[element] else { return false }

@@ -124,6 +124,8 @@ package struct Step: Hashable, Sendable {
     package internal(set) var startedAt: Instant?
     package internal(set) var endedAt: Instant?
     package internal(set) var attempt: Attempt?
+    /// The number of the newest attempt that has ended and of which its host may know; 0 for none.
+    package internal(set) var lastSent = 0
     /// Attempts of this generation that count against the retry policy.
     package internal(set) var spent = 0
     /// Somebody let it pass its breakpoint, in this generation.

@@ -29,7 +29,7 @@ extension RunMachine {
         let key = "\(run.id)/\(step.path)/\(place?.name ?? "local")/\(step.generation)"
         return AttemptOrder(
             id: attemptID(number), fence: fence, idempotencyKey: key, flow: run.created.flow, target: target,
-            timeoutSeconds: timeoutSeconds(number), mode: mode, work: work)
+            timeoutSeconds: timeoutSeconds(number), lastSent: step.lastSent, mode: mode, work: work)
     }
 
     func attemptID(_ number: Int) -> AttemptID {

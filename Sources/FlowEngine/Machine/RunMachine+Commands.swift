@@ -59,7 +59,8 @@ extension RunMachine {
 
     private mutating func pause(_ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
         try requireOpen(command)
-        guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        // What came out of a backup is held as it is: its `finally` may have run since.
+        guard run.cancellation == nil || actor == .engine else { throw refuse(command, because: "it is cancelling") }
         guard !run.isPaused else { throw refuse(command, because: "it is paused already") }
         record(command, by: actor, message: message)
         emit(.paused(true))
@@ -314,7 +315,7 @@ extension RunMachine {
             throw refuse(
                 command, because: "step '\(path)' is an approval, which only votes open", hint: "flowctl retry \(run.id) --from '\(path)'")
         }
-        if run.cancellation != nil, resolution == .retry { throw refuse(command, because: "it is cancelling") }
+        if run.cancellation != nil, resolution == .retry || isOver { throw refuse(command, because: "it is cancelling") }
         var value: JSON?
         if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
         if resolution == .retry {

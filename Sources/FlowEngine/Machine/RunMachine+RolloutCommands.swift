@@ -18,14 +18,18 @@ extension RunMachine {
         startEverything()
     }
 
-    /// The rollout that is meant: the one named, else the run's only one.
+    /// The rollout that is meant: the one named, else the run's only one. Those of `finally` run again with all of it, and in no other way.
     private func rollout(_ path: StepPath?, _ command: RunCommand) throws(FlowError) -> Int {
         if let path {
             let number = try position(path)
             guard run.rollouts[number] != nil else { throw refuse(command, because: "step '\(path)' is no rollout that has begun") }
+            guard outermost(run.steps[number].scope) != PlanIndex.finally else {
+                throw refuse(
+                    command, because: "step '\(path)' is in 'finally', which runs again as a whole", hint: "flowctl retry \(run.id) --from '\(path)'")
+            }
             return number
         }
-        let all = run.rollouts.keys.sorted()
+        let all = run.rollouts.keys.sorted().filter { outermost(run.steps[$0].scope) != PlanIndex.finally }
         guard all.count <= 1 else {
             let names = all.map { "'\(run.steps[$0].path)'" }.joined(separator: ", ")
             throw refuse(command, because: "it has more than one rollout: \(names)", hint: "flowctl retry \(run.id) --rollout STEP --targets …")

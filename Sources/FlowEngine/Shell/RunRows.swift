@@ -32,6 +32,7 @@ package struct RunRows {
         let whole = projection.rows(of: loaded)
         for row in whole.steps where steps[row.index] != row { return "the row of '\(row.path)' is not what the step is" }
         for row in whole.targets where targets[[row.step, row.position]] != row { return "the row of target \(row.name) is not what it is" }
+        if timers[Run.gatePath] != loaded.run.gate?.closure.until { return "the timer of the run's gate is not when it is looked at again" }
         for step in loaded.run.steps {
             if timers[step.path] != step.due { return "the timer of '\(step.path)' is not what it waits for" }
             let older = (step.attempt?.row.number ?? 1) - 1

@@ -8,12 +8,15 @@ package struct AttemptOrder: Hashable, Sendable {
     /// Where it runs; nil means here.
     package var target: Host?
     package var timeoutSeconds: Double?
+    /// The newest attempt of the step that may have been sent before, as far as the journal knows; nil: not told. A host that knows of a later
+    /// one has a past that the journal has lost, and starts nothing.
+    package var lastSent: Int?
     package var mode: Mode
     package var work: Work
 
     package init(
         id: AttemptID, fence: Fence, idempotencyKey: String, flow: String, target: Host?, timeoutSeconds: Double?,
-        mode: Mode, work: Work
+        lastSent: Int? = nil, mode: Mode, work: Work
     ) {
         self.id = id
         self.fence = fence
@@ -21,6 +24,7 @@ package struct AttemptOrder: Hashable, Sendable {
         self.flow = flow
         self.target = target
         self.timeoutSeconds = timeoutSeconds
+        self.lastSent = lastSent
         self.mode = mode
         self.work = work
     }

@@ -21,7 +21,7 @@ package final class SSHLab: Sendable {
     package let identityFile: String
 
     private let layout: LabLayout
-    private let state: LabState
+    let state: LabState
 
     private init(layout: LabLayout, state: LabState, hosts: [LabHost], defaultHost: LabHost?) {
         directory = layout.directory

@@ -50,9 +50,10 @@ enum RandomGate {
         let person = random.pick(names)
         let user = random.chance(0.3) ? "os:\(person)" : person
         var lent: [Delegation] = []
-        if random.chance(0.5) {
-            let from = random.pick(names.filter { $0 != person })
-            lent = [Delegation(id: "1", from: from, person: from, role: random.pick(roles), until: now + (random.chance(0.8) ? 60 : 0))]
+        while lent.count < 2, random.chance(0.5) {
+            let from = random.chance(0.3) && person != "alice" ? "alice" : random.pick(names.filter { $0 != person })
+            let until = now + (random.chance(0.8) ? 60 : 0)
+            lent.append(Delegation(id: "\(lent.count + 1)", from: from, person: from, role: random.pick(roles), until: until))
         }
         return Actor(person: person, user: user, names: [person, "os:\(person)"], roles: roles.filter { _ in random.chance(0.4) }, delegations: lent)
     }
@@ -60,7 +61,7 @@ enum RandomGate {
     static func ballot(of actor: Actor, _ random: inout SeededRandom) -> Ballot {
         let stranger = random.chance(0.05) ? random.pick(names) : nil
         let giver = random.chance(0.6) ? actor.delegations.first?.from : nil
-        return Ballot(fields: random.chance(0.2) ? ["n": .int(random.int(1...2))] : [:], onBehalfOf: giver ?? stranger)
+        return Ballot(fields: random.chance(0.4) ? ["n": .int(random.int(1...2))] : [:], onBehalfOf: giver ?? stranger)
     }
 }
 

@@ -1,14 +1,47 @@
-import FlowEngine
-import FlowModel
+internal import FlowEngine
+internal import FlowModel
+internal import FlowSchedules
 
-// Freezes that come and go, and what must hold of them.
+// Freezes and windows that come and go.
 extension RunSimulation {
-    /// The first seconds of every hundred are frozen, and everything while somebody froze it by hand.
-    static func closure(at now: Int, _ options: Options, isFrozen: Bool) -> ChangeClosure? {
-        if isFrozen { return ChangeClosure(kind: .freeze, rule: "by-hand", reason: "somebody said so") }
-        guard now < options.faultsUntil, now % 100 < options.frozenSeconds else { return nil }
-        let until = Instant(milliseconds: Int64(now / 100 * 100 + options.frozenSeconds) * 1_000)
-        return ChangeClosure(kind: .window, rule: "hourly", reason: "not now", until: until)
+    /// When the window of now opens; it is closed in the first seconds of every hundred.
+    private var opening: Int { now / 100 * 100 + options.closedSeconds }
+
+    /// What the real rules keep from beginning now.
+    var closures: @Sendable (ChangeSubject) -> ChangeClosure? {
+        var rules: [ChangeRule] = []
+        if isFrozen { rules.append(rule(.freeze, "by-hand", from: 0, until: nil, host: nil)) }
+        if now < healsAt, options.closedSeconds > 0 {
+            rules.append(rule(.window, "hourly", from: opening, until: now / 100 * 100 + 100, host: options.closedHost))
+        }
+        let (all, moment) = (ChangeRules(rules), Instant(milliseconds: Int64(now) * 1_000))
+        return { all.closure(of: $0, at: moment) }
+    }
+
+    /// The same, said in words of its own: a freeze by hand holds everything, a window what touches its host.
+    var closuresByDefinition: @Sendable (ChangeSubject) -> ChangeClosure? {
+        let (isFrozen, host, isClosed) = (isFrozen, options.closedHost, now < healsAt && now < opening)
+        let until = Instant(milliseconds: Int64(opening) * 1_000)
+        return { subject in
+            if isFrozen { return ChangeClosure(kind: .freeze, rule: "by-hand", reason: "it is told") }
+            guard isClosed, host.map(subject.hosts.contains) ?? true else { return nil }
+            return ChangeClosure(kind: .window, rule: "hourly", reason: "it is told", until: until)
+        }
+    }
+
+    private func rule(_ kind: ChangeRuleKind, _ name: String, from: Int, until: Int?, host: String?) -> ChangeRule {
+        var spec = ChangeRuleSpec(reason: "it is told")
+        spec.from = Instant(milliseconds: Int64(from) * 1_000)
+        spec.until = until.map { Instant(milliseconds: Int64($0) * 1_000) }
+        spec.hosts = host
+        let row = ChangeRuleRow(kind: kind, name: name, revision: 1, spec: spec, user: "alice", changedAt: Instant(milliseconds: 0))
+        do throws(FlowError) {
+            return try ChangeRule(row, hosts: host.map { [$0] }) { name throws(FlowError) in
+                throw FlowError(.usage, subject: name, "There is no zone.")
+            }
+        } catch {
+            preconditionFailure("a rule without a recurrence needs no zone: \(error)")
+        }
     }
 
     mutating func freeze(_ isFrozen: Bool) throws(Violation) {
@@ -20,31 +53,9 @@ extension RunSimulation {
     mutating func passTime(to moment: Int) throws(Violation) -> Bool {
         now = max(now, moment)
         let before = run.gate
+        let engine = epoch
         try decide(.timer(Run.gatePath))
-        if let before, run.gate == before { throw violation("the timer of the run's gate fires for ever") }
+        if let before, run.gate == before, epoch == engine { throw violation("the timer of the run's gate fires for ever") }
         return true
-    }
-
-    /// Nothing begins before a closed gate, and only a second person with the role for it passes one.
-    func checkGates(after event: RunMachine.Event, _ before: Run) throws(Violation) {
-        let entries = decided
-        var isBroken = false
-        for case .commanded(let command) in entries where command.verb == "break-glass" {
-            guard command.person != "alice", command.message != nil else { throw violation("\(command.person) broke the glass") }
-            isBroken = true
-        }
-        guard !isBroken else { return }
-        let closure = Self.closure(at: now, options, isFrozen: isFrozen)
-        for case .rollout(let step, .batchBegan(let batch)) in entries {
-            guard closure == nil || before.rollouts[step.index]?.passedBatch == batch else {
-                throw violation("batch \(batch) of '\(step.path)' began in a freeze, after \(event)")
-            }
-        }
-        if before.gate != nil, run.gate == nil, run.bodyOutcome == nil, closure != nil {
-            throw violation("the run's gate opened in a freeze, after \(event)")
-        }
-        if run.gate != nil, entries.contains(where: { if case .leased = $0 { true } else { false } }) {
-            throw violation("a step was handed out before the run's gate, after \(event)")
-        }
     }
 }

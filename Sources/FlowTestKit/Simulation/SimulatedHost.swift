@@ -2,7 +2,8 @@ import FlowModel
 
 /// The host record of one step and target, as the runner keeps it: the twin of `runner.sh`.
 ///
-/// It outlives the engine. A start that comes late meets the fence that an asker raised, and does nothing.
+/// It outlives the engine, and the journal that was taken back to an earlier copy. A start that comes late meets the fence that an asker
+/// raised, one of an engine that has forgotten what ran meets its record: both do nothing.
 struct SimulatedHost {
     enum Record: Equatable {
         case running(until: Int)
@@ -10,37 +11,73 @@ struct SimulatedHost {
         case rebooted
     }
 
+    enum Answer: Equatable {
+        case started, refused
+        /// It has run this attempt, which the asker does not know of.
+        case known(Int)
+    }
+
+    /// An execution, but for those that only asked.
+    struct Execution {
+        var attempt: Int
+        var generation: Int
+        var start: Int
+        var end: Int?
+        /// How often the journal had been taken back to an earlier copy.
+        var past: Int
+    }
+
     private(set) var fence = Fence(epoch: 0, attempt: 0)
-    private(set) var records: [Int: Record] = [:]
-    /// Every execution but those that only asked: attempt, start and end.
-    private(set) var ledger: [(attempt: Int, generation: Int, start: Int, end: Int?)] = []
+    /// By the fence with which each was started: numbers are given again after a restore.
+    private(set) var records: [Fence: Record] = [:]
+    private(set) var ledger: [Execution] = []
+    /// Where each stands in the ledger.
+    private var places: [Fence: Int] = [:]
+    /// Attempts that still ran when a newer one was started.
+    private(set) var emptied: Set<Fence> = []
 
-    /// Whether it started.
-    mutating func start(_ id: AttemptID, fence: Fence, now: Int, until: Int, isProbe: Bool = false) -> Bool {
-        guard fence > self.fence else { return false }
-        self.fence = fence
+    mutating func start(_ order: AttemptOrder, now: Int, until: Int, past: Int) -> Answer {
+        guard order.fence > fence else { return .refused }
+        fence = order.fence
+        if let lastSent = order.lastSent, let later = records.keys.map(\.attempt).filter({ $0 > lastSent }).max() { return .known(later) }
         for (attempt, record) in records {
-            if case .running = record { end(attempt, .ended(.init(outcome: .cancelled)), now: now) }
+            guard case .running = record else { continue }
+            emptied.insert(attempt)
+            end(attempt, .ended(.init(outcome: .cancelled)), now: now)
         }
-        records[id.number] = .running(until: until)
-        if !isProbe { ledger.append((id.number, id.generation, now, nil)) }
-        return true
+        records[order.fence] = .running(until: until)
+        guard !order.isProbe else { return .started }
+        places[order.fence] = ledger.count
+        ledger.append(Execution(attempt: order.id.number, generation: order.id.generation, start: now, end: nil, past: past))
+        return .started
     }
 
-    mutating func ask(_ id: AttemptID, fence: Fence) -> Record? {
+    mutating func ask(_ number: Int, fence: Fence) -> Record? {
         self.fence = max(self.fence, fence)
-        return records[id.number]
+        return find(number).flatMap { records[$0] }
     }
 
-    mutating func end(_ attempt: Int, _ record: Record, now: Int) {
+    /// The newest attempt with this number.
+    func find(_ number: Int) -> Fence? { records.keys.filter { $0.attempt == number }.max() }
+
+    func isRunning(_ number: Int) -> Bool { find(number).map(isRunning) ?? false }
+    func isRunning(_ attempt: Fence) -> Bool { if case .running = records[attempt] { true } else { false } }
+
+    mutating func end(_ attempt: Fence, _ record: Record, now: Int) {
         records[attempt] = record
-        for index in ledger.indices where ledger[index].attempt == attempt && ledger[index].end == nil {
-            ledger[index].end = now
-        }
+        if let place = places[attempt], ledger[place].end == nil { ledger[place].end = now }
     }
 
     /// The machine went down: what ran is gone, and nobody knows how far it came.
     mutating func reboot(now: Int) {
         for (attempt, record) in records { if case .running = record { end(attempt, .rebooted, now: now) } }
+    }
+}
+
+extension AttemptOrder {
+    /// It asks whether another attempt took effect.
+    var isProbe: Bool {
+        guard case .shell(let work) = work else { return false }
+        return work.source == .text("asked")
     }
 }

@@ -40,6 +40,8 @@ struct HostConversation {
         let order = attempt.order
         switch order.mode {
         case .start:
+            var job = job
+            job.lastSent = order.lastSent
             return await record.start(
                 order.id, fence: order.fence, target: order.target?.name, job: job, sink: sink,
                 placed: { await attempt.placed($0) }, report: { attempt.report($0) })

@@ -46,6 +46,8 @@ package struct HostRecordClient: HostRecording, Sendable {
                 try await conversation.send(try HostRequest.start(id, fence, target, place, job))
                 return try await follow(conversation, id, sink, (0, 0), report)
             }
+        } catch HostFault.said("known", let attempt) {
+            return .lost(HostRecordClient.forgotten(attempt))
         } catch let fault as HostFault where fault.isRefusal {
             return .refused(AttemptResult.Failure(hostFault: fault))
         } catch {
@@ -76,15 +78,15 @@ package struct HostRecordClient: HostRecording, Sendable {
                 if isUnreachable { report(.reachable) }
                 isUnreachable = false
                 pause = HostRecordLimits.firstPauseSeconds
-                guard conversation.place == place else {
-                    conversation.close()
-                    return .lost(HostRecordClient.moved(from: place, to: conversation.place))
-                }
-                return try await closingOnError(conversation) {
+                let found = conversation.place
+                let outcome = try await closingOnError(conversation) {
                     let offsets = (await sink.taken(.stdout), await sink.taken(.stderr))
                     try await conversation.send([HostRequest.attach(id, fence, target, offsets)])
                     return try await follow(conversation, id, sink, offsets, report)
                 }
+                // That another place knows nothing of it proves nothing.
+                if case .neverStarted = outcome, found != place { return .lost(HostRecordClient.moved(from: place, to: found)) }
+                return outcome
             } catch HostFault.said("refused", let later) {
                 return .lost("the host has been asked with a later fence (\(later)) than \(fence)")
             } catch {
@@ -213,6 +215,10 @@ package struct HostRecordClient: HostRecording, Sendable {
     private static func moved(from old: Place, to new: Place) -> String {
         old.bootID != new.bootID
             ? "the host was rebooted since it was started" : "the host's spool is not the one that it was started in"
+    }
+
+    private static func forgotten(_ attempt: String) -> String {
+        "the host has run attempt \(attempt) of it, of which the journal knows nothing: the database came out of a backup"
     }
 
     /// False when cancellation ended the pause, and with it the asking.

@@ -15,6 +15,8 @@ package struct HostJob: Sendable {
     package var account: String?
     /// Seconds until the host ends it by its own clock; nil never.
     package var deadlineSeconds: Double?
+    /// The newest attempt before it that the engine knows of; the host starts nothing when it knows a later one. nil: not told.
+    package var lastSent: Int?
     /// Bytes of each output stream that are kept on the host.
     package var outputCap: Int
 

@@ -15,6 +15,7 @@ enum HostRequest {
         lines.append("grace \(centiseconds(Limits.graceSeconds))")
         lines.append("cap \(job.outputCap)")
         lines.append("program \(try line(job.interpreter, "the interpreter"))")
+        if let lastSent = job.lastSent { lines.append("after \(lastSent)") }
         if let account = job.account { lines.append("account \(try line(account, "the account"))") }
         for (name, value) in job.environment.sorted(by: { $0.key < $1.key }) {
             lines.append("env \(name) \(try line(value, name))")

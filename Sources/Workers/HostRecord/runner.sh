@@ -259,6 +259,10 @@ supervise() {
   lock
   recorded
   above "$epoch" "$number" "$e" "$n" || drop refused "$e.$n"
+  # What the engine does not know of ran before its journal was taken back to an earlier copy.
+  for f in "$d"/[0-9]*.[0-9]*; do
+    [ "$after" = - ] || [ ! -d "$f" ] || [ "${f##*.}" -le "$after" ] || drop known "${f##*.}"
+  done
   for f in "$d"/[0-9]*.[0-9]*; do
     [ ! -d "$f" ] || finish "$f" superseded "$grace"
   done
@@ -646,7 +650,7 @@ stop() {
 
 # ---- the request ----
 
-step= epoch= number= place= timeout=- grace=1000 cap=67108864 program=sh account= prelude= script= dir= data= parts=
+step= epoch= number= place= after=- timeout=- grace=1000 cap=67108864 program=sh account= prelude= script= dir= data= parts=
 lengths="0 0 0 0" names= sento=0 sente=0
 request() {
   while read -r key rest <&3; do
@@ -654,6 +658,7 @@ request() {
       step) case $rest in *[!0-9a-f]* | "") fail input step ;; esac; step=$rest ;;
       fence) epoch=${rest% *} number=${rest#* }; numbers "$epoch" "$number" || fail input fence ;;
       place) [ "$rest" = "$boot $spool" ] || fail moved "$boot $spool" ;;
+      after) after=$rest; numbers "$rest" || fail input after ;;
       timeout) timeout=$rest; [ "$rest" = - ] || numbers "$rest" || fail input timeout ;;
       grace) grace=$rest; numbers "$rest" || fail input grace ;;
       cap) cap=$rest; numbers "$rest" || fail input cap ;;

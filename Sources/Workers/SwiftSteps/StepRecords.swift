@@ -84,6 +84,25 @@ struct StepRecords: Sendable {
         }
     }
 
+    /// The newest attempt of the step that was started and not removed; 0 when there is none.
+    func newest(of id: AttemptID) async throws -> Int {
+        let (folder, name) = (folder, name(of: id))
+        return try await BlockingThreads.files.call {
+            guard let directory = opendir(folder) else { throw CallError("\(folder) could not be read") }
+            defer { closedir(directory) }
+            var newest = 0
+            while let entry = readdir(directory) {
+                let file = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                let parts = file.split(separator: ".")
+                guard parts.count == 3, parts[0] == name, parts[2] != "record", let number = Int(parts[1]) else { continue }
+                newest = max(newest, number)
+            }
+            return newest
+        }
+    }
+
     /// Removes what is known of the attempt.
     func remove(_ id: AttemptID) async throws {
         let paths = ["record", "ended", "started"].map { path(id, $0) }
@@ -93,9 +112,10 @@ struct StepRecords: Sendable {
     }
 
     private func path(_ id: AttemptID, _ kind: String) -> String {
-        let name = Digest(bytes: SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8))).hex
-        return "\(folder)/\(name).\(id.number).\(kind)"
+        "\(folder)/\(name(of: id)).\(id.number).\(kind)"
     }
+
+    private func name(of id: AttemptID) -> String { Digest(bytes: SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8))).hex }
 
     // MARK: - Processes
 

@@ -30,6 +30,13 @@ struct SwiftStepExecutor: Executor {
         let (inputs, patterns) = try opened(work)
         let place = try await records.place()
         guard await attempt.placed(place) else { return .cancelled }
+        if let lastSent = attempt.order.lastSent {
+            let newest = try await records.newest(of: attempt.id)
+            guard newest <= lastSent else {
+                let reason = "attempt \(newest) of it has run, of which the journal knows nothing: the database came out of a backup"
+                return .ended(AttemptResult(outcome: .lost(reason)))
+            }
+        }
         let recorder = OutputRecorder(
             store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
         let tail = StepTail(path: records.recordPath(attempt.id), output: recorder)

@@ -1,4 +1,3 @@
-package import FlowEngine
 package import FlowModel
 
 /// Says by trying everything whether votes open a gate. Shares nothing with the machine's way to find out.
@@ -56,34 +55,4 @@ package enum GateOracle {
             }
         }
     }
-
-    // MARK: - Of a run
-
-    /// Checks the gates that an event has opened, and the votes on all that are open.
-    package static func check<Failure: Error>(_ run: Run, _ before: Run, _ failure: (String) -> Failure) throws(Failure) {
-        for (number, step) in run.steps.enumerated() {
-            guard let approval = step.approval, case .approval(let spec) = run.plan.nodes[step.node].kind else { continue }
-            let votes = approval.standing
-            let spent = votes.flatMap { [$0.person, $0.delegation?.person].compactMap { $0 } }
-            guard Set(spent).count == spent.count else { throw failure("one person counts twice at '\(step.path)'") }
-            let approving = votes.filter { $0.decision == .approved }
-            if !spec.selfApproval, approving.contains(where: { [$0.person, $0.delegation?.person].contains(run.created.person) }) {
-                throw failure("who started the run approves '\(step.path)'")
-            }
-            if let late = votes.first(where: { vote in vote.delegation.map { $0.until <= vote.at } ?? false }) {
-                throw failure("\(late.user) voted by a delegation that was over")
-            }
-            let meets = opens(spec.rules(at: approval.level), approving, isDistinct: spec.isDistinct)
-            if step.state == .waiting, meets { throw failure("'\(step.path)' waits, and its votes are enough") }
-            guard step.state == .succeeded, before.steps[safe: number]?.state == .waiting, !meets else { continue }
-            let hasLapsed = approval.deadline.map { deadline in step.endedAt.map { $0 >= deadline } ?? false } ?? false
-            guard hasLapsed, spec.onDeadline == .approve, approval.level == spec.escalations.count else {
-                throw failure("'\(step.path)' opened with votes that are not enough")
-            }
-        }
-    }
-}
-
-extension Array {
-    fileprivate subscript(safe index: Int) -> Element? { indices.contains(index) ? self[index] : nil }
 }

@@ -1,0 +1,204 @@
+internal import FlowEngine
+internal import FlowModel
+
+// How steps, elements and the flow come to their ends.
+extension EntryOracle {
+    func settled(_ step: Int, _ end: Entry.Settlement) -> String? {
+        let before = run.steps[step]
+        if before.state.isSettled { return "'\(before.path)' settles twice" }
+        if before.approval?.state == .open { return "'\(before.path)' settles with an open gate" }
+        if let attempt = before.attempt, !attempt.row.state.isTerminal, before.state == .running {
+            return "'\(before.path)' settles with an attempt out"
+        }
+        let policy = run.nodeOf(step).policy.onFailure
+        if end.isIgnored != (end.state == .failed && policy == .ignore) { return "'\(before.path)' failed, its policy is \(policy)" }
+        if run.steps[step].elements != nil, let inner = run.stepsIn(step).first(where: { run.steps[$0].state.isActive }) {
+            return "'\(before.path)' settles while '\(run.steps[inner].path)' is \(run.steps[inner].state)"
+        }
+        switch end.state {
+        case .succeeded: return succeeded(step, end)
+        case .skipped: return isSkipped(step) ? nil : skipped(step)
+        case .failed: return failed(step)
+        case .cancelled: return cancelled(step)
+        default: return "\(end.state) is no end"
+        }
+    }
+
+    private func succeeded(_ step: Int, _ end: Entry.Settlement) -> String? {
+        let before = run.steps[step]
+        if isResolved(step, { if case .succeeded = $0 { true } else { false } }) { return nil }
+        switch run.nodeOf(step).kind {
+        case .choice(.literal(let answer)): return end.value == answer ? begins(step) : "'\(before.path)' decided otherwise"
+        case .waitFor: return end.value == taken[step] ? nil : "'\(before.path)' has another message than the oldest, or none"
+        case .repeatUntil(let spec):
+            if before.elements?.open.isEmpty != true { return "'\(before.path)' succeeded in the middle of a round" }
+            return isReached(spec, step) ? nil : "'\(before.path)' succeeded without what it waits for"
+        case .sleep, .sleepUntil:
+            let isOver = before.due.map { $0 <= now } == true || command == .release(before.path)
+            return before.state == .waiting && isOver ? nil : "'\(before.path)' woke too early"
+        case .approval: return gateSucceeded(step, end)
+        case .map(let map):
+            let values = (before.elements?.scopes ?? []).map { scope in
+                scope.flatMap { run.stepsOf($0).last }.flatMap { run.steps[$0].value } ?? .null
+            }
+            let isComplete = (before.elements?.scopes ?? []).allSatisfy { scope in
+                scope.map { run.stepsOf($0).allSatisfy(run.letsOthersStart) } ?? false
+            }
+            if let least = map.minSucceeded {
+                return succeeds(step, least) && end.value == .array(values) ? nil : "'\(before.path)' succeeded with too few"
+            }
+            return isComplete && end.value == .array(values) ? nil : "'\(before.path)' succeeded with other values than its elements'"
+        case .rollout(let spec): return rolloutSucceeded(step, spec)
+        default:
+            guard case .succeeded(let output, let changed)? = result?.outcome, before.attempt?.row.state == .succeeded else {
+                return "'\(before.path)' succeeded and no attempt did"
+            }
+            if before.attempt?.isProbe == true { return nil }
+            return end.value == output && end.changed == changed ? nil : "'\(before.path)' has another output than its attempt"
+        }
+    }
+
+    private func succeeds(_ step: Int, _ least: Amount) -> Bool {
+        let scopes = run.steps[step].elements?.scopes ?? []
+        let done = scopes.count { scope in scope.map { run.stepsOf($0).allSatisfy(run.letsOthersStart) } ?? false }
+        switch least {
+        case .count(let count): return done >= min(count, scopes.count)
+        case .percent(let share): return done >= Int((Double(scopes.count) * share / 100).rounded(.up))
+        }
+    }
+
+    private func skipped(_ step: Int) -> String? {
+        if case .repeatUntil = run.nodeOf(step).kind { return nil }
+        guard !run.isOnItsBranch(step) || !run.canRead(step) else { return "'\(run.steps[step].path)' is skipped without a reason" }
+        // A retry finds out late that it cannot read.
+        return run.steps[step].state == .pending || run.steps[step].state == .ready ? begins(step) : nil
+    }
+
+    private func failed(_ step: Int) -> String? {
+        let before = run.steps[step]
+        if isResolved(step, { $0 == .failed }) { return nil }
+        if before.elements == nil, run.nodeOf(step).policy.onFailure == .hold { return "'\(before.path)' failed, and its policy is to hold" }
+        switch run.nodeOf(step).kind {
+        case .approval: return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
+        case .map: return elementsFailed(step) ? nil : "'\(before.path)' failed, and no element did"
+        case .rollout(let spec): return rolloutFailed(step, spec)
+        case .shell, .copy, .step: return mayFail(step)
+        case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' waits in vain too early"
+        case .repeatUntil(let spec): return roundsFailed(step, spec)
+        case .choice, .sleep, .sleepUntil: return "'\(before.path)' cannot fail"
+        }
+    }
+
+    func held(_ step: Int) -> String? {
+        let before = run.steps[step]
+        if case .rollout(let spec) = run.nodeOf(step).kind { return rolloutHeld(step, spec) }
+        if run.nodeOf(step).policy.onFailure != .hold { return "'\(before.path)' is held, which is not its policy" }
+        switch run.nodeOf(step).kind {
+        case .approval: return mayFailGate(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
+        case .map: return elementsFailed(step) ? nil : "'\(before.path)' is held, and no element failed"
+        case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' is held too early"
+        case .repeatUntil(let spec): return roundsFailed(step, spec)
+        default: return mayFail(step)
+        }
+    }
+
+    private func elementsFailed(_ step: Int) -> Bool {
+        (run.steps[step].elements?.scopes ?? []).contains { scope in scope.map { run.stepsOf($0).contains(where: run.isFailure) } ?? false }
+    }
+
+    /// Whether what a `repeatUntil` waits for is there: the output of the first step of its last whole round.
+    func isReached(_ spec: RepeatSpec, _ step: Int) -> Bool {
+        guard case .compare(.equal, .output(_, let path), .literal(let wanted)) = spec.until, let source = source(of: spec, step) else {
+            return false
+        }
+        return path.reduce(run.steps[source].value) { $0?[$1] } == wanted
+    }
+
+    /// The step that it looks at, when it has succeeded.
+    private func source(of spec: RepeatSpec, _ step: Int) -> Int? {
+        let whole = (run.steps[step].elements?.scopes ?? []).compactMap { $0 }.filter { run.stepsOf($0).allSatisfy(run.letsOthersStart) }
+        guard let last = whole.last, case .compare(_, .output(let node, _), _) = spec.until else { return nil }
+        return run.stepsOf(last).first { run.nodeOf($0).id == node && run.steps[$0].state == .succeeded }
+    }
+
+    private func roundsFailed(_ step: Int, _ spec: RepeatSpec) -> String? {
+        guard let elements = run.steps[step].elements, elements.open.isEmpty else {
+            return "'\(run.steps[step].path)' failed in the middle of a round"
+        }
+        if elementsFailed(step) { return nil }
+        if isReached(spec, step) { return "'\(run.steps[step].path)' failed, and what it waits for is there" }
+        // It looks at something that its step does not give.
+        if let source = source(of: spec, step), run.steps[source].value?["stdout"] == nil { return nil }
+        return elements.queue.isEmpty ? nil : "'\(run.steps[step].path)' failed with rounds left"
+    }
+
+    /// Its last attempt came to an end that is none of success, and there is no other.
+    private func mayFail(_ step: Int) -> String? {
+        let path = run.steps[step].path
+        switch run.steps[step].attempt?.row.state {
+        case .failed, .timedOut, .lost, .cancelled: break
+        default: return "'\(path)' failed and no attempt did"
+        }
+        if run.steps[step].attempt?.row.state == .lost, run.nodeOf(step).policy.retry == nil { return "'\(path)' is unknown, not failed" }
+        return nextAttempt(step) == nil ? nil : "'\(path)' failed with attempts left"
+    }
+
+    private func cancelled(_ step: Int) -> String? {
+        let scope = run.steps[step].scope
+        if run.wasStopped || run.steps[step].attempt?.isStopping == true || !run.canGoOn(scope) || !run.hasItsTurn(scope) { return nil }
+        if run.surroundings(of: step).contains(where: {
+            run.isFailure($0.map) || !run.steps[$0.map].state.isActive || run.steps[$0.map].state == .running
+        }) {
+            return nil
+        }
+        return "'\(run.steps[step].path)' was cancelled by nobody"
+    }
+
+    func bodyEnded(_ outcome: RunState) -> String? {
+        guard run.bodyOutcome == nil, run.hasEnded(PlanIndex.root) else { return "the flow ended while it went on" }
+        let hasFailed = run.stepsOf(PlanIndex.root).contains(where: run.isFailure)
+        let expected: RunState = run.cancellation != nil ? .cancelled : hasFailed ? .failed : .succeeded
+        return outcome == expected ? nil : "the flow ended \(outcome), which is \(expected)"
+    }
+
+    // MARK: - New generations
+
+    func reopened(_ steps: Set<Int>) -> String? {
+        if run.cancellation != nil { return "a cancelling run is taken up again" }
+        for step in steps {
+            let state = run.steps[step].state
+            guard state.isSettled || state == .held || state == .unknown else { return "'\(run.steps[step].path)' is reopened and is \(state)" }
+        }
+        func isMissing(_ step: Int) -> Bool {
+            let state = run.steps[step].state
+            return !steps.contains(step) && (state.isSettled || state == .held || state == .unknown)
+        }
+        for step in steps {
+            for around in run.surroundings(of: step) where run.undo == nil && isMissing(around.map) {
+                return "'\(run.steps[step].path)' is reopened and '\(run.steps[around.map].path)' round it is not"
+            }
+        }
+        if run.bodyOutcome != nil, run.undo == nil, let other = run.stepsOf(PlanIndex.finally).first(where: isMissing) {
+            return "'\(run.steps[other].path)' does not run again at the end"
+        }
+        switch command {
+        case .retry(from: let path?):
+            guard let start = run.positions[path] else { return "what was reopened is no step" }
+            return later(than: start).first(where: isMissing).map { "'\(run.steps[$0].path)' comes later and is not repeated" }
+        case .retry(from: nil):
+            let failed = run.steps.indices.first { isMissing($0) && (run.isFailure($0) || !run.steps[$0].state.isSettled) }
+            return failed.map { "'\(run.steps[$0].path)' is \(run.steps[$0].state) and is not repeated" }
+        case .skip(let path), .resolve(let path, _):
+            return run.positions[path].map(steps.contains) == true ? nil : "another step is repeated than was named"
+        case .redo, .undo, .edit: return nil
+        default: return "nobody asked to repeat anything"
+        }
+    }
+
+    /// The step, and all in its scope that come after it.
+    func later(than start: Int) -> Set<Int> {
+        var found: Set<Int> = [start]
+        for step in run.stepsOf(run.steps[start].scope) where run.needsOf(step).contains(where: found.contains) { found.insert(step) }
+        return found
+    }
+}

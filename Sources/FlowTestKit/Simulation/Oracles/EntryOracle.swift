@@ -1,0 +1,294 @@
+internal import FlowEngine
+internal import FlowModel
+
+/// What must hold of each entry where it stands. Written from the design and not from the machine, so that a mistake there is none here.
+struct EntryOracle {
+    /// As it was before the entry.
+    let run: Run
+    let event: RunMachine.Event
+    let context: RunMachine.Context
+    /// The entries of the same decision before it.
+    var earlier: ArraySlice<Entry> = []
+    /// The messages that steps have taken in this decision.
+    var taken: [Int: JSON] = [:]
+    var now: Instant { context.now }
+
+    /// What is wrong with it; nil when nothing is.
+    func fault(of entry: Entry) -> String? {
+        switch entry {
+        case .created: "a run is created once"
+        case .commanded, .noted, .runState, .cancelRequested, .paused: nil
+        case .bodyEnded(let outcome): bodyEnded(outcome)
+        case .ready(let step): run.steps[step.index].state == .pending ? begins(step.index, alsoPaused: true) : nil
+        case .leased(let step, let lease): leased(step.index, lease)
+        case .placed(let step, _): placed(step.index)
+        case .started(let step, _): run.steps[step.index].attempt?.row.state == .leased ? nil : "an attempt starts once"
+        case .adopted(let step, let epoch): adopted(step.index, epoch)
+        case .stopping: nil
+        case .unreachable(let step, let reason, let until): unreachable(step.index, reason, until)
+        case .attemptEnded(let step, let end): attemptEnded(step.index, end)
+        case .settled(let step, let settlement): settled(step.index, settlement)
+        case .sleeping(let step, let until): sleeping(step.index, until)
+        case .backingOff(let step, let until, _): backingOff(step.index, until)
+        case .held(let step, _): held(step.index)
+        case .unknown(let step, _):
+            run.nodeOf(step.index).policy.retry == nil || isGivenUp ? nil : "a step that may be repeated is not unknown"
+        case .approvalOpened(let step, _, _, let deadline): approvalOpened(step.index, deadline)
+        case .voted(let step, let vote): voted(step.index, vote)
+        case .approvalClosed(let step, let state): approvalClosed(step.index, state)
+        case .gate(let step, let inner): fault(of: inner, step.index)
+        case .changeGate(let gate): fault(of: gate)
+        case .mapOpened(let step, let keys, let values): mapOpened(step.index, keys, values)
+        case .elementOpened(let step, let element): elementOpened(step.index, element)
+        case .elementClosed(let step, let element, let hasFailed, let target): elementClosed(step.index, element, hasFailed, target)
+        case .rollout(let step, let inner): fault(of: inner, step.index)
+        case .inputsEdited: inputsEdited()
+        case .breakpoint, .signalled: nil
+        case .stoppedBefore(let step): isBreakpoint(step.index) ? begins(step.index) : "it stops before a step without a breakpoint"
+        case .released(let step): command == .release(step.path) ? nil : "a step goes ahead and nobody let it"
+        case .awaiting(let step, _, let until): awaiting(step.index, until)
+        case .signalTaken(let step, let signal): signalTaken(step.index, signal)
+        case .resumed(let step): resumed(step)
+        case .undo(let inner): fault(of: inner)
+        case .calling, .called: "plans of chance call no flows"
+        case .reopened(let steps): reopened(Set(steps.map(\.index)))
+        }
+    }
+
+    // MARK: - Events
+
+    var command: RunCommand? { if case .command(let command, _, _) = event { command } else { nil } }
+    var actor: Actor? { if case .command(_, let actor, _) = event { actor } else { nil } }
+    var result: AttemptResult? { if case .report(let report) = event, case .ended(let result) = report.event { result } else { nil } }
+
+    private var isRecovery: Bool {
+        switch event {
+        case .recover: true
+        case .command(.resume, _, _): true
+        default: false
+        }
+    }
+
+    /// Whether a person resolves a step so.
+    func isResolved(_ step: Int, _ isMeant: (RunCommand.Resolution) -> Bool) -> Bool {
+        if case .resolve(run.steps[step].path, let resolution)? = command { isMeant(resolution) } else { false }
+    }
+
+    private var isGivenUp: Bool { if case .resolve? = command { true } else { false } }
+    func isSkipped(_ step: Int) -> Bool { command == .skip(run.steps[step].path) }
+
+    // MARK: - Beginning
+
+    /// What must hold of a step that begins.
+    func begins(_ step: Int, alsoPaused: Bool = false) -> String? {
+        let path = run.steps[step].path
+        if let need = run.needsOf(step).first(where: { !run.letsOthersStart($0) }) {
+            return "'\(path)' begins before '\(run.steps[need].path)', which it needs, let it"
+        }
+        if run.isPaused, !alsoPaused { return "'\(path)' begins while the run is paused" }
+        if run.gate != nil { return "'\(path)' begins before the run's gate" }
+        if !run.canGoOn(run.steps[step].scope) { return "'\(path)' begins where nothing may go on" }
+        if !run.hasItsTurn(run.steps[step].scope) { return "'\(path)' begins out of its turn" }
+        return nil
+    }
+
+    func beginsOnItsBranch(_ step: Int) -> String? {
+        if let fault = begins(step) { return fault }
+        if isBreakpoint(step) { return "'\(run.steps[step].path)' begins in spite of its breakpoint" }
+        if !run.isOnItsBranch(step) { return "'\(run.steps[step].path)' begins on a branch that was not taken" }
+        if !run.canRead(step) { return "'\(run.steps[step].path)' begins and cannot read what it needs" }
+        return nil
+    }
+
+    /// The time between two rounds is over; or what was taken up again goes on.
+    private func resumed(_ step: Entry.StepRef) -> String? {
+        if hasNotBegun(step.index), run.steps[step.index].elements != nil {
+            if case .undo = command { return nil }
+            return beginsOnItsBranch(step.index)
+        }
+        return command == .release(step.path) || run.steps[step.index].due.map { $0 <= now } == true ? nil : "a round begins too early"
+    }
+
+    /// What was done last is taken back first.
+    private func fault(of entry: UndoEntry) -> String? {
+        switch entry {
+        case .began: run.state.isTerminal ? nil : "a run is undone that goes on"
+        case .opened(let item):
+            if run.isPaused || run.cancellation != nil {
+                "'\(item.step.path)' is undone in a run that is stopped"
+            } else if run.undo?.hasFailed == true {
+                "'\(item.step.path)' is undone after something could not be"
+            } else {
+                later(than: item.step.index).first { $0 != item.step.index && isToUndo($0) }
+                    .map { "'\(item.step.path)' is undone before '\(run.steps[$0].path)'" }
+            }
+        case .closed(let item, _): run.undo?.open.contains(item) == true ? nil : "'\(item.step.path)' was not being undone"
+        case .ended: run.undo?.open.isEmpty == true ? nil : "an undo ends while it goes on"
+        }
+    }
+
+    private func isToUndo(_ step: Int) -> Bool {
+        guard run.index.undos[run.steps[step].node] != nil else { return false }
+        if run.rollouts[step] != nil { return !run.touchedTargets(of: step).isEmpty }
+        return run.steps[step].state == .succeeded && run.stepUndos[step]?.state != .undone
+    }
+
+    private func isBreakpoint(_ step: Int) -> Bool {
+        let names = [run.steps[step].path.text, run.nodeOf(step).id]
+        return !run.steps[step].isReleased && names.contains(where: run.breakpoints.contains)
+    }
+
+    private func awaiting(_ step: Int, _ until: Instant?) -> String? {
+        guard case .waitFor(let spec) = run.nodeOf(step).kind else { return "it waits for no signal" }
+        if run.signals[spec.signal]?.isEmpty == false { return "it waits for a message that is there" }
+        return until == spec.timeoutSeconds.map { now + $0 } ? beginsOnItsBranch(step) : "it waits until \(until.map { "\($0)" } ?? "for ever")"
+    }
+
+    private func signalTaken(_ step: Int, _ signal: String) -> String? {
+        guard case .waitFor(let spec) = run.nodeOf(step).kind, spec.signal == signal else { return "a step takes a message for another" }
+        return run.signals[signal]?.isEmpty == false ? nil : "a step takes a message that nobody sent"
+    }
+
+    private func hasNotBegun(_ step: Int) -> Bool { run.steps[step].state == .pending || run.steps[step].state == .ready }
+
+    private func sleeping(_ step: Int, _ until: Instant) -> String? {
+        switch run.nodeOf(step).kind {
+        case .sleep(.literal(let seconds)):
+            let isRight = until == now + (seconds.doubleValue ?? 0)
+            return beginsOnItsBranch(step) ?? (isRight ? nil : "it sleeps until \(until), which is not \(seconds.text) s from \(now)")
+        case .sleepUntil(.literal(let moment)): return beginsOnItsBranch(step) ?? (until == Instant(moment.text) ? nil : "it sleeps until \(until)")
+        case .repeatUntil(let spec):
+            let isBetween = run.steps[step].state == .running && run.steps[step].elements?.open.isEmpty == true
+            return isBetween && until == now + spec.intervalSeconds ? nil : "a round waits until \(until)"
+        default: return "it is no sleep"
+        }
+    }
+
+    private func mapOpened(_ step: Int, _ keys: [String], _ values: [JSON]) -> String? {
+        if let fault = beginsOnItsBranch(step) { return fault }
+        switch run.nodeOf(step).kind {
+        case .map(let map):
+            guard case .list(.literal(let list)) = map.elements else { return nil }
+            return values == list.arrayValue && keys == values.indices.map(String.init) ? nil : "a map has other elements than its list"
+        case .rollout(let rollout):
+            let hosts = run.created.targets["all"]?.map(\.name) ?? []
+            if keys.sorted() != hosts.sorted() { return "a rollout has other targets than its selector" }
+            let order: [String]? =
+                switch rollout.order {
+                case .inventory: hosts
+                case .reverse: hosts.reversed()
+                case .name: hosts.sorted()
+                default: nil
+                }
+            return order ?? keys == keys ? nil : "the targets are not in the order \(rollout.order)"
+        case .repeatUntil(let spec): return keys.count == max(spec.maximum, 1) ? nil : "a 'repeatUntil' has other rounds than its maximum"
+        default: return "it has no elements"
+        }
+    }
+
+    // MARK: - Attempts
+
+    private func leased(_ step: Int, _ lease: Entry.Lease) -> String? {
+        let before = run.steps[step]
+        if let attempt = before.attempt, !attempt.row.state.isTerminal { return "'\(before.path)' is handed out twice" }
+        if lease.number != (before.attempt?.row.number ?? 0) + 1 { return "attempt \(lease.number) of '\(before.path)' is out of order" }
+        if lease.epoch != context.epoch { return "an attempt is handed out for another epoch" }
+        if run.isPaused { return "'\(before.path)' is handed out while the run is paused" }
+        if run.gate != nil { return "'\(before.path)' is handed out before the run's gate" }
+        if run.cancellation == .kill || run.cancellation != nil && !run.isFinally(before.scope) {
+            return "'\(before.path)' is handed out after the run was cancelled"
+        }
+        let isProbed = run.nodeOf(step).policy.probe != nil
+        if lease.isProbe, !isProbed || before.attempt?.row.state != .lost && before.attempt?.isProbe != true { return "nothing is to be asked" }
+        if !isProbed, before.spent >= max(run.nodeOf(step).policy.retry?.attempts ?? 1, 1) {
+            return "'\(before.path)' is tried more often than it may be"
+        }
+        if case .backingOff = before.state, let due = before.due, due > now, command != .release(before.path) {
+            return "'\(before.path)' is tried again too early"
+        }
+        if !lease.isProbe, let rollout = run.surroundings(of: step).first(where: { run.rollouts[$0.map] != nil }), lease.target != rollout.key,
+            run.scopes[before.scope].part != .between
+        {
+            return "'\(before.path)' goes to \(lease.target ?? "nobody")"
+        }
+        return hasNotBegun(step) && before.attempt?.row.generation != before.generation ? beginsOnItsBranch(step) : nil
+    }
+
+    private func placed(_ step: Int) -> String? {
+        guard let attempt = run.steps[step].attempt, !attempt.row.state.isTerminal else { return "nothing is placed" }
+        // Nobody knows where one is that a backup tells of.
+        return attempt.place == nil || context.isRestored ? nil : "an attempt is placed twice"
+    }
+
+    private func timeout(of step: Int) -> Double? {
+        let policy = run.nodeOf(step).policy
+        return run.steps[step].attempt?.isProbe == true ? policy.probe?.timeoutSeconds : policy.timeoutSeconds
+    }
+
+    /// It counts as lost when its host must have ended it, and not before; without a time-out never.
+    private func unreachable(_ step: Int, _ reason: String?, _ until: Instant?) -> String? {
+        guard reason != nil else { return until == nil ? nil : "a host that can be asked is given up" }
+        guard let timeout = timeout(of: step), let sent = run.steps[step].attempt?.placedAt else {
+            return until == nil ? nil : "an attempt is lost that may run for ever"
+        }
+        guard let until else { return "an attempt on a silent host is never lost" }
+        return until > sent + timeout + Limits.graceSeconds ? nil : "an attempt is lost at \(until), while its host may run it"
+    }
+
+    private func adopted(_ step: Int, _ epoch: Int) -> String? {
+        guard let attempt = run.steps[step].attempt, !attempt.row.state.isTerminal else { return "nothing is adopted" }
+        if attempt.place == nil { return "an attempt that was never sent is asked about" }
+        return epoch == context.epoch && epoch > attempt.fence.epoch ? nil : "an attempt is adopted by an epoch that is not newer"
+    }
+
+    private func attemptEnded(_ step: Int, _ end: Entry.AttemptEnd) -> String? {
+        guard let attempt = run.steps[step].attempt, !attempt.row.state.isTerminal else { return "an attempt ends twice" }
+        if let result {
+            let state: AttemptState =
+                switch result.outcome {
+                case .succeeded: .succeeded
+                case .failed: .failed
+                case .timedOut: .timedOut
+                case .cancelled: .cancelled
+                case .lost: .lost
+                }
+            return end.state == state && end.counts != attempt.isProbe ? nil : "an attempt that ended \(state) is noted as \(end.state)"
+        }
+        switch event {
+        case .report: return end.state == .cancelled && !end.counts ? nil : "an attempt that never started counts"
+        case .timer:
+            guard let due = run.steps[step].due, due <= now else { return "an attempt is lost before its time" }
+            let timeout = timeout(of: step) ?? .infinity
+            guard let sent = attempt.placedAt, sent + timeout + Limits.graceSeconds < now else { return "it is lost while its host may run it" }
+            return end.state == .lost && end.counts ? nil : "a silent host's attempt is lost"
+        default:
+            let isUnsent = isRecovery && attempt.place == nil && !context.isRestored
+            return end.counts != isUnsent ? nil : isUnsent ? "an attempt that was never sent counts" : "an attempt that was given up does not count"
+        }
+    }
+
+    private func sound(_ retry: Retry, _ spent: Int) -> Double {
+        var delay = retry.delaySeconds
+        var left = spent - 1
+        while left > 0, delay < retry.maxDelaySeconds { (delay, left) = (delay * retry.factor, left - 1) }
+        return min(delay, retry.maxDelaySeconds) * (1 - retry.jitter * context.chance)
+    }
+
+    /// When the next attempt is due; nil when there is none.
+    func nextAttempt(_ step: Int) -> Instant? {
+        guard let retry = run.nodeOf(step).policy.retry, run.steps[step].spent < retry.attempts else { return nil }
+        if let result, case .failed(let failure) = result.outcome {
+            if [.output, .input, .hostKey].contains(failure.cause) { return nil }
+            if failure.cause == .exitStatus, let worth = retry.exitStatuses, let status = result.exitStatus, !worth.contains(status) { return nil }
+        }
+        let due = now + sound(retry, run.steps[step].spent)
+        if let longest = retry.maxElapsedSeconds, let start = run.steps[step].startedAt, due.seconds(since: start) > longest { return nil }
+        return due
+    }
+
+    private func backingOff(_ step: Int, _ until: Instant) -> String? {
+        if run.cancellation != nil, !run.isFinally(run.steps[step].scope) { return "a cancelled step waits for another attempt" }
+        guard let due = nextAttempt(step) else { return "'\(run.steps[step].path)' waits for an attempt that it may not have" }
+        return until == due ? nil : "the next attempt is due at \(until), not \(due)"
+    }
+}

@@ -1,0 +1,148 @@
+internal import FlowEngine
+internal import FlowModel
+
+// What the words of the design mean, worked out from the states of steps alone: the machine keeps counters and flags for the same, and
+// these must not share its mistakes.
+extension Run {
+    func nodeOf(_ step: Int) -> Node { plan.nodes[steps[step].node] }
+
+    /// The steps of a scope.
+    func stepsOf(_ scope: Int) -> Range<Int> {
+        let base = scopes[scope].base
+        return base..<base + index.scopes[scopes[scope].plan].nodes.count
+    }
+
+    /// The scopes that stand in a step: of its elements, of what undoes them, of what runs between its batches.
+    func scopesIn(_ step: Int) -> [Int] { scopes.indices.filter { scopes[$0].map == step } }
+
+    /// The steps inside a map or rollout, at any depth.
+    func stepsIn(_ step: Int) -> [Int] { scopesIn(step).flatMap { stepsOf($0).flatMap { [$0] + stepsIn($0) } } }
+
+    func needsOf(_ step: Int) -> [Int] {
+        let names = Set(nodeOf(step).needs)
+        return stepsOf(steps[step].scope).filter { names.contains(nodeOf($0).id) }
+    }
+
+    func isFailure(_ step: Int) -> Bool {
+        switch steps[step].state {
+        case .cancelled: true
+        case .failed: nodeOf(step).policy.onFailure != .ignore
+        default: false
+        }
+    }
+
+    func letsOthersStart(_ step: Int) -> Bool { steps[step].state.isSettled && !isFailure(step) }
+
+    func isFinally(_ scope: Int) -> Bool {
+        var scope = scope
+        while let map = scopes[scope].map { scope = steps[map].scope }
+        return scopes[scope].plan == PlanIndex.finally
+    }
+
+    /// Somebody killed it, or cancelled it before the flow had ended.
+    var wasStopped: Bool { cancellation == .kill || cancellation == .cancel && (bodyOutcome == nil || undo != nil) }
+
+    /// Neither failed nor cancelled, here or around.
+    func canGoOn(_ scope: Int) -> Bool {
+        if stepsOf(scope).contains(where: isFailure) { return false }
+        if scopes[scope].part == .undo { return !wasStopped }
+        if let map = scopes[scope].map { return canGoOn(steps[map].scope) }
+        if undo != nil { return false }
+        if isFinally(scope) { return bodyOutcome != nil && cancellation != .kill }
+        return bodyOutcome == nil && cancellation == nil
+    }
+
+    func hasItsTurn(_ scope: Int) -> Bool {
+        guard scopes[scope].isOpen else { return false }
+        if undo != nil, scopes[scope].part == .undo { return true }
+        return scopes[scope].map.map { hasItsTurn(steps[$0].scope) } ?? true
+    }
+
+    func hasEnded(_ scope: Int) -> Bool {
+        let all = stepsOf(scope)
+        if all.allSatisfy({ steps[$0].state.isSettled }) { return true }
+        return !canGoOn(scope) && !all.contains { steps[$0].state.isActive }
+    }
+
+    /// The step of a node that a step can see: beside it, or in a scope around it; from `finally` also the flow's.
+    func visible(_ id: String, from step: Int) -> Int? {
+        var scope = steps[step].scope
+        while true {
+            if let found = stepsOf(scope).first(where: { nodeOf($0).id == id }) { return found }
+            if let map = scopes[scope].map {
+                scope = steps[map].scope
+            } else {
+                return isFinally(scope) ? stepsOf(PlanIndex.root).first { nodeOf($0).id == id } : nil
+            }
+        }
+    }
+
+    /// Every branch that it stands in was taken.
+    func isOnItsBranch(_ step: Int) -> Bool {
+        nodeOf(step).guards.allSatisfy { condition in
+            guard let choice = visible(condition.choice, from: step) else { return false }
+            return steps[choice].state == .succeeded && steps[choice].value == .bool(condition.answer)
+        }
+    }
+
+    /// Everything that it must read is there.
+    func canRead(_ step: Int) -> Bool {
+        guard case .shell(let spec) = nodeOf(step).kind else { return true }
+        return spec.variables.allSatisfy { variable in
+            guard case .output(let id, _) = variable.value else { return true }
+            return visible(id, from: step).map { steps[$0].state == .succeeded } ?? false
+        }
+    }
+
+    /// The elements of the maps and rollouts around a step, innermost first: step, number, key and value.
+    func surroundings(of step: Int) -> [(map: Int, element: Int, key: String)] {
+        var found: [(map: Int, element: Int, key: String)] = []
+        var scope = steps[step].scope
+        while let map = scopes[scope].map {
+            if scopes[scope].part != .between, let keys = steps[map].elements?.keys, keys.indices.contains(scopes[scope].element) {
+                found.append((map, scopes[scope].element, keys[scopes[scope].element]))
+            }
+            scope = steps[map].scope
+        }
+        return found
+    }
+
+    /// What the state of the run must be called.
+    var stateByDefinition: RunState {
+        if state.isTerminal { return state }
+        if cancellation != nil, bodyOutcome == nil || undo != nil { return .cancelling }
+        if isPaused { return .paused }
+        if undo != nil || rollouts.values.contains(where: { $0.undoQueue != nil }) { return .undoing }
+        let isRunning = steps.contains { $0.state == .running && $0.elements == nil && $0.waiting?.kind != .unreachable }
+        return isRunning ? .running : .waiting
+    }
+}
+
+extension RolloutSpec {
+    /// How many failures the budget counts now, and how many it bears.
+    func failures(of rollout: Rollout) -> (found: Int, borne: Int) {
+        let isBatch = budget.scope == .batch
+        let whole = isBatch ? Array(rollout.targets(of: rollout.batch)) : Array(rollout.targets.indices)
+        let kinds: [TargetOutcome] =
+            switch budget.counting {
+            case .failed: [.failed, .timedOut, .unknown]
+            case .unreachable: [.unreachable]
+            case .both: [.failed, .timedOut, .unknown, .unreachable]
+            }
+        let forgiven = isBatch ? rollout.batchForgiven : rollout.forgiven
+        let found = whole.count { kinds.contains(rollout.targets[$0].outcome) } - kinds.reduce(0) { $0 + forgiven[$1] }
+        switch rollout.adjustment.maxFailures ?? budget.maxFailures {
+        case .count(let count): return (found, count)
+        case .percent(let share): return (found, Int((Double(whole.count) * share / 100).rounded(.down)))
+        }
+    }
+
+    /// How many targets of so many may run at once.
+    func width(_ rollout: Rollout, of size: Int) -> Int {
+        switch rollout.adjustment.concurrency ?? concurrency {
+        case nil: size
+        case .count(let count): max(count, 1)
+        case .percent(let share): max(Int((Double(size) * share / 100).rounded(.down)), 1)
+        }
+    }
+}
