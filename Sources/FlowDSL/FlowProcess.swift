@@ -50,14 +50,17 @@ package struct FlowDescription {
         let flow = F()
         let declarations = FlowDescription.declarations(in: flow)
         let recorder = Recorder(parameters: Set(declarations.map(\.name)))
-        Recorder.$current.withValue(recorder) { _ = flow.body }
+        let control = Recorder.$current.withValue(recorder) {
+            _ = flow.body
+            return FlowControl(of: flow)
+        }
         let result = recorder.result
         let triggers = type.triggers.enumerated().map { $0.element.spec(of: type.name, number: $0.offset + 1) }
         let plan = Plan(
             flow: type.name, summary: type.summary.isEmpty ? nil : type.summary,
             parameters: declarations.map { $0.declaration.parameter(named: $0.name) }, nodes: result.nodes,
             assets: result.assets, dsl: FlowLanguage.version,
-            triggers: triggers.isEmpty ? nil : triggers)
+            triggers: triggers.isEmpty ? nil : triggers, control: control)
         envelope = FlowEnvelope(format: FlowEnvelope.currentFormat, plan: plan, diagnostics: result.diagnostics)
         works = result.works
     }

@@ -45,7 +45,8 @@ public enum Interpreter: Sendable {
 public func script(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, onFailure: OnFailure = .stop,
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, lock: Lock? = nil, limit: Limit? = nil,
+    onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
@@ -54,8 +55,8 @@ public func script(
     let id = Recorder.add(
         "script",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site), after: after, site: site)
-    )
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit),
+            after: after, site: site))
     return ShellStep(id: id, path: [])
 }
 
@@ -65,7 +66,8 @@ public func script<Output: Decodable & Sendable>(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
     retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, output: Output.Type,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(sourceFile, line)
@@ -73,7 +75,7 @@ public func script<Output: Decodable & Sendable>(
     let id = Recorder.add(
         "script",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
     return ShellStep(id: id, path: ["value"])
 }

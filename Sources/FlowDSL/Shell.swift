@@ -58,12 +58,12 @@ extension ShellStep where Value: Encodable {
 public func shell(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
     workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(file, line)
     let spec = call.spec(of: command, named: name)
-    let policy = Policy(retry, timeout, onFailure, effect, for: spec, named: name, site)
+    let policy = Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit)
     let id = Recorder.add("shell", Recorder.Entry(name: name, kind: .shell(spec), policy: policy, after: after, site: site))
     return ShellStep(id: id, path: [])
 }
@@ -73,7 +73,8 @@ public func shell(
 public func shell<Output: Decodable & Sendable>(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
     workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
-    output: Output.Type, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    output: Output.Type, lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let site = Site(file, line)
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
@@ -81,7 +82,7 @@ public func shell<Output: Decodable & Sendable>(
     let id = Recorder.add(
         "shell",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
     return ShellStep(id: id, path: ["value"])
 }

@@ -16,8 +16,8 @@ public struct CopyResult: Codable, Hashable, Sendable {
 @discardableResult
 public func copy(
     _ name: String, from: Text, to: Text, on target: (any Target)? = nil, as account: Text? = nil, mode: String? = nil,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
-    file: String = #fileID, line: Int = #line
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
 ) -> Step<CopyResult> {
     let host = target?.target.expression ?? Recorder.current?.change { $0.hostElement }
     let spec = CopySpec(
@@ -26,7 +26,8 @@ public func copy(
         id: Recorder.add(
             "copy",
             Recorder.Entry(
-                name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line)))
+                name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure).claiming(lock, limit), after: after,
+                site: Site(file, line)))
     )
 }
 
@@ -34,12 +35,12 @@ public func copy(
 @discardableResult
 public func copy(
     _ name: String, from: some Reference<String>, to: Text, on target: (any Target)? = nil, as account: Text? = nil,
-    mode: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
+    mode: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, lock: Lock? = nil, limit: Limit? = nil,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line
 ) -> Step<CopyResult> {
     copy(
         name, from: Text(from), to: to, on: target, as: account, mode: mode, retry: retry, timeout: timeout,
-        onFailure: onFailure, after: after, file: file, line: line)
+        lock: lock, limit: limit, onFailure: onFailure, after: after, file: file, line: line)
 }
 
 // MARK: - Sleep

@@ -77,6 +77,8 @@ extension Entry {
         case .awaiting: 42
         case .signalTaken: 43
         case .changeGate: 35
+        case .claim: 50
+        case .reprioritised: 51
         }
     }
 
@@ -156,6 +158,10 @@ extension Entry {
         case .changeGate(let entry):
             out.write(entry.kind)
             out.write(entry.stored)
+        case .claim(let entry):
+            out.write(entry.kind)
+            out.write(entry.stored)
+        case .reprioritised(let priority): out.write(priority)
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -165,7 +171,8 @@ extension Entry {
     /// The step that the entry is about.
     package var step: StepRef? {
         switch self {
-        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .changeGate:
+        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .changeGate,
+            .claim, .reprioritised:
             nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
@@ -312,6 +319,8 @@ extension Entry {
         case 30: .breakpoint(try reader.text(), isSet: try reader.bool())
         case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
         case 35: .changeGate(try reader.gateEntry())
+        case 50: .claim(try ClaimEntry(kind: try reader.text(), stored: try reader.json()))
+        case 51: .reprioritised(try reader.int())
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -382,6 +391,7 @@ extension Created {
         ]
         if let binary { members["binary"] = .string(binary.hex) }
         if let key { members["key"] = .string(key) }
+        if let priority { members["priority"] = .int(priority) }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
         if !targets.isEmpty { members["targets"] = targets.json }
@@ -398,7 +408,7 @@ extension Created {
             flow: flow, revision: revision, plan: plan, binary: digest("binary"), inputs: inputs,
             targets: [String: [Host]](json: json["targets"]),
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
-            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)))
+            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), priority: json["priority"]?.intValue)
     }
 }
 

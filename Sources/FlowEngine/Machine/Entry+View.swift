@@ -56,6 +56,8 @@ extension Entry {
         case .signalTaken: "signalTaken"
         case .resumed: "stepResumed"
         case .changeGate(let entry): entry.kind
+        case .claim(let entry): entry.kind
+        case .reprioritised: "reprioritised"
         }
     }
 
@@ -141,6 +143,8 @@ extension Entry {
             ]
         case .signalTaken(_, let signal): return ["signal": .string(signal)]
         case .changeGate(let entry): return entry.details
+        case .claim(let entry): return entry.details
+        case .reprioritised(let priority): return ["priority": .int(priority)]
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

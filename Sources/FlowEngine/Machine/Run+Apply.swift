@@ -66,6 +66,8 @@ extension Run {
             closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
         case .rollout(let step, let entry): apply(entry, to: step, at: at)
         case .changeGate(let entry): apply(entry, at: at)
+        case .claim(let entry): apply(entry, at: at)
+        case .reprioritised(let priority): take(priority)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
         case .breakpoint(let step, let isSet):
@@ -97,6 +99,7 @@ extension Run {
         if state.isTerminal {
             isPaused = false
             cancellation = nil
+            dropClaims()
         }
     }
 
@@ -147,7 +150,10 @@ extension Run {
         _ element: Int, of map: Int, hasFailed: Bool, _ target: Entry.TargetEnd?, at: Instant
     ) {
         steps[map].elements?.open.removeAll { $0 == element }
-        if let scope = steps[map].elements?.scopes[element] { scopes[scope].isOpen = false }
+        if let scope = steps[map].elements?.scopes[element] {
+            scopes[scope].isOpen = false
+            dropClaim(ofScope: scope)
+        }
         if hasFailed { steps[map].elements?.failed += 1 }
         if let target { endTarget(element, of: map, target, at: at) }
     }
@@ -172,6 +178,7 @@ extension Run {
         scopes[scope].unsettled += (old.isSettled ? 1 : 0) - (state.isSettled ? 1 : 0)
         scopes[scope].active += (state.isActive ? 1 : 0) - (old.isActive ? 1 : 0)
         steps[number].state = state
+        if !claims.isEmpty { dropClaim(of: number, entering: state) }
         steps[number].waiting = nil
         steps[number].due = nil
         if state != .pending, state != .ready, steps[number].startedAt == nil { steps[number].startedAt = at }
@@ -190,6 +197,7 @@ extension Run {
         steps[step.index].waiting = Waiting(kind: .timer, subject: step.path.text, since: at, until: until)
         steps[step.index].due = until
         steps[step.index].reason = reason
+        retries += 1
     }
 
     private mutating func hold(_ step: Entry.StepRef, state: StepState, kind: WaitKind, reason: String, at: Instant) {
@@ -276,6 +284,7 @@ extension Run {
         }
         bodyOutcome = nil
         cancellation = nil
+        retries = 0
         recount()
     }
 

@@ -37,12 +37,20 @@ package struct Run: Sendable {
     /// Messages that no step has taken yet, oldest first, by signal.
     package internal(set) var signals: [String: [JSON]] = [:]
 
+    /// What steps, elements and the run itself have or wait to have for themselves.
+    package internal(set) var claims: [StepPath: Claim] = [:]
+    package internal(set) var priority: Int
+    /// Further attempts that its steps have had, since an operator last opened a new generation.
+    package internal(set) var retries = 0
+
     /// Its inputs changed since the shell last wrote its row. Not part of the fold's value.
     var hasEditedInputs = false
     /// Targets of rollouts that changed since the shell last wrote their rows. Not part of the fold's value.
     var dirtyTargets: [(step: Int, element: Int)] = []
     /// Steps that changed since the shell last wrote their rows. Not part of the fold's value.
     var dirty: [Int] = []
+    /// Claims that changed since then.
+    var dirtyClaims: [StepPath] = []
     /// Attempts that ceased to be their step's newest since then.
     var retiredAttempts: [(path: StepPath, attempt: AttemptRow)] = []
 
@@ -57,6 +65,7 @@ package struct Run: Sendable {
         self.index = index
         self.created = created
         breakpoints = created.holdBefore
+        priority = created.priority ?? Priority.usual
         createdAt = at
     }
 }
@@ -76,11 +85,14 @@ package struct Created: Hashable, Sendable {
     package var person: String
     /// Steps, by path or id, before which the run is to stop.
     package var holdBefore: Set<String>
+    /// nil: the usual one.
+    package var priority: Int?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = []
+        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], priority: Int? = nil
     ) {
+        self.priority = priority
         self.holdBefore = holdBefore
         self.flow = flow
         self.revision = revision
@@ -233,5 +245,6 @@ extension Run: Equatable {
             && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
             && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals && one.gate == other.gate
+            && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }
 }

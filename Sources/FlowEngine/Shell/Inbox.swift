@@ -23,6 +23,8 @@ final class Inbox: @unchecked Sendable {
         /// Pauses the run before anything else of it is decided.
         case quarantine(RunID)
         case outbox(([OutboxRow]) -> Void)
+        /// Who has and who waits for what, once what arrived before is committed.
+        case leases((LeaseTable) -> Void)
         case acknowledge(outbox: Int)
         /// Work on the store that must not meet the writer: retention, backup.
         case exclusively((any JournalStore) -> Void)
@@ -30,7 +32,7 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command, .occurrences: true
-            case .report, .look, .gates, .quarantine, .outbox, .acknowledge, .exclusively: false
+            case .report, .look, .gates, .quarantine, .outbox, .leases, .acknowledge, .exclusively: false
             }
         }
     }

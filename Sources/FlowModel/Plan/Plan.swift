@@ -14,6 +14,8 @@ package struct Plan: Hashable, Sendable, Codable {
     package var nodes: [Node]
     /// What starts it by itself; nil when nothing does.
     package var triggers: [TriggerSpec]?
+    /// Locks, overlap and priority of its runs; nil for none.
+    package var control: FlowControl?
     /// Embedded files (scripts), by digest; their bytes are in the blob store.
     package var assets: [Asset]
     /// Digest of the flow file's source; nil for a plan that was written as JSON.
@@ -23,8 +25,9 @@ package struct Plan: Hashable, Sendable, Codable {
 
     package init(
         flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],
-        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil
+        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil, control: FlowControl? = nil
     ) {
+        self.control = control
         self.triggers = triggers
         self.flow = flow
         self.summary = summary

@@ -28,7 +28,7 @@ struct RunPreparer: RunPreparation {
         return StartRequest(
             plan: ready.loaded.plan, revision: ready.loaded.revision, binary: ready.binary, inputs: sealed,
             targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content),
-            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan))
+            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan), priority: try priority(start.priority))
     }
 
     /// The steps before which the run is to stop, as the plan knows them. Those of elements are known by the step's id.
@@ -44,6 +44,11 @@ struct RunPreparer: RunPreparation {
             throw FlowError(.usage, subject: "holdBefore", "Nothing was started: a run may stop before \(Limits.breakpoints) steps at most.")
         }
         return Set(names)
+    }
+
+    private func priority(_ given: Int?) throws(FlowError) -> Int? {
+        guard let given, !Priority.all.contains(given) else { return given }
+        throw FlowError(.usage, subject: "priority", "Nothing was started: a priority is 0 to 9, found \(given).")
     }
 
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {

@@ -50,6 +50,7 @@ package struct EveryTransition {
         try await schedules()
         try await waits()
         try await freezes()
+        try await claims()
         try await stops()
         await driver.engine.shutdown()
         return driver.store
@@ -73,10 +74,11 @@ package struct EveryTransition {
     }
 
     static func request(
-        _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:], key: String? = nil
+        _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:], key: String? = nil,
+        control: FlowControl? = nil
     ) -> StartRequest {
         StartRequest(
-            plan: Plan(flow: flow, nodes: nodes, dsl: "0"), revision: sha256(Array(flow.utf8)), binary: nil,
+            plan: Plan(flow: flow, nodes: nodes, dsl: "0", control: control), revision: sha256(Array(flow.utf8)), binary: nil,
             inputs: ["version": "1.4.2"], targets: targets, labels: labels, key: key, fingerprint: sha256([1]))
     }
 
