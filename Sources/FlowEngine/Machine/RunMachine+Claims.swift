@@ -7,7 +7,7 @@ extension RunMachine {
     /// Asks for what the run needs to itself, unless it has. Nothing of it begins before.
     mutating func claimRun() {
         guard !run.index.claims.isEmpty, run.claims[Run.ownPath] == nil, run.gate == nil, !run.isPaused, run.cancellation == nil,
-            !run.state.isTerminal
+            run.bodyOutcome == nil, !run.scopes[PlanIndex.root].hasFailed, !run.state.isTerminal
         else { return }
         ask(.run, Run.ownPath, run.index.claims, in: scope(of: run.scopes[PlanIndex.root].base), failing: run.scopes[PlanIndex.root].base)
     }
@@ -44,8 +44,18 @@ extension RunMachine {
             }
             emit(.claim(ClaimEntry(path, claimant, .asked(demands))))
         } catch {
-            settle(failing, because: error)
+            if case .step = claimant { return settle(failing, because: error) }
+            switch error {
+            case .absent(let node, let reason): failScope(failing, "its lock reads the output of step '\(node)', which has none: \(reason)")
+            case .invalid(let message): failScope(failing, message)
+            }
         }
+    }
+
+    /// The steps that wait for one claim together fail together, whatever the first of them says about its own failures.
+    private mutating func failScope(_ first: Int, _ reason: String) {
+        settle(first, .failed, reason: reason)
+        stopWaiting(in: run.steps[first].scope, because: reason)
     }
 
     // MARK: - Being told
@@ -81,7 +91,7 @@ extension RunMachine {
         switch claim.claimant {
         case .run: break
         case .step(let number): fail(number, reason)
-        case .scope(let scope): fail(run.scopes[scope].base, reason)
+        case .scope(let scope): failScope(run.scopes[scope].base, reason)
         }
     }
 

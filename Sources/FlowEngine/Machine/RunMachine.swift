@@ -206,7 +206,7 @@ package struct RunMachine {
             guard let map = run.scopes[scope].map else { break }
             scope = run.steps[map].scope
         }
-        if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill }
+        if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill && !run.isQueued }
         return run.bodyOutcome == nil && run.cancellation == nil
     }
 
