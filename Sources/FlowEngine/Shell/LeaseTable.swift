@@ -167,24 +167,21 @@ package struct LeaseTable: Sendable {
 
     /// Why it would wait for ever: those who have what it needs will not let go of it before it has ended itself. nil when they will.
     ///
-    /// Taken that what is held around it stays held, everybody who then cannot go on keeps what is held around them, too; when that is all
-    /// that is known, and not enough is left, nothing will ever change it.
+    /// Taken that everybody who waits within something keeps it held: who could go on all the same will let go of it, and is left out, until
+    /// only those remain for whom not enough is ever left.
     package func deadlock(of id: ID) -> [ClaimRow]? {
         guard let row = rows[id], !row.isGranted else { return nil }
-        let enclosing = around(id)
-        guard !enclosing.isEmpty, !row.demands.allSatisfy({ lines[$0.key]?.holders.leave(room: $0) ?? true }) else { return nil }
-        var stuck = Set(enclosing)
-        var waiting = Set(lines.values.flatMap { $0.nested.map(\.id) }).subtracting([id])
-        var hasGrown = true
-        while hasGrown {
-            hasGrown = false
-            for other in waiting.sorted(by: { ($0.run, $0.step) < ($1.run, $1.step) }) where isShut(other, by: stuck) {
-                waiting.remove(other)
-                stuck.formUnion(around(other))
-                hasGrown = true
-            }
+        guard !isOutermost(id), !row.demands.allSatisfy({ lines[$0.key]?.holders.leave(room: $0) ?? true }) else { return nil }
+        var blocked = Set(lines.values.flatMap { $0.nested.map(\.id) }).union([id])
+        var stuck: Set<ID> = []
+        var hasShrunk = true
+        while hasShrunk, blocked.contains(id) {
+            stuck = Set(blocked.flatMap(around))
+            let shut = blocked.filter { isShut($0, by: stuck) }
+            hasShrunk = shut.count < blocked.count
+            blocked = shut
         }
-        guard isShut(id, by: stuck) else { return nil }
+        guard blocked.contains(id) else { return nil }
         let keys = Set(row.demands.map(\.key))
         return stuck.compactMap { rows[$0] }.filter { !keys.isDisjoint(with: $0.demands.map(\.key)) }
             .sorted { ($0.id.run, $0.id.step) < ($1.id.run, $1.id.step) }
