@@ -209,11 +209,10 @@ package struct LeaseSimulation {
     private mutating func grant() throws(Violation) {
         while let id = table.next(at: now) {
             grants += 1
-            // A paused run gives its turn back.
-            if runs[id.run]?.isPaused == false {
-                for demand in table.rows[id]?.demands ?? [] where demand.isRate { starts[demand.key, default: []].append(now) }
-            }
+            let turns = (table.rows[id]?.demands ?? []).filter(\.isRate).map(\.key)
             try decide(.granted(id.step), on: id.run)
+            // A paused run gives its turn back, and what ends in the same moment has begun nothing.
+            if table.rows[id]?.isGranted == true { for key in turns { starts[key, default: []].append(now) } }
             if table.rows[id]?.isGranted == false { throw violation("'\(id.step)' of \(id.run) has its turn and does not take it") }
         }
         rates = table.changedRates + rates.filter { old in !table.changedRates.contains { $0.name == old.name } }
