@@ -83,6 +83,8 @@ package protocol Caretaker: Sendable {
     func findings() async throws -> [Wire.Finding]
     /// A consistent copy of the database, piece by piece; `finish` removes what it took.
     func backup() async throws -> Backup
+    /// Adds to the audit trail.
+    func note(_ verb: String, subject: String, detail: JSON, by actor: Actor) async throws
     /// Newest first, those before `sequence`.
     func audit(before sequence: Int?, limit: Int) async throws -> [Wire.AuditEntry]
 }

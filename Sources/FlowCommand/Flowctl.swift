@@ -29,7 +29,8 @@ struct Flowctl: AsyncParsableCommand {
                     WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self,
                     RetryCommand.self,
                     SkipCommand.self, ResolveCommand.self, RolloutCommand.self, ReleaseCommand.self, UndoCommand.self,
-                    EditCommand.self, HoldCommand.self, SignalCommand.self, DiffCommand.self,
+                    EditCommand.self, HoldCommand.self, SignalCommand.self, DiffCommand.self, LocksCommand.self,
+                    ReprioritiseCommand.self,
                 ]),
             CommandGroup(name: "Approvals", subcommands: [ApprovalsCommand.self, ApproveCommand.self, RejectCommand.self, ApprovalGroup.self]),
             CommandGroup(

@@ -230,6 +230,14 @@ extension Messages {
         "Run \(run.id): \(verb) accepted; it is \(run.state.rawValue)" + (run.reason.map { " (\($0))" } ?? "") + "."
     }
 
+    static func bulk(_ bulk: Wire.Bulk) -> String {
+        let count = bulk.runs.count
+        let runs = count == 1 ? "1 run" : "\(count) runs"
+        guard bulk.isApplied else { return "Nothing was done: \(bulk.verb.rawValue) would be for \(runs). Do it with --yes." }
+        let refused = bulk.runs.count { $0.outcome == .refused }
+        return "\(bulk.verb.rawValue): \(count - refused) of \(runs) done" + (refused == 0 ? "." : ", \(refused) refused.")
+    }
+
     static func voted(_ decision: ApprovalRow.Vote.Decision, _ approval: Wire.Approval) -> String {
         let what = "\(decision == .approved ? "Approved" : "Rejected") '\(approval.step)' of run \(approval.run)"
         switch approval.state {

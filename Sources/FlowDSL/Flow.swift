@@ -26,12 +26,31 @@ public protocol Flow {
 
     /// What starts the flow by itself, once it is registered; nothing unless given.
     static var triggers: [Trigger] { get }
+
+    /// What a run of it has to itself from its first step to its end; nothing unless given. Names may read parameters.
+    var lock: Lock { get }
+    /// How many runs of it, and of others that name the same limit, go on at once; any unless given.
+    var limit: Limit { get }
+
+    /// What becomes of a run that is started while another one goes on; both go on unless given.
+    static var overlap: Overlap { get }
+
+    /// Whose turn it is where there is not enough for all; `normal` unless given.
+    static var priority: RunPriority { get }
+
+    /// How many further attempts the steps of a run may have together; any unless given.
+    static var retryBudget: Int? { get }
 }
 
 extension Flow {
     public static var name: String { kebabCase("\(Self.self)") }
     public static var summary: String { "" }
     public static var triggers: [Trigger] { [] }
+    public var lock: Lock { [] }
+    public var limit: Limit { [] }
+    public static var overlap: Overlap { .allow }
+    public static var priority: RunPriority { .normal }
+    public static var retryBudget: Int? { nil }
 
     /// Describes the flow or serves its steps, as the arguments say: what `@main` calls.
     @MainActor

@@ -116,6 +116,7 @@ struct FlowHost {
         case .failure(let error):
             var end: [String: JSON] = ["error": .string("\(error)")]
             if isLate { end["timedOut"] = true }
+            if let pause = (error as? RetryAfter)?.seconds, pause.isFinite, pause > 0 { end["retryAfter"] = .double(pause) }
             await record.end(end)
         }
     }

@@ -54,7 +54,7 @@ package struct FlowDescription {
         self.flow = flow
         let declarations = FlowDescription.declarations(in: flow)
         let recorder = Recorder(parameters: Set(declarations.map(\.name)), path: path + [type.name])
-        let end = Recorder.$current.withValue(recorder) { flow.body.end.node }
+        let (end, control) = Recorder.$current.withValue(recorder) { (flow.body.end.node, FlowControl(of: flow)) }
         if !path.isEmpty { recorder.checkValue(end, of: type.name) }
         let result = recorder.result
         let triggers = type.triggers.enumerated().map { $0.element.spec(of: type.name, number: $0.offset + 1) }
@@ -62,7 +62,7 @@ package struct FlowDescription {
             flow: type.name, summary: type.summary.isEmpty ? nil : type.summary,
             parameters: declarations.map { $0.declaration.parameter(named: $0.name) }, nodes: result.nodes,
             assets: result.assets, dsl: FlowLanguage.version,
-            triggers: triggers.isEmpty ? nil : triggers, calls: result.calls.isEmpty ? nil : result.calls)
+            triggers: triggers.isEmpty ? nil : triggers, control: control, calls: result.calls.isEmpty ? nil : result.calls)
         envelope = FlowEnvelope(format: FlowEnvelope.currentFormat, plan: plan, diagnostics: result.diagnostics)
         works = result.worksOfCalls.merging([type.name: result.works]) { _, own in own }
     }

@@ -5,45 +5,57 @@ internal import FlowModel
 /// Once a body has failed no further one is begun.
 @discardableResult
 public func map<Body: FlowBody>(
-    _ name: String, over hosts: some Reference<Selector>, width: Int = 8, onFailure: OnFailure = .stop,
+    _ name: String, over hosts: some Reference<Selector>, width: Int = 8, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<HostReference>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body
 ) -> Step<[Body.Output]> {
-    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
-    return call.record(.hosts(hosts.reference.expression)) { body(HostReference(map: $0)) }
+    let call = MapCall(
+        name: name, width: width, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach,
+        after: after, site: Site(file, line))
+    return call.record(.hosts(hosts.reference.expression), { HostReference(map: $0) }, body)
 }
 
 /// Runs its body once for each host that the selector matches when the run starts.
 @discardableResult
 public func map<Body: FlowBody>(
-    _ name: String, over hosts: Selector, width: Int = 8, onFailure: OnFailure = .stop,
+    _ name: String, over hosts: Selector, width: Int = 8, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<HostReference>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body
 ) -> Step<[Body.Output]> {
-    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
-    return call.record(.hosts(.literal(.string(hosts.text)))) { body(HostReference(map: $0)) }
+    let call = MapCall(
+        name: name, width: width, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach,
+        after: after, site: Site(file, line))
+    return call.record(.hosts(.literal(.string(hosts.text))), { HostReference(map: $0) }, body)
 }
 
 /// Runs its body once for each element of a list.
 @discardableResult
 public func map<Element: Decodable & Sendable, Body: FlowBody>(
-    _ name: String, over list: some Reference<[Element]>, width: Int = 8, onFailure: OnFailure = .stop,
+    _ name: String, over list: some Reference<[Element]>, width: Int = 8, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<Ref<Element>>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (Ref<Element>) -> Body
 ) -> Step<[Body.Output]> {
-    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
-    return call.record(.list(list.reference.expression)) { body(Ref(.element(map: $0, path: []))) }
+    let call = MapCall(
+        name: name, width: width, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach,
+        after: after, site: Site(file, line))
+    return call.record(.list(list.reference.expression), { Ref(.element(map: $0, path: [])) }, body)
 }
 
 /// Runs its body once for each element of a list that is known now.
 @discardableResult
 public func map<Element: Codable & Sendable, Body: FlowBody>(
-    _ name: String, over list: [Element], width: Int = 8, onFailure: OnFailure = .stop,
+    _ name: String, over list: [Element], width: Int = 8, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<Ref<Element>>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (Ref<Element>) -> Body
 ) -> Step<[Body.Output]> {
-    let call = MapCall(name: name, width: width, onFailure: onFailure, after: after, site: Site(file, line))
-    return call.record(.list(.constant(list, call.site))) { body(Ref(.element(map: $0, path: []))) }
+    let call = MapCall(
+        name: name, width: width, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach,
+        after: after, site: Site(file, line))
+    return call.record(.list(.constant(list, call.site)), { Ref(.element(map: $0, path: [])) }, body)
 }
 
 // MARK: - Maps of which some may fail
@@ -53,55 +65,68 @@ public func map<Element: Codable & Sendable, Body: FlowBody>(
 /// Elements go on after a failure, until so many have failed that the rest would not do.
 @discardableResult
 public func map<Body: FlowBody>(
-    _ name: String, over hosts: some Reference<Selector>, width: Int = 8, minSucceeded: Share, onFailure: OnFailure = .stop,
+    _ name: String, over hosts: some Reference<Selector>, width: Int = 8, minSucceeded: Share, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<HostReference>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body
 ) -> Step<[Body.Output?]> {
-    let call = MapCall(name: name, width: width, minSucceeded: minSucceeded, onFailure: onFailure, after: after, site: Site(file, line))
-    return Step(id: call.record(.hosts(hosts.reference.expression)) { body(HostReference(map: $0)) }.id)
+    let call = MapCall(
+        name: name, width: width, minSucceeded: minSucceeded, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach,
+        limitEach: limitEach, after: after, site: Site(file, line))
+    return Step(id: call.record(.hosts(hosts.reference.expression), { HostReference(map: $0) }, body).id)
 }
 
 /// Runs its body once for each host that the selector matches when the run starts; `minSucceeded` of them must succeed.
 @discardableResult
 public func map<Body: FlowBody>(
-    _ name: String, over hosts: Selector, width: Int = 8, minSucceeded: Share, onFailure: OnFailure = .stop,
+    _ name: String, over hosts: Selector, width: Int = 8, minSucceeded: Share, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<HostReference>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body
 ) -> Step<[Body.Output?]> {
-    let call = MapCall(name: name, width: width, minSucceeded: minSucceeded, onFailure: onFailure, after: after, site: Site(file, line))
-    return Step(id: call.record(.hosts(.literal(.string(hosts.text)))) { body(HostReference(map: $0)) }.id)
+    let call = MapCall(
+        name: name, width: width, minSucceeded: minSucceeded, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach,
+        limitEach: limitEach, after: after, site: Site(file, line))
+    return Step(id: call.record(.hosts(.literal(.string(hosts.text))), { HostReference(map: $0) }, body).id)
 }
 
 /// Runs its body once for each element of a list; `minSucceeded` of them must succeed.
 @discardableResult
 public func map<Element: Decodable & Sendable, Body: FlowBody>(
-    _ name: String, over list: some Reference<[Element]>, width: Int = 8, minSucceeded: Share, onFailure: OnFailure = .stop,
+    _ name: String, over list: some Reference<[Element]>, width: Int = 8, minSucceeded: Share, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<Ref<Element>>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
     after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (Ref<Element>) -> Body
 ) -> Step<[Body.Output?]> {
-    let call = MapCall(name: name, width: width, minSucceeded: minSucceeded, onFailure: onFailure, after: after, site: Site(file, line))
-    return Step(id: call.record(.list(list.reference.expression)) { body(Ref(.element(map: $0, path: []))) }.id)
+    let call = MapCall(
+        name: name, width: width, minSucceeded: minSucceeded, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach,
+        limitEach: limitEach, after: after, site: Site(file, line))
+    return Step(id: call.record(.list(list.reference.expression), { Ref(.element(map: $0, path: [])) }, body).id)
 }
 
 /// What all maps have in common.
-private struct MapCall {
+private struct MapCall<Element> {
     let name: String
     let width: Int
     var minSucceeded: Share?
-    let onFailure: OnFailure
+    let policy: Policy
+    let lockEach: LockEach<Element>?
+    let limitEach: Limit?
     let after: [any StepHandle]
     let site: Site
 
-    func record<Body: FlowBody>(_ elements: MapSpec.Elements, _ body: (String) -> Body) -> Step<[Body.Output]> {
+    func record<Body: FlowBody>(
+        _ elements: MapSpec.Elements, _ element: (String) -> Element, _ body: (Element) -> Body
+    ) -> Step<[Body.Output]> {
         let isHostMap = if case .hosts = elements { true } else { false }
         let id = Recorder.add(
             "map",
             Recorder.Entry(
                 name: name, kind: .map(MapSpec(elements: elements, width: width, minSucceeded: minSucceeded?.model)),
-                policy: Policy(nil, nil, onFailure),
-                after: after, site: site))
+                policy: policy, after: after, site: site))
         Recorder.current?.change { $0.openMap(id, isHostMap: isHostMap) }
-        let end = body(id).end.node
+        Recorder.claimEach((lockEach?.claims(element(id)) ?? []) + (limitEach?.claims ?? []), of: id, site)
+        let end = body(element(id)).end.node
         let last = Recorder.current?.change { $0.closeMap() } ?? nil
         checkEnd(end, last)
         return Step(id: id)

@@ -167,7 +167,8 @@ extension Recorder.State {
             return id
         }
         var needs = self.entry
-        for expression in entry.kind.expressions + (entry.policy.probe.map { Node.Kind.shell($0.command).expressions } ?? []) {
+        let others = (entry.policy.probe.map { Node.Kind.shell($0.command).expressions } ?? []) + (entry.policy.claims ?? []).map(\.name)
+        for expression in entry.kind.expressions + others {
             for fault in use(expression, needs: &needs, parameters) { faults.append((fault, entry.site)) }
         }
         for handle in entry.after {

@@ -23,6 +23,8 @@ internal import FlowModel
 ///   - budget: what `maxFailures` is counted in: all hosts, or those of a batch.
 ///   - counting: whether hosts count that failed, that could not be reached, or both.
 ///   - onBreach: what happens then: no further host is begun, and the step fails; waits for an operator; or undoes and then fails.
+///   - lock, limit: what the rollout has to itself as a whole.
+///   - lockEach, limitEach: what each host has to itself from the first step on it to the last, and while it is undone.
 ///   - undo: takes back what the body did on a host. It runs on request (`flowctl undo`) or on breach, for hosts on which a step of the body
 ///     succeeded, last ones first.
 ///   - between: runs after each batch but the last; the next one begins when it has succeeded.
@@ -30,11 +32,14 @@ internal import FlowModel
 public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
     _ name: String, to hosts: some Reference<Selector>, batches: String = "100%", order: HostOrder = .inventory, concurrency: Share? = nil,
     soak: Duration = .zero, maxFailures: Share = .count(0), budget: BudgetScope = .rollout, counting: FailureCounting = .both,
-    onBreach: BreachPolicy = .stopNew, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    onBreach: BreachPolicy = .stopNew, lock: Lock? = nil, limit: Limit? = nil, lockEach: LockEach<HostReference>? = nil,
+    limitEach: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body, @FlowBuilder undo: (HostReference) -> Undo = { (_: HostReference) in Block() },
     @FlowBuilder between: (Ref<Batch>) -> Between = { (_: Ref<Batch>) in Block() }
 ) -> Step<Outcomes> {
-    let call = RolloutCall(name: name, onFailure: onFailure, after: after, site: Site(file, line))
+    let call = RolloutCall(
+        name: name, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach, after: after,
+        site: Site(file, line))
     let spec = call.spec(
         hosts.reference.expression, batches, order, concurrency, soak, maxFailures, budget, counting, onBreach)
     return call.record(spec, body, undo, between)
@@ -45,11 +50,14 @@ public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
 public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
     _ name: String, to hosts: Selector, batches: String = "100%", order: HostOrder = .inventory, concurrency: Share? = nil,
     soak: Duration = .zero, maxFailures: Share = .count(0), budget: BudgetScope = .rollout, counting: FailureCounting = .both,
-    onBreach: BreachPolicy = .stopNew, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    onBreach: BreachPolicy = .stopNew, lock: Lock? = nil, limit: Limit? = nil, lockEach: LockEach<HostReference>? = nil,
+    limitEach: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body, @FlowBuilder undo: (HostReference) -> Undo = { (_: HostReference) in Block() },
     @FlowBuilder between: (Ref<Batch>) -> Between = { (_: Ref<Batch>) in Block() }
 ) -> Step<Outcomes> {
-    let call = RolloutCall(name: name, onFailure: onFailure, after: after, site: Site(file, line))
+    let call = RolloutCall(
+        name: name, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach, after: after,
+        site: Site(file, line))
     let spec = call.spec(
         .literal(.string(hosts.text)), batches, order, concurrency, soak, maxFailures, budget, counting, onBreach)
     return call.record(spec, body, undo, between)
@@ -128,7 +136,9 @@ public enum BreachPolicy: Sendable {
 /// What both forms have in common.
 private struct RolloutCall {
     let name: String
-    let onFailure: OnFailure
+    let policy: Policy
+    let lockEach: LockEach<HostReference>?
+    let limitEach: Limit?
     let after: [any StepHandle]
     let site: Site
 
@@ -157,8 +167,12 @@ private struct RolloutCall {
         _ between: (Ref<Batch>) -> some FlowBody
     ) -> Step<Outcomes> {
         let id = Recorder.add(
-            "rollout", Recorder.Entry(name: name, kind: .rollout(spec), policy: Policy(nil, nil, onFailure), after: after, site: site))
-        if part(id, .body, { _ = body(HostReference(map: id)) }) == nil {
+            "rollout", Recorder.Entry(name: name, kind: .rollout(spec), policy: policy, after: after, site: site))
+        let first = {
+            Recorder.claimEach((lockEach?.claims(HostReference(map: id)) ?? []) + (limitEach?.claims ?? []), of: id, site)
+            _ = body(HostReference(map: id))
+        }
+        if part(id, .body, first) == nil {
             Recorder.complain(name, "the body of rollout '\(name)' has no steps", site)
         }
         let undoing = part(id, .undo) { _ = undo(HostReference(map: id)) }

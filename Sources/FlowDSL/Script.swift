@@ -45,8 +45,8 @@ public enum Interpreter: Sendable {
 public func script(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line,
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, lock: Lock? = nil, limit: Limit? = nil,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line,
     @FlowBuilder undo: (ShellStep<ShellResult, ShellResult>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
@@ -55,8 +55,8 @@ public func script(
     let id = Recorder.add(
         "script",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site), after: after, site: site)
-    )
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit),
+            after: after, site: site))
     let step = ShellStep<ShellResult, ShellResult>(id: id, path: [])
     Undoing.record(id, named: name, site) { undo(step) }
     return step
@@ -68,8 +68,8 @@ public func script<Output: Decodable & Sendable>(
     _ name: String, file path: String, _ arguments: any Argument..., interpreter: Interpreter? = nil,
     on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:], workdir: Text? = nil,
     retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, output: Output.Type,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID, line: Int = #line,
-    @FlowBuilder undo: (ShellStep<Output, ShellOutput<Output>>) -> any FlowBody = { _ in Block() }
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], sourceFile: String = #fileID,
+    line: Int = #line, @FlowBuilder undo: (ShellStep<Output, ShellOutput<Output>>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(sourceFile, line)
@@ -77,7 +77,7 @@ public func script<Output: Decodable & Sendable>(
     let id = Recorder.add(
         "script",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
     let step = ShellStep<Output, ShellOutput<Output>>(id: id, path: ["value"])
     Undoing.record(id, named: name, site) { undo(step) }

@@ -59,13 +59,13 @@ extension ShellStep where Value: Encodable {
 public func shell(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
     workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
-    @FlowBuilder undo: (ShellStep<ShellResult, ShellResult>) -> any FlowBody = { _ in Block() }
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID,
+    line: Int = #line, @FlowBuilder undo: (ShellStep<ShellResult, ShellResult>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<ShellResult, ShellResult> {
     let call = ShellCall(target: target, account: account, env: env, workdir: workdir)
     let site = Site(file, line)
     let spec = call.spec(of: command, named: name)
-    let policy = Policy(retry, timeout, onFailure, effect, for: spec, named: name, site)
+    let policy = Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit)
     let id = Recorder.add("shell", Recorder.Entry(name: name, kind: .shell(spec), policy: policy, after: after, site: site))
     let step = ShellStep<ShellResult, ShellResult>(id: id, path: [])
     Undoing.record(id, named: name, site) { undo(step) }
@@ -77,7 +77,8 @@ public func shell(
 public func shell<Output: Decodable & Sendable>(
     _ name: String, _ command: Command, on target: (any Target)? = nil, as account: Text? = nil, env: [String: Text] = [:],
     workdir: Text? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce,
-    output: Output.Type, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    output: Output.Type, lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
+    file: String = #fileID, line: Int = #line,
     @FlowBuilder undo: (ShellStep<Output, ShellOutput<Output>>) -> any FlowBody = { _ in Block() }
 ) -> ShellStep<Output, ShellOutput<Output>> {
     let site = Site(file, line)
@@ -86,7 +87,7 @@ public func shell<Output: Decodable & Sendable>(
     let id = Recorder.add(
         "shell",
         Recorder.Entry(
-            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site),
+            name: name, kind: .shell(spec), policy: Policy(retry, timeout, onFailure, effect, for: spec, named: name, site).claiming(lock, limit),
             output: ShapeProbe.shellOutput(of: Output.self, step: name, site), after: after, site: site))
     let step = ShellStep<Output, ShellOutput<Output>>(id: id, path: ["value"])
     Undoing.record(id, named: name, site) { undo(step) }

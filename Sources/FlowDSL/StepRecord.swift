@@ -6,7 +6,7 @@ internal import Synchronization
 ///     {"begun":true}                      the step was taken; without it nothing ran
 ///     {"log":"…"}                         a line of output, any number of times
 ///     {"output":…,"dropped":n}            it returned: the last frame
-///     {"error":"…","timedOut":true}       it threw: the last frame; timedOut where its time was over
+///     {"error":"…","timedOut":true}       it threw: the last frame; timedOut where its time was over, retryAfter with the seconds that it asks for
 ///
 /// `dropped` counts the bytes of lines that found no place. The last frame is on the disk before the news tell of it. The worker may
 /// die and come back meanwhile: all that it has to know is here. It asks for an end by making the file executable.

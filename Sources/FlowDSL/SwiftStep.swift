@@ -13,14 +13,15 @@ internal import Synchronization
 @discardableResult
 public func step<each Input: Reference, Output: Codable & Sendable>(
     _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output,
     @FlowBuilder undo: (Step<Output>) -> any FlowBody = { _ in Block() }
 ) -> Step<Output> {
     var expressions: [Expression] = []
     for input in repeat each inputs { expressions.append(input.reference.expression) }
     let call = SwiftStepCall(
-        name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line))
+        name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure).claiming(lock, limit), after: after,
+        site: Site(file, line))
     let step: Step<Output> = call.record(shape: ShapeProbe.shape(of: Output.self)) { context, inputs in
         try JSON(encoding: await work(context, repeat try inputs.next((each Input).self)))
     }
@@ -32,14 +33,15 @@ public func step<each Input: Reference, Output: Codable & Sendable>(
 @discardableResult
 public func step<each Input: Reference>(
     _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Void,
     @FlowBuilder undo: (Step<NoValue>) -> any FlowBody = { _ in Block() }
 ) -> Step<NoValue> {
     var expressions: [Expression] = []
     for input in repeat each inputs { expressions.append(input.reference.expression) }
     let call = SwiftStepCall(
-        name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure), after: after, site: Site(file, line))
+        name: name, inputs: expressions, policy: Policy(retry, timeout, onFailure).claiming(lock, limit), after: after,
+        site: Site(file, line))
     let step: Step<NoValue> = call.record(shape: nil) { context, inputs in
         try await work(context, repeat try inputs.next((each Input).self))
         return .null
@@ -53,7 +55,7 @@ public func step<each Input: Reference>(
 @discardableResult
 public func step<each Input: Reference, Output>(
     _ name: String, _ inputs: repeat each Input, retry: RetryPolicy? = nil, timeout: Duration? = nil,
-    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     _ work: @escaping @Sendable (StepContext, repeat (each Input).Value) async throws -> Output,
     @FlowBuilder undo: (Step<NoValue>) -> any FlowBody = { _ in Block() }
 ) -> Step<NoValue> {

@@ -16,8 +16,9 @@ public struct CopyResult: Codable, Hashable, Sendable {
 @discardableResult
 public func copy(
     _ name: String, from: Text, to: Text, on target: (any Target)? = nil, as account: Text? = nil, mode: String? = nil,
-    retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
-    file: String = #fileID, line: Int = #line, @FlowBuilder undo: (Step<CopyResult>) -> any FlowBody = { _ in Block() }
+    retry: RetryPolicy? = nil, timeout: Duration? = nil, lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder undo: (Step<CopyResult>) -> any FlowBody = { _ in Block() }
 ) -> Step<CopyResult> {
     let host = target?.target.expression ?? Recorder.current?.change { $0.hostElement }
     let spec = CopySpec(
@@ -26,7 +27,8 @@ public func copy(
     let step = Step<CopyResult>(
         id: Recorder.add(
             "copy",
-            Recorder.Entry(name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure), after: after, site: site)))
+            Recorder.Entry(
+                name: name, kind: .copy(spec), policy: Policy(retry, timeout, onFailure).claiming(lock, limit), after: after, site: site)))
     Undoing.record(step.id, named: name, site) { undo(step) }
     return step
 }
@@ -35,13 +37,13 @@ public func copy(
 @discardableResult
 public func copy(
     _ name: String, from: some Reference<String>, to: Text, on target: (any Target)? = nil, as account: Text? = nil,
-    mode: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, onFailure: OnFailure = .stop,
-    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    mode: String? = nil, retry: RetryPolicy? = nil, timeout: Duration? = nil, lock: Lock? = nil, limit: Limit? = nil,
+    onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder undo: (Step<CopyResult>) -> any FlowBody = { _ in Block() }
 ) -> Step<CopyResult> {
     copy(
         name, from: Text(from), to: to, on: target, as: account, mode: mode, retry: retry, timeout: timeout,
-        onFailure: onFailure, after: after, file: file, line: line, undo: undo)
+        lock: lock, limit: limit, onFailure: onFailure, after: after, file: file, line: line, undo: undo)
 }
 
 // MARK: - Sleep

@@ -122,6 +122,17 @@ package final class Engine: Sendable {
         }
     }
 
+    /// What `read` finds of who has and who waits for which lock, limit or rate. Called on the writer's thread: must be quick. nil when the
+    /// engine has ended.
+    package func leases<Value: Sendable>(_ read: @escaping @Sendable (LeaseTable) -> Value) async -> Value? {
+        await withCheckedContinuation { continuation in
+            if !inbox.put(.leases { continuation.resume(returning: read($0)) }) { continuation.resume(returning: nil) }
+        }
+    }
+
+    /// The engine's digest of a value in canonical form.
+    package func digest(of value: JSON) -> Digest { hash(value.canonicalBytes) }
+
     /// A message was delivered and is not needed any more.
     package func acknowledge(outbox id: Int) {
         _ = inbox.put(.acknowledge(outbox: id))

@@ -31,6 +31,10 @@ package protocol JournalStore: AnyObject, Sendable {
     /// The runs of the schedule's newest `Limits.scheduleRunsSeen` records that have not ended.
     func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID]
 
+    /// What is claimed in all runs that have not ended, in order of run and path, and what the rates remember.
+    func claims() throws(StoreError) -> [ClaimRow]
+    func rates() throws(StoreError) -> [RateRow]
+
     /// Stored plans, binaries, scripts and large values, by digest.
     func blob(_ digest: Digest) throws(StoreError) -> [UInt8]?
 
@@ -109,6 +113,11 @@ package struct CommitBatch: Sendable {
     package var approvals: [ApprovalRow] = []
     /// Inserted or replaced, after `removeTimers`.
     package var setTimers: [TimerRow] = []
+    /// Inserted or replaced, after `removeClaims`.
+    package var setClaims: [ClaimRow] = []
+    package var removeClaims: [ClaimRow.ID] = []
+    /// Inserted or replaced, by name; removed when they have no starts.
+    package var rates: [RateRow] = []
     package var removeTimers: [TimerRow.ID] = []
     package var addOutbox: [OutboxRow] = []
     /// The rows with these ids, those of this batch included.
@@ -124,7 +133,7 @@ package struct CommitBatch: Sendable {
     package var isEmpty: Bool {
         records.isEmpty && runs.isEmpty && steps.isEmpty && targets.isEmpty && attempts.isEmpty && approvals.isEmpty && setTimers.isEmpty
             && removeTimers.isEmpty && addOutbox.isEmpty && removeOutbox.isEmpty && blobs.isEmpty
-            && occurrences.isEmpty && schedulePositions.isEmpty
+            && occurrences.isEmpty && schedulePositions.isEmpty && setClaims.isEmpty && removeClaims.isEmpty && rates.isEmpty
     }
 }
 

@@ -14,7 +14,7 @@ package enum PlanDetails {
                 FlowError.Detail(subject: node.name, message: $0, location: node.location?.description)
             }
         }
-        return parameters + steps + PlanTriggers.faults(in: plan)
+        return parameters + steps + PlanTriggers.faults(in: plan) + PlanClaims.faults(in: plan)
     }
 
     private static func faults(of parameter: Parameter) -> [String] {

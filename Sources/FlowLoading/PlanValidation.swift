@@ -287,6 +287,10 @@ package struct PlanValidation {
         let scopes = Set(plan.nodes.filter { $0.part == .body }.compactMap(\.scope))
         for node in plan.nodes {
             if case .repeatUntil(let spec) = node.kind { checkRound(spec, of: node) }
+            // Known where the steps of an element are.
+            if let claims = node.policy.elementClaims, let first = plan.nodes.first(where: { $0.scope == node.id }) {
+                for claim in claims { check(claim.name, in: first) }
+            }
             if node.hasBody, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
         }
     }
@@ -295,7 +299,7 @@ package struct PlanValidation {
 extension Node {
     /// Every expression that the step evaluates.
     package var expressions: [Expression] {
-        ownExpressions + (policy.probe.map { Node.expressions(of: $0.command) } ?? [])
+        ownExpressions + (policy.probe.map { Node.expressions(of: $0.command) } ?? []) + (policy.claims ?? []).map(\.name)
     }
 
     private static func expressions(of spec: ShellSpec) -> [Expression] {

@@ -77,6 +77,23 @@ package enum Limits {
     package static let scheduleRunsSeen = 100
     /// Nominal times that are recorded in one transaction.
     package static let occurrenceBatch = 500
+    /// Locks, limits and rates that one step or run asks for, and bytes of a name of one.
+    package static let claims = 32
+    package static let claimNameBytes = 200
+    /// Slots of a limit, starts of a rate, and the longest stretch that a rate counts in.
+    package static let slots = 100_000
+    package static let rateStarts = 1_000
+    package static let rateSeconds = 86_400.0
+    /// Seconds of waiting that are worth one level of priority.
+    package static let agingSeconds = 300.0
+    /// Further attempts that a run may have in all, as its flow says.
+    package static let retryBudget = 100_000
+    /// Seconds that a failed step may ask to be left alone for before its next attempt.
+    package static let retryAfterSeconds = 3_600.0
+    /// Runs that one bulk command is for.
+    package static let bulkRuns = 1_000
+    /// Locks that are listed, and holders or waiters of each.
+    package static let locksShown = 200
     /// Bytes of a comment, reason or label value.
     package static let textBytes = 4_096
 }

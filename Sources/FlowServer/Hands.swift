@@ -102,6 +102,13 @@ struct Hands: Sendable {
 
     var service: some Service { HandsService(pool: dispatcher, ssh: ssh, logger: logger, confinementFault: confinementFault) }
 
+    /// How many runs have output and are gone.
+    func outputs(unknownTo store: SQLiteStore) async throws -> Int {
+        var count = 0
+        for run in try await outputs.store.runs() where try await store.run(run) == nil { count += 1 }
+        return count
+    }
+
     func removeOutputs(unknownTo store: SQLiteStore) async throws {
         for run in try await outputs.store.runs() where try await store.run(run) == nil { try await outputs.store.remove(run) }
     }

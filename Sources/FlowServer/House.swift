@@ -153,7 +153,7 @@ struct House: Sendable {
         var services: [any Service] = [
             EngineService(engine: engine, store: store, logger: logger), hands.service,
             RetentionService(
-                engine: engine, days: configuration.retentionDays,
+                engine: engine, store: store, policies: configuration.retentionPolicies,
                 sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                 now: Wall.now, logger: logger),
             NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine), caller,

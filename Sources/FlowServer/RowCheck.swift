@@ -54,6 +54,51 @@ struct RowCheck {
         }
     }
 
+    /// What is claimed and not by its run's journal, or the other way round, with the run's id before it; and how many claims there are.
+    func claimDifferences() async throws -> (compared: Int, found: [String]) {
+        var (compared, runs) = (0, 0)
+        var found: [String] = []
+        var after: ClaimRow.ID?
+        while runs < RowCheck.runs {
+            // One run after the other: what is claimed in one is read with the run as it is then.
+            guard let next = try await reader.claims(after: after, limit: 1).first?.id.run else { break }
+            runs += 1
+            compared += try await compareClaims(of: next, &found)
+            // After every path of it.
+            after = ClaimRow.ID(run: next, step: StepPath("\u{10FFFF}"))
+        }
+        return (compared, found)
+    }
+
+    private func compareClaims(of run: RunID, _ found: inout [String]) async throws -> Int {
+        for _ in 0..<RowCheck.tries {
+            guard let folded = try await folded(run), let before = try await reader.run(run) else { return 0 }
+            let stored = try await claims(of: run)
+            guard before.head == folded.run.head, try await reader.run(run)?.head == before.head else { continue }
+            let known = Dictionary(uniqueKeysWithValues: folded.claims.map { ($0.id.step, $0) })
+            for row in stored where known[row.id.step] != row {
+                let place = row.id.step == Run.ownPath ? "the run itself" : "'\(row.id.step)'"
+                let what = known[row.id.step] == nil ? "is claimed by nobody" : "is claimed otherwise"
+                found.append("run \(run): \(row.demands.words) of \(place) \(what) as its journal says")
+            }
+            let paths = Set(stored.map(\.id.step))
+            for row in folded.claims where !paths.contains(row.id.step) {
+                found.append("run \(run): the row of what '\(row.id.step)' claims is missing")
+            }
+            return stored.count
+        }
+        return 0
+    }
+
+    private func claims(of run: RunID) async throws -> [ClaimRow] {
+        var rows: [ClaimRow] = []
+        while true {
+            let page = try await reader.claims(after: rows.last?.id ?? ClaimRow.ID(run: run, step: StepPath("")), limit: RowCheck.page)
+            rows += page.filter { $0.id.run == run }
+            guard page.count == RowCheck.page, page.last?.id.run == run else { return rows }
+        }
+    }
+
     private func steps(of run: RunID) async throws -> [StepRow] {
         var steps: [StepRow] = []
         while true {

@@ -42,6 +42,8 @@ struct ServerCare: Caretaker {
                 hint: "Keep a copy of \(home.path), then restore a backup.")
         }
         findings += try await rowFindings()
+        findings += try await claimFindings()
+        findings.append(try await orphanFinding())
         let level = Confinement.level()
         findings.append(
             level.isComplete
@@ -70,6 +72,30 @@ struct ServerCare: Caretaker {
                 name: "rows", level: .fail, message: message + more,
                 hint: "The journal decides: keep a copy of \(home.path), then restore a backup.")
         }
+    }
+
+    private func claimFindings() async throws -> [Wire.Finding] {
+        let (compared, found) = try await RowCheck(engine: engine, reader: store).claimDifferences()
+        guard !found.isEmpty else {
+            return [Wire.Finding(name: "locks", level: .ok, message: "\(compared) claims, each of a run that knows of it")]
+        }
+        return found.prefix(ServerCare.listed).map { message in
+            Wire.Finding(
+                name: "locks", level: .fail, message: message,
+                hint: "The journal decides: the next thing that happens in the run takes away what it does not claim.")
+        }
+    }
+
+    /// What is left over of runs that are gone, or of a crash before a commit. It does no harm but take room.
+    private func orphanFinding() async throws -> Wire.Finding {
+        let outputs = try await hands.outputs(unknownTo: store)
+        let blobs = try await store.unnamedBlobFiles()
+        guard outputs > 0 || blobs > 0 else {
+            return Wire.Finding(name: "orphans", level: .ok, message: "every file of outputs and blobs belongs to something")
+        }
+        return Wire.Finding(
+            name: "orphans", level: .warn, message: "files that nothing names: outputs of \(outputs) runs that are gone, \(blobs) blobs",
+            hint: "They only take room. Outputs go with the next retention sweep.")
     }
 
     private func homeFinding() -> Wire.Finding {
@@ -116,6 +142,10 @@ struct ServerCare: Caretaker {
             unlink(path)
             throw error
         }
+    }
+
+    func note(_ verb: String, subject: String, detail: JSON, by actor: Actor) async throws {
+        try await audits.append(AuditEntry(at: Wall.now(), actor: actor.user, verb: verb, subject: subject, detail: detail))
     }
 
     func audit(before sequence: Int?, limit: Int) async throws -> [Wire.AuditEntry] {

@@ -30,6 +30,7 @@ extension SQLiteStore {
             try SQLiteStore.writeJournal(batch, database, &working)
             try SQLiteStore.writeSteps(batch, database, &working)
             try SQLiteStore.writeGates(batch, database, &working)
+            try SQLiteStore.writeClaims(batch, database, &working)
             try SQLiteStore.writeOutbox(batch, database, &working)
             try SQLiteStore.writeOccurrences(batch, database)
         }
@@ -49,7 +50,7 @@ extension SQLiteStore {
         }
     }
 
-    private static func number(of run: RunID, _ database: Database, _ memory: inout RunMemory) throws -> Int {
+    static func number(of run: RunID, _ database: Database, _ memory: inout RunMemory) throws -> Int {
         guard let entry = try RunWriter.entry(of: run, database, &memory) else {
             throw StoreError.fatal("run \(run) was written to without ever having been created")
         }

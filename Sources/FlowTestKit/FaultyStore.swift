@@ -113,6 +113,12 @@ package final class FaultyStore: JournalStore {
     package func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? {
         try call("blob") { () throws(StoreError) in try store.blob(digest) }
     }
+    package func claims() throws(StoreError) -> [ClaimRow] {
+        try call("claims") { () throws(StoreError) in try store.claims() }
+    }
+    package func rates() throws(StoreError) -> [RateRow] {
+        try call("rates") { () throws(StoreError) in try store.rates() }
+    }
     package func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? {
         try call("occurrence") { () throws(StoreError) in try store.occurrence(key) }
     }

@@ -59,6 +59,12 @@ extension MemoryStore: JournalReader {
         return Array(sorted.prefix(limit))
     }
 
+    package func claims(after id: ClaimRow.ID?, limit: Int) async throws -> [ClaimRow] {
+        let rows = content.claims.values.sorted { ($0.id.run, $0.id.step) < ($1.id.run, $1.id.step) }
+        guard let id else { return Array(rows.prefix(limit)) }
+        return Array(rows.filter { ($0.id.run, $0.id.step) > (id.run, id.step) }.prefix(limit))
+    }
+
     package func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord] {
         Array((content.journal[run] ?? []).filter { $0.sequence > sequence }.prefix(limit))
     }

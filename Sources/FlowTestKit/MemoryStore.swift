@@ -28,6 +28,8 @@ package final class MemoryStore: JournalStore {
         var attempts: [TimerRow.ID: [Int: AttemptRow]] = [:]
         var approvals: [String: ApprovalRow] = [:]
         var timers: [TimerRow.ID: Instant] = [:]
+        var claims: [ClaimRow.ID: ClaimRow] = [:]
+        var rates: [String: RateRow] = [:]
         var outbox: [OutboxRow] = []
         var occurrences: [OccurrenceRow.Key: OccurrenceRow] = [:]
         var blobs: [Digest: [UInt8]] = [:]
@@ -135,6 +137,14 @@ package final class MemoryStore: JournalStore {
 
     package func outbox() throws(StoreError) -> [OutboxRow] { content.outbox }
 
+    package func claims() throws(StoreError) -> [ClaimRow] {
+        let content = content
+        let open = content.claims.values.filter { content.runs[$0.id.run]?.state.isTerminal != true }
+        return open.sorted { ($0.id.run, $0.id.step) < ($1.id.run, $1.id.step) }
+    }
+
+    package func rates() throws(StoreError) -> [RateRow] { content.rates.values.sorted { $0.name < $1.name } }
+
     package func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? { content.occurrences[key] }
 
     package func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] {
@@ -174,6 +184,12 @@ extension MemoryStore.Content {
             _ = try known(row.id.run)
             timers[row.id] = row.due
         }
+        for id in batch.removeClaims { claims[id] = nil }
+        for row in batch.setClaims {
+            _ = try known(row.id.run)
+            claims[row.id] = row
+        }
+        for row in batch.rates { rates[row.name] = row.starts.isEmpty ? nil : row }
         for row in batch.addOutbox {
             _ = try known(row.run)
             let place = outbox.firstIndex { $0.id > row.id } ?? outbox.count

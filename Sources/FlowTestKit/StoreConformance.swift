@@ -37,7 +37,7 @@ package enum StoreConformance {
     }
 
     /// All of them.
-    package static let checks: [Check] = writing + reading + listing + agreeing + ledger + stories
+    package static let checks: [Check] = writing + reading + listing + agreeing + ledger + claiming + stories
 
     static func expect(_ isTrue: Bool, _ sentence: @autoclosure () -> String) throws {
         guard isTrue else { throw Failure(description: sentence()) }

@@ -19,11 +19,15 @@ extension Wire {
         package var labels: [String: String]?
         /// Steps, by path or id, before which the run stops until they are released.
         package var holdBefore: [String]?
+        /// 0 to 9; what the flow says unless given.
+        package var priority: Int?
 
         package init(
             flow: String? = nil, plan: Plan? = nil, planDigest: Digest? = nil, binary: Digest? = nil, exec: Exec? = nil,
-            inputs: [String: JSON]? = nil, limit: String? = nil, labels: [String: String]? = nil, holdBefore: [String]? = nil
+            inputs: [String: JSON]? = nil, limit: String? = nil, labels: [String: String]? = nil, holdBefore: [String]? = nil,
+            priority: Int? = nil
         ) {
+            self.priority = priority
             self.holdBefore = holdBefore
             self.flow = flow
             self.plan = plan

@@ -25,13 +25,16 @@ extension Wire {
         package var sequence: Int
         package var steps: [Step]?
         package var next: String?
+        /// 0 to 9; absent when it is the usual one, 5.
+        package var priority: Int?
 
         package init(
             id: RunID, flow: String, revision: Digest, state: RunState, reason: String? = nil, waitingFor: [Waiting]? = nil,
             outcome: String? = nil, inputs: JSON, labels: [String: String], actor: String, key: String? = nil,
             createdAt: Instant, startedAt: Instant? = nil, endedAt: Instant? = nil, counts: [String: Int], sequence: Int,
-            steps: [Step]? = nil, next: String? = nil
+            steps: [Step]? = nil, next: String? = nil, priority: Int? = nil
         ) {
+            self.priority = priority
             self.id = id
             self.flow = flow
             self.revision = revision

@@ -21,27 +21,31 @@ package final class WorkerPool: AttemptDispatcher {
         let places: Int
         /// May pass `places` for a while: an attempt whose host comes back takes its place again.
         var taken = 0
-        var waiting: [LiveAttempt] = []
-        var first = 0
+        var waiting = FairLine<LiveAttempt>()
+
+        mutating func add(_ attempt: LiveAttempt) {
+            let order = attempt.order
+            waiting.add(attempt, flow: order.flow, labels: order.labels, priority: order.priority, now: WorkerPool.seconds)
+        }
 
         mutating func next() -> LiveAttempt? {
-            guard taken < places, first < waiting.count else { return nil }
+            guard taken < places, let attempt = waiting.next(now: WorkerPool.seconds) else { return nil }
             taken += 1
-            first += 1
-            let attempt = waiting[first - 1]
-            if first > 256, first * 2 > waiting.count {
-                waiting.removeFirst(first)
-                first = 0
-            }
             return attempt
         }
 
         mutating func withdraw(_ attempt: LiveAttempt) -> Bool {
-            guard let index = waiting[first...].firstIndex(where: { $0 === attempt }) else { return false }
-            waiting.remove(at: index)
-            return true
+            let order = attempt.order
+            return waiting.withdraw(attempt, flow: order.flow, labels: order.labels, priority: order.priority)
         }
     }
+
+    /// A clock that does not go back.
+    fileprivate static var seconds: Double {
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+    private static let start = ContinuousClock.now
 
     fileprivate struct State {
         var live: [AttemptID: LiveAttempt] = [:]
@@ -96,7 +100,7 @@ package final class WorkerPool: AttemptDispatcher {
             // What is not taken stays with the journal: the next engine hands it out.
             guard !state.isDraining, state.live[order.id] == nil else { return }
             state.live[order.id] = attempt
-            if order.mode == .start { state.starts.waiting.append(attempt) } else { state.attaches.waiting.append(attempt) }
+            if order.mode == .start { state.starts.add(attempt) } else { state.attaches.add(attempt) }
         }
         startNext()
     }
@@ -144,9 +148,7 @@ package final class WorkerPool: AttemptDispatcher {
     package func drain() {
         state.withLock { state in
             state.isDraining = true
-            for attempt in state.starts.waiting[state.starts.first...] { state.live[attempt.id] = nil }
-            state.starts.waiting = []
-            state.starts.first = 0
+            for attempt in state.starts.waiting.removeAll() { state.live[attempt.id] = nil }
         }
         feed.finish()
     }
@@ -157,7 +159,7 @@ package final class WorkerPool: AttemptDispatcher {
     /// Attempts that are carried out, and those that wait for a place.
     package var load: (running: Int, waiting: Int) {
         state.withLock { state in
-            let waiting = state.starts.waiting.count - state.starts.first + state.attaches.waiting.count - state.attaches.first
+            let waiting = state.starts.waiting.count + state.attaches.waiting.count
             return (state.live.count - waiting, waiting)
         }
     }

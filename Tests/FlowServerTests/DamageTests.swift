@@ -53,6 +53,32 @@ struct DamageTests {
         try await server.close()
     }
 
+    @Test func `a lock that no journal knows of is named by doctor, and gone with the next thing that happens in its run`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let first = try await FlowServer.open(.init(home: home.path))
+        let run = try await Client(socket: first.socket).start("gate", [Nodes.approval("go")])
+        try await first.close()
+        try change(home) { database in
+            let demands = #"[{"lock":"db"}]"#
+            try database.execute(
+                sql: "INSERT INTO claim SELECT number, 'ghost', 5, ?, 1, 1 FROM run", arguments: [demands])
+        }
+        try FileManager.default.createDirectory(
+            atPath: home.path + "/blobs/ab", withIntermediateDirectories: true)
+        try Data([1]).write(to: URL(filePath: home.path + "/blobs/ab/" + String(repeating: "0", count: 62)))
+        let second = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: second.socket)
+        let locks = try await findings(client, "locks")
+        #expect(locks.map(\.level) == [.fail], "\(locks)")
+        #expect(locks.first?.message.contains("lock 'db' of 'ghost'") == true, "\(locks)")
+        #expect(try await findings(client, "orphans").map(\.level) == [.warn])
+        _ = try await client.value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/pause", "{}")
+        #expect(try await findings(client, "locks").map(\.level) == [.ok])
+        #expect(try await client.value(Wire.Page<Wire.Lock>.self, "GET", "/v1/locks").items == [])
+        try await second.close()
+    }
+
     @Test func `a changed bit in a journal record is named by doctor, that run is refused, and the others go on`() async throws {
         let home = try TemporaryHome()
         defer { home.remove() }

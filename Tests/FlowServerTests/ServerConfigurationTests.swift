@@ -1,5 +1,6 @@
 import FlowModel
 import FlowServer
+import FlowStoreSQLite
 import Testing
 
 @Suite("Configuration")
@@ -35,7 +36,26 @@ struct ServerConfigurationTests {
         #expect(configuration.log?.level == .debug)
     }
 
+    @Test func `retention has bounds by age and number, and rules for some runs before them`() throws {
+        let configuration = try load(
+            """
+            retention:
+              days: 30
+              runs: 10000
+              rules:
+                - {labels: {team: pay}, days: 365}
+                - {flow: chores, runs: 50}
+            """)
+        #expect(
+            configuration.retentionPolicies == [
+                RetentionPolicy(labels: ["team": "pay"], days: 365), RetentionPolicy(flow: "chores", runs: 50),
+                RetentionPolicy(days: 30, runs: 10_000),
+            ])
+        #expect(ServerConfiguration().retentionPolicies == [RetentionPolicy(days: 90)])
+    }
+
     @Test(arguments: [
+        "retention: {rules: [{days: 3}]}", "retention: {runs: -1}", "retention: {rules: [{flow: a, runs: -1}]}",
         "lisen: 127.0.0.1:1", "retention: {day: 7}", "listen: [1]", "log: {level: loud}", "a: &x {b: *x}",
         "listen: 127.0.0.1:99999",
         "listen: somewhere", "retention: {days: -1}", "workers: {concurrency: 0}", "notify: {}", "\t- [",

@@ -79,6 +79,8 @@ private final class Unchanged: JournalStore {
     func liveRuns() throws(StoreError) -> [RunID] { [] }
     func timers() throws(StoreError) -> [TimerRow] { [] }
     func outbox() throws(StoreError) -> [OutboxRow] { [] }
+    func claims() throws(StoreError) -> [ClaimRow] { [] }
+    func rates() throws(StoreError) -> [RateRow] { [] }
     func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? { try store.occurrence(key) }
     func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] { try store.openRuns(ofSchedule: name) }
     func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { try store.blob(digest) }

@@ -68,6 +68,50 @@ struct RetentionTests {
         try file.close()
     }
 
+    @Test func `a label, a flow and a number decide which runs go, the first policy that fits a run alone`() async throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        var chain = Chain(epoch: try store.beginEpoch())
+        var batch = chain.batch((0..<12).map(runID), state: .succeeded)
+        for index in batch.runs.indices {
+            batch.runs[index].flow = index < 6 ? "release" : "chores"
+            batch.runs[index].labels = index % 2 == 0 ? ["keep": "yes", "team": "it's"] : ["team": "it's"]
+            batch.runs[index].endedAt = Instant(milliseconds: Int64(1_000 * (index + 1)))
+        }
+        try store.commit(batch)
+        let policies = [
+            RetentionPolicy(labels: ["keep": "yes"]), RetentionPolicy(flow: "chores", runs: 1), RetentionPolicy(labels: ["team": "it's"], days: 1),
+        ]
+        func runs(_ number: Int) -> RetainedRuns { RetainedRuns(policies[number], after: Array(policies[..<number])) }
+        // Of the chores without the label, 7, 9 and 11 of them, the newest stays.
+        let end = try #require(try await store.end(ofNewest: 1, of: runs(1)))
+        #expect(end == Instant(milliseconds: 12_000))
+        #expect(try await store.end(ofNewest: 4, of: runs(1)) == nil)
+        #expect(try store.deleteRuns(runs(1), endedBefore: end, limit: 100).runs == 2)
+        #expect(try store.deleteRuns(runs(2), endedBefore: Instant(milliseconds: 4_000), limit: 100).runs == 1)
+        let left = try await store.runs(RunQuery(limit: 100)).map(\.id)
+        #expect(left == [11, 10, 8, 6, 5, 4, 3, 2, 0].map(runID))
+        #expect(try store.deleteRuns(endedBefore: Instant(milliseconds: 20_000), limit: 100).runs == 9)
+        try store.close()
+    }
+
+    @Test func `blob files that no row names are counted`() async throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        var chain = Chain(epoch: try store.beginEpoch())
+        var batch = chain.batch([runID(0)])
+        let big = [UInt8](repeating: 5, count: 100_000)
+        batch.blobs = [(sha256(big), big)]
+        try store.commit(batch)
+        #expect(try await store.unnamedBlobFiles() == 0)
+        let stray = sha256([9]).hex
+        let folder = scratch.path + "/blobs/" + stray.prefix(2)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data([9]).write(to: URL(filePath: folder + "/" + stray.dropFirst(2)))
+        #expect(try await store.unnamedBlobFiles() == 1)
+        try store.close()
+    }
+
     @Test func `sequence numbers of deleted records are not given out again`() throws {
         let scratch = try Scratch()
         var store = try scratch.open()

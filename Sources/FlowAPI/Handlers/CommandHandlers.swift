@@ -117,7 +117,7 @@ enum CommandHandlers {
         try await perform(command, call, message: try await call.body(Wire.Message.self).message)
     }
 
-    private static func perform(_ command: RunCommand, _ call: Call, message: String?) async throws -> Response {
+    static func perform(_ command: RunCommand, _ call: Call, message: String?) async throws -> Response {
         let run = try await call.run().id
         try checkText(message, "message")
         let row = try await call.api.engine.perform(command, on: run, by: call.actor, message: message)

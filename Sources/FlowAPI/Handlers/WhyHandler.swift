@@ -22,6 +22,7 @@ enum WhyHandler {
         }
         var waits = waits(of: row, steps: active)
         try await GateReasons.fill(&waits, of: row.id, call.api)
+        await LockReasons.fill(&waits, of: row.id, call.api)
         let why = Wire.Why(
             run: row.id, flow: row.flow, state: row.state, summary: summary(row, waits, running),
             reason: Wire.Run(row).reason, waitingFor: waits, running: running)
@@ -78,7 +79,9 @@ enum WhyHandler {
             let release = waits.first { $0.step == nil }?.release ?? "flowctl resume \(row.id)"
             return "\(name) is paused\(because(row)); nothing new starts. Go on with: \(release)"
         case .cancelling: return "\(name) is being cancelled; \(count(running.count, "step")) must end first\(hosts(running))."
-        case .queued: return "\(name) was accepted at \(row.createdAt) and starts next."
+        case .queued:
+            guard let first = waits.first else { return "\(name) was accepted at \(row.createdAt) and starts next." }
+            return "\(name) was accepted at \(row.createdAt) and waits for its turn: \(first.reason ?? first.kind.rawValue)."
         case .undoing: return "\(name) undoes what it did; \(count(running.count, "step")) running."
         case .waiting, .running:
             var parts: [String] = []

@@ -4,7 +4,7 @@ import HTTPTypes
 
 /// The route table. What is not here does not exist.
 package enum Routes {
-    package static let all: [Route] = server + flows + runs + steps + approvals + schedules + hooks + changes + inventory + people
+    package static let all: [Route] = server + flows + runs + steps + approvals + schedules + hooks + changes + locks + bulk + inventory + people
 
     private static let server: [Route] = [
         Route(

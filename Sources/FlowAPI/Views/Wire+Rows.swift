@@ -12,7 +12,8 @@ extension Wire.Run {
             inputs: SealedText.redacted(row.inputs), labels: row.labels, actor: row.actor, key: row.key,
             createdAt: row.createdAt, startedAt: row.startedAt, endedAt: row.endedAt,
             counts: Dictionary(uniqueKeysWithValues: row.counts.map { ($0.key.rawValue, $0.value) }),
-            sequence: row.head.sequence, steps: steps, next: next)
+            sequence: row.head.sequence, steps: steps, next: next,
+            priority: row.priority == Priority.usual ? nil : row.priority)
     }
 }
 

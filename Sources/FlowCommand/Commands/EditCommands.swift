@@ -49,12 +49,19 @@ struct EditCommand: AsyncParsableCommand {
 struct HoldCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "hold", abstract: "Stops a run before a step, until 'release' lets it go ahead.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
-    @Argument(help: "The step, as 'flowctl steps' names it; without the element in brackets, that of every element.") var step: String
+    @Argument(help: "The run; with --where the step.", transform: nameOfRun) var run: String
+    @Argument(help: "The step, as 'flowctl steps' names it; without the element in brackets, that of every element.") var step: String?
     @Flag(name: .long, help: "Do not stop there any more.") var remove = false
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
+    func validate() throws {
+        try bulk.checkStep(step)
+        if bulk.terms != nil, remove { throw ValidationError("--where excludes --remove.") }
+    }
+
     func run() async throws {
+        guard let step else { return try await options.bulk(bulk, .hold, step: run) }
         let request = Wire.Breakpoint(step: step, isSet: !remove, message: options.message.message)
         try await options.post("hold", run, path: { $0.path(run, "/breakpoints") }, body: try body(request))
     }

@@ -59,17 +59,24 @@ struct ReleaseCommand: AsyncParsableCommand {
             With --break-glass it passes the gate that a freeze or window has closed, once: the run's first step or the next batch begins. \
             That takes the role admin or release-manager, somebody other than who started the run, and -m; it is on the audit trail.
             """)
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The run; with --where the step.", transform: nameOfRun) var run: String
     @Argument(help: "The step, as 'flowctl steps' names it; with --break-glass the only closed gate unless given.") var step: String?
     @Flag(name: .long, help: "Pass the gate that a freeze or window has closed.") var breakGlass = false
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
     func validate() throws {
+        if bulk.terms != nil {
+            if breakGlass { throw ValidationError("--where excludes --break-glass.") }
+            return try bulk.checkStep(step)
+        }
+        if bulk.dryRun || bulk.yes { throw ValidationError("--dry-run and --yes go with --where.") }
         if breakGlass { return try options.message.demand("why it cannot wait") }
         if step == nil { throw ValidationError("The step is missing: flowctl release RUN STEP.") }
     }
 
     func run() async throws {
+        if bulk.terms != nil { return try await options.bulk(bulk, .release, step: run) }
         if breakGlass {
             let request = Wire.BreakGlass(step: step.map { StepPath($0) }, message: options.message.message ?? "")
             return try await options.post("break-glass", run, path: { $0.path(run, "/break-glass") }, body: try body(request))

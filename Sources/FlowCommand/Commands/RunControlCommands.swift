@@ -30,41 +30,51 @@ struct ControlOptions: ParsableArguments {
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Lets nothing new start in a run; what runs goes on.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String?
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
-    func run() async throws { try await options.simple("pause", run) }
+    func validate() throws { try bulk.check(run) }
+    func run() async throws { try await options.simple(.pause, run, bulk) }
 }
 
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "resume", abstract: "Lets a paused run go on.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String?
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
-    func run() async throws { try await options.simple("resume", run) }
+    func validate() throws { try bulk.check(run) }
+    func run() async throws { try await options.simple(.resume, run, bulk) }
 }
 
 struct CancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "Ends what runs (TERM, grace, KILL) and cancels the run; finally steps run.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String?
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
-    func run() async throws { try await options.simple("cancel", run) }
+    func validate() throws { try bulk.check(run) }
+    func run() async throws { try await options.simple(.cancel, run, bulk) }
 }
 
 struct KillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kill", abstract: "Ends what runs at once and cancels the run; finally steps do not run.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String?
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
-    func run() async throws { try await options.simple("kill", run) }
+    func validate() throws { try bulk.check(run) }
+    func run() async throws { try await options.simple(.kill, run, bulk) }
 }
 
 extension ControlOptions {
-    func simple(_ verb: String, _ run: String) async throws {
-        try await post(verb, run, path: { $0.path(run, "/\(verb)") }, body: try body(Wire.Message(message: message.message)))
+    func simple(_ verb: Wire.BulkRequest.Verb, _ run: String?, _ bulk: BulkOptions) async throws {
+        guard let run else { return try await self.bulk(bulk, verb) }
+        let name = verb.rawValue
+        try await post(name, run, path: { $0.path(run, "/\(name)") }, body: try body(Wire.Message(message: message.message)))
     }
 }
 
@@ -72,7 +82,7 @@ extension ControlOptions {
 struct RetryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry", abstract: "Tries again what failed, or a step and all that comes after it.")
-    @Argument(help: "The run.", transform: nameOfRun) var run: String
+    @Argument(help: "The run.", transform: nameOfRun) var run: String?
     @Flag(name: .long, help: "All that failed, was cancelled, is held or unknown; the same as nothing.")
     var failed = false
     @Option(name: .long, help: ArgumentHelp("This step and everything that needs it.", valueName: "step"))
@@ -84,15 +94,19 @@ struct RetryCommand: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The rollout that they are of, where there are several.", valueName: "step"))
     var rollout: String?
     @OptionGroup var inputs: EditOptions
+    @OptionGroup var bulk: BulkOptions
     @OptionGroup var options: ControlOptions
 
     func validate() throws {
+        try bulk.check(run)
+        if bulk.terms != nil, targets != nil || inputs.isGiven { throw ValidationError("--where excludes --targets and -p.") }
         if failed, from != nil || targets != nil { throw ValidationError("--failed excludes --from and --targets.") }
         if targets != nil, inputs.isGiven { throw ValidationError("-p excludes --targets; change the input first: flowctl edit RUN -p NAME=VALUE") }
         if rollout != nil, targets == nil { throw ValidationError("--rollout goes with --targets only.") }
     }
 
     func run() async throws {
+        guard let run else { return try await options.bulk(bulk, .retry, step: from) }
         let names = targets?.split(separator: ",").map { String($0).trimmingSpaces }.filter { !$0.isEmpty }
         try await options.post("retry", run, path: { $0.path(run, "/retry") }) { client in
             let edited = try await inputs.values(of: run, client)

@@ -45,6 +45,7 @@ struct RunCommand: AsyncParsableCommand {
             request.limit = inputs.limit
             request.labels = try start.labelValues
             request.holdBefore = start.holdBefore.isEmpty ? nil : start.holdBefore
+            request.priority = start.priority
             let (run, json) = try await start.post(request, session)
             if start.detach { return try await start.leave(run, json, show) }
             try await FollowedOutcome.follow(run, session, show, fromStart: true)
@@ -63,6 +64,11 @@ struct StartOptions: ParsableArguments {
     @Option(
         name: .long, help: ArgumentHelp("Stop before this step until it is released; repeat it for several.", valueName: "step"))
     var holdBefore: [String] = []
+
+    @Option(
+        name: .long, help: ArgumentHelp("0 (last) to 9 (first), or low, normal, high; as the flow has it unless given.", valueName: "priority"),
+        transform: priorityValue)
+    var priority: Int?
 
     @Flag(name: .long, help: "Do not follow: print the run's id and leave it to an engine in the background.")
     var detach = false
@@ -133,7 +139,7 @@ struct ExecCommand: AsyncParsableCommand {
         let text = command.count == 1 ? command[0] : command.map(shellQuoted).joined(separator: " ")
         let exec = Wire.Exec(selector: selector, command: text, width: width, account: account, timeoutSeconds: timeout)
         try await Session.with(connection, need: start.detach ? .beyond : .command) { session in
-            let request = Wire.Start(exec: exec, labels: try start.labelValues)
+            let request = Wire.Start(exec: exec, labels: try start.labelValues, priority: start.priority)
             let (run, json) = try await start.post(request, session)
             if start.detach { return try await start.leave(run, json, show) }
             try await FollowedOutcome.followOutputs(run, session, show)

@@ -19,6 +19,7 @@ package struct PlanText {
             let shown = hosts.prefix(20).joined(separator: ", ") + (hosts.count > 20 ? " and \(hosts.count - 20) more" : "")
             lines.append("hosts     \(selector) → \(hosts.count): \(shown)".neutralised())
         }
+        lines += ClaimText.lines(of: preview.plan)
         lines.append("steps")
         lines += steps(of: preview.plan)
         for called in preview.plan.withCalls.dropFirst() {
@@ -110,6 +111,7 @@ package struct PlanText {
         if let retry = node.policy.retry { parts.append("\(retry.attempts) attempts") }
         if let timeout = node.policy.timeoutSeconds { parts.append("at most \(durationText(timeout))") }
         if node.policy.onFailure != .stop { parts.append("on failure \(node.policy.onFailure.rawValue)") }
+        parts += ClaimText.parts(of: node.policy)
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 }

@@ -80,6 +80,8 @@ extension Entry {
         case .undo: 44
         case .calling: 45
         case .called: 46
+        case .claim: 50
+        case .reprioritised: 51
         }
     }
 
@@ -163,6 +165,10 @@ extension Entry {
         case .undo(let entry):
             out.write(entry.kind)
             out.write(.object(entry.details))
+        case .claim(let entry):
+            out.write(entry.kind)
+            out.write(entry.stored)
+        case .reprioritised(let priority): out.write(priority)
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -173,7 +179,7 @@ extension Entry {
     package var step: StepRef? {
         switch self {
         case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .changeGate,
-            .undo:
+            .undo, .claim, .reprioritised:
             nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),
             .stopping(let step), .unreachable(let step, _, _), .attemptEnded(let step, _), .settled(let step, _),
@@ -323,6 +329,8 @@ extension Entry {
         case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
         case 35: .changeGate(try reader.gateEntry())
         case 44: .undo(try reader.undoEntry())
+        case 50: .claim(try ClaimEntry(kind: try reader.text(), stored: try reader.json()))
+        case 51: .reprioritised(try reader.int())
         case 26: .reopened(try (0..<(try reader.int())).map { _ in try reader.step() })
         default: nil
         }
@@ -410,6 +418,7 @@ extension Created {
         if let parent {
             members["parent"] = ["run": .string(parent.run.text), "step": .string(parent.step.text), "generation": .int(parent.generation)]
         }
+        if let priority { members["priority"] = .int(priority) }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
         if !targets.isEmpty { members["targets"] = targets.json }
@@ -426,7 +435,8 @@ extension Created {
             flow: flow, revision: revision, plan: plan, binary: digest("binary"), inputs: inputs,
             targets: [String: [Host]](json: json["targets"]),
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
-            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]))
+            person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]),
+            priority: json["priority"]?.intValue)
     }
 }
 

@@ -59,6 +59,8 @@ extension Entry {
         case .undo(let entry): entry.kind
         case .calling: "stepCalling"
         case .called: "stepCalled"
+        case .claim(let entry): entry.kind
+        case .reprioritised: "reprioritised"
         }
     }
 
@@ -147,6 +149,8 @@ extension Entry {
         case .undo(let entry): return entry.details
         case .calling: return ["state": .string(StepState.waiting.rawValue)]
         case .called(_, let child): return ["child": .string(child.text)]
+        case .claim(let entry): return entry.details
+        case .reprioritised(let priority): return ["priority": .int(priority)]
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]
         }

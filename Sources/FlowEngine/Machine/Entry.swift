@@ -63,6 +63,10 @@ package enum Entry: Hashable, Sendable {
     case calling(StepRef)
     /// That run has begun.
     case called(StepRef, RunID)
+    /// Something asks for what it needs to itself, or has it.
+    case claim(ClaimEntry)
+    /// The run has another priority from here on.
+    case reprioritised(Int)
     /// These steps begin a new generation: pending again, with nothing to show.
     case reopened([StepRef])
     /// Something arrived that changes nothing, such as the report of an attempt that is no longer current.

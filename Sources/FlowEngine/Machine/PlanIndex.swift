@@ -26,6 +26,8 @@ package final class PlanIndex: Sendable {
     package let betweens: [Int: Int]
     /// Node index by id.
     package let nodes: [String: Int]
+    /// What a run of it needs to itself.
+    package let claims: [ClaimSpec]
     /// For each node, its scope and its position there.
     package let places: [(scope: Int, local: Int)]
 
@@ -68,6 +70,8 @@ package final class PlanIndex: Sendable {
         }
         self.scopes = scopes
         self.bodies = bodies
+        let overlap = plan.control?.overlap.flatMap { $0 == .allow ? nil : ClaimSpec(name: .literal(.string(plan.flow)), kind: .overlap) }
+        claims = (overlap.map { [$0] } ?? []) + (plan.control?.claims ?? [])
         undos = others[.undo] ?? [:]
         betweens = others[.between] ?? [:]
         self.nodes = nodes

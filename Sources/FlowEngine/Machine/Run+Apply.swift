@@ -73,6 +73,8 @@ extension Run {
                 $0.child = child
                 $0.reason = "run \(child)"
             }
+        case .claim(let entry): apply(entry, at: at)
+        case .reprioritised(let priority): take(priority)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
         case .breakpoint(let step, let isSet):
@@ -104,6 +106,7 @@ extension Run {
         if state.isTerminal {
             isPaused = false
             cancellation = nil
+            dropClaims()
         }
     }
 
@@ -155,7 +158,10 @@ extension Run {
         _ element: Int, of map: Int, hasFailed: Bool, _ target: Entry.TargetEnd?, at: Instant
     ) {
         steps[map].elements?.open.removeAll { $0 == element }
-        if let scope = steps[map].elements?.scopes[element] { scopes[scope].isOpen = false }
+        if let scope = steps[map].elements?.scopes[element] {
+            scopes[scope].isOpen = false
+            dropClaim(ofScope: scope)
+        }
         if hasFailed { steps[map].elements?.failed += 1 }
         if let target { endTarget(element, of: map, target, at: at) }
     }
@@ -181,6 +187,7 @@ extension Run {
         scopes[scope].unsettled += (old.isSettled ? 1 : 0) - (state.isSettled ? 1 : 0)
         scopes[scope].active += (state.isActive ? 1 : 0) - (old.isActive ? 1 : 0)
         steps[number].state = state
+        if !claims.isEmpty { dropClaim(of: number, entering: state) }
         steps[number].waiting = nil
         steps[number].due = nil
         if state != .pending, state != .ready, steps[number].startedAt == nil { steps[number].startedAt = at }
@@ -199,6 +206,7 @@ extension Run {
         steps[step.index].waiting = Waiting(kind: .timer, subject: step.path.text, since: at, until: until)
         steps[step.index].due = until
         steps[step.index].reason = reason
+        retries += 1
     }
 
     private mutating func hold(_ step: Entry.StepRef, state: StepState, kind: WaitKind, reason: String, at: Instant) {
@@ -274,6 +282,7 @@ extension Run {
         guard undo == nil else { return }
         bodyOutcome = nil
         cancellation = nil
+        retries = 0
     }
 
     /// Begins a new generation of these steps.

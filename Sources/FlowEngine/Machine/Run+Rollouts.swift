@@ -47,7 +47,10 @@ extension Run {
             }
         case .undoClosed(let element, let state):
             rollouts[number]?.undoOpen.removeAll { $0 == element }
-            if let scope = rollouts[number]?.undos[element] { scopes[scope].isOpen = false }
+            if let scope = rollouts[number]?.undos[element] {
+                scopes[scope].isOpen = false
+                dropClaim(ofScope: scope)
+            }
             rollouts[number]?.targets[element].undo = state
             dirtyTargets.append((number, element))
         case .undoEnded: rollouts[number]?.undoQueue = nil

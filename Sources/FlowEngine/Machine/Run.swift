@@ -45,12 +45,20 @@ package struct Run: Sendable {
     /// Messages that no step has taken yet, oldest first, by signal.
     package internal(set) var signals: [String: [JSON]] = [:]
 
+    /// What steps, elements and the run itself have or wait to have for themselves.
+    package internal(set) var claims: [StepPath: Claim] = [:]
+    package internal(set) var priority: Int
+    /// Further attempts that its steps have had, since an operator last opened a new generation.
+    package internal(set) var retries = 0
+
     /// Its inputs changed since the shell last wrote its row. Not part of the fold's value.
     var hasEditedInputs = false
     /// Targets of rollouts that changed since the shell last wrote their rows. Not part of the fold's value.
     var dirtyTargets: [(step: Int, element: Int)] = []
     /// Steps that changed since the shell last wrote their rows. Not part of the fold's value.
     var dirty: [Int] = []
+    /// Claims that changed since then.
+    var dirtyClaims: [StepPath] = []
     /// Attempts that ceased to be their step's newest since then.
     var retiredAttempts: [(path: StepPath, attempt: AttemptRow)] = []
 
@@ -65,6 +73,7 @@ package struct Run: Sendable {
         self.index = index
         self.created = created
         breakpoints = created.holdBefore
+        priority = created.priority ?? Priority.usual
         createdAt = at
     }
 }
@@ -86,12 +95,16 @@ package struct Created: Hashable, Sendable {
     package var holdBefore: Set<String>
     /// The step of another run that called it.
     package var parent: CallID?
+    /// nil: the usual one.
+    package var priority: Int?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil
+        labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil,
+        priority: Int? = nil
     ) {
         self.parent = parent
+        self.priority = priority
         self.holdBefore = holdBefore
         self.flow = flow
         self.revision = revision
@@ -249,5 +262,6 @@ extension Run: Equatable {
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
             && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals && one.gate == other.gate
             && one.undo == other.undo && one.stepUndos == other.stepUndos
+            && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }
 }

@@ -14,6 +14,7 @@ extension RunMachine {
     }
 
     mutating func leaseAgain(_ number: Int) {
+        guard ownsClaim(number) else { return }
         do throws(EvaluationError) {
             try lease(number)
         } catch {
@@ -29,7 +30,8 @@ extension RunMachine {
         let key = "\(run.id)/\(step.path)/\(place?.name ?? "local")/\(step.generation)"
         return AttemptOrder(
             id: attemptID(number), fence: fence, idempotencyKey: key, flow: run.created.flow, target: target,
-            timeoutSeconds: timeoutSeconds(number), lastSent: step.lastSent, mode: mode, work: work)
+            timeoutSeconds: timeoutSeconds(number), lastSent: step.lastSent, mode: mode, work: work, priority: run.priority,
+            labels: run.created.labels)
     }
 
     func attemptID(_ number: Int) -> AttemptID {
@@ -180,7 +182,9 @@ extension RunMachine {
         case .failed(let failure):
             endAttempt(number, .failed, counts: true, message: failure.message, result: result)
             if wasStopping { return settle(number, .cancelled, reason: failure.message) }
-            retryOrFail(number, failure.message, isRetryable: isRetryable(number, failure, exitStatus: result.exitStatus))
+            retryOrFail(
+                number, failure.message, isRetryable: isRetryable(number, failure, exitStatus: result.exitStatus),
+                after: failure.retryAfterSeconds)
         case .timedOut:
             let limit = node(number).policy.timeoutSeconds.map { " of \(JSON.double($0).text) s" } ?? ""
             endAttempt(number, .timedOut, counts: true, message: "the time-out\(limit) was over", result: result)
@@ -243,13 +247,18 @@ extension RunMachine {
         return allowed.contains(exitStatus)
     }
 
-    private mutating func retryOrFail(_ number: Int, _ reason: String, isRetryable: Bool) {
+    /// - Parameter pause: seconds that the step itself has asked for, which no policy shortens.
+    private mutating func retryOrFail(_ number: Int, _ reason: String, isRetryable: Bool, after pause: Double? = nil) {
         let step = run.steps[number]
         guard isRetryable, let retry = node(number).policy.retry, step.spent < retry.attempts else {
             let tried = step.spent > 1 ? " (attempt \(step.spent) of \(node(number).policy.retry?.attempts ?? step.spent))" : ""
             return fail(number, reason + tried)
         }
-        let due = context.now + retry.delay(afterFailures: step.spent, chance: context.chance)
+        if let budget = run.plan.control?.retryBudget, run.retries >= budget {
+            return fail(number, "\(reason) (no further attempt: the run has used up its \(budget) retries)")
+        }
+        let delay = retry.delay(afterFailures: step.spent, chance: context.chance)
+        let due = context.now + max(delay, min(pause ?? 0, Limits.retryAfterSeconds))
         if let limit = retry.maxElapsedSeconds, let start = step.startedAt, due.seconds(since: start) > limit {
             return fail(number, "\(reason) (no attempt after \(JSON.double(limit).text) s)")
         }

@@ -21,7 +21,8 @@ extension RunMachine {
         labels[CallOrder.parentLabel] = run.id.text
         return CallOrder(
             id: CallID(run: run.id, step: run.steps[number].path, generation: run.steps[number].generation), plan: called.plan,
-            binary: called.binary ?? run.created.binary, inputs: inputs, labels: labels, user: run.created.user, person: run.created.person)
+            binary: called.binary ?? run.created.binary, inputs: inputs, labels: labels, user: run.created.user, person: run.created.person,
+            priority: run.priority)
     }
 
     // MARK: - From below

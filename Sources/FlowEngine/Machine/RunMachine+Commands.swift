@@ -21,6 +21,7 @@ extension RunMachine {
         case .hold(let step, let isSet): try hold(before: step, isSet: isSet, command, by: actor, message: message)
         case .signal(let name, let value): try signal(name, value, command, by: actor, message: message)
         case .skip(let path): try skip(path, command, by: actor, message: message)
+        case .reprioritise(let priority): try reprioritise(priority, command, by: actor, message: message)
         case .resolve(let path, let resolution): try resolve(path, resolution, command, by: actor, message: message)
         case .vote(let path, let choice, let digest, let ballot):
             try vote(path, choice, digest: digest, ballot, by: actor, message: message)
@@ -90,7 +91,8 @@ extension RunMachine {
             throw refuse(command, because: "its 'finally' is running", hint: "flowctl kill \(run.id)")
         }
         record(command, by: actor, message: message)
-        emit(.cancelRequested(kind))
+        // What has not begun has nothing to tidy up, and holds nothing that it would need for it.
+        emit(.cancelRequested(run.isQueued ? .kill : kind))
         let reason = "\(kind == .kill ? "killed" : "cancelled") by \(actor.user)" + (message.map { ": \($0)" } ?? "")
         if run.bodyOutcome == nil || run.undo != nil { emit(.runState(.cancelling, reason: reason)) }
         stopEverything(force: kind == .kill)
@@ -376,6 +378,7 @@ extension RunCommand {
     fileprivate var subject: String? {
         switch self {
         case .pause, .resume, .cancel, .kill: nil
+        case .reprioritise(let priority): "\(priority)"
         case .edit(_, _, let from): from?.text
         case .hold(let step, _): step
         case .signal(let name, _): name

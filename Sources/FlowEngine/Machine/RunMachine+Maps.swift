@@ -53,12 +53,20 @@ extension RunMachine {
         guard run.steps[number].state == .running else { return }
         // What runs again at the end waits for that.
         if run.bodyOutcome == nil, run.cancellation != .kill, outermost(run.steps[number].scope) == PlanIndex.finally { return }
+        guard run.cancellation != nil || !run.isQueued, mayHold(number) else { return }
         switch node(number).kind {
         case .map(let map): advance(number, map)
         case .rollout(let rollout): advance(number, rollout, element: element)
         case .repeatUntil(let rounds): advance(number, rounds)
         case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: break
         }
+    }
+
+    /// False while one that is taken up again waits for what it needs to itself.
+    private mutating func mayHold(_ number: Int) -> Bool {
+        let scope = run.steps[number].scope
+        guard node(number).policy.claims != nil, !run.isPaused, run.gate == nil, hasTurn(scope), mayGoOn(in: scope) else { return true }
+        return ownsClaim(number)
     }
 
     private mutating func advance(_ number: Int, _ map: MapSpec) {

@@ -145,7 +145,7 @@ extension RunMachine {
         case .waiting where rollout.gate != nil:
             throw refuse(
                 command, because: "step '\(path)' waits for a freeze or window", hint: "flowctl release \(run.id) \(path) --break-glass -m REASON")
-        case .waiting:
+        case .waiting where run.steps[number].waiting?.kind == .soak:
             record(command, by: actor, message: message)
             emit(.rollout(ref(number), .soaked))
         case .held:

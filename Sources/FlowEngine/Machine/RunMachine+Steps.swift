@@ -5,6 +5,7 @@ extension RunMachine {
     mutating func start(_ number: Int) {
         if let reason = guardReason(number) { return settle(number, .skipped, reason: reason) }
         if isHeldBefore(number) { return emit(.stoppedBefore(ref(number))) }
+        guard ownsClaim(number) else { return }
         do throws(EvaluationError) {
             switch node(number).kind {
             case .choice(let condition):

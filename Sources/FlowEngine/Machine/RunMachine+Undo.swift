@@ -67,7 +67,7 @@ extension RunMachine {
     }
 
     private var nextToUndo: UndoEntry.Item? {
-        guard let undo = run.undo, !undo.hasFailed, !run.isPaused, !isStopped else { return nil }
+        guard let undo = run.undo, !undo.hasFailed, !run.isPaused, !run.isQueued, !isStopped else { return nil }
         return undo.stages.last?.last
     }
 

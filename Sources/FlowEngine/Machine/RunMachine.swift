@@ -52,6 +52,10 @@ package struct RunMachine {
         case voidVotes(StepPath, reason: String)
         /// Freezes or windows have changed.
         case gates
+        /// What waits for locks at this path has them.
+        case granted(StepPath)
+        /// What waits for locks at this path would wait for ever.
+        case deadlocked(StepPath, reason: String)
         /// This epoch takes the run over from an older one.
         case recover
         /// The engine ended repeatedly with this run in hand.
@@ -99,6 +103,7 @@ package struct RunMachine {
             precondition(machine.decision.entries.isEmpty, "a refused command must not have changed the run")
             throw error
         }
+        machine.claimRun()
         machine.advance()
         machine.refreshState()
         run = machine.run
@@ -109,6 +114,8 @@ package struct RunMachine {
         switch event {
         case .begin: if passesGate() { startAll(in: PlanIndex.root) }
         case .gates: lookAtGates()
+        case .granted(let path): takeGrant(path)
+        case .deadlocked(let path, let reason): refuseClaim(path, because: reason)
         case .command(let command, let actor, let message): try take(command, by: actor, message: message)
         case .report(let report): take(report)
         case .timer(let path): fire(path)
@@ -196,12 +203,12 @@ package struct RunMachine {
     private mutating func startIfPossible(_ number: Int) {
         let step = run.steps[number]
         // Before the gate nothing has begun; once the body has ended there is none.
-        guard run.gate == nil else { return }
+        guard run.gate == nil, !run.isQueued else { return }
         guard step.state == .pending || step.state == .ready, step.blockers == 0, run.scopes[step.scope].isOpen, mayGoOn(in: step.scope)
         else { return }
         if run.isPaused {
             if step.state == .pending { emit(.ready(ref(number))) }
-        } else {
+        } else if ownsClaim(ofScope: step.scope) {
             start(number)
         }
     }
@@ -218,7 +225,7 @@ package struct RunMachine {
         }
         // While the run is undone nothing else goes on.
         if run.undo != nil { return false }
-        if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill }
+        if run.scopes[scope].plan == PlanIndex.finally { return run.bodyOutcome != nil && run.cancellation != .kill && !run.isQueued }
         return run.bodyOutcome == nil && run.cancellation == nil
     }
 
@@ -271,13 +278,18 @@ package struct RunMachine {
             ?? run.steps.first { $0.state == .cancelled }.map { "step '\($0.path)' was cancelled" + ($0.reason.map { ": \($0)" } ?? "") }
     }
 
+    private var stateNow: RunState {
+        if run.cancellation != nil && (run.bodyOutcome == nil || run.undo != nil) { return .cancelling }
+        if run.isPaused { return .paused }
+        if run.isQueued && run.live == 0 { return .queued }
+        if run.isUndoing { return .undoing }
+        return run.live > run.unreachable ? .running : .waiting
+    }
+
     /// Says what the run as a whole is doing, if that has changed.
     private mutating func refreshState() {
         guard !run.state.isTerminal else { return }
-        let state: RunState =
-            if run.cancellation != nil && (run.bodyOutcome == nil || run.undo != nil) { .cancelling } else if run.isPaused {
-                .paused
-            } else if run.isUndoing { .undoing } else if run.live > run.unreachable { .running } else { .waiting }
+        let state = stateNow
         if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling || run.undo != nil ? run.reason : nil)) }
     }
 }

@@ -27,6 +27,8 @@ final class Inbox: @unchecked Sendable {
         case refuseCall(CallID, String)
         case consequence(Consequence)
         case outbox(([OutboxRow]) -> Void)
+        /// Who has and who waits for what, once what arrived before is committed.
+        case leases((LeaseTable) -> Void)
         case acknowledge(outbox: Int)
         /// Work on the store that must not meet the writer: retention, backup.
         case exclusively((any JournalStore) -> Void)
@@ -34,7 +36,7 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command, .occurrences: true
-            case .report, .look, .gates, .quarantine, .call, .refuseCall, .consequence, .outbox, .acknowledge, .exclusively: false
+            case .report, .look, .gates, .quarantine, .call, .refuseCall, .consequence, .outbox, .leases, .acknowledge, .exclusively: false
             }
         }
     }

@@ -66,6 +66,7 @@ struct RunLoader {
         run.dirty.removeAll()
         run.dirtyTargets.removeAll()
         run.retiredAttempts.removeAll()
+        run.dirtyClaims.removeAll()
         return LoadedRun(folded: run, head: JournalHead(sequence: last.sequence, hash: last.hash))
     }
 

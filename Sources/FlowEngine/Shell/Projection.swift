@@ -7,6 +7,8 @@ package struct RefoldedRun: Hashable, Sendable {
     package var steps: [StepRow]
     /// In order of step and position.
     package var targets: [TargetRow]
+    /// In order of path.
+    package var claims: [ClaimRow]
 }
 
 /// Turns what changed in a run into rows.
@@ -25,6 +27,7 @@ struct Projection {
         writeGateTimer(&loaded, to: &batch)
         for retired in loaded.run.retiredAttempts { batch.attempts.append((loaded.run.id, retired.path, retired.attempt)) }
         writeTargets(&loaded, to: &batch)
+        writeClaims(&loaded, to: &batch)
         loaded.run.dirty.removeAll(keepingCapacity: true)
         loaded.run.retiredAttempts.removeAll()
         if loaded.run.hasEditedInputs {
@@ -42,7 +45,8 @@ struct Projection {
         let targets = loaded.run.rollouts.keys.sorted().flatMap { step in
             (loaded.run.rollouts[step]?.targets.indices ?? 0..<0).compactMap { row(ofTarget: $0, step, in: loaded.run) }
         }
-        return RefoldedRun(run: runRow(of: loaded), steps: steps, targets: targets)
+        let claims = loaded.run.claims.keys.sorted().compactMap(loaded.run.claimRow)
+        return RefoldedRun(run: runRow(of: loaded), steps: steps, targets: targets, claims: claims)
     }
 
     private func writeTargets(_ loaded: inout LoadedRun, to batch: inout CommitBatch) {
@@ -88,7 +92,7 @@ struct Projection {
             waitingFor: run.state.isTerminal ? [] : waits(of: run), inputs: loaded.inputs, labels: run.created.labels,
             actor: run.created.user, person: run.created.person, key: run.created.key, createdAt: run.createdAt,
             startedAt: run.startedAt, endedAt: run.endedAt, counts: run.counts.byState, isLive: run.live > 0 || run.calls > 0,
-            head: loaded.head)
+            head: loaded.head, priority: run.priority)
     }
 
     /// What the run waits for. The steps that wait are few when a run is `waiting`; when many run, the first are enough.
@@ -104,6 +108,7 @@ struct Projection {
             wait.release = "flowctl release \(run.id) --break-glass -m REASON"
             waits.append(wait)
         }
+        waits += claimWaits(of: run)
         let waiting =
             run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
         guard waiting > 0 else { return waits }
@@ -132,8 +137,9 @@ struct Projection {
             case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
             case .timer, .breakpoint: "flowctl release \(place)"
             case .signal: signalHint(of: step, in: run)
+            case .lock, .rate: "flowctl locks"
             case .child: step.child.map { "flowctl why \($0)" } ?? "flowctl skip \(place) -m REASON"
-            case .lock, .rate, .worker: "flowctl skip \(place) -m REASON"
+            case .worker: "flowctl skip \(place) -m REASON"
             case .freeze, .window: "flowctl release \(place) --break-glass -m REASON"
             }
         return wait

@@ -7,6 +7,7 @@ package struct RunRows {
     private var steps: [Int: StepRow] = [:]
     private var targets: [[Int]: TargetRow] = [:]
     private var timers: [StepPath: Instant] = [:]
+    private var claims: [StepPath: ClaimRow] = [:]
     private var retired: [StepPath: Set<Int>] = [:]
 
     package init(_ run: Run, hash: @escaping @Sendable ([UInt8]) -> Digest) {
@@ -23,6 +24,8 @@ package struct RunRows {
         for row in batch.targets { targets[[row.step, row.position]] = row }
         for id in batch.removeTimers { timers[id.step] = nil }
         for timer in batch.setTimers { timers[timer.id.step] = timer.due }
+        for id in batch.removeClaims { claims[id.step] = nil }
+        for row in batch.setClaims { claims[row.id.step] = row }
         for attempt in batch.attempts { retired[attempt.step, default: []].insert(attempt.attempt.number) }
         run = loaded.run
     }
@@ -33,6 +36,7 @@ package struct RunRows {
         for row in whole.steps where steps[row.index] != row { return "the row of '\(row.path)' is not what the step is" }
         for row in whole.targets where targets[[row.step, row.position]] != row { return "the row of target \(row.name) is not what it is" }
         if timers[Run.gatePath] != loaded.run.gate?.closure.until { return "the timer of the run's gate is not when it is looked at again" }
+        if whole.claims != claims.keys.sorted().compactMap({ claims[$0] }) { return "the rows of what it claims are not what it does" }
         for step in loaded.run.steps {
             if timers[step.path] != step.due { return "the timer of '\(step.path)' is not what it waits for" }
             let older = (step.attempt?.row.number ?? 1) - 1

@@ -27,6 +27,8 @@ struct Transaction {
     var repeatable: [Inbox.Item] = []
     var poppedTimers: [TimerRow] = []
     var newPlans: [Digest] = []
+    /// Claims that are in the store and in no run.
+    var orphans: [ClaimRow.ID] = []
     var wasRefused = false
 
     init(epoch: Int, now: Instant) {

@@ -58,6 +58,8 @@ extension Writer {
             transaction.scheduleRuns[row.schedule, default: []].append(id)
         } catch let error as StoreError {
             throw error
+        } catch let error as FlowError where error.code == .conflict {
+            (row.state, row.reason, row.detail) = (.skipped, .overlap, error.message)
         } catch {
             (row.state, row.reason, row.detail) = (.skipped, .refused, "\(error)")
         }

@@ -8,7 +8,7 @@ internal import Glibc
 final class Writer {
     let store: any JournalStore
     private let dispatcher: any AttemptDispatcher
-    private let environment: EngineEnvironment
+    let environment: EngineEnvironment
     private let inbox: Inbox
     private let feed: ChangeFeed
     private let epoch: Int
@@ -17,6 +17,7 @@ final class Writer {
     private let projection: Projection
     var cache: [RunID: LoadedRun] = [:]
     private var timers = TimerQueue()
+    var leases: LeaseTable
     private var sequence: Int
     /// Plan digest by revision, so that a known plan is not encoded again for every run.
     private var planDigests: [Digest: Digest] = [:]
@@ -30,8 +31,9 @@ final class Writer {
     private var setAside: RunID?
     private let standstills: Standstills
     private var refusals = Refusals()
-    /// Who wants to know the outbox, once what arrived before is committed.
+    /// Who wants to know the outbox, or who has which lock, once what arrived before is committed.
     private var outboxReplies: [([OutboxRow]) -> Void] = []
+    private var leaseReplies: [(LeaseTable) -> Void] = []
 
     /// Parked runs that stay in memory for what comes next.
     static let parkedKept = 1_000
@@ -55,6 +57,7 @@ final class Writer {
         projection = Projection(hash: environment.hash)
         transaction = Transaction(epoch: epoch, now: environment.now())
         chances = Chances(random: environment.random(2))
+        leases = LeaseTable(rows: try store.claims(), rates: try store.rates(), now: environment.now())
         for timer in try store.timers() { timers.insert(timer) }
         deferred = try quarantine() + store.liveRuns().map { .look($0) }
     }
@@ -87,10 +90,12 @@ final class Writer {
             for item in late { take(item) }
             for item in items { take(item) }
             takeTimers()
-            takeConsequences()
+            takeWhatFollows()
             environment.breadcrumb(nil)
             commit()
             answerOutbox()
+            for reply in leaseReplies { reply(leases) }
+            leaseReplies.removeAll()
         }
     }
 
@@ -109,9 +114,11 @@ final class Writer {
 
     private func secondsUntilNext() -> Double {
         if wasUnread { return Writer.retrySeconds }
-        if !deferred.isEmpty { return transaction.wasRefused ? Writer.retrySeconds : 0 }
-        guard let next = timers.next else { return Writer.idleSeconds }
-        return min(max(next.seconds(since: environment.now()), 0), Writer.idleSeconds)
+        if transaction.wasRefused { return Writer.retrySeconds }
+        if !deferred.isEmpty { return 0 }
+        let now = environment.now()
+        guard let next = [timers.next, leases.nextMoment(at: now)].compactMap({ $0 }).min() else { return Writer.idleSeconds }
+        return min(max(next.seconds(since: now), 0), Writer.idleSeconds)
     }
 
     private func take(_ item: Inbox.Item) {
@@ -135,6 +142,7 @@ final class Writer {
             transaction.repeatable.append(item)
             quarantine(id)
         case .outbox(let reply): outboxReplies.append(reply)
+        case .leases(let reply): leaseReplies.append(reply)
         case .acknowledge(let id):
             transaction.repeatable.append(item)
             transaction.batch.removeOutbox.append(id)
@@ -150,7 +158,7 @@ final class Writer {
             transaction.repeatable.append(item)
             take(consequence)
         case .exclusively(let work):
-            takeConsequences()
+            takeWhatFollows()
             commit()
             work(store)
         }
@@ -211,7 +219,9 @@ final class Writer {
         let created = Created(
             flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
-            user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent)
+            user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent,
+            priority: request.priority ?? request.plan.control?.priority)
+        try meetOverlap(of: request.plan, by: actor)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")
         }
@@ -222,6 +232,7 @@ final class Writer {
         if let key = request.key { transaction.keys[key] = (id, request.fingerprint) }
         transaction.add(decision, to: id, before: [.created(created)])
         note(decision, of: run)
+        noteClaims(of: id)
         return id
     }
 
@@ -278,10 +289,13 @@ final class Writer {
     private func decideOrThrow(_ event: RunMachine.Event, on id: RunID) throws(FlowError) {
         environment.breadcrumb(id)
         guard var loaded = cache.removeValue(forKey: id) else { return }
-        defer { cache[id] = loaded }
-        let decision = try RunMachine.decide(event, on: &loaded.run, in: context())
-        transaction.add(decision, to: id)
-        note(decision, of: loaded.run)
+        do {
+            defer { cache[id] = loaded }
+            let decision = try RunMachine.decide(event, on: &loaded.run, in: context())
+            transaction.add(decision, to: id)
+            note(decision, of: loaded.run)
+        }
+        if !loaded.run.dirtyClaims.isEmpty { noteClaims(of: id) }
     }
 
     /// Decides what another run asks for; that the run has come further meanwhile is nobody's fault.
@@ -291,6 +305,14 @@ final class Writer {
         } catch {
             if error.code != .conflict { environment.log(.error, "run \(id): \(error)") }
         }
+    }
+
+    /// What the decisions of this turn mean for other runs: consequences of calls, and turns at locks. One may lead to the other.
+    private func takeWhatFollows() {
+        repeat {
+            takeConsequences()
+            grantClaims()
+        } while !transaction.consequences.isEmpty
     }
 
     /// Takes it in the next turn.
@@ -339,6 +361,7 @@ final class Writer {
         do throws(StoreError) {
             guard let loaded = try loader.load(id) else { return false }
             cache[id] = loaded
+            dropOrphans(of: loaded.run)
         } catch {
             standstills.note(id, error)
             if case .refused = error { wasUnread = true }
@@ -353,6 +376,8 @@ final class Writer {
     private func commit() {
         var batch = transaction.batch
         for id in transaction.order { record(id, in: &batch) }
+        batch.removeClaims += transaction.orphans
+        batch.rates = leases.changedRates
         guard !batch.isEmpty else { return publish(batch) }
         do throws(StoreError) {
             try store.commit(batch)
@@ -388,6 +413,7 @@ final class Writer {
     }
 
     private func publish(_ batch: CommitBatch) {
+        leases.commit()
         for timer in batch.setTimers { timers.insert(timer) }
         for (receipt, reply) in transaction.startReplies {
             var receipt = receipt
@@ -430,6 +456,7 @@ final class Writer {
     /// Nothing was kept: forget what was decided, tell those who wait, and decide the rest again later.
     private func rollBack(_ error: StoreError) {
         for id in transaction.order { cache[id] = nil }
+        leases.rollBack()
         for revision in transaction.newPlans { planDigests[revision] = nil }
         for timer in transaction.poppedTimers { timers.insert(timer) }
         let refusal = FlowError.storage(error, subject: "journal")

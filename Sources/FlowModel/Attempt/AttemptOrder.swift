@@ -13,11 +13,16 @@ package struct AttemptOrder: Hashable, Sendable {
     package var lastSent: Int?
     package var mode: Mode
     package var work: Work
+    /// What decides whose turn it is when there is more work than places.
+    package var priority: Int
+    package var labels: [String: String]
 
     package init(
         id: AttemptID, fence: Fence, idempotencyKey: String, flow: String, target: Host?, timeoutSeconds: Double?,
-        lastSent: Int? = nil, mode: Mode, work: Work
+        lastSent: Int? = nil, mode: Mode, work: Work, priority: Int = Priority.usual, labels: [String: String] = [:]
     ) {
+        self.priority = priority
+        self.labels = labels
         self.id = id
         self.fence = fence
         self.idempotencyKey = idempotencyKey

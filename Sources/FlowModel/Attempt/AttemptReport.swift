@@ -73,10 +73,13 @@ package struct AttemptResult: Hashable, Sendable {
 
         package var cause: Cause
         package var message: String
+        /// For how many seconds it asks not to be tried again.
+        package var retryAfterSeconds: Double?
 
-        package init(_ cause: Cause, _ message: String) {
+        package init(_ cause: Cause, _ message: String, retryAfterSeconds: Double? = nil) {
             self.cause = cause
             self.message = message
+            self.retryAfterSeconds = retryAfterSeconds
         }
 
         package var isRetryable: Bool { cause != .output && cause != .input && cause != .hostKey }

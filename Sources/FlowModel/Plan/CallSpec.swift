@@ -62,10 +62,14 @@ package struct CallOrder: Hashable, Sendable {
     /// Who started the run that calls.
     package var user: String
     package var person: String
+    /// That of the run that calls.
+    package var priority: Int
 
     package init(
-        id: CallID, plan: Plan, binary: Digest?, inputs: [String: JSON], labels: [String: String], user: String, person: String
+        id: CallID, plan: Plan, binary: Digest?, inputs: [String: JSON], labels: [String: String], user: String, person: String,
+        priority: Int
     ) {
+        self.priority = priority
         self.id = id
         self.plan = plan
         self.binary = binary

@@ -16,6 +16,8 @@ package struct Plan: Hashable, Sendable, Codable {
     package var triggers: [TriggerSpec]?
     /// The flows that it calls, pinned; nil when there are none.
     package var calls: [CalledFlow]?
+    /// Locks, overlap and priority of its runs; nil for none.
+    package var control: FlowControl?
     /// Embedded files (scripts), by digest; their bytes are in the blob store.
     package var assets: [Asset]
     /// Digest of the flow file's source; nil for a plan that was written as JSON.
@@ -25,8 +27,9 @@ package struct Plan: Hashable, Sendable, Codable {
 
     package init(
         flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],
-        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil, calls: [CalledFlow]? = nil
+        source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil, control: FlowControl? = nil, calls: [CalledFlow]? = nil
     ) {
+        self.control = control
         self.calls = calls
         self.triggers = triggers
         self.flow = flow

@@ -16,8 +16,17 @@ package struct Policy: Hashable, Sendable, Codable {
     package var onFailure: OnFailure
     /// Asks whether a lost attempt took effect; nil: nobody but a person can say.
     package var probe: Probe?
+    /// What it needs to itself while it runs; nil for nothing.
+    package var claims: [ClaimSpec]?
+    /// What each element of a map, and each target of a rollout, needs to itself from its first step to its last.
+    package var elementClaims: [ClaimSpec]?
 
-    package init(retry: Retry? = nil, timeoutSeconds: Double? = nil, onFailure: OnFailure = .stop, probe: Probe? = nil) {
+    package init(
+        retry: Retry? = nil, timeoutSeconds: Double? = nil, onFailure: OnFailure = .stop, probe: Probe? = nil, claims: [ClaimSpec]? = nil,
+        elementClaims: [ClaimSpec]? = nil
+    ) {
+        self.claims = claims
+        self.elementClaims = elementClaims
         self.retry = retry
         self.timeoutSeconds = timeoutSeconds
         self.onFailure = onFailure

@@ -24,6 +24,7 @@ package struct RunRow: Hashable, Sendable {
     package var isLive: Bool
     /// The sequence number and hash of its last journal record.
     package var head: JournalHead
+    package var priority: Int
 
     package static let waitingShown = 20
 
@@ -31,8 +32,9 @@ package struct RunRow: Hashable, Sendable {
         id: RunID, flow: String, revision: Digest, state: RunState, reason: String? = nil, waitingFor: [Waiting] = [],
         inputs: JSON, labels: [String: String] = [:], actor: String, person: String, key: String? = nil,
         createdAt: Instant, startedAt: Instant? = nil, endedAt: Instant? = nil, counts: [StepState: Int] = [:],
-        isLive: Bool, head: JournalHead
+        isLive: Bool, head: JournalHead, priority: Int = Priority.usual
     ) {
+        self.priority = priority
         self.id = id
         self.flow = flow
         self.revision = revision

@@ -15,11 +15,14 @@ package struct StartRequest: Hashable, Sendable {
     package var fingerprint: Digest
     /// Steps, by path or id, before which the run is to stop.
     package var holdBefore: Set<String>
+    /// As the flow has it when nil.
+    package var priority: Int?
 
     package init(
         plan: Plan, revision: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = []
+        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = [], priority: Int? = nil
     ) {
+        self.priority = priority
         self.holdBefore = holdBefore
         self.plan = plan
         self.revision = revision
@@ -61,6 +64,8 @@ package enum RunCommand: Hashable, Sendable {
     /// Changes how a rollout goes on.
     case adjust(StepPath, RolloutAdjustment)
     case skip(StepPath)
+    /// Gives the run another priority, 0…9.
+    case reprioritise(Int)
     case resolve(StepPath, Resolution)
     case vote(StepPath, ApprovalRow.Vote.Decision, digest: Digest?, ballot: Ballot = Ballot())
 
@@ -86,6 +91,7 @@ package enum RunCommand: Hashable, Sendable {
         case .breakGlass: "break-glass"
         case .adjust: "rollout"
         case .skip: "skip"
+        case .reprioritise: "reprioritise"
         case .resolve: "resolve"
         case .vote(_, .approved, _, _): "approve"
         case .vote(_, .rejected, _, _): "reject"

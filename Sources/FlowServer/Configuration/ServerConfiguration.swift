@@ -1,5 +1,6 @@
 import FlowAPI
 package import FlowModel
+package import FlowStoreSQLite
 
 /// `flowd.yaml`. Everything has a default; `docs/reference/configuration.md` lists it.
 package struct ServerConfiguration: Codable, Equatable, Sendable {
@@ -22,8 +23,21 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
     }
 
     package struct RetentionRule: Codable, Equatable, Sendable {
-        /// Runs that ended longer ago are deleted; 90 unless given, 0 keeps everything.
+        /// Runs that ended longer ago are deleted; 90 unless given, 0 keeps them whatever their age.
         package var days: Double?
+        /// Of those that are left so many are kept, the newest; any number unless given.
+        package var runs: Int?
+        /// Other bounds for some runs. The first that fits a run decides about it.
+        package var rules: [Exception]?
+
+        /// Bounds for the runs of a flow, or with labels.
+        package struct Exception: Codable, Equatable, Sendable {
+            package var flow: String?
+            package var labels: [String: String]?
+            /// For ever unless given.
+            package var days: Double?
+            package var runs: Int?
+        }
     }
 
     package struct Notify: Codable, Equatable, Sendable {
@@ -50,6 +64,13 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
 
     package var retentionDays: Double { retention?.days ?? 90 }
 
+    /// In the order in which they decide.
+    package var retentionPolicies: [RetentionPolicy] {
+        func days(_ days: Double?) -> Double? { days == 0 ? nil : days }
+        let rules = (retention?.rules ?? []).map { RetentionPolicy(flow: $0.flow, labels: $0.labels ?? [:], days: days($0.days), runs: $0.runs) }
+        return rules + [RetentionPolicy(days: days(retentionDays), runs: retention?.runs)]
+    }
+
     /// What cannot work or is not safe, all of it.
     var faults: [FlowError.Detail] {
         var faults: [FlowError.Detail] = []
@@ -65,13 +86,43 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
                 fault("listen", "'\(listen)' is not ADDRESS:PORT such as 127.0.0.1:7373 or [::1]:7373")
             }
         }
-        if let days = retention?.days, !(0...36_500).contains(days) {
-            fault("retention.days", "must be from 0 to 36500, found \(JSON.double(days).text)")
-        }
+        faults += retention?.faults ?? []
         if let concurrency = workers?.concurrency, !(1...100_000).contains(concurrency) {
             fault("workers.concurrency", "must be from 1 to 100000, found \(concurrency)")
         }
         if let notify { faults += notify.faults }
+        return faults
+    }
+}
+
+extension ServerConfiguration.RetentionRule {
+    /// Rules that may be given.
+    private static let most = 100
+
+    fileprivate var faults: [FlowError.Detail] {
+        var faults = Self.faults("retention", days, runs)
+        let rules = rules ?? []
+        if rules.count > Self.most {
+            faults.append(.init(subject: "retention.rules", message: "has \(rules.count) rules; at most \(Self.most) are allowed"))
+        }
+        for (number, rule) in rules.prefix(Self.most).enumerated() {
+            let name = "retention.rules.\(number)"
+            faults += Self.faults(name, rule.days, rule.runs)
+            if rule.flow == nil, rule.labels?.isEmpty != false {
+                faults.append(.init(subject: name, message: "says which runs it is for: 'flow', 'labels' or both"))
+            }
+        }
+        return faults
+    }
+
+    private static func faults(_ name: String, _ days: Double?, _ runs: Int?) -> [FlowError.Detail] {
+        var faults: [FlowError.Detail] = []
+        if let days, !(0...36_500).contains(days) {
+            faults.append(.init(subject: "\(name).days", message: "must be from 0 to 36500, found \(JSON.double(days).text)"))
+        }
+        if let runs, !(0...100_000_000).contains(runs) {
+            faults.append(.init(subject: "\(name).runs", message: "must be from 0 to 100000000, found \(runs)"))
+        }
         return faults
     }
 }

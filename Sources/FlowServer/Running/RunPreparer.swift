@@ -28,7 +28,7 @@ struct RunPreparer: RunPreparation {
         return StartRequest(
             plan: ready.loaded.plan, revision: ready.loaded.revision, binary: ready.binary, inputs: sealed,
             targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content),
-            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan))
+            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan), priority: try priority(start.priority))
     }
 
     /// A run that a step asks for. Secrets stay sealed as they came.
@@ -44,7 +44,7 @@ struct RunPreparer: RunPreparation {
         let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: nil)
         return StartRequest(
             plan: order.plan, revision: Digest.of(try order.plan.canonicalBytes), binary: order.plan.hasSwiftSteps ? order.binary : nil,
-            inputs: sealed, targets: targets, labels: order.labels, fingerprint: Digest.of([]))
+            inputs: sealed, targets: targets, labels: order.labels, fingerprint: Digest.of([]), priority: order.priority)
     }
 
     /// The plan with the registered flows that it calls in it, as they are now, and theirs.
@@ -77,6 +77,11 @@ struct RunPreparer: RunPreparation {
             throw FlowError(.usage, subject: "holdBefore", "Nothing was started: a run may stop before \(Limits.breakpoints) steps at most.")
         }
         return Set(names)
+    }
+
+    private func priority(_ given: Int?) throws(FlowError) -> Int? {
+        guard let given, !Priority.all.contains(given) else { return given }
+        throw FlowError(.usage, subject: "priority", "Nothing was started: a priority is 0 to 9, found \(given).")
     }
 
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {

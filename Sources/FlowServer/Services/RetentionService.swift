@@ -11,14 +11,16 @@ struct RetentionService: Service {
     private static let runsAtOnce = 50
 
     let engine: Engine
-    let days: Double
+    let store: SQLiteStore
+    /// In order: a run belongs to the first that fits it.
+    let policies: [RetentionPolicy]
     /// Removes outputs of runs that are gone.
     let sweepOutputs: @Sendable () async throws -> Void
     let now: @Sendable () -> Instant
     let logger: Logger
 
     func run() async throws {
-        guard days > 0 else { return try await gracefulShutdown() }
+        guard policies.contains(where: { $0.days != nil || $0.runs != nil }) else { return try await gracefulShutdown() }
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 await sweep()
@@ -28,18 +30,11 @@ struct RetentionService: Service {
     }
 
     private func sweep() async {
-        let cutoff = now() + -days * 86_400
         var deleted = 0
         do {
-            var hasMore = true
-            while hasMore, !Task.isCancelled {
-                let result = try await engine.exclusively { store in
-                    guard let store = store as? SQLiteStore else { return SQLiteStore.Deletion.nothing }
-                    return try store.deleteRuns(endedBefore: cutoff, limit: RetentionService.runsAtOnce)
-                }
-                deleted += result.runs
-                hasMore = result.hasMore
-                if hasMore { try await Task.sleep(for: .seconds(RetentionService.pauseSeconds)) }
+            for (number, policy) in policies.enumerated() {
+                let runs = RetainedRuns(policy, after: Array(policies[..<number]))
+                if let cutoff = try await cutoff(of: policy, runs) { try await delete(runs, endedBefore: cutoff, &deleted) }
             }
             try await sweepOutputs()
         } catch is CancellationError {
@@ -48,7 +43,28 @@ struct RetentionService: Service {
             // Nothing is lost by deleting later: the next sweep tries again.
             logger.warning("retention stopped early", metadata: ["error": "\(error)"])
         }
-        if deleted > 0 { logger.info("retention", metadata: ["runs": "\(deleted)", "before": "\(cutoff)"]) }
+        if deleted > 0 { logger.info("retention", metadata: ["runs": "\(deleted)"]) }
+    }
+
+    /// The later of the two bounds; nil when neither deletes anything.
+    private func cutoff(of policy: RetentionPolicy, _ runs: RetainedRuns) async throws -> Instant? {
+        let byAge = policy.days.map { now() + -$0 * 86_400 }
+        var byCount: Instant?
+        if let count = policy.runs { byCount = count == 0 ? now() : try await store.end(ofNewest: count, of: runs) }
+        return [byAge, byCount].compactMap { $0 }.max()
+    }
+
+    private func delete(_ runs: RetainedRuns, endedBefore cutoff: Instant, _ deleted: inout Int) async throws {
+        var hasMore = true
+        while hasMore, !Task.isCancelled {
+            let result = try await engine.exclusively { store in
+                guard let store = store as? SQLiteStore else { return SQLiteStore.Deletion.nothing }
+                return try store.deleteRuns(runs, endedBefore: cutoff, limit: RetentionService.runsAtOnce)
+            }
+            deleted += result.runs
+            hasMore = result.hasMore
+            if hasMore { try await Task.sleep(for: .seconds(RetentionService.pauseSeconds)) }
+        }
     }
 }
 

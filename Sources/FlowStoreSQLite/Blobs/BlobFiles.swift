@@ -37,6 +37,13 @@ struct BlobFiles: Sendable {
         }
     }
 
+    /// The digests that files are named by.
+    func all() -> [Digest] {
+        Files.names(in: root).filter { $0.utf8.count == 2 }.sorted().flatMap { folder in
+            Files.names(in: "\(root)/\(folder)").sorted().compactMap { Digest(hex: folder + $0) }
+        }
+    }
+
     func remove(_ digest: Digest) { unlink(path(of: digest)) }
 
     /// A file on its way in: complete and durable once it is finished, gone when it is dropped before.

@@ -21,7 +21,9 @@ extension SQLiteStore {
     ///
     /// A run disappears as a whole; its rows follow, at most `StoreLimits.deletedRows` in one call, so that no call holds the
     /// writer up for long. Runs that have not ended and the audit trail are never touched. Does nothing during a backup.
-    package func deleteRuns(endedBefore cutoff: Instant, limit: Int) throws(StoreError) -> Deletion {
+    package func deleteRuns(
+        _ runs: RetainedRuns = .all, endedBefore cutoff: Instant, limit: Int
+    ) throws(StoreError) -> Deletion {
         guard backups.load(ordering: .sequentiallyConsistent) == 0 else { return Deletion(runs: 0, hasMore: false) }
         let (deletion, files) = try transaction { database in
             try database.execute(
@@ -29,9 +31,9 @@ extension SQLiteStore {
                     UPDATE meta SET value = max(value, (SELECT coalesce(max(sequence), 0) FROM journal))
                     WHERE name = 'deletedSequence'
                     """)
-            let runs = try SQLiteStore.hideRuns(endedBefore: cutoff, limit: limit, database)
+            let hidden = try SQLiteStore.hide(runs, endedBefore: cutoff, limit: limit, database)
             let purge = try SQLiteStore.purge(database)
-            return (Deletion(runs: runs, hasMore: runs == limit || !purge.isDone), purge.files)
+            return (Deletion(runs: hidden, hasMore: hidden == limit || !purge.isDone), purge.files)
         }
         memory.withLock { $0 = RunMemory() }
         // A backup that began meanwhile may still need them; left behind they do no harm.
@@ -41,15 +43,45 @@ extension SQLiteStore {
         return deletion
     }
 
+    /// How many blob files no row names.
+    package func unnamedBlobFiles() async throws -> Int {
+        // The files first: a row that comes meanwhile makes none of them an orphan.
+        let files = try await Blocking.run { self.blobFiles.all() }
+        return try await read { database in
+            var count = 0
+            for digest in files {
+                var query = try Query(database, "blob", "SELECT number FROM blob WHERE digest = ?")
+                query.bind(digest)
+                if !(try query.next()) { count += 1 }
+            }
+            return count
+        }
+    }
+
+    /// When the `count`-th newest of these runs has ended; nil while there are no more of them.
+    package func end(ofNewest count: Int, of runs: RetainedRuns) async throws(FlowError) -> Instant? {
+        try await read { database in
+            let (condition, values) = runs.condition
+            let end = try Int64.fetchOne(
+                database,
+                sql: """
+                    SELECT endedAt FROM run WHERE endedAt IS NOT NULL AND +state IN ('succeeded', 'failed', 'cancelled') AND \(condition)
+                    ORDER BY endedAt DESC LIMIT 1 OFFSET ?
+                    """, arguments: StatementArguments(values) + [max(count - 1, 0)])
+            return end.map { Instant(milliseconds: $0) }
+        }
+    }
+
     /// Takes the rows that views start from, and notes the run numbers whose other rows are to go.
-    private static func hideRuns(endedBefore cutoff: Instant, limit: Int, _ database: Database) throws -> Int {
+    private static func hide(_ runs: RetainedRuns, endedBefore cutoff: Instant, limit: Int, _ database: Database) throws -> Int {
+        let (condition, values) = runs.condition
         let terminal = RunState.allCases.filter(\.isTerminal).map(\.rawValue)
         let rows = try Row.fetchAll(
             database,
             sql: """
                 SELECT number, id FROM run WHERE endedAt IS NOT NULL AND endedAt < ?
-                AND +state IN (?, ?, ?) AND +isLive = 0 ORDER BY endedAt LIMIT ?
-                """, arguments: [cutoff.milliseconds, terminal[0], terminal[1], terminal[2], limit])
+                AND +state IN (?, ?, ?) AND +isLive = 0 AND \(condition) ORDER BY endedAt LIMIT ?
+                """, arguments: [cutoff.milliseconds, terminal[0], terminal[1], terminal[2]] + StatementArguments(values) + [limit])
         for row in rows {
             let number = Int.fromDatabaseValue(row[0])
             let id = String.fromDatabaseValue(row[1])
@@ -60,7 +92,7 @@ extension SQLiteStore {
                     sql: "DELETE FROM label WHERE name = ? AND value = ? AND run = ?",
                     arguments: [name, value.stringValue, id])
             }
-            for table in ["approval", "timer", "outbox", "run_now"] {
+            for table in ["approval", "timer", "claim", "outbox", "run_now"] {
                 try database.execute(sql: "DELETE FROM \(table) WHERE run = ?", arguments: [number])
             }
             try database.execute(sql: "DELETE FROM run WHERE number = ?", arguments: [number])

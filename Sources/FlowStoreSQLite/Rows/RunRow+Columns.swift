@@ -6,7 +6,7 @@ internal import GRDB
 extension RunRow {
     static let columns = """
         run.number, run.id, flow, revision, inputs, labels, actor, person, run.key, createdAt, state, isLive, startedAt, endedAt, \
-        reason, waiting, counts, headSequence, headHash
+        reason, waiting, counts, headSequence, headHash, priority
         """
     static let tables = "run JOIN run_now ON run_now.run = run.number"
 
@@ -19,7 +19,8 @@ extension RunRow {
             actor: try query.text(6), person: try query.text(7), key: try query.optionalText(8),
             createdAt: try query.instant(9), startedAt: try query.optionalInstant(12),
             endedAt: try query.optionalInstant(13), counts: try RunRow.counts(query, 16), isLive: try query.bool(11),
-            head: JournalHead(sequence: try query.int(17), hash: try query.digest(18)))
+            head: JournalHead(sequence: try query.int(17), hash: try query.digest(18)),
+            priority: try query.int(19))
     }
 
     private static func waiting(_ query: borrowing Query, _ column: CInt) throws(StoreError) -> [Waiting] {
@@ -74,7 +75,7 @@ struct RunWriter: ~Copyable {
 
     init(_ database: Database) throws {
         self.database = database
-        current = try Query(database, "run_now", "INSERT OR REPLACE INTO run_now VALUES (?, ?, ?, ?, ?, ?)")
+        current = try Query(database, "run_now", "INSERT OR REPLACE INTO run_now VALUES (?, ?, ?, ?, ?, ?, ?)")
     }
 
     /// Writes a run; `fingerprint` for a new one.
@@ -100,6 +101,7 @@ struct RunWriter: ~Copyable {
         current.bind(row.countsText)
         current.bind(row.head.sequence)
         current.bind(row.head.hash)
+        current.bind(row.priority)
         try current.run()
     }
 

@@ -51,6 +51,7 @@ package struct EveryTransition {
         try await waits()
         try await freezes()
         try await undo()
+        try await claims()
         try await stops()
         await driver.engine.shutdown()
         return driver.store
@@ -74,12 +75,13 @@ package struct EveryTransition {
     }
 
     static func request(
-        _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:], key: String? = nil
+        _ flow: String, _ nodes: [Node], targets: [String: [Host]] = [:], labels: [String: String] = [:], key: String? = nil,
+        control: FlowControl? = nil
     ) -> StartRequest {
         let called =
             nodes.contains { $0.kindName == "call" } ? [CalledFlow(plan: Plan(flow: "make-machine", nodes: [shell("create")], dsl: "0"))] : nil
         return StartRequest(
-            plan: Plan(flow: flow, nodes: nodes, dsl: "0", calls: called), revision: sha256(Array(flow.utf8)), binary: nil,
+            plan: Plan(flow: flow, nodes: nodes, dsl: "0", control: control, calls: called), revision: sha256(Array(flow.utf8)), binary: nil,
             inputs: ["version": "1.4.2"], targets: targets, labels: labels, key: key, fingerprint: sha256([1]))
     }
 

@@ -26,6 +26,21 @@ package struct FlowOutput: Hashable, Sendable {
         self.value = value
     }
 
+    /// The seconds that a script which failed asks to be left alone for: `retryAfter=90`, or the member of an object. Whatever else it wrote is
+    /// not looked at, and what is no number of seconds asks for nothing.
+    package static func retryAfter(in bytes: [UInt8]?) -> Double? {
+        guard let bytes else { return nil }
+        var found: Double?
+        if bytes.first == UInt8(ascii: "{") {
+            found = (try? JSON.parse(bytes))?["retryAfter"]?.doubleValue
+        } else {
+            let text = String(decoding: bytes, as: UTF8.self)
+            let line = text.split(separator: "\n").last { $0.hasPrefix("retryAfter=") }
+            found = line.flatMap { Double($0.dropFirst("retryAfter=".count)) }
+        }
+        return found.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }
+    }
+
     private static func object(_ bytes: [UInt8]) throws(AttemptResult.Failure) -> [String: JSON] {
         do throws(JSONError) {
             return try JSON.parse(bytes).objectValue ?? [:]

@@ -92,7 +92,8 @@ struct ShellResult {
             return .failed(.init(.signal, "ended by signal \(end.signal.map(String.init) ?? "unknown")\(lastLine)"))
         case .exited:
             guard end.exitStatus == 0 else {
-                return .failed(.init(.exitStatus, "exited with status \(end.exitStatus.map(String.init) ?? "unknown")\(lastLine)"))
+                let message = "exited with status \(end.exitStatus.map(String.init) ?? "unknown")\(lastLine)"
+                return .failed(.init(.exitStatus, message, retryAfterSeconds: FlowOutput.retryAfter(in: end.output)))
             }
             do throws(AttemptResult.Failure) {
                 return try success()

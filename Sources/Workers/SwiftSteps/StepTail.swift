@@ -6,7 +6,7 @@ import Synchronization
 final class StepTail: Sendable {
     enum End: Hashable, Sendable {
         case output(JSON)
-        case error(String, isLate: Bool)
+        case error(String, isLate: Bool, retryAfterSeconds: Double? = nil)
     }
 
     private struct State {
@@ -58,7 +58,7 @@ final class StepTail: Sendable {
             } else if frame["begun"] != nil {
                 state.hasBegun = true
             } else if let message = frame["error"]?.stringValue {
-                state.end = .error(message, isLate: frame["timedOut"] == true)
+                state.end = .error(message, isLate: frame["timedOut"] == true, retryAfterSeconds: frame["retryAfter"]?.doubleValue)
             } else if let value = frame["output"] {
                 state.end = .output(value)
             }

@@ -112,10 +112,10 @@ struct SwiftStepExecutor: Executor {
                 return .failed(.init(.output, "it returned \(size) bytes of JSON; a step hands out at most \(Limits.stepOutputBytes)"))
             }
             return .succeeded(output: kept, changed: nil)
-        case .error(let message, let isLate):
+        case .error(let message, let isLate, let pause):
             if attempt.wasStopped { return .cancelled }
             if isLate { return .timedOut }
-            return .failed(.init(.thrown, OutputText.keepable(patterns.masked(message))))
+            return .failed(.init(.thrown, OutputText.keepable(patterns.masked(message)), retryAfterSeconds: pause))
         }
     }
 

@@ -170,6 +170,7 @@ struct TestCaretaker: Caretaker {
         let box = PieceBox(pieces: ["SQLite", "-ish"])
         return Backup(bytes: 10, next: { box.next().map { ByteBuffer(string: $0) } }, finish: {})
     }
+    func note(_ verb: String, subject: String, detail: JSON, by actor: Actor) async throws {}
     func audit(before sequence: Int?, limit: Int) async throws -> [Wire.AuditEntry] { [] }
 
     private final class PieceBox: Sendable {

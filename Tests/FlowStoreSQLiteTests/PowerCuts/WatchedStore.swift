@@ -66,6 +66,8 @@ final class WatchedStore: JournalStore {
     func liveRuns() throws(StoreError) -> [RunID] { try store.liveRuns() }
     func timers() throws(StoreError) -> [TimerRow] { try store.timers() }
     func outbox() throws(StoreError) -> [OutboxRow] { try store.outbox() }
+    func claims() throws(StoreError) -> [ClaimRow] { try store.claims() }
+    func rates() throws(StoreError) -> [RateRow] { try store.rates() }
     func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { try store.blob(digest) }
     func breadcrumb() throws(StoreError) -> Breadcrumb? { try store.breadcrumb() }
     func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError) { try store.setBreadcrumb(breadcrumb) }

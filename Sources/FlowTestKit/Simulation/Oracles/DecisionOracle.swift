@@ -99,6 +99,7 @@ struct DecisionOracle {
             return before.state.isTerminal ? "a step was released in a run that has ended" : nil
         case .breakGlass: return before.closedGates.isEmpty || before.wasStopped ? "the glass was broken where none is" : nil
         case .adjust: return before.state.isTerminal ? "a rollout was changed in a run that has ended" : nil
+        case .reprioritise(let priority): return run.priority == priority ? nil : "the priority is not what was asked for"
         case .vote: return before.state.isTerminal ? "a vote was counted in a run that has ended" : nil
         }
     }

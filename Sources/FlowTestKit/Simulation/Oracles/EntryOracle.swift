@@ -51,6 +51,8 @@ struct EntryOracle {
         case .resumed(let step): resumed(step)
         case .undo(let inner): fault(of: inner)
         case .calling, .called: "plans of chance call no flows"
+        case .claim: "plans of chance claim nothing"
+        case .reprioritised: nil
         case .reopened(let steps): reopened(Set(steps.map(\.index)))
         }
     }

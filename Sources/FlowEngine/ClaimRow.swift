@@ -1,0 +1,56 @@
+package import FlowModel
+
+/// Something that is claimed: by a step, an element or a run that has it, or stands in line for it. A projection of the run, like its steps:
+/// there is no count beside it that could say otherwise.
+package struct ClaimRow: Hashable, Sendable {
+    package typealias ID = TimerRow.ID
+
+    package var id: ID
+    package var flow: String
+    package var priority: Int
+    package var demands: [Demand]
+    package var since: Instant
+    /// nil while it waits.
+    package var grantedAt: Instant?
+
+    package init(id: ID, flow: String, priority: Int, demands: [Demand], since: Instant, grantedAt: Instant? = nil) {
+        self.id = id
+        self.flow = flow
+        self.priority = priority
+        self.demands = demands
+        self.since = since
+        self.grantedAt = grantedAt
+    }
+
+    package var isGranted: Bool { grantedAt != nil }
+}
+
+/// The newest starts of a rate: those that still count.
+package struct RateRow: Hashable, Sendable {
+    package var name: String
+    /// How far back they count: the longest stretch that anybody has asked for.
+    package var seconds: Double
+    /// Oldest first.
+    package var starts: [Instant]
+
+    package init(name: String, seconds: Double, starts: [Instant]) {
+        self.name = name
+        self.seconds = seconds
+        self.starts = starts
+    }
+
+    /// When one more may start, if so many may in any stretch of `seconds`; nil: at once.
+    func moment(count: Int, seconds: Double, now: Instant) -> Instant? {
+        guard starts.count >= count else { return nil }
+        let free = starts[starts.count - count] + seconds
+        return free > now ? free : nil
+    }
+
+    mutating func add(_ start: Instant, seconds: Double) {
+        self.seconds = max(self.seconds, seconds)
+        starts.append(start)
+        let cutoff = start + -self.seconds
+        starts.removeAll { $0 <= cutoff }
+        if starts.count > Limits.rateStarts { starts.removeFirst(starts.count - Limits.rateStarts) }
+    }
+}

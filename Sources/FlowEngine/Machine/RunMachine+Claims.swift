@@ -1,0 +1,127 @@
+import FlowModel
+
+/// Asking for locks, slots and rates. The machine asks and is told; who has what is the shell's to know (`LeaseTable`).
+extension RunMachine {
+    // MARK: - Asking
+
+    /// Asks for what the run needs to itself, unless it has. Nothing of it begins before.
+    mutating func claimRun() {
+        guard !run.index.claims.isEmpty, run.claims[Run.ownPath] == nil, run.gate == nil, !run.isPaused, run.cancellation == nil,
+            run.undo != nil || run.bodyOutcome == nil && !run.scopes[PlanIndex.root].hasFailed, !run.state.isTerminal
+        else { return }
+        ask(.run, Run.ownPath, run.index.claims, in: scope(of: run.scopes[PlanIndex.root].base), failing: run.scopes[PlanIndex.root].base)
+    }
+
+    /// Whether the step has what it needs to itself; asks for it unless it has.
+    mutating func ownsClaim(_ number: Int) -> Bool {
+        guard let specs = node(number).policy.claims, !specs.isEmpty else { return true }
+        return owns(.step(number), run.steps[number].path, specs, in: number, failing: number)
+    }
+
+    /// The same for the element or target whose steps stand in the scope.
+    mutating func ownsClaim(ofScope scope: Int) -> Bool {
+        guard let map = run.scopes[scope].map, run.scopes[scope].part != .between, let specs = node(map).policy.elementClaims, !specs.isEmpty
+        else { return true }
+        return owns(.scope(scope), run.claimPath(ofScope: scope), specs, in: run.scopes[scope].base, failing: run.scopes[scope].base)
+    }
+
+    private mutating func owns(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in step: Int, failing: Int) -> Bool {
+        if let claim = run.claims[path] { return claim.isGranted }
+        ask(claimant, path, specs, in: scope(of: step), failing: failing)
+        return false
+    }
+
+    /// - Parameter failing: the step that says so when the names make no sense.
+    private mutating func ask(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in scope: StepScope, failing: Int) {
+        do throws(EvaluationError) {
+            var demands: [Demand] = []
+            for spec in specs {
+                let demand = Demand(name: try spec.name.evaluate(in: scope).text, kind: spec.kind)
+                guard demand.hasName else {
+                    throw .invalid("the name of a lock or limit has 1 to \(Limits.claimNameBytes) bytes, found '\(demand.name.prefix(40))'")
+                }
+                try demands.add(demand)
+            }
+            emit(.claim(ClaimEntry(path, claimant, .asked(demands))))
+        } catch {
+            if case .step = claimant { return settle(failing, because: error) }
+            switch error {
+            case .absent(let node, let reason): failScope(failing, "its lock reads the output of step '\(node)', which has none: \(reason)")
+            case .invalid(let message): failScope(failing, message)
+            }
+        }
+    }
+
+    /// The steps that wait for one claim together fail together, whatever the first of them says about its own failures.
+    private mutating func failScope(_ first: Int, _ reason: String) {
+        settle(first, .failed, reason: reason)
+        stopWaiting(in: run.steps[first].scope, because: reason)
+    }
+
+    // MARK: - Being told
+
+    /// What waited at `path` has what it asked for, or gives it back at once if it has no use for it now.
+    mutating func takeGrant(_ path: StepPath) {
+        guard let claim = run.claims[path], !claim.isGranted else { return }
+        if run.isPaused { return giveBack(claim, at: path) }
+        emit(.claim(ClaimEntry(path, claim.claimant, .granted)))
+        switch claim.claimant {
+        case .run: startEverything()
+        case .scope(let scope):
+            resumeScope(scope)
+            if let map = run.scopes[scope].map { advanceMap(map) }
+        case .step(let number):
+            if run.steps[number].state == .running { advanceMap(number) } else { start(number) }
+        }
+    }
+
+    /// A paused run keeps nobody waiting: it stands in line again when it goes on.
+    private mutating func giveBack(_ claim: Claim, at path: StepPath) {
+        if case .step(let number) = claim.claimant, run.steps[number].state != .running {
+            emit(.ready(ref(number)))
+        } else {
+            emit(.claim(ClaimEntry(path, claim.claimant, .dropped)))
+        }
+    }
+
+    /// It would wait for somebody who waits for it.
+    mutating func refuseClaim(_ path: StepPath, because reason: String) {
+        guard let claim = run.claims[path], !claim.isGranted else { return }
+        emit(.claim(ClaimEntry(path, claim.claimant, .dropped)))
+        switch claim.claimant {
+        case .run: break
+        case .step(let number): fail(number, reason)
+        case .scope(let scope): failScope(run.scopes[scope].base, reason)
+        }
+    }
+
+    // MARK: - Priority
+
+    mutating func reprioritise(_ priority: Int, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+        try requireOpen(command)
+        guard Priority.all.contains(priority) else {
+            throw FlowError(.usage, subject: "priority", "Run \(run.id) was not changed: a priority is 0 to 9, found \(priority).")
+        }
+        guard priority != run.priority else { throw refuse(command, because: "its priority is \(priority) already") }
+        record(command, by: actor, message: message)
+        emit(.reprioritised(priority))
+    }
+}
+
+extension Demand {
+    fileprivate var hasName: Bool { (1...Limits.claimNameBytes).contains(name.utf8.count) && !SealedText.isPresent(in: name) }
+}
+
+extension [Demand] {
+    /// Two names that come out the same are one claim: the stronger lock, the sum of the weights.
+    fileprivate mutating func add(_ demand: Demand) throws(EvaluationError) {
+        guard let same = firstIndex(where: { $0.key == demand.key }) else { return append(demand) }
+        switch (self[same].kind, demand.kind) {
+        case (.slots(let one, let of), .slots(let other, _)):
+            guard one + other <= of else { throw .invalid("it asks for \(one + other) of the \(of) slots of '\(demand.name)'") }
+            self[same].kind = .slots(weight: one + other, of: of)
+        case (.shared, _): self[same] = demand
+        default: break
+        }
+    }
+}
