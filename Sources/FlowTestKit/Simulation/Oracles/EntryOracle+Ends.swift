@@ -86,6 +86,7 @@ extension EntryOracle {
         case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' waits in vain too early"
         case .repeatUntil(let spec): return roundsFailed(step, spec)
         case .choice, .sleep, .sleepUntil: return "'\(before.path)' cannot fail"
+        case .call: return "plans of chance call no flows"
         }
     }
 

@@ -34,7 +34,7 @@ struct SimulationLedger {
                 guard generations.updateValue(order.idempotencyKey, forKey: generation) ?? order.idempotencyKey == order.idempotencyKey else {
                     return "\(generation) changes its key"
                 }
-            case .stop, .forget: break
+            case .stop, .forget, .call, .child, .lookAtChild: break
             }
         }
         return gates(decision, run) ?? messages(decision, run) ?? rounds(decision, before, run) ?? finally(decision, event, run)
