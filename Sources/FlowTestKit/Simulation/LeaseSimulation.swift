@@ -182,6 +182,7 @@ package struct LeaseSimulation {
         runs[id] = run
         for action in decision.actions {
             switch action {
+            case .call, .child, .lookAtChild: break
             case .dispatch(let order): orders.append(order)
             case .stop(let attempt, _):
                 guard let order = orders.first(where: { $0.id == attempt }) else { continue }
