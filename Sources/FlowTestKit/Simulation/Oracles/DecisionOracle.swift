@@ -65,7 +65,8 @@ struct DecisionOracle {
             return before.state.isTerminal || isCancelling || before.isPaused ? "a run was paused that cannot be" : nil
         case .resume: return before.state.isTerminal || !before.isPaused ? "a run was resumed that was not paused" : nil
         case .cancel:
-            return before.state.isTerminal || before.cancellation != nil || before.bodyOutcome != nil && before.undo == nil ? "a run was cancelled that cannot be" : nil
+            let isOver = before.state.isTerminal || before.bodyOutcome != nil && before.undo == nil
+            return isOver || before.cancellation != nil ? "a run was cancelled that cannot be" : nil
         case .kill: return before.state.isTerminal || before.cancellation == .kill ? "a run was killed that cannot be" : nil
         case .skip(let path):
             guard let step = before.positions[path] else { return "a step was skipped that is none" }
