@@ -64,7 +64,9 @@ package struct TreeLines {
 
     private func detail(_ node: StepTree.Node) -> [(String, Style.Colour)] {
         guard let step = node.step else { return [] }
-        if !node.children.isEmpty { return [(counts(of: node.children), .plain)] }
+        // Steps beneath a step undo it; elements are no steps themselves.
+        let elements = node.children.filter { $0.step == nil }
+        if !elements.isEmpty { return [(counts(of: elements), .plain)] }
         var parts: [(String, Style.Colour)] = []
         if step.attempt > 1 { parts.append((" attempt \(step.attempt)", .plain)) }
         if step.state == .succeeded, step.changed == true { parts.append((" changed", .plain)) }
