@@ -175,7 +175,13 @@ final class Session: Sendable {
         engine.withLock { $0 = nil }
         try await opened.close()
         guard !open.isEmpty else { return }
-        try await surroundings.engines.detach(home: home, inventory: inventory)
+        do throws(FlowError) {
+            try await surroundings.engines.detach(home: home, inventory: inventory)
+        } catch {
+            // Another command has opened the home in between: its engine goes on with them, and is left behind as this one would be.
+            if error.code == .owned { return }
+            throw error
+        }
         try await surroundings.terminal.say(Messages.leftInBackground(open.count, home: home))
     }
 

@@ -36,7 +36,7 @@ struct PowerCutTests {
         let (tape, contents, _) = try await record()
         let seed = Self.seed
         var check = try CrashCheck(contents: contents)
-        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 5, tears: Self.isAll ? 16 : 7, eachAlone: Self.isAll)
+        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 4, tears: Self.isAll ? 16 : 5, eachAlone: Self.isAll)
         var recoveries: [CrashState] = []
         var chance = SeededRandom(seed: seed &+ 1)
         try await tape.forEachCrash(thoroughness, seed: seed) { state in
