@@ -175,7 +175,7 @@ extension AttemptOrder {
     ) -> AttemptOrder {
         let id = AttemptID(run: PoolUnderTest.run, step: StepPath(step), generation: 1, number: number)
         return AttemptOrder(
-            id: id, fence: Fence(epoch: epoch, attempt: number), idempotencyKey: "\(id.run)/\(step)//1", flow: "test", target: nil,
+            id: id, fence: Fence(epoch: epoch, attempt: number), idempotencyKey: "\(id.run)/\(step)//1", flow: "step-fixture", target: nil,
             timeoutSeconds: timeout, mode: mode, work: work)
     }
 
