@@ -24,7 +24,7 @@ struct SwiftStepTests {
             let thrown = try await test.carryOut(order("throw"), on: pool)
             #expect(thrown.failure == .init(.thrown, "it went wrong"))
             let unknown = try await test.carryOut(order("nothing"), on: pool)
-            #expect(unknown.failure?.message.contains("no Swift step 'nothing'") == true)
+            #expect(unknown.failure?.message.contains("no Swift step 'step-fixture/nothing'") == true)
             let printed = order("print")
             _ = try await test.carryOut(printed, on: pool)
             let first = try await test.carryOut(order("pid"), on: pool)
