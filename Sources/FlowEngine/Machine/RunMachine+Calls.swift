@@ -61,11 +61,18 @@ extension RunMachine {
             if let child = run.steps[number].child {
                 if let cancellation = run.cancellation { decision.actions.append(.child(child, cancellation == .kill ? .kill : .cancel)) }
                 decision.actions.append(.lookAtChild(callID(number), child))
-            } else if case .call(let spec) = node(number).kind, let order = try? callOrder(number, spec) {
-                decision.actions.append(.call(order))
             } else {
-                fail(number, "its inputs can no longer be had")
+                askAgain(number)
             }
+        }
+    }
+
+    private mutating func askAgain(_ number: Int) {
+        guard case .call(let spec) = node(number).kind else { return }
+        do throws(EvaluationError) {
+            decision.actions.append(.call(try callOrder(number, spec)))
+        } catch {
+            settle(number, because: error)
         }
     }
 

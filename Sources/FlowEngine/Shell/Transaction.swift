@@ -23,6 +23,8 @@ struct Transaction {
     var scheduleRuns: [String: [RunID]] = [:]
     /// What the decisions mean for other runs.
     var consequences: [Consequence] = []
+    /// Those of them that have their turn after the commit, and none if it is refused.
+    var later: [Consequence] = []
     /// What nobody would send again.
     var repeatable: [Inbox.Item] = []
     var poppedTimers: [TimerRow] = []

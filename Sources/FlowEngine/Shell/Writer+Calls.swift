@@ -45,20 +45,20 @@ extension Writer {
             take(transaction.consequences[taken])
             taken += 1
         }
-        for later in transaction.consequences.dropFirst(taken) { postpone(.consequence(later)) }
+        transaction.later += transaction.consequences.dropFirst(taken)
         transaction.consequences.removeAll()
     }
 
     func take(_ consequence: Consequence) {
         switch consequence {
         case .command(let command, let child, let parent):
-            guard touch(child, else: .consequence(consequence)) else { return }
+            guard touch(child, orLater: consequence) else { return }
             decideIfAccepted(.command(command, by: .engine, message: "as run \(parent), which called it"), on: child)
         case .ended(let id, let child, let state, let reason, let value):
-            guard touch(id.run, else: .consequence(consequence)) else { return }
+            guard touch(id.run, orLater: consequence) else { return }
             decide(.callEnded(id, child, state, reason: reason, value: value), on: id.run)
         case .look(let id, let child):
-            guard touch(child, else: .consequence(consequence)), let run = cache[child]?.run, run.state.isTerminal else { return }
+            guard touch(child, orLater: consequence), let run = cache[child]?.run, run.state.isTerminal else { return }
             decide(.callEnded(id, child, run.state, reason: run.reason, value: run.value), on: id.run)
         }
     }

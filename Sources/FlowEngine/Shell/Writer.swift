@@ -315,9 +315,6 @@ final class Writer {
         } while !transaction.consequences.isEmpty
     }
 
-    /// Takes it in the next turn.
-    func postpone(_ item: Inbox.Item) { deferred.append(item) }
-
     /// Brings the run into memory, and takes over what an older epoch handed out. False when there is no such run, or it cannot
     /// be read (which is logged).
     func touch(_ id: RunID) -> Bool {
@@ -330,12 +327,21 @@ final class Writer {
     }
 
     /// The same for what nobody would send again: it is taken again later when the store refused to read the run.
-    func touch(_ id: RunID, else item: Inbox.Item) -> Bool {
+    private func touch(_ id: RunID, else item: Inbox.Item) -> Bool {
+        touch(id) { deferred.append(item) }
+    }
+
+    /// The same for what a decision of this transaction means, which is forgotten with it when the commit is refused.
+    func touch(_ id: RunID, orLater consequence: Consequence) -> Bool {
+        touch(id) { transaction.later.append(consequence) }
+    }
+
+    private func touch(_ id: RunID, ifUnread: () -> Void) -> Bool {
         let before = wasUnread
         wasUnread = false
         defer { wasUnread = wasUnread || before }
         if touch(id) { return true }
-        if wasUnread { deferred.append(item) }
+        if wasUnread { ifUnread() }
         return false
     }
 
@@ -433,6 +439,7 @@ final class Writer {
             for action in transaction.changes[id]?.actions ?? [] { carryOut(action) }
         }
         for id in transaction.order { evictIfDone(id) }
+        deferred += transaction.later.map { .consequence($0) }
         transaction = Transaction(epoch: epoch, now: environment.now())
     }
 

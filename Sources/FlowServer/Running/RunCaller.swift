@@ -14,6 +14,7 @@ final class RunCaller: Service {
 
     private let engine: Engine
     private let preparer: RunPreparer
+    /// As many at most as there are steps that wait for a run.
     private let orders: AsyncStream<CallOrder>
 
     init(engine: Engine, preparer: RunPreparer, orders: AsyncStream<CallOrder>) {
