@@ -97,6 +97,8 @@ struct EveningTests {
         let resolved = try await place.flowctl("resolve", blind, "transfer-blind", "--as", "succeeded", "-m", "the bank says so")
         #expect(resolved.status == 0, "\(resolved)")
         try await place.wait("the first to end") { try await place.state(of: blind) == "succeeded" }
+        let why = try await place.flowctl("why", blind).stdout.replacing("\n", with: " | ")
+        #expect(place.read("ran") == "receipt\n", "\(why)")
         // The host's own deadline, the grace and the margin: 2 + 10 + 120 seconds.
         try await place.wait("the probe", seconds: 240) { try await place.state(of: probed) == "succeeded" }
         let step = try await place.flowctl("steps", probed, "-o", "json").items().first { $0["name"] as? String == "transfer" }

@@ -13,6 +13,7 @@ struct Dialled {
 /// the dial waits a little and tries again, until the connect deadline.
 final class SSHDial: SocketOwner, Timed {
     private enum Step {
+        /// It has no socket: its turn has not come, or it is between two addresses.
         case waiting
         case resolving
         case connecting(Socket, untilNextAddress: Tick)
@@ -103,6 +104,7 @@ final class SSHDial: SocketOwner, Timed {
     }
 
     private func tryNextAddress(afterFailure failure: String) {
+        letGo()
         var failure = failure
         while nextAddress < addresses.count {
             let address = addresses[nextAddress]
@@ -127,13 +129,9 @@ final class SSHDial: SocketOwner, Timed {
 
     private func connected(_ socket: Socket) {
         let code = SocketAddress.pendingError(socket.descriptor)
-        guard code == 0 else {
-            drop(socket)
-            return tryNextAddress(afterFailure: SystemError.text(code))
-        }
+        guard code == 0 else { return tryNextAddress(afterFailure: SystemError.text(code)) }
         let session = SSHSession(descriptor: socket.descriptor, user: endpoint.user, hostKeyAlgorithms: algorithms)
         guard let session else {
-            drop(socket)
             return fail(.keyExchange, "libssh refused the options of this connection", isTransient: false)
         }
         step = .exchangingKeys(session, socket)
@@ -150,7 +148,7 @@ final class SSHDial: SocketOwner, Timed {
         case .again:
             reactor.watch(socket, output: session.wantsOutput)
         case .failed(let message) where !session.hasBanner && isDrop(message):
-            backOff(socket)
+            backOff()
         case .failed(let message) where message.contains("no match for method server host key algo"):
             let known = endpoint.hostKeys.map(\.description).joined(separator: ", ")
             fail(
@@ -163,7 +161,7 @@ final class SSHDial: SocketOwner, Timed {
 
     private func isDrop(_ message: String) -> Bool { message.contains("disconnected") || message.contains("reset") }
 
-    private func backOff(_ socket: Socket) {
+    private func backOff() {
         drops += 1
         let doubled = limits.backoff * (1 << min(drops - 1, 10))
         let pause = min(doubled, limits.longestBackoff) * Double.random(in: 0.5...1.5)
@@ -171,7 +169,7 @@ final class SSHDial: SocketOwner, Timed {
         guard now + pause < started + limits.connect else {
             return fail(.keyExchange, "it closed the connection before its banner, \(drops) times (MaxStartups?)")
         }
-        forget(socket)
+        letGo()
         step = .backingOff(until: now + pause)
         phaseDeadline = Tick(nanoseconds: .max)
         giveSlotBack()
@@ -196,8 +194,7 @@ final class SSHDial: SocketOwner, Timed {
         case .backingOff(let until) where now >= until: connect()
         case .resolving where now >= phaseDeadline:
             fail(.resolve, "no answer about '\(endpoint.address)' within \(limits.resolve)")
-        case .connecting(let socket, let until) where now >= until && now < phaseDeadline && nextAddress < addresses.count:
-            drop(socket)
+        case .connecting(_, let until) where now >= until && now < phaseDeadline && nextAddress < addresses.count:
             tryNextAddress(afterFailure: "no answer")
         case .connecting where now >= phaseDeadline:
             fail(.connect, "no answer within \(limits.connect)")
@@ -237,31 +234,27 @@ final class SSHDial: SocketOwner, Timed {
     }
 
     private func finish(_ result: Result<Dialled, TransportError>?) {
-        let last = step
-        if case .over = last { return }
+        if case .over = step { return }
+        if case .success? = result {} else { letGo() }
         step = .over
         reactor.dialEnded(self)
-        if case .success? = result {} else { discard(last) }
         giveSlotBack()
         if let result { completion(result) }
     }
 
-    private func discard(_ step: Step) {
-        switch step {
-        case .connecting(let socket, _): drop(socket)
-        case .exchangingKeys(_, let socket): forget(socket)
+    /// Lets go of the socket of this step, once: a number that is closed twice may be another thread's file by then.
+    private func letGo() {
+        let last = step
+        step = .waiting
+        switch last {
+        case .connecting(let socket, _):
+            reactor.forget(socket, isOpen: true)
+            close(socket.descriptor)
+        // libssh closes it with its session, or has closed it already.
+        case .exchangingKeys(_, let socket): reactor.forget(socket, isOpen: false)
         case .waiting, .resolving, .backingOff, .over: break
         }
     }
-
-    /// Closes a socket that is still ours.
-    private func drop(_ socket: Socket) {
-        reactor.forget(socket, isOpen: true)
-        close(socket.descriptor)
-    }
-
-    /// Lets go of a socket that libssh closes, or has closed already, with its session.
-    private func forget(_ socket: Socket) { reactor.forget(socket, isOpen: false) }
 
     private func giveSlotBack() {
         guard holdsSlot else { return }
