@@ -77,7 +77,7 @@ let package = Package(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowWire", ["FlowModel"]),
-        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .metrics, .nioCore]),
+        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .metrics, .nioCore, .nioPosix]),
         room(
             "FlowServer",
             [

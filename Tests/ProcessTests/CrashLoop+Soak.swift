@@ -23,6 +23,7 @@ extension CrashLoop {
     /// Disturbs it for so long, then lets everybody come to their ends.
     func soak(seconds: Double) async throws -> Faults {
         var faults = Faults()
+        try await wind()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for person in 1...Self.people { group.addTask { try await self.work(person) } }
             let end = ContinuousClock.now + .seconds(seconds)

@@ -1,6 +1,7 @@
 import FlowModel
 import Hummingbird
 import NIOCore
+import NIOPosix
 
 extension Call {
     /// The body as a value of `type`. Bounded in bytes, time and depth before anything is decoded; unknown fields are refused.
@@ -54,7 +55,7 @@ func withDeadline<Value: Sendable>(
     try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask { try await work() }
         group.addTask {
-            try await Task.sleep(for: .seconds(seconds))
+            await rest(seconds: seconds)
             return nil
         }
         defer { group.cancelAll() }
@@ -64,4 +65,13 @@ func withDeadline<Value: Sendable>(
         }
         return value
     }
+}
+
+/// Waits so long, or until its task is cancelled, and leaves nothing behind: one is begun for every request, and the timer of a cancelled `Task.sleep`
+/// stays until its time has come.
+private func rest(seconds: Double) async {
+    let (end, reach) = AsyncStream.makeStream(of: Never.self)
+    let timer = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(in: .milliseconds(Int64(seconds * 1000))) { reach.finish() }
+    for await _ in end {}
+    timer.cancel()
 }

@@ -40,19 +40,23 @@ struct ScheduleCommands: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Shows a schedule and what became of its last times.")
         @Argument(help: "Its name.") var name: String
+        @Option(name: .long, help: ArgumentHelp("How many of its last times.", valueName: "count")) var times = 10
         @OptionGroup var show: ShowOptions
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
             try await Session.with(connection) { session in
                 let json = try await session.client.request("GET", ScheduleText.path(name))
+                let times = try await session.client.request("GET", ScheduleText.path(name, "occurrences"), query: [("limit", String(times))])
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
-                let schedule = try session.client.decode(Wire.Schedule.self, json)
-                let times = try await session.client.fetch(
-                    Wire.Page<Wire.Occurrence>.self, "GET", ScheduleText.path(name, "occurrences"), query: [("limit", "10")])
-                try await terminal.show(ScheduleText.lines(schedule, style: terminal.style))
-                if !times.items.isEmpty { try await ScheduleText.show(times.items, terminal) }
+                if show.isJSON {
+                    var members = json.objectValue ?? [:]
+                    members["times"] = times["items"]
+                    return try await terminal.show(JSON.object(members).pretty)
+                }
+                try await terminal.show(ScheduleText.lines(try session.client.decode(Wire.Schedule.self, json), style: terminal.style))
+                let page = try session.client.decode(Wire.Page<Wire.Occurrence>.self, times)
+                if !page.items.isEmpty { try await ScheduleText.show(page.items, terminal) }
             }
         }
     }

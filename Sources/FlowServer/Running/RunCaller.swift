@@ -25,9 +25,15 @@ final class RunCaller: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { group in
-                for _ in 0..<RunCaller.width {
-                    group.addTask { for await order in self.orders { await self.answer(order) } }
+            await withTaskGroup(of: Void.self) { group in
+                var running = 0
+                for await order in self.orders {
+                    if running == RunCaller.width {
+                        await group.next()
+                        running -= 1
+                    }
+                    group.addTask { await self.answer(order) }
+                    running += 1
                 }
             }
         }

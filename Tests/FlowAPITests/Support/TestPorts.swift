@@ -146,7 +146,7 @@ final class TestBlobs: BlobVault {
             size += piece.readableBytes
             hash.update(data: Array(piece.readableBytesView))
         }
-        guard hash.finalize().withUnsafeBytes { FlowModel.Digest(bytes: $0) } == digest else {
+        guard hash.finalize().withUnsafeBytes({ FlowModel.Digest(bytes: $0) }) == digest else {
             throw FlowError(.usage, subject: digest.hex, "another digest")
         }
         stored.withLock { $0[digest] = size }
