@@ -21,7 +21,7 @@ enum StepsBenchmark {
         }
         try Figure(
             figure: "step completions, 1,000 runs at once, no-op steps", value: median(figures), unit: "steps/s",
-            ceiling: median(ceilings), target: .atLeast(5_000, of: .value),
+            ceiling: median(ceilings), target: .atLeast(10_000, of: .value),
             note: "ceiling: raw C, journal row + state row, 100 transitions a commit; medians of \(rounds)"
         ).print()
     }
@@ -55,7 +55,7 @@ enum SequentialBenchmark {
         let ratios = zip(figures, ceilings).map { $0 / $1 }
         try Figure(
             figure: "sequential steps in one run", value: median(figures), unit: "steps/s", ceiling: median(figures) / median(ratios),
-            target: .atLeast(0.4, of: .ratio),
+            target: .atLeast(0.5, of: .ratio),
             note: """
                 ceiling: raw C, journal row + state row, one transition a commit; median of the ratios of \(rounds) pairs, which went \
                 from \(percent(ratios.min())) to \(percent(ratios.max())) %; CPU of a step \(Int(median(cpu))) us, `fsync` included

@@ -11,30 +11,14 @@ final class EngineUnderTest: Sendable {
     let engine: Engine
     private let store: SQLiteStore
 
-    /// Reports success from the thread that dispatches.
-    final class InstantHands: AttemptDispatcher {
-        private let engine = Mutex<Engine?>(nil)
+    private let hands: any Hands
 
-        func connect(_ engine: Engine?) { self.engine.withLock { $0 = engine } }
-
-        func dispatch(_ order: AttemptOrder) {
-            let result = AttemptResult(outcome: .succeeded(output: ["exitStatus": 0, "stdout": ""], changed: nil), exitStatus: 0)
-            let engine = self.engine.withLock { $0 }
-            engine?.report(AttemptReport(id: order.id, fence: order.fence, event: .ended(result)))
-        }
-
-        func proceed(_ id: AttemptID) {}
-        func stop(_ id: AttemptID, force: Bool) {}
-        func forget(_ id: AttemptID, target: FlowModel.Host?) {}
-    }
-
-    private let hands = InstantHands()
-
-    init(in directory: String) throws {
+    init(in directory: String, hands: any Hands = InstantHands()) throws {
+        self.hands = hands
         let environment = EngineEnvironment(
             now: { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
             random: { count in (0..<count).map { _ in UInt8.random(in: 0 ... .max) } },
-            hash: { Digest(bytes: SHA256.hash(data: $0)) })
+            hash: { SHA256.hash(data: $0).withUnsafeBytes { Digest(bytes: $0) } })
         store = try SQLiteStore.open(in: directory, now: environment.now())
         engine = try Engine(store: store, dispatcher: hands, environment: environment)
         hands.connect(engine)
@@ -53,9 +37,12 @@ final class EngineUnderTest: Sendable {
                 id: "s\(number)", name: "s\(number)", kind: .shell(ShellSpec(source: .text("true"))),
                 needs: number == 1 ? [] : ["s\(number - 1)"])
         }
-        let plan = Plan(flow: "chain", nodes: nodes, dsl: "0")
-        let revision = Digest(bytes: SHA256.hash(data: Array("chain \(count)".utf8)))
-        return StartRequest(plan: plan, revision: revision, binary: nil, inputs: [:], targets: [:], fingerprint: revision)
+        return request(Plan(flow: "chain", nodes: nodes, dsl: "0"))
+    }
+
+    static func request(_ plan: Plan, targets: [String: [FlowModel.Host]] = [:]) -> StartRequest {
+        let revision = SHA256.hash(data: Array("\(plan.flow) \(plan.nodes.count)".utf8)).withUnsafeBytes { Digest(bytes: $0) }
+        return StartRequest(plan: plan, revision: revision, binary: nil, inputs: [:], targets: targets, fingerprint: revision)
     }
 
     static let actor = Actor(person: "bench", user: "bench", names: ["bench"], roles: ["admin"])
@@ -68,8 +55,8 @@ final class EngineUnderTest: Sendable {
         var cpuSeconds: Double
     }
 
-    /// Starts the runs, and returns when all have ended.
-    func complete(_ count: Int, of request: StartRequest) async throws -> Took {
+    /// Starts the runs, at once or spread over so many seconds, and returns when all have ended.
+    func complete(_ count: Int, of request: StartRequest, spreadOver seconds: Double = 0) async throws -> Took {
         let changes = engine.changes()
         let clock = ContinuousClock()
         let begin = clock.now
@@ -82,13 +69,18 @@ final class EngineUnderTest: Sendable {
             return clock.now
         }()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<count { group.addTask { _ = try await self.engine.start(request, by: Self.actor) } }
+            for number in 0..<count {
+                group.addTask {
+                    if seconds > 0 { try await Task.sleep(for: .seconds(seconds * Double(number) / Double(count))) }
+                    _ = try await self.engine.start(request, by: Self.actor)
+                }
+            }
             try await group.waitForAll()
         }
         let (received, cpu) = (clock.now, clockSeconds(CLOCK_PROCESS_CPUTIME_ID))
         let ended = await end
         return Took(
-            fromFirstRequest: seconds(ended - begin), fromLastReceipt: seconds(ended - received),
+            fromFirstRequest: flow_bench.seconds(ended - begin), fromLastReceipt: flow_bench.seconds(ended - received),
             cpuSeconds: clockSeconds(CLOCK_PROCESS_CPUTIME_ID) - cpu)
     }
 }

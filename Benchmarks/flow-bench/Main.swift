@@ -5,8 +5,10 @@ import Foundation
 ///     flow-bench steps sequential      the named ones; without names all
 @main struct Main {
     private static let benchmarks: [(name: String, run: @Sendable () async throws -> Void)] = [
-        ("steps", StepsBenchmark.run), ("sequential", SequentialBenchmark.run), ("load", LoadBenchmark.run),
-        ("accept", AcceptBenchmark.run), ("idle", IdleBenchmark.run), ("hosts", HostsBenchmark.run), ("peers", PeersBenchmark.run),
+        ("steps", StepsBenchmark.run), ("sequential", SequentialBenchmark.run), ("reaction", ReactionBenchmark.run),
+        ("rollout", RolloutBenchmark.run), ("load", LoadBenchmark.run), ("accept", AcceptBenchmark.run), ("idle", IdleBenchmark.run),
+        ("parked", ParkedBenchmark.run), ("schedules", SchedulesBenchmark.run), ("long", LongRunBenchmark.run), ("list", ListBenchmark.run),
+        ("hosts", HostsBenchmark.run), ("peers", PeersBenchmark.run),
     ]
 
     static func main() async {

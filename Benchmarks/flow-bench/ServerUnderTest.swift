@@ -1,3 +1,4 @@
+import FlowModel
 import Foundation
 import Glibc
 
@@ -91,6 +92,11 @@ final class ServerUnderTest {
     func token() throws -> String {
         struct Token: Decodable { var token: String }
         return try JSONDecoder().decode(Token.self, from: ask("POST", "/v1/tokens", #"{"name":"flow-bench"}"#)).token
+    }
+
+    func register(_ plan: Plan) throws {
+        let json = String(decoding: try JSONEncoder().encode(plan), as: UTF8.self)
+        _ = try ask("PUT", "/v1/flows/\(plan.flow)", #"{"plan":\#(json)}"#)
     }
 
     // MARK: Its end

@@ -81,13 +81,13 @@ package struct JournalRecord: Hashable, Sendable {
     package static func chainInput(
         previous: Digest, run: RunID, sequence: Int, at: Instant, bytes: [UInt8]
     ) -> [UInt8] {
-        var input = Array(previous.hex.utf8)
+        var input: [UInt8] = []
         input.reserveCapacity(116 + bytes.count)
-        input += run.text.utf8
-        for value in [Int64(sequence), at.milliseconds] {
-            for shift in stride(from: 56, through: 0, by: -8) { input.append(UInt8(truncatingIfNeeded: value >> Int64(shift))) }
-        }
-        return input + bytes
+        previous.appendHex(to: &input)
+        run.append(to: &input)
+        for value in [Int64(sequence), at.milliseconds] { withUnsafeBytes(of: value.bigEndian) { input.append(contentsOf: $0) } }
+        input += bytes
+        return input
     }
 }
 

@@ -9,6 +9,6 @@ extension FlowModel.Digest {
             hash.update(bufferPointer: UnsafeRawBufferPointer($0))
         }
         if isContiguous == nil { hash.update(data: Array(bytes)) }
-        self.init(bytes: hash.finalize())
+        self = hash.finalize().withUnsafeBytes { Digest(bytes: $0) }
     }
 }

@@ -17,7 +17,7 @@ struct RunningDigest {
     private var hash = SHA256()
 
     mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { hash.update(bufferPointer: $0) } }
-    func finish() -> Digest { Digest(bytes: hash.finalize()) }
+    func finish() -> Digest { hash.finalize().withUnsafeBytes { Digest(bytes: $0) } }
 }
 
 extension JournalRecord {

@@ -174,9 +174,10 @@ extension Query {
     }
 
     func digest(_ column: CInt) throws(StoreError) -> Digest {
-        let bytes = try bytes(column)
-        guard bytes.count == 32 else { throw corrupt(column, "has \(bytes.count) bytes, a digest has 32") }
-        return Digest(bytes: bytes)
+        try expect(SQLITE_BLOB, column, "bytes")
+        let count = Int(sqlite3_column_bytes(handle, column))
+        guard count == 32 else { throw corrupt(column, "has \(count) bytes, a digest has 32") }
+        return Digest(bytes: UnsafeRawBufferPointer(start: sqlite3_column_blob(handle, column), count: count))
     }
 
     func runID(_ column: CInt) throws(StoreError) -> RunID {

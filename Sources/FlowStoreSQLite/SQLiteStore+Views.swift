@@ -153,7 +153,7 @@ extension SQLiteStore: JournalReader {
     }
 }
 
-/// Finds runs newest first, each search a walk along one index: by label where one is asked for, else by flow, else by state.
+/// Finds runs newest first, each search a walk along one index: that of a label where one is asked for, else by flow, else by state.
 private struct RunSearch {
     let query: RunQuery
     private let limit: Int
@@ -165,44 +165,54 @@ private struct RunSearch {
 
     func rows(_ database: Database) throws -> [RunRow] {
         let states = query.states.sorted { $0.rawValue < $1.rawValue }
-        if !query.labels.isEmpty { return try byLabel(states, database) }
-        if query.flow == nil, states.isEmpty { return try walk("", [], database) }
+        if query.labels.isEmpty, query.flow == nil, states.isEmpty { return try walk("", [], database) }
         // The newest of each state, then the newest of all: no index has several states in order of age.
         var found: [RunRow] = []
-        for state in states.isEmpty ? RunState.allCases : states {
-            if let flow = query.flow {
-                found += try walk("AND flow = ? AND state = ?", [flow, state.rawValue], database)
-            } else {
-                found += try walk("AND state = ?", [state.rawValue], database)
+        if !query.labels.isEmpty {
+            for state in states.isEmpty ? [nil] : states.map(Optional.some) { found += try labelled(state, database) }
+        } else {
+            for state in states.isEmpty ? RunState.allCases : states {
+                if let flow = query.flow {
+                    found += try walk("AND flow = ? AND state = ?", [flow, state.rawValue], database)
+                } else {
+                    found += try walk("AND state = ?", [state.rawValue], database)
+                }
             }
         }
         return Array(found.sorted { $0.id > $1.id }.prefix(limit))
     }
 
-    private func byLabel(_ states: [RunState], _ database: Database) throws -> [RunRow] {
-        var filter = ""
-        var values: [String] = []
-        for (name, value) in query.labels.sorted(by: { $0.key < $1.key }) {
-            filter += " AND run.id IN (SELECT run FROM label WHERE name = ? AND value = ?)"
-            values += [name, value]
+    /// Along the runs of the first label, each of which is looked up where the other conditions hold: in an index that has them all where there is
+    /// one, so that runs that do not meet them are not read.
+    private func labelled(_ state: RunState?, _ database: Database) throws -> [RunRow] {
+        let labels = query.labels.sorted { $0.key < $1.key }
+        var conditions: [(text: String, value: String)] = []
+        var tables = "label AS label0"
+        for number in labels.indices {
+            if number > 0 { tables += " CROSS JOIN label AS label\(number) ON label\(number).run = +label0.run" }
+            conditions.append(("label\(number).name = ?", labels[number].key))
+            conditions.append(("label\(number).value = ?", labels[number].value))
         }
-        if let flow = query.flow {
-            filter += " AND +flow = ?"
-            values.append(flow)
-        }
-        if !states.isEmpty {
-            filter += " AND +state IN (\(states.map { _ in "?" }.joined(separator: ", ")))"
-            values += states.map(\.rawValue)
-        }
-        return try walk(filter, values, database)
+        // A plus keeps a condition from choosing another index, or from standing for one that is less than equality.
+        let index = state == nil ? "" : query.flow == nil ? "INDEXED BY run_state" : "INDEXED BY run_flow"
+        tables += " CROSS JOIN run \(index) ON run.id = +label0.run CROSS JOIN run_now ON run_now.run = run.number"
+        if let flow = query.flow { conditions.append((state == nil ? "+run.flow = ?" : "run.flow = ?", flow)) }
+        if let state { conditions.append(("run.state = ?", state.rawValue)) }
+        // "g" comes after every id.
+        conditions.append(("label0.run < ?", query.before?.text ?? "g"))
+        let filter = conditions.map(\.text).joined(separator: " AND ")
+        return try rows(
+            "SELECT \(RunRow.columns) FROM \(tables) WHERE \(filter) ORDER BY label0.run DESC LIMIT ?", conditions.map(\.value), database)
     }
 
     private func walk(_ filter: String, _ values: [String], _ database: Database) throws -> [RunRow] {
-        var statement = try Query(
-            database, "run",
-            "SELECT \(RunRow.columns) FROM \(RunRow.tables) WHERE run.id < ? \(filter) ORDER BY run.id DESC LIMIT ?")
-        // "g" comes after every id.
-        statement.bind(query.before?.text ?? "g")
+        try rows(
+            "SELECT \(RunRow.columns) FROM \(RunRow.tables) WHERE run.id < ? \(filter) ORDER BY run.id DESC LIMIT ?",
+            [query.before?.text ?? "g"] + values, database)
+    }
+
+    private func rows(_ sql: String, _ values: [String], _ database: Database) throws -> [RunRow] {
+        var statement = try Query(database, "run", sql)
         for value in values { statement.bind(value) }
         statement.bind(limit)
         var rows: [RunRow] = []

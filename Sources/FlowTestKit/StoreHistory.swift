@@ -3,7 +3,7 @@ internal import FlowModel
 
 internal import struct Crypto.SHA256
 
-func sha256(_ bytes: [UInt8]) -> Digest { Digest(bytes: SHA256.hash(data: bytes)) }
+func sha256(_ bytes: [UInt8]) -> Digest { SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) } }
 
 /// A made-up history of runs on a seed, batch by batch, with every optional field sometimes there and sometimes not.
 ///

@@ -27,7 +27,7 @@ final class ScheduleHouse: Sendable {
         self.store = store
         let environment = EngineEnvironment(
             now: { clock.now }, random: { count in (0..<count).map { _ in UInt8.random(in: 0...255) } },
-            hash: { FlowModel.Digest(bytes: SHA256.hash(data: $0)) })
+            hash: { SHA256.hash(data: $0).withUnsafeBytes { FlowModel.Digest(bytes: $0) } })
         engine = try Engine(store: store, dispatcher: NoHands(), environment: environment)
         let preparation = OwnPlans()
         self.preparation = preparation
@@ -100,7 +100,7 @@ private struct OwnPlans: RunPreparation {
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
         let plan = try plan(start)
-        func digest(_ text: String) -> FlowModel.Digest { FlowModel.Digest(bytes: SHA256.hash(data: Array(text.utf8))) }
+        func digest(_ text: String) -> FlowModel.Digest { SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
         return StartRequest(
             plan: plan, revision: digest(plan.flow), binary: nil, inputs: start.inputs ?? [:], targets: [:], labels: start.labels ?? [:], key: key,
             fingerprint: digest(content.canonical))

@@ -51,7 +51,7 @@ struct MemoryHouse: StoreConformance.House {
     }
 }
 
-func sha256(_ bytes: [UInt8]) -> Digest { Digest(bytes: SHA256.hash(data: bytes)) }
+func sha256(_ bytes: [UInt8]) -> Digest { SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) } }
 
 func runID(_ number: Int) -> RunID {
     RunID(at: Instant(milliseconds: start.milliseconds + Int64(number)), random: [UInt8](repeating: 7, count: 10))

@@ -1,30 +1,47 @@
-/// A SHA-256 digest, 64 lower-case hexadecimal digits. Who computes it decides with what; this is the name only.
+/// A SHA-256 digest, written as 64 lower-case hexadecimal digits. Who computes it decides with what; this is the name only.
 package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible, Comparable {
-    package let hex: String
+    // Made for every journal record: four words, and nothing on the heap.
+    private let first: UInt64
+    private let second: UInt64
+    private let third: UInt64
+    private let fourth: UInt64
 
     /// nil unless `hex` is 64 lower-case hexadecimal digits.
     package init?(hex: String) {
-        let isHex = hex.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
-        guard hex.utf8.count == 64, isHex else { return nil }
-        self.hex = hex
+        var digits = HexDigits(hex.utf8)
+        guard hex.utf8.count == 64, let first = digits.word(16), let second = digits.word(16), let third = digits.word(16),
+            let fourth = digits.word(16)
+        else { return nil }
+        (self.first, self.second, self.third, self.fourth) = (first, second, third, fourth)
     }
 
     /// The digest made of 32 bytes.
-    package init(bytes: some Sequence<UInt8>) {
-        // Made for every journal record: without arrays in between.
-        hex = String(unsafeUninitializedCapacity: 64) { buffer in
-            var count = 0
-            for byte in bytes {
-                precondition(count < 64, "a digest has 32 bytes")
-                buffer[count] = Digest.digit(byte >> 4)
-                buffer[count + 1] = Digest.digit(byte & 15)
-                count += 2
-            }
-            return count
+    package init(bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count == 32, "a digest has 32 bytes")
+        func word(_ offset: Int) -> UInt64 { UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+        (first, second, third, fourth) = (word(0), word(8), word(16), word(24))
+    }
+
+    package init(bytes: [UInt8]) { self = bytes.withUnsafeBytes { Digest(bytes: $0) } }
+
+    package var hex: String {
+        String(unsafeUninitializedCapacity: 64) { buffer in
+            write(to: UnsafeMutableRawBufferPointer(buffer))
+            return 64
         }
     }
 
-    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+    /// The digits of `hex`, without a text in between.
+    package func appendHex(to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
+            write(to: buffer)
+            bytes.append(contentsOf: buffer)
+        }
+    }
+
+    private func write(to buffer: UnsafeMutableRawBufferPointer) {
+        for (number, word) in [first, second, third, fourth].enumerated() { HexDigits.write(word, digits: 16, to: buffer, at: number * 16) }
+    }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
@@ -43,40 +60,59 @@ package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible, Com
     package var description: String { hex }
     /// The first twelve digits, for people.
     package var short: String { String(hex.prefix(12)) }
-    package static func < (one: Digest, other: Digest) -> Bool { one.hex < other.hex }
+    package static func < (one: Digest, other: Digest) -> Bool {
+        (one.first, one.second, one.third, one.fourth) < (other.first, other.second, other.third, other.fourth)
+    }
 }
 
-/// Identifies a run: a UUIDv7 in lower-case text (RFC 9562), so that ids sort by the time they were made.
+/// Identifies a run: a UUIDv7, written in lower-case text (RFC 9562), so that ids sort by the time they were made.
 package struct RunID: Hashable, Sendable, Codable, CustomStringConvertible, Comparable {
-    package let text: String
+    private let high: UInt64
+    private let low: UInt64
 
     /// nil unless `text` is a UUID.
     package init?(_ text: String) {
-        let lower = text.lowercased()
-        let bytes = Array(lower.utf8)
-        guard bytes.count == 36 else { return nil }
-        for (index, byte) in bytes.enumerated() {
-            let isDash = [8, 13, 18, 23].contains(index)
-            let isHex = (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
-            guard isDash ? byte == 0x2D : isHex else { return nil }
+        guard text.utf8.count == 36 else { return nil }
+        var digits = HexDigits(text.utf8)
+        var words: [UInt64] = []
+        for count in [8, 4, 4, 4, 12] {
+            guard words.isEmpty || digits.skip(0x2D), let word = digits.word(count, takingCapitals: true) else { return nil }
+            words.append(word)
         }
-        self.text = lower
+        high = words[0] << 32 | words[1] << 16 | words[2]
+        low = words[3] << 48 | words[4]
     }
 
     /// The UUIDv7 of a time and 10 random bytes; both come from outside, so that the core stays pure.
     package init(at instant: Instant, random: [UInt8]) {
         precondition(random.count == 10, "a run id takes 10 random bytes")
-        let time = UInt64(bitPattern: instant.milliseconds)
-        var bytes = (0..<6).map { UInt8(truncatingIfNeeded: time >> UInt64(40 - 8 * $0)) } + random
-        bytes[6] = bytes[6] & 0x0F | 0x70
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        let digits = Array("0123456789abcdef".utf8)
-        var out: [UInt8] = []
-        for (index, byte) in bytes.enumerated() {
-            if [4, 6, 8, 10].contains(index) { out.append(0x2D) }
-            out += [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        let time = UInt64(bitPattern: instant.milliseconds) << 16
+        high = time | UInt64(random[0] & 0x0F | 0x70) << 8 | UInt64(random[1])
+        low = random[3...].reduce(UInt64(random[2] & 0x3F | 0x80)) { $0 << 8 | UInt64($1) }
+    }
+
+    package var text: String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            write(to: UnsafeMutableRawBufferPointer(buffer))
+            return 36
         }
-        text = String(decoding: out, as: UTF8.self)
+    }
+
+    /// The characters of `text`, without a text in between.
+    package func append(to bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(byteCount: 36, alignment: 1) { buffer in
+            write(to: buffer)
+            bytes.append(contentsOf: buffer)
+        }
+    }
+
+    private func write(to buffer: UnsafeMutableRawBufferPointer) {
+        HexDigits.write(high >> 32, digits: 8, to: buffer, at: 0)
+        HexDigits.write(high >> 16, digits: 4, to: buffer, at: 9)
+        HexDigits.write(high, digits: 4, to: buffer, at: 14)
+        HexDigits.write(low >> 48, digits: 4, to: buffer, at: 19)
+        HexDigits.write(low, digits: 12, to: buffer, at: 24)
+        for dash in [8, 13, 18, 23] { buffer[dash] = 0x2D }
     }
 
     package init(from decoder: any Decoder) throws {
@@ -94,7 +130,41 @@ package struct RunID: Hashable, Sendable, Codable, CustomStringConvertible, Comp
     }
 
     package var description: String { text }
-    package static func < (one: RunID, other: RunID) -> Bool { one.text < other.text }
+    package static func < (one: RunID, other: RunID) -> Bool { (one.high, one.low) < (other.high, other.low) }
+}
+
+/// Hexadecimal digits, read one word after the other.
+private struct HexDigits {
+    private var rest: Substring.UTF8View
+
+    init(_ text: String.UTF8View) { rest = text[...] }
+
+    /// The next `count` digits, 16 at most; nil when there is another character among them.
+    mutating func word(_ count: Int, takingCapitals: Bool = false) -> UInt64? {
+        var word: UInt64 = 0
+        for _ in 0..<count {
+            guard let character = rest.popFirst() else { return nil }
+            switch character {
+            case 0x30...0x39: word = word << 4 | UInt64(character - 0x30)
+            case 0x61...0x66: word = word << 4 | UInt64(character - 0x57)
+            case 0x41...0x46 where takingCapitals: word = word << 4 | UInt64(character - 0x37)
+            default: return nil
+            }
+        }
+        return word
+    }
+
+    mutating func skip(_ character: UInt8) -> Bool { rest.popFirst() == character }
+
+    /// The last `digits` digits of the word.
+    static func write(_ word: UInt64, digits: Int, to buffer: UnsafeMutableRawBufferPointer, at start: Int) {
+        var word = word
+        for position in stride(from: start + digits - 1, through: start, by: -1) {
+            let value = UInt8(truncatingIfNeeded: word & 15)
+            buffer[position] = value < 10 ? 0x30 + value : 0x57 + value
+            word >>= 4
+        }
+    }
 }
 
 /// The right of one attempt over another of the same step: the engine's epoch first, then the attempt's number.

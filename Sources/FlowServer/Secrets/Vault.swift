@@ -86,7 +86,7 @@ package struct Vault: Sendable {
 
     /// A digest that only this home can compute: it tells repetitions apart without giving secrets in the content away.
     package func fingerprint(_ content: JSON) -> FlowModel.Digest {
-        FlowModel.Digest(bytes: HMAC<SHA256>.authenticationCode(for: content.canonicalBytes, using: key))
+        HMAC<SHA256>.authenticationCode(for: content.canonicalBytes, using: key).withUnsafeBytes { FlowModel.Digest(bytes: $0) }
     }
 }
 
@@ -142,5 +142,5 @@ enum SystemRandom {
 
 extension FlowModel.Digest {
     /// SHA-256.
-    package static func of(_ bytes: [UInt8]) -> FlowModel.Digest { FlowModel.Digest(bytes: SHA256.hash(data: bytes)) }
+    package static func of(_ bytes: [UInt8]) -> FlowModel.Digest { SHA256.hash(data: bytes).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
 }

@@ -18,7 +18,7 @@ struct SourceFile: Sendable {
         try await unwrap {
             try openFile(path, confinement).closing { file in
                 let bytes = try file.bytes()
-                return SourceFile(bytes: bytes, digest: Digest(bytes: SHA256.hash(data: bytes)))
+                return SourceFile(bytes: bytes, digest: SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) })
             }
         }
     }

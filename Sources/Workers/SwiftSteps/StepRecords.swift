@@ -115,7 +115,7 @@ struct StepRecords: Sendable {
         "\(folder)/\(name(of: id)).\(id.number).\(kind)"
     }
 
-    private func name(of id: AttemptID) -> String { Digest(bytes: SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8))).hex }
+    private func name(of id: AttemptID) -> String { SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8)).withUnsafeBytes { Digest(bytes: $0) }.hex }
 
     // MARK: - Processes
 

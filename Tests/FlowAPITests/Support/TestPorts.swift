@@ -95,7 +95,7 @@ final class TestCatalogue: FlowCatalogue {
 struct TestPreparation: RunPreparation {
     let catalogue: TestCatalogue
 
-    static func digest(_ text: String) -> FlowModel.Digest { FlowModel.Digest(bytes: SHA256.hash(data: Array(text.utf8))) }
+    static func digest(_ text: String) -> FlowModel.Digest { SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
         let plan = try plan(start)
@@ -146,7 +146,7 @@ final class TestBlobs: BlobVault {
             size += piece.readableBytes
             hash.update(data: Array(piece.readableBytesView))
         }
-        guard FlowModel.Digest(bytes: hash.finalize()) == digest else {
+        guard hash.finalize().withUnsafeBytes { FlowModel.Digest(bytes: $0) } == digest else {
             throw FlowError(.usage, subject: digest.hex, "another digest")
         }
         stored.withLock { $0[digest] = size }
