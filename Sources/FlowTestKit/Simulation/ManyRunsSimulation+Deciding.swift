@@ -6,14 +6,12 @@ extension ManyRunsSimulation {
     /// Decides, and takes what follows; sometimes the engine ends between the two, where that did not fit into one transaction.
     @discardableResult
     mutating func happen(_ event: RunMachine.Event, on id: RunID) throws(Violation) -> Bool {
-        let before = runs
         guard try decide(event, on: id) else { return false }
-        if isDisturbed, !consequences.isEmpty, random.chance(0.1) {
+        if isDisturbed, !consequences.isEmpty, random.chance(0.25) {
             try crash()
         } else {
-            let commands = consequences
             try takeWhatFollows()
-            try checkPassedDown(commands, before)
+            try checkPassedDown(event, on: id)
         }
         return true
     }
@@ -32,7 +30,11 @@ extension ManyRunsSimulation {
             return false
         }
         journals[id]?.append((decision.entries, now))
+        if before.isPaused, run.isPaused, decision.entries.contains(where: { if case .leased = $0 { true } else { false } }) {
+            throw violation("run \(id) begins something in a pause, after \(event): \(summary)")
+        }
         runs[id] = run
+        calls.noteEnd(of: run)
         if let fault = undos[id]?.fault(of: decision, event, before, at: now) ?? calls.fault(of: event, decision.entries, on: run, runs) {
             throw violation("run \(id): \(fault), after \(event): \(summary)")
         }

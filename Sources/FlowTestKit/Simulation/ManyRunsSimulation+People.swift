@@ -6,6 +6,7 @@ extension ManyRunsSimulation {
     private static let actor = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["admin"])
 
     mutating func disturb() throws(Violation) {
+        if random.chance(0.15) { return try callAgain() }
         let run = random.pick(sortedRuns)
         let path = random.pick(run.steps.map(\.path))
         let waiting = run.steps.filter { $0.waiting != nil }.map(\.path).randomElement(using: &random) ?? path
@@ -14,6 +15,18 @@ extension ManyRunsSimulation {
             .undo(nil), .undo(path), .skip(waiting), .resolve(waiting, .retry),
         ]
         if random.chance(0.3) { try crash() } else { try command(random.pick(commands), on: run.id) }
+    }
+
+    /// A step calls anew while what it called before is still being made, or is taken up again by itself.
+    private mutating func callAgain() throws(Violation) {
+        if let request = requests.randomElement(using: &random) {
+            try command(.skip(request.id.step), on: request.id.run)
+            try command(.retry(from: request.id.step), on: request.id.run)
+        }
+        let ended = sortedRuns.filter { $0.created.parent != nil && $0.state.isTerminal }
+        guard let child = ended.randomElement(using: &random), let call = child.created.parent, let first = child.steps.first else { return }
+        try command(.retry(from: call.step), on: call.run)
+        try command(.retry(from: first.path), on: child.id)
     }
 
     @discardableResult

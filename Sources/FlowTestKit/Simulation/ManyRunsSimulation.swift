@@ -109,6 +109,8 @@ package struct ManyRunsSimulation {
         called += 1
         if let run = runs[child], let fault = calls.begin(order, run, from: parent) { throw violation("\(fault): \(summary)") }
         try decide(.callBegan(order.id, child), on: order.id.run)
+        try takeWhatFollows()
+        if parent.isPaused, let run = runs[child], !run.isPaused, !run.state.isTerminal { throw violation("run \(child) begins in a pause") }
     }
 
     // MARK: - What happens

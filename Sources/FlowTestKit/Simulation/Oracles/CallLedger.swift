@@ -17,6 +17,8 @@ struct CallLedger {
         return nil
     }
 
+    mutating func noteEnd(of run: Run) { if run.state.isTerminal { ended.insert(run.id) } }
+
     /// What a call step settles with when it is told of the end is what the run that it called came to.
     func fault(of event: RunMachine.Event, _ entries: [Entry], on run: Run, _ runs: [RunID: Run]) -> String? {
         guard case .callEnded(let id, _, _, _, _) = event else { return nil }
@@ -31,10 +33,9 @@ struct CallLedger {
     }
 
     /// What must hold when everything that was decided has been told.
-    mutating func fault(in runs: [RunID: Run], requests: [CallID]) -> String? {
+    func fault(in runs: [RunID: Run], requests: [CallID]) -> String? {
         for run in runs.values {
             if let parent = run.created.parent {
-                if run.state.isTerminal { ended.insert(run.id) }
                 if !ended.contains(run.id), let fault = fault(of: run, calledBy: parent, runs) { return fault }
             }
             for step in run.steps.indices where run.steps[step].waiting?.kind == .child {

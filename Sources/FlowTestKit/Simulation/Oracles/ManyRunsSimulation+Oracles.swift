@@ -56,14 +56,16 @@ extension ManyRunsSimulation {
         }
     }
 
-    /// What was asked of a run holds for those that it called, in the same moment.
-    func checkPassedDown(_ commands: [Consequence], _ before: [RunID: Run]) throws(Violation) {
-        for case .command(let command, let child) in commands {
-            guard let run = runs[child], !run.state.isTerminal, run.cancellation == nil, let parent = run.created.parent?.run else { continue }
+    /// What was asked of a run holds for those that it called and waits for, in the same moment.
+    func checkPassedDown(_ event: RunMachine.Event, on id: RunID) throws(Violation) {
+        guard case .command(let command, _, _) = event, let run = runs[id] else { return }
+        for step in run.steps where step.waiting?.kind == .child {
+            guard let child = step.child.flatMap({ runs[$0] }), child.cancellation == nil else { continue }
             switch command {
-            case .pause where !run.isPaused && runs[parent]?.isPaused == true: throw violation("run \(child) goes on while its caller is paused")
-            case .resume where run.isPaused: throw violation("run \(child) stays paused, and its caller goes on")
-            case .reprioritise(let priority) where run.priority != priority: throw violation("run \(child) has another priority than its caller")
+            case .pause where run.isPaused && !child.isPaused: throw violation("run \(child.id) goes on, and its caller is paused")
+            case .resume where !run.isPaused && child.isPaused: throw violation("run \(child.id) stays paused, and its caller goes on")
+            case .reprioritise(let priority) where child.priority != priority:
+                throw violation("run \(child.id) has another priority than its caller")
             default: break
             }
         }
