@@ -102,6 +102,9 @@ package struct PlanValidation {
         while let here = around {
             let outer = here.scope.flatMap { nodes[$0] }
             if here.part == .undo { return fault(node.name, "it undoes '\(step.id)', which itself undoes something", node.location) }
+            if here.part == .between {
+                return fault(step.name, "it stands between the batches of a rollout, where nothing is undone, but has an 'undo:'", step.location)
+            }
             if let outer, plan.nodes.contains(where: { $0.scope == outer.id && $0.part == .undo }) {
                 return fault(
                     step.name, "it has an 'undo:' of its own, but rollout '\(outer.id)' around it says already how its targets are undone",

@@ -120,6 +120,8 @@ struct CallTests {
         try await world.expect("inner", .paused)
         _ = try await world.engine.perform(.resume, on: run, by: MachineHarness.alice)
         try await world.expect("inner", .running)
+        _ = try await world.engine.perform(.reprioritise(9), on: run, by: MachineHarness.alice)
+        #expect(try await world.rows()["inner"]?.priority == 9)
         await #expect(throws: FlowError.self, "its run would go on") {
             _ = try await world.engine.perform(.skip(StepPath("sub")), on: run, by: MachineHarness.alice)
         }

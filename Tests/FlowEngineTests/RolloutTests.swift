@@ -45,6 +45,17 @@ struct RolloutTests {
         #expect(machine["deploy"].value == ["changed": 10])
     }
 
+    @Test func `a rollout that is taken up again stops at its breakpoint, and goes on when it is released`() throws {
+        var machine = try machine(batches: "100%", nodes: [shell("end", needs: ["deploy"])])
+        for host in 1...10 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.command(.hold(before: "deploy", isSet: true))
+        try machine.fail("end")
+        try machine.command(.retry(from: StepPath("deploy")))
+        #expect(machine["deploy"].waiting?.kind == .breakpoint)
+        try machine.command(.release(StepPath("deploy")))
+        #expect(switched(machine).count == 10)
+    }
+
     @Test func `as many fail as are tolerated, then nothing new starts, and what runs is not interrupted`() throws {
         var machine = try machine({ $0.budget.maxFailures = .count(1) })
         try machine.succeed("deploy[web-1]/switch")

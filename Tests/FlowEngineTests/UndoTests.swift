@@ -148,6 +148,80 @@ struct UndoTests {
         expectRefold(machine)
     }
 
+    @Test func `what stood on something that was undone is done again with it, before the run goes on`() throws {
+        var machine = try MachineHarness([shell("vm"), undo("vm"), shell("configure", needs: ["vm"]), shell("deploy", needs: ["configure"])])
+        try machine.succeed("vm")
+        try machine.succeed("configure")
+        try machine.fail("deploy")
+        try machine.command(.undo(nil))
+        #expect(throws: FlowError.self, "nothing else of it can be changed meanwhile") { try machine.command(.skip(StepPath("deploy"))) }
+        try machine.succeed("vm/undo:back")
+        // Whatever takes it up again.
+        var other = machine
+        try machine.command(.retry(from: nil))
+        try other.command(.resolve(StepPath("deploy"), .succeeded(output: nil)))
+        for var machine in [machine, other] {
+            #expect(machine.dispatched == ["vm"])
+            try machine.succeed("vm")
+            #expect(machine.dispatched == ["configure"])
+            expectRefold(machine)
+        }
+    }
+
+    @Test func `a pending step is not skipped while its run is undone`() throws {
+        var machine = try MachineHarness([shell("vm"), undo("vm"), shell("deploy", needs: ["vm"]), shell("report", needs: ["deploy"])])
+        try machine.succeed("vm")
+        try machine.fail("deploy")
+        try machine.command(.undo(nil))
+        #expect(machine["report"].state == .pending)
+        #expect(throws: FlowError.self) { try machine.command(.skip(StepPath("report"))) }
+    }
+
+    @Test func `an undo from a step reaches later rounds, and what came after everything round it`() throws {
+        let rounds = RepeatSpec(until: .compare(.equal, .output(node: "a/b/c", path: ["stdout"]), .literal("x")), intervalSeconds: 0, maximum: 3)
+        var machine = try MachineHarness([
+            map("a", over: ["only"], width: 1), Node(id: "a/b", name: "b", scope: "a", kind: .repeatUntil(rounds)), shell("a/b/c", scope: "a/b"),
+            undo("a/b/c"), shell("end", needs: ["a"]), undo("end"),
+        ])
+        try machine.succeed("a[0]/b[1]/c", ["stdout": ""])
+        try machine.succeed("a[0]/b[2]/c", ["stdout": "x"])
+        try machine.succeed("end")
+        try machine.command(.undo(StepPath("a[0]/b[1]/c")))
+        for path in ["end", "a[0]/b[2]/c", "a[0]/b[1]/c"] {
+            #expect(machine.dispatched == ["\(path)/undo:back"])
+            try machine.succeed("\(path)/undo:back")
+        }
+        #expect(machine.run.state == .cancelled)
+        expectRefold(machine)
+    }
+
+    @Test func `what an element has to itself it has while it is undone, step by step too, and no longer`() throws {
+        let policy = Policy(elementClaims: [ClaimSpec(name: .literal("uplink"), kind: .exclusive)])
+        let hosts = ["web-1", "web-2"].map { Host(name: $0, address: "10.0.0.1", labels: [:]) }
+        let spec = RolloutSpec(targets: .literal("all"), batches: .all)
+        var machine = try MachineHarness(
+            [
+                Node(id: "deploy", name: "deploy", kind: .rollout(spec), policy: policy), shell("deploy/switch", scope: "deploy"), undo("deploy"),
+                Node(id: "all", name: "all", kind: .map(MapSpec(elements: .list(.literal([1])), width: 1)), needs: ["deploy"], policy: policy),
+                shell("all/mount", scope: "all"), undo("all/mount"),
+            ], targets: ["all": hosts])
+        for path in ["deploy[web-1]", "deploy[web-2]"] {
+            try machine.take(.granted(StepPath(path)))
+            try machine.succeed("\(path)/switch")
+        }
+        try machine.take(.granted(StepPath("all[0]")))
+        try machine.succeed("all[0]/mount")
+        try machine.command(.undo(nil))
+        for path in ["all[0]/mount/undo:", "deploy[web-1]/undo:", "deploy[web-2]/undo:"] {
+            #expect(machine.dispatched.isEmpty && machine.run.claims[StepPath(path)]?.isGranted == false)
+            try machine.take(.granted(StepPath(path)))
+            try machine.succeed("\(path)back")
+            #expect(machine.run.claims[StepPath(path)] == nil)
+        }
+        #expect(machine.run.state == .cancelled)
+        expectRefold(machine)
+    }
+
     @Test(arguments: 0..<300) func `nothing is undone before what stands on it`(seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
         let count = Int.random(in: 2...14, using: &random)

@@ -43,6 +43,19 @@ struct PlanValidationTests {
         #expect(found == ["it reads the output of 'm/x', which is inside a map or rollout; read that one's output instead"])
     }
 
+    @Test func `what stands between batches cannot say how it is undone, since nothing undoes it`() throws {
+        let rollout = Node(id: "r", name: "r", kind: .rollout(RolloutSpec(targets: .literal("all"), batches: .all)))
+        func part(_ id: String, _ name: String, _ scope: String, _ part: Node.Part) -> Node {
+            Node(id: id, name: name, scope: scope, part: part, kind: .shell(ShellSpec(source: .text("true"))))
+        }
+        let nodes = [
+            rollout, shell("r/x", scope: "r"), part("r/between:smoke", "smoke", "r", .between),
+            part("r/between:smoke/undo:back", "back", "r/between:smoke", .undo),
+        ]
+        #expect(faults(nodes).contains("it stands between the batches of a rollout, where nothing is undone, but has an 'undo:'"))
+        #expect(!faults(Array(nodes.dropLast())).contains { $0.contains("undone") })
+    }
+
     @Test func `unknown parameters, bad names, widths and policies are faults`() {
         var odd = shell("Bad Name", reads: [.parameter("nothing")])
         odd.policy = Policy(retry: Retry(attempts: 0), timeoutSeconds: -1)

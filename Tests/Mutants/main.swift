@@ -27,6 +27,8 @@ do {
         alarm(longestSeconds)
         var simulation = RunSimulation(seed: first + seed)
         try simulation.simulate()
+        var many = ManyRunsSimulation(seed: first + seed)
+        try many.simulate()
         seed += 1
     }
     print("not caught in \(seeds) seeds")

@@ -59,12 +59,12 @@ extension Run {
         dirtyClaims.append(path)
     }
 
-    /// `deploy[web-1]` for the body of a target, `deploy[web-1]/undo:` for what undoes it.
+    /// `deploy[web-1]` for the body of a target, `deploy[web-1]/undo:` for what undoes it, `create/undo:` for what undoes a step.
     func claimPath(ofScope number: Int) -> StepPath {
         let scope = scopes[number]
         guard let map = scope.map else { return Run.ownPath }
-        let key = steps[map].elements?.keys[scope.element] ?? ""
-        return StepPath("\(steps[map].path)[\(key)]" + (scope.part == .body ? "" : "/\(scope.part.prefix)"))
+        let key = steps[map].elements.map { "[\($0.keys[scope.element])]" } ?? ""
+        return StepPath(steps[map].path.text + key + (scope.part == .body ? "" : "/\(scope.part.prefix)"))
     }
 
     /// Everything that is claimed in it is asked for again with the new priority.

@@ -10,7 +10,10 @@ extension Run {
             undo?.open.remove(item)
             if state == .undone { undo?.undone += 1 } else { undo?.hasFailed = true }
             if undo?.open.isEmpty == true, undo?.stages.last?.isEmpty == true { undo?.stages.removeLast() }
-            if let scope = undoScope(of: item) { scopes[scope].isOpen = false }
+            if let scope = undoScope(of: item) {
+                scopes[scope].isOpen = false
+                dropClaim(ofScope: scope)
+            }
             set(state, of: item)
         case .ended: undo = nil
         }

@@ -20,9 +20,22 @@ extension RunMachine {
 
     /// The same for the element or target whose steps stand in the scope.
     mutating func ownsClaim(ofScope scope: Int) -> Bool {
-        guard let map = run.scopes[scope].map, run.scopes[scope].part != .between, let specs = node(map).policy.elementClaims, !specs.isEmpty
-        else { return true }
+        let specs = elementClaims(ofScope: scope)
+        if specs.isEmpty { return true }
         return owns(.scope(scope), run.claimPath(ofScope: scope), specs, in: run.scopes[scope].base, failing: run.scopes[scope].base)
+    }
+
+    private func elementClaims(ofScope number: Int) -> [ClaimSpec] {
+        var scope = run.scopes[number]
+        guard let map = scope.map, scope.part != .between else { return [] }
+        guard scope.part == .undo, run.steps[map].elements == nil else { return node(map).policy.elementClaims ?? [] }
+        // A step is undone with what the elements had that it stands in.
+        var found: [ClaimSpec] = []
+        while let outer = scope.map {
+            scope = run.scopes[run.steps[outer].scope]
+            if scope.part == .body, let around = scope.map { found += node(around).policy.elementClaims ?? [] }
+        }
+        return found
     }
 
     private mutating func owns(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in step: Int, failing: Int) -> Bool {
@@ -105,6 +118,7 @@ extension RunMachine {
         guard priority != run.priority else { throw refuse(command, because: "its priority is \(priority) already") }
         record(command, by: actor, message: message)
         emit(.reprioritised(priority))
+        passDown(.reprioritise(priority))
     }
 }
 

@@ -137,13 +137,20 @@ extension RunMachine {
             if run.undoItem(around: number)?.element == nil, run.undoItem(around: number) != nil, run.undo == nil {
                 throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
             }
-            return downstream(of: number).union(run.undoneSteps)
+            return downstream(of: number).union(stepsToDoAgain)
         }
         let failed = run.steps.indices.filter { needsRetry($0) }
         guard !failed.isEmpty || !run.undoneSteps.isEmpty || !undoneTargets.isEmpty else {
             throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
         }
-        return Set(failed).union(run.undoneSteps)
+        return Set(failed).union(stepsToDoAgain)
+    }
+
+    /// What was undone, and everything that stood on it, whether or not that says how it is undone: it is done again before the run goes on.
+    private var stepsToDoAgain: Set<Int> {
+        guard run.undo == nil else { return [] }
+        let targets = undoneTargets.keys.sorted().flatMap { downstream(of: $0).subtracting(steps(inBodiesOf: $0)) }
+        return run.undoneSteps.sorted().reduce(into: Set(targets)) { $0.formUnion(downstream(of: $1)) }
     }
 
     private func needsRetry(_ number: Int) -> Bool {
@@ -170,18 +177,14 @@ extension RunMachine {
     /// - Parameters:
     ///   - targets: those of a rollout that have their turn again; of others all that have not ended well.
     ///   - givingUp: one of the steps, whose attempt is out on a host that cannot be asked.
-    ///   - asksGate: whether a run that had ended begins anew as far as freezes and windows go.
+    ///   - goesOn: whether a run that had ended begins anew: it asks freezes and windows, and does again what was undone.
     mutating func reopen(
-        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], givingUp: Int? = nil, asksGate: Bool = true, _ command: RunCommand, by actor: Actor,
+        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], givingUp: Int? = nil, goesOn: Bool = true, _ command: RunCommand, by actor: Actor,
         message: String?
     ) throws(FlowError) {
-        if run.undo != nil, let other = chosen.first(where: { run.undoItem(around: $0).map { run.undo?.open.contains($0) != true } ?? true }) {
-            throw refuse(
-                command, because: "it is being undone, and step '\(run.steps[other].path)' has no part in what is undone now",
-                hint: "flowctl why \(run.id)")
-        }
-        var numbers = chosen
-        for number in chosen {
+        try requirePart(chosen, command)
+        var numbers = chosen.union(goesOn ? stepsToDoAgain : [])
+        for number in numbers {
             var scope = run.steps[number].scope
             while let map = run.scopes[scope].map, run.undo == nil || run.scopes[scope].part != .undo {
                 if run.steps[map].state.isSettled || run.steps[map].state == .held { numbers.insert(map) }
@@ -208,8 +211,17 @@ extension RunMachine {
         }
         if run.state.isTerminal {
             emit(.runState(.running, reason: nil))
-            if asksGate { _ = passesGate() }
+            if goesOn { _ = passesGate() }
         }
+    }
+
+    /// While a run is undone, only what is undone now can be changed.
+    private func requirePart(_ chosen: Set<Int>, _ command: RunCommand) throws(FlowError) {
+        guard let undo = run.undo else { return }
+        guard let other = chosen.first(where: { run.undoItem(around: $0).map { !undo.open.contains($0) } ?? true }) else { return }
+        throw refuse(
+            command, because: "it is being undone, and step '\(run.steps[other].path)' has no part in what is undone now",
+            hint: "flowctl why \(run.id)")
     }
 
     /// The rollouts some targets of which have their turn again. Refused while something stands between their batches, or they are undone:
@@ -258,10 +270,23 @@ extension RunMachine {
                 guard let inner else { continue }
                 open += run.ownSteps(inner)
             }
-            if let map = scope.map {
-                let outer = run.scopes[run.steps[map].scope]
-                open += run.index.scopes[outer.plan].successors[map - outer.base].map { outer.base + $0 }
+            open += later(than: run.steps[next].scope)
+        }
+        return found
+    }
+
+    /// What comes after a scope, and after every one around it: later rounds, and what needs the map, rollout or `repeatUntil` that it stands in.
+    private func later(than scope: Int) -> [Int] {
+        var found: [Int] = []
+        var inner = run.scopes[scope]
+        while inner.part != .undo, let map = inner.map {
+            if case .repeatUntil = node(map).kind {
+                let rounds = run.steps[map].elements?.scopes ?? []
+                found += rounds.dropFirst(inner.element + 1).compactMap { $0 }.flatMap(run.ownSteps)
             }
+            let outer = run.scopes[run.steps[map].scope]
+            found += run.index.scopes[outer.plan].successors[map - outer.base].map { outer.base + $0 }
+            inner = outer
         }
         return found
     }
@@ -283,6 +308,7 @@ extension RunMachine {
         switch step.state {
         case .pending, .ready, .waiting, .backingOff, .held, .unknown:
             try requireOpen(command)
+            try requirePart([number], command)
             record(command, by: actor, message: message)
         case .failed, .cancelled:
             guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }

@@ -124,7 +124,7 @@ extension RunMachine {
         guard !touched.isEmpty else { throw refuse(command, because: "nothing was done on any target of step '\(path)'") }
         // What was undone before and done again is undone anew.
         let again = touched.compactMap { run.rollouts[number]?.undos[$0] }.flatMap(run.stepsInside).filter { run.steps[$0].state.isSettled }
-        try reopen(Set(again + [number]), targets: [number: []], asksGate: false, command, by: actor, message: message)
+        try reopen(Set(again + [number]), targets: [number: []], goesOn: false, command, by: actor, message: message)
         emit(.resumed(ref(number)))
         emit(.rollout(ref(number), .undoBegan(touched)))
         advanceMap(number)
@@ -135,7 +135,9 @@ extension RunMachine {
     mutating func release(_ path: StepPath, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
         try requireOpen(command)
         let number = try position(path)
-        if run.rollouts[number] == nil, releaseStep(number, command, by: actor, message: message) { return }
+        // One that is taken up again stops at its breakpoint as any step does.
+        let isRollout = run.rollouts[number] != nil && run.steps[number].waiting?.kind != .breakpoint
+        if !isRollout, releaseStep(number, command, by: actor, message: message) { return }
         guard let rollout = run.rollouts[number], case .rollout(let spec) = node(number).kind else {
             throw refuse(
                 command, because: "step '\(path)' is \(run.steps[number].state.rawValue) and waits for nothing that can be released",

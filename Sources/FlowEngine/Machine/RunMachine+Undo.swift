@@ -54,7 +54,8 @@ extension RunMachine {
     /// Returns whether that gave more to do.
     mutating func advanceUndo() -> Bool {
         guard let undo = run.undo else { return false }
-        if run.cancellation != nil { for item in undo.open.sorted() { closeUndo(of: item) } }
+        // Also what was held back by a pause, in a part that had failed meanwhile, is over.
+        for item in undo.open.sorted() { closeUndo(of: item) }
         while let item = nextToUndo {
             emit(.undo(.opened(item)))
             if let scope = run.undoScope(of: item) { resumeScope(scope) }

@@ -1,28 +1,59 @@
-package import FlowModel
+import FlowModel
 
 /// Makes plans of every shape that the machine knows.
-package struct RandomPlan {
-    private var random: SeededRandom
-    private var nodes: [Node] = []
+struct RandomPlan {
+    var random: SeededRandom
+    var nodes: [Node] = []
     private var next = 0
+    /// How often a step says how it is undone.
+    let undoRate: Double
+    let flow: String
+    /// nil when there is but one run, which claims nothing and calls nobody.
+    let sharing: Sharing?
+    var calls: [CalledFlow] = []
 
-    package static func make(using random: SeededRandom, size: Int) -> Plan {
-        var maker = RandomPlan(random: random)
-        maker.addSteps(size, scope: nil, isFinally: false, depth: 0)
-        if maker.random.chance(0.4) { maker.addSteps(maker.random.int(1...2), scope: nil, isFinally: true, depth: maker.random.int(0...1)) }
-        return Plan(flow: "simulated", nodes: maker.nodes, dsl: "0")
+    static func make(using random: SeededRandom, size: Int, flow: String = "simulated", sharing: Sharing? = nil) -> Plan {
+        var maker = RandomPlan(random: random, flow: flow, sharing: sharing)
+        maker.addSteps(size, Place(), depth: 0)
+        if maker.random.chance(0.4) { maker.addSteps(maker.random.int(1...2), Place(isFinally: true), depth: maker.random.int(0...1)) }
+        let control = maker.control()
+        return Plan(flow: flow, nodes: maker.nodes, dsl: "0", control: control, calls: maker.calls.isEmpty ? nil : maker.calls)
     }
 
-    private init(random: SeededRandom) { self.random = random }
+    private init(random: SeededRandom, flow: String, sharing: Sharing?) {
+        (self.random, self.flow, self.sharing) = (random, flow, sharing)
+        undoRate = self.random.pick([0, 0.3, 0.8])
+    }
 
-    private mutating func addSteps(
-        _ count: Int, scope: String?, part: Node.Part = .body, host: Expression? = nil, isFinally: Bool, depth: Int
-    ) {
+    /// Where steps stand.
+    struct Place {
+        var scope: String?
+        var part = Node.Part.body
+        /// The target of the rollout round them.
+        var host: Expression?
+        var isFinally = false
+        /// They may say how they are undone: nothing round them says it for them, and they undo nothing themselves.
+        var mayBeUndone = true
+        var depth = 0
+
+        /// In the step with this id.
+        func inside(_ id: String, _ part: Node.Part = .body, host: Expression? = nil) -> Place {
+            var place = self
+            (place.scope, place.part) = (id, part)
+            if let host { place.host = host }
+            if part != .body { place.mayBeUndone = false }
+            return place
+        }
+    }
+
+    mutating func addSteps(_ count: Int, _ place: Place, depth: Int) {
+        var place = place
+        place.depth = depth
         var here: [Node] = []
         for _ in 0..<count {
             next += 1
             let name = "s\(next)"
-            let id = scope.map { "\($0)/\(part.prefix)\(name)" } ?? name
+            let id = place.scope.map { "\($0)/\(place.part.prefix)\(name)" } ?? name
             var needs: Set<String> = []
             for earlier in here.suffix(4) where random.chance(0.45) { needs.insert(earlier.id) }
             var guards: [BranchGuard] = []
@@ -30,50 +61,24 @@ package struct RandomPlan {
                 guards = [BranchGuard(choice: choice.id, answer: random.chance(0.5))]
                 needs.insert(choice.id)
             }
-            let place = Place(scope: scope, part: part, host: host, isFinally: isFinally, depth: depth)
             let kind = kind(id, here: here, place)
             kind.reads.forEach { needs.insert($0) }
+            var policy = policy()
+            addClaims(to: &policy, of: kind.kind)
             let node = Node(
-                id: id, name: name, scope: scope, part: part, isFinally: isFinally, kind: kind.kind, needs: needs.sorted(),
-                guards: guards, policy: policy())
+                id: id, name: name, scope: place.scope, part: place.part, isFinally: place.isFinally, kind: kind.kind, needs: needs.sorted(),
+                guards: guards, policy: policy)
             here.append(node)
             nodes.append(node)
-            guard case .rollout(let rollout) = kind.kind else {
-                if node.hasBody { addSteps(random.int(1...3), scope: id, host: host, isFinally: isFinally, depth: depth + 1) }
-                continue
-            }
-            let target = Expression.element(map: id, path: ["name"])
-            addSteps(random.int(1...3), scope: id, host: target, isFinally: isFinally, depth: depth + 1)
-            if rollout.onBreach == .undo || random.chance(0.5) {
-                addSteps(random.int(1...2), scope: id, part: .undo, host: target, isFinally: isFinally, depth: depth + 1)
-            }
-            if random.chance(0.4) { addSteps(1, scope: id, part: .between, isFinally: isFinally, depth: depth + 1) }
+            addWhatBelongs(to: node, place)
         }
     }
 
-    /// The selector that rollouts name, and its hosts.
-    static let targets = ["all": (0..<7).map { Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)"]) }]
-
-    private mutating func rollout() -> RolloutSpec {
-        let sizes = ["1 2", "50%", "1 *2", "1 +1", "100%"].compactMap { try? BatchSizes($0) }
-        return RolloutSpec(
-            targets: .literal("all"), batches: random.pick(sizes),
-            order: random.pick([.inventory, .reverse, .shuffle, .spread("zone"), .rank("zone"), .name]),
-            concurrency: random.pick([nil, .count(1), .count(2), .percent(50)]), soakSeconds: random.pick([0, 0, 30]),
-            budget: FailureBudget(
-                maxFailures: random.pick([.count(0), .count(1), .percent(40)]), scope: random.pick([.batch, .rollout]),
-                counting: random.pick([.both, .failed, .unreachable])),
-            onBreach: random.pick([.stopNew, .hold, .undo]))
-    }
-
-    /// Where a step stands.
-    private struct Place {
-        var scope: String?
-        var part: Node.Part
-        /// The target of the rollout round it.
-        var host: Expression?
-        var isFinally: Bool
-        var depth: Int
+    /// What a step has inside, and what undoes it.
+    private mutating func addWhatBelongs(to node: Node, _ place: Place) {
+        if case .rollout(let rollout) = node.kind { return addTargets(of: node.id, rollout, place) }
+        if node.hasBody { addSteps(random.int(1...3), place.inside(node.id), depth: place.depth + 1) }
+        if node.canBeUndone, place.mayBeUndone, !place.isFinally, random.chance(undoRate) { addUndo(of: node, place) }
     }
 
     private mutating func kind(_ id: String, here: [Node], _ place: Place) -> (kind: Node.Kind, reads: [String]) {
@@ -93,12 +98,15 @@ package struct RandomPlan {
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
         case 2: return (.approval(RandomGate.spec(&random)), [])
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
+        case 16:
+            guard let sharing, sharing.calls > 0 else { return shell(here: here, place) }
+            return (call(sharing), [])
         default: return shell(here: here, place)
         }
     }
 
     /// A command that is given what it can see where it stands.
-    private mutating func shell(here: [Node], _ place: Place) -> (kind: Node.Kind, reads: [String]) {
+    mutating func shell(here: [Node], _ place: Place) -> (kind: Node.Kind, reads: [String]) {
         var values: [Expression] = []
         var reads: [String] = []
         if let earlier = here.last(where: { if case .shell = $0.kind { true } else { false } }), random.chance(0.5) {
@@ -107,8 +115,13 @@ package struct RandomPlan {
             reads = [earlier.id]
         }
         if let scope = place.scope {
-            let path: [String] = place.part == .between ? ["number"] : place.host == .element(map: scope, path: ["name"]) ? ["name"] : []
-            values.append(.element(map: scope, path: path))
+            let isTarget = place.host == .element(map: scope, path: ["name"])
+            if place.part == .undo, !isTarget {
+                // What undoes a step can read what that step handed out; what a call hands out has other members.
+                if case .shell? = nodes.last(where: { $0.id == scope })?.kind { values.append(.output(node: scope, path: ["stdout"])) }
+            } else {
+                values.append(.element(map: scope, path: place.part == .between ? ["number"] : isTarget ? ["name"] : []))
+            }
         }
         if place.isFinally { values.append(.run(.outcome)) }
         let variables = values.enumerated().map { ShellSpec.Variable(name: "flow_\($0.offset + 1)", value: $0.element) }

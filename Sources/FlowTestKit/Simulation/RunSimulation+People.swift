@@ -28,7 +28,7 @@ extension RunSimulation {
         let commands: [RunCommand] = [
             .pause, .resume, .resume, .cancel, .kill, .retry(from: nil), .retry(from: path), .skip(path), .skip(other), .resolve(path, .retry),
             .resolve(path, .failed), .resolve(path, .succeeded(output: nil)), .resolve(other, .succeeded(output: nil)),
-            .edit(edit(), isRetry: random.chance(0.5), from: random.pick([nil, path])),
+            .edit(edit(), isRetry: random.chance(0.5), from: random.pick([nil, path])), .undo(path),
         ]
         try decide(.command(random.pick(commands), by: somebody(), message: message))
     }
@@ -109,7 +109,18 @@ extension RunSimulation {
 
     /// The run has ended, and people try what they can with it.
     mutating func comeBack() throws(Violation) {
+        if random.chance(0.5) { try undo() }
         for _ in 0..<4 where run.state.isTerminal { try command() }
+    }
+
+    /// Somebody takes back what the run did, or a part of it; which may be refused when there is nothing to take back, and only then.
+    private mutating func undo() throws(Violation) {
+        let path = random.chance(0.4) ? random.pick(run.steps.map(\.path)) : nil
+        let isRollout = path.flatMap { run.positions[$0] }.map { run.rollouts[$0] != nil } ?? false
+        let isDone = !ledger.undo.undoable(from: path, in: run).isEmpty
+        let isUndone = try decide(.command(.undo(path), by: somebody(), message: random.pick([nil, "it was wrong"])))
+        guard !isRollout, isUndone != isDone else { return }
+        throw violation("an undo of \(path?.text ?? "all") was \(isUndone ? "accepted" : "refused") wrongly: \(summary)")
     }
 
     /// Nothing moves any more: a person does what `why` says.

@@ -108,8 +108,8 @@ package struct RunSimulation {
 
     // MARK: - The loop
 
-    /// Lives of a run at most: operators take up again what has ended.
-    private static let mostLives = 3
+    /// Lives of a run at most: operators take up again what has ended, or undo it.
+    private static let mostLives = 4
 
     package mutating func simulate() throws(Violation) {
         isFrozen = options.freezeRate > 0 && random.chance(0.3)
@@ -119,7 +119,7 @@ package struct RunSimulation {
             try checkEnd()
             lives += 1
             healsAt = now + 300
-            if lives < Self.mostLives, random.chance(0.4) { try comeBack() }
+            if lives < Self.mostLives, random.chance(0.5) { try comeBack() }
         } while !run.state.isTerminal
     }
 
@@ -201,7 +201,9 @@ package struct RunSimulation {
         context.closure = closuresByDefinition
         let oracle = DecisionOracle(before: before, run: run, event: event, context: context, decision: decision)
         var next = ledger
-        if let fault = oracle.fault() ?? next.fault(of: decision, event, before, run) { throw violation("\(fault), after \(event): \(summary)") }
+        if let fault = oracle.fault() ?? next.fault(of: decision, event, before, run, at: at) {
+            throw violation("\(fault), after \(event): \(summary)")
+        }
         try checkBinding(event, decision, context)
         let isCut = now < healsAt && crashedAt < now && journal.count > 2 && random.chance(options.crashRate * 0.3)
         if isCut, random.chance(0.5) {
@@ -211,6 +213,7 @@ package struct RunSimulation {
             return true
         }
         ledger = next
+        try checkUndone(decision)
         noteGivenUp(event, before)
         if run.state.isTerminal || decision.entries.contains(.paused(false)) { isHeld = false }
         rows.commit(&run)

@@ -191,10 +191,12 @@ struct DecisionOracle {
     }
 
     private func end() -> String? {
-        guard run.state.isTerminal, !before.state.isTerminal else { return nil }
+        guard run.state.isTerminal, !before.state.isTerminal || decision.entries.contains(.undo(.ended)) else { return nil }
         if run.steps.contains(where: { $0.state.isActive }) { return "it ended with open steps" }
         if run.gate != nil { return "it ended and is closed" }
         if run.isPaused || run.endedAt == nil { return "it ended and is paused, or does not know when" }
+        // What an undo leaves behind `UndoLedger` looks at.
+        if decision.entries.contains(.undo(.ended)) { return run.reason == nil ? "it was undone and does not say so" : nil }
         let finally = run.stepsOf(PlanIndex.finally)
         let hasFailed = finally.contains(where: run.isFailure)
         let flow: RunState = run.stepsOf(PlanIndex.root).contains(where: run.isFailure) ? .failed : .succeeded

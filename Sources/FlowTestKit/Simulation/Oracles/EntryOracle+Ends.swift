@@ -187,7 +187,10 @@ extension EntryOracle {
             guard let start = run.positions[path] else { return "what was reopened is no step" }
             return later(than: start).first(where: isMissing).map { "'\(run.steps[$0].path)' comes later and is not repeated" }
         case .retry(from: nil):
-            let failed = run.steps.indices.first { isMissing($0) && (run.isFailure($0) || !run.steps[$0].state.isSettled) }
+            // What undoes a step has its turn again with the next undo.
+            let failed = run.steps.indices.first {
+                isMissing($0) && (run.isFailure($0) || !run.steps[$0].state.isSettled) && !run.isPartOfUndo($0, ofStep: true)
+            }
             return failed.map { "'\(run.steps[$0].path)' is \(run.steps[$0].state) and is not repeated" }
         case .skip(let path), .resolve(let path, _):
             return run.positions[path].map(steps.contains) == true ? nil : "another step is repeated than was named"

@@ -111,28 +111,15 @@ struct EntryOracle {
         return command == .release(step.path) || run.steps[step.index].due.map { $0 <= now } == true ? nil : "a round begins too early"
     }
 
-    /// What was done last is taken back first.
+    /// What is undone, and in which order, `UndoLedger` looks at.
     private func fault(of entry: UndoEntry) -> String? {
         switch entry {
         case .began: run.state.isTerminal ? nil : "a run is undone that goes on"
         case .opened(let item):
-            if run.isPaused || run.cancellation != nil {
-                "'\(item.step.path)' is undone in a run that is stopped"
-            } else if run.undo?.hasFailed == true {
-                "'\(item.step.path)' is undone after something could not be"
-            } else {
-                later(than: item.step.index).first { $0 != item.step.index && isToUndo($0) }
-                    .map { "'\(item.step.path)' is undone before '\(run.steps[$0].path)'" }
-            }
+            run.isPaused || run.cancellation != nil ? "'\(item.step.path)' is undone in a run that is stopped" : nil
         case .closed(let item, _): run.undo?.open.contains(item) == true ? nil : "'\(item.step.path)' was not being undone"
         case .ended: run.undo?.open.isEmpty == true ? nil : "an undo ends while it goes on"
         }
-    }
-
-    private func isToUndo(_ step: Int) -> Bool {
-        guard run.index.undos[run.steps[step].node] != nil else { return false }
-        if run.rollouts[step] != nil { return !run.touchedTargets(of: step).isEmpty }
-        return run.steps[step].state == .succeeded && run.stepUndos[step]?.state != .undone
     }
 
     private func isBreakpoint(_ step: Int) -> Bool {

@@ -107,6 +107,51 @@ extension Run {
         return found
     }
 
+    /// The step, and what it stands in, innermost first, each with the number of the element that leads to it.
+    private func chain(_ step: Int) -> [(step: Int, element: Int?)] {
+        var found: [(step: Int, element: Int?)] = [(step, nil)]
+        var scope = steps[step].scope
+        while let outer = scopes[scope].map {
+            found.append((outer, scopes[scope].element))
+            scope = steps[outer].scope
+        }
+        return found
+    }
+
+    /// Whether a step stands in another one, or is that one.
+    func isWithin(_ step: Int, _ outer: Int) -> Bool { chain(step).contains { $0.step == outer } }
+
+    /// Whether a step could only begin when another one was over: it needs it, or what stands round it does, or it is part of a later round.
+    /// Nothing comes after what undoes something.
+    func cameAfter(_ later: Int, _ earlier: Int) -> Bool {
+        if isPartOfUndo(earlier) { return false }
+        let others = chain(earlier)
+        for one in chain(later) {
+            guard let other = others.first(where: { steps[$0.step].scope == steps[one.step].scope }) else { continue }
+            guard one.step == other.step else { return needsTransitively(one.step).contains(other.step) }
+            guard case .repeatUntil = nodeOf(one.step).kind, let round = one.element, let before = other.element else { return false }
+            return round > before
+        }
+        return false
+    }
+
+    private func needsTransitively(_ step: Int) -> Set<Int> {
+        var found: Set<Int> = []
+        var open = needsOf(step)
+        while let next = open.popLast() { if found.insert(next).inserted { open += needsOf(next) } }
+        return found
+    }
+
+    /// Whether a step belongs to what undoes a step, or a target.
+    func isPartOfUndo(_ step: Int, ofStep: Bool = false) -> Bool {
+        var scope = steps[step].scope
+        while let outer = scopes[scope].map {
+            if scopes[scope].part == .undo { return !ofStep || rollouts[outer] == nil }
+            scope = steps[outer].scope
+        }
+        return false
+    }
+
     /// What the state of the run must be called.
     var stateByDefinition: RunState {
         if state.isTerminal { return state }

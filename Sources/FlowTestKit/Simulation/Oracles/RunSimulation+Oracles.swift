@@ -8,7 +8,7 @@ extension RunSimulation {
     /// The open steps and the last entries, for people.
     var summary: String {
         let last = journal.flatMap(\.entries).suffix(12).map { "\n  \($0)" }.joined()
-        let steps = run.steps.filter { $0.state != .succeeded }.map { "\($0.path)=\($0.state)(\($0.blockers))" }
+        let steps = run.steps.filter { $0.state != .succeeded }.map { "\($0.path)=\($0.waiting?.kind.rawValue ?? $0.state.rawValue)(\($0.blockers))" }
         return "\(run.state) \(steps.joined(separator: " "))\(last)"
     }
 
@@ -128,6 +128,17 @@ extension RunSimulation {
         }
         guard try refold() == run else { throw violation("folding the journal gives another run at the end") }
         if let fault = rows.fault { throw violation("\(fault), at the end") }
+    }
+
+    /// What is called undone by commands was: on its host, in this generation, after the step that it undoes had last succeeded.
+    func checkUndone(_ decision: RunMachine.Decision) throws(Violation) {
+        for (step, after) in ledger.undo.proofs(of: decision, run) {
+            let (path, generation) = (run.steps[step].path, run.steps[step].generation)
+            let moment = after.seconds(since: Instant(milliseconds: 0))
+            let ran = hosts[path]?.ledger.contains { $0.generation == generation && Double($0.start) >= moment } ?? false
+            // What the journal has lost, only the host knows.
+            guard ran || past > 0 else { throw violation("'\(path)' is called done and did not run: \(summary)") }
+        }
     }
 
     // MARK: - Gates and silent hosts

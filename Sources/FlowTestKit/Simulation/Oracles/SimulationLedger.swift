@@ -19,9 +19,10 @@ struct SimulationLedger {
     private var skipped: Set<Int> = []
     private var hasBegun = false
     private var isKilled = false
+    private(set) var undo = UndoLedger()
 
     /// What is wrong with a decision; nil when nothing is.
-    mutating func fault(of decision: RunMachine.Decision, _ event: RunMachine.Event, _ before: Run, _ run: Run) -> String? {
+    mutating func fault(of decision: RunMachine.Decision, _ event: RunMachine.Event, _ before: Run, _ run: Run, at now: Instant) -> String? {
         for action in decision.actions {
             switch action {
             case .proceed(let id):
@@ -38,6 +39,7 @@ struct SimulationLedger {
             }
         }
         return gates(decision, run) ?? messages(decision, run) ?? rounds(decision, before, run) ?? finally(decision, event, run)
+            ?? undo.fault(of: decision, event, before, at: now)
     }
 
     /// A gate tells the people who can open it whenever there is something new, and what they vote on is never the same as before.

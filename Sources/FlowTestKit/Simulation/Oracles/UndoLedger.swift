@@ -1,0 +1,164 @@
+internal import FlowEngine
+internal import FlowModel
+
+/// What was done and what was taken back, over a whole run: kept from the entries alone, and not from what the run keeps of its undo.
+struct UndoLedger {
+    /// A step, or a target of a rollout, that says how it is undone.
+    struct Part: Hashable {
+        var step: Int
+        /// The number of the target; nil for a step.
+        var target: Int?
+
+        init(_ step: Int, _ target: Int? = nil) { (self.step, self.target) = (step, target) }
+        init(_ item: UndoEntry.Item) { (step, target) = (item.step.index, item.element) }
+    }
+
+    /// What was taken back and not done again since.
+    private var gone: Set<Part> = []
+    /// When each step last succeeded.
+    private var doneAt: [Int: Instant] = [:]
+    /// What the undo in hand is to take back, whether something could not be, and the states of all that it must leave as they were.
+    private var asked: Set<Part> = []
+    private var hasFailed = false
+    private var others: [Int: StepState] = [:]
+
+    /// What is wrong with a decision; nil when nothing is.
+    mutating func fault(of decision: RunMachine.Decision, _ event: RunMachine.Event, _ before: Run, at now: Instant) -> String? {
+        var run = before
+        for entry in decision.entries {
+            if let fault = fault(of: entry, event, run) { return "\(fault) (\(entry))" }
+            run.apply(entry, at: now)
+            note(entry, run, at: now)
+        }
+        guard let undo = run.undo, undo.open.isEmpty, !run.isPaused, !run.isQueued else { return nil }
+        return "the undo stands still"
+    }
+
+    private mutating func note(_ entry: Entry, _ run: Run, at now: Instant) {
+        switch entry {
+        case .settled(let step, let end):
+            // What stands in it may not have been needed another time.
+            gone = gone.filter { $0.target != nil || !run.isWithin($0.step, step.index) }
+            if end.state == .succeeded { doneAt[step.index] = now }
+        case .elementOpened(let step, let element): gone.remove(Part(step.index, element))
+        case .rollout(let step, .requeued(let targets)): for target in targets { gone.remove(Part(step.index, target)) }
+        case .rollout(let step, .undoClosed(let target, .undone)): gone.insert(Part(step.index, target))
+        case .undo(.closed(let item, .undone)): gone.insert(Part(item))
+        case .undo(.closed): hasFailed = true
+        case .undo(.ended): asked = []
+        default: break
+        }
+    }
+
+    private mutating func fault(of entry: Entry, _ event: RunMachine.Event, _ run: Run) -> String? {
+        switch entry {
+        case .undo(.began(let stages)): return began(stages, event, run)
+        case .undo(.opened(let item)): return opened(item, run)
+        case .undo(.closed(let item, let state)): return closed(item, state, run)
+        case .undo(.ended): return ended(run)
+        case .runState(let state, _) where state.isTerminal && !others.isEmpty: return left(state, run)
+        case .leased(let step, _), .sleeping(let step, _), .awaiting(let step, _, _), .approvalOpened(let step, _, _, _), .mapOpened(let step, _, _):
+            return begins(step.index, run)
+        default: return nil
+        }
+    }
+
+    // MARK: - What can be undone
+
+    /// Everything that was done, says how it is undone, and has not been since.
+    private func undoable(in run: Run) -> Set<Part> {
+        var found: Set<Part> = []
+        let withUndo = Set(run.plan.nodes.filter { $0.part == .undo }.compactMap(\.scope))
+        for step in run.steps.indices where withUndo.contains(run.nodeOf(step).id) && !run.isFinally(run.steps[step].scope) {
+            guard case .rollout = run.nodeOf(step).kind else {
+                if run.steps[step].state == .succeeded { found.insert(Part(step)) }
+                continue
+            }
+            for (target, scope) in (run.steps[step].elements?.scopes ?? []).enumerated() {
+                if let scope, run.stepsOf(scope).contains(where: { run.steps[$0].state == .succeeded }) { found.insert(Part(step, target)) }
+            }
+        }
+        return found.subtracting(gone)
+    }
+
+    /// Of that, what `undo` with this path takes back: the step, what stands in it, and what came after it.
+    func undoable(from path: StepPath?, in run: Run) -> Set<Part> {
+        guard let path else { return undoable(in: run) }
+        guard let start = run.positions[path] else { return [] }
+        return undoable(in: run).filter { run.isWithin($0.step, start) || run.cameAfter($0.step, start) }
+    }
+
+    private mutating func began(_ stages: [[UndoEntry.Item]], _ event: RunMachine.Event, _ run: Run) -> String? {
+        let items = stages.flatMap { $0 }.map(Part.init)
+        guard run.state.isTerminal, run.undo == nil else { return "a run is undone that goes on" }
+        (asked, hasFailed) = (Set(items), false)
+        others = Dictionary(
+            run.steps.indices.filter { !run.isPartOfUndo($0) }.map { ($0, run.steps[$0].state) }, uniquingKeysWith: { first, _ in first })
+        if asked.count != items.count { return "something is to be undone twice" }
+        guard case .command(let command, _, _) = event else { return "nobody asked to undo anything" }
+        switch command {
+        case .undo(let path):
+            let expected = undoable(from: path, in: run)
+            if let missing = expected.subtracting(asked).first { return "'\(run.steps[missing.step].path)' is not to be undone" }
+            return asked.subtracting(expected).first.map { "'\(run.steps[$0.step].path)' is to be undone, which is not done, or not asked for" }
+        case .skip, .resolve: return items.count == 1 && undoable(in: run).isSuperset(of: items) ? nil : "another step goes on being undone"
+        default: return "nobody asked to undo anything"
+        }
+    }
+
+    // MARK: - Undoing
+
+    private func opened(_ item: UndoEntry.Item, _ run: Run) -> String? {
+        let (path, part, left) = (item.step.path, Part(item), undoable(in: run).intersection(asked))
+        if !left.contains(part) { return "'\(path)' is undone, and is not done or nobody asked for it" }
+        if run.isPaused || run.cancellation != nil || hasFailed { return "'\(path)' is undone after the undo was stopped" }
+        return left.first { $0 != part && run.cameAfter($0.step, part.step) }
+            .map { "'\(path)' is undone before '\(run.steps[$0.step].path)', which came after it" }
+    }
+
+    private func closed(_ item: UndoEntry.Item, _ state: UndoState, _ run: Run) -> String? {
+        guard let scope = run.undoScope(of: item), run.hasEnded(scope) else { return "'\(item.step.path)' is called undone while that goes on" }
+        let steps = run.stepsOf(scope)
+        let expected: UndoState =
+            steps.allSatisfy(run.letsOthersStart) ? .undone : steps.contains { run.steps[$0].state == .failed } ? .failed : .cancelled
+        return state == expected ? nil : "the undo of '\(item.step.path)' is \(state), not \(expected)"
+    }
+
+    private func ended(_ run: Run) -> String? {
+        if run.undo?.open.isEmpty != true { return "an undo ends while it goes on" }
+        if hasFailed || run.cancellation != nil { return nil }
+        return undoable(in: run).intersection(asked).first.map { "the undo ends without '\(run.steps[$0.step].path)'" }
+    }
+
+    /// What an undo leaves behind: the steps as they were, and a run that has not brought about what it was for.
+    private mutating func left(_ state: RunState, _ run: Run) -> String? {
+        defer { others = [:] }
+        if let other = others.first(where: { run.steps[$0.key].state != $0.value }) {
+            return "'\(run.steps[other.key].path)' was \(other.value) and is \(run.steps[other.key].state) after the undo"
+        }
+        let expected: RunState = hasFailed && run.cancellation == nil ? .failed : .cancelled
+        return state == expected ? nil : "the run is \(state) after the undo, not \(expected)"
+    }
+
+    /// What was undone is done again before anything that stands on it.
+    private func begins(_ step: Int, _ run: Run) -> String? {
+        guard !gone.isEmpty, !run.isPartOfUndo(step), !run.isFinally(run.steps[step].scope) else { return nil }
+        return gone.first { $0.target == nil && $0.step != step && run.cameAfter(step, $0.step) }
+            .map { "'\(run.steps[step].path)' begins, and '\(run.steps[$0.step].path)', on which it stands, was undone" }
+    }
+
+    // MARK: - On the hosts
+
+    /// The attempts that undid something in this decision, each with the moment after which it must have run.
+    func proofs(of decision: RunMachine.Decision, _ run: Run) -> [(step: Int, after: Instant)] {
+        var found: [(step: Int, after: Instant)] = []
+        for case .undo(.closed(let item, .undone)) in decision.entries {
+            guard let scope = run.undoScope(of: item), let after = doneAt[item.step.index], item.element == nil else { continue }
+            for step in run.stepsOf(scope) where run.steps[step].state == .succeeded {
+                guard let attempt = run.steps[step].attempt, attempt.row.state == .succeeded, !attempt.isProbe else { continue }
+                found.append((step, after))
+            }
+        }
+        return found
+    }
+}
