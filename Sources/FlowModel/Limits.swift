@@ -84,6 +84,8 @@ package enum Limits {
     package static let slots = 100_000
     package static let rateStarts = 1_000
     package static let rateSeconds = 86_400.0
+    /// States of hosts that a rollout skips.
+    package static let skippedStates = 20
     /// Seconds of waiting that are worth one level of priority.
     package static let agingSeconds = 300.0
     /// Further attempts that a run may have in all, as its flow says.

@@ -52,7 +52,11 @@ package struct RandomPlan {
     }
 
     /// The selector that rollouts name, and its hosts.
-    static let targets = ["all": (0..<7).map { Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)"]) }]
+    static let targets = [
+        "all": (0..<7).map {
+            Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)", "state": $0 % 3 == 1 ? "maintenance" : "live"])
+        }
+    ]
 
     private mutating func rollout() -> RolloutSpec {
         let sizes = ["1 2", "50%", "1 *2", "1 +1", "100%"].compactMap { try? BatchSizes($0) }
@@ -63,7 +67,8 @@ package struct RandomPlan {
             budget: FailureBudget(
                 maxFailures: random.pick([.count(0), .count(1), .percent(40)]), scope: random.pick([.batch, .rollout]),
                 counting: random.pick([.both, .failed, .unreachable])),
-            onBreach: random.pick([.stopNew, .hold, .undo]))
+            onBreach: random.pick([.stopNew, .hold, .undo]), startRate: random.pick([nil, nil, StartRate(count: 2, seconds: 20)]),
+            skipping: random.pick([nil, nil, ["maintenance"], ["maintenance", "live"]]))
     }
 
     /// Where a step stands.

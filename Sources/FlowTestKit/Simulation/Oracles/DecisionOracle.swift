@@ -184,7 +184,8 @@ struct DecisionOracle {
         case .rollout(let spec):
             guard let rollout = run.rollouts[step], rollout.breach == nil, rollout.undoQueue == nil else { return nil }
             let batch = rollout.targets(of: rollout.batch)
-            let isFree = batch.contains(next) && elements.open.count < spec.width(rollout, of: batch.count)
+            let isFree =
+                batch.contains(next) && spec.paceAllows(rollout, now: context.now) && elements.open.count < spec.width(rollout, of: batch.count)
             return isFree ? "the next target of '\(run.steps[step].path)' could begin" : nil
         default: return nil
         }
