@@ -96,6 +96,8 @@ package enum Limits {
     package static let bulkRuns = 1_000
     /// Locks that are listed, and holders or waiters of each.
     package static let locksShown = 200
+    /// Rollouts, freezes, locks and problems that a plan's preview lists of each; flows within one another that it looks into.
+    package static let plannedShown = 200
     /// Bytes of a comment, reason or label value.
     package static let textBytes = 4_096
 }

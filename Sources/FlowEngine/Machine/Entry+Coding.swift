@@ -421,6 +421,9 @@ extension Created {
         if !callers.isEmpty {
             members["callers"] = .array(callers.map { ["run": .string($0.run.text), "step": .string($0.step.text)] })
         }
+        if let limit {
+            members["limit"] = ["selector": .string(limit.selector), "hosts": .array(limit.hosts.map(JSON.string))]
+        }
         if let priority { members["priority"] = .int(priority) }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
@@ -439,7 +442,15 @@ extension Created {
             targets: [String: [Host]](json: json["targets"]),
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
             person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]),
-            callers: (json["callers"]?.arrayValue ?? []).compactMap(ClaimRow.ID.init(json:)), priority: json["priority"]?.intValue)
+            callers: (json["callers"]?.arrayValue ?? []).compactMap(ClaimRow.ID.init(json:)), priority: json["priority"]?.intValue,
+            limit: HostLimit(json: json["limit"]))
+    }
+}
+
+extension HostLimit {
+    fileprivate init?(json: JSON?) {
+        guard let selector = json?["selector"]?.stringValue, let hosts = json?["hosts"]?.arrayValue else { return nil }
+        self.init(selector: selector, hosts: hosts.map(\.text))
     }
 }
 

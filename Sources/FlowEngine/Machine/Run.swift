@@ -99,12 +99,15 @@ package struct Created: Hashable, Sendable {
     package var callers: [ClaimRow.ID]
     /// nil: the usual one.
     package var priority: Int?
+    /// The hosts that it is kept to, with all that it calls.
+    package var limit: HostLimit?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
         labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil,
-        callers: [ClaimRow.ID] = [], priority: Int? = nil
+        callers: [ClaimRow.ID] = [], priority: Int? = nil, limit: HostLimit? = nil
     ) {
+        self.limit = limit
         self.parent = parent
         self.callers = callers
         self.priority = priority

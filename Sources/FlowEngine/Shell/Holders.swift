@@ -26,33 +26,37 @@ struct Holders: Sendable {
     }
 
     /// Whether one more can have this beside them. Those around the steps that called its run leave room for it.
-    func leave(room demand: Demand, for row: ClaimRow) -> Bool {
-        switch demand.kind {
-        case .exclusive, .overlap: all.isEmpty || !row.callers.isEmpty && all.keys.allSatisfy(row.wasCalled(within:))
-        case .shared: exclusive == 0 || !row.callers.isEmpty && all.allSatisfy { !$1.isExclusive || row.wasCalled(within: $0) }
-        case .slots(let weight, let of): taken(with: weight, of: row) <= of
+    /// - Parameter row: nil: of a run that nobody called.
+    func leave(room demand: Demand, for row: ClaimRow? = nil) -> Bool {
+        let called = row.flatMap { $0.callers.isEmpty ? nil : $0 }
+        return switch demand.kind {
+        case .exclusive, .overlap: all.isEmpty || called.map { all.keys.allSatisfy($0.wasCalled(within:)) } ?? false
+        case .shared: exclusive == 0 || called.map { row in all.allSatisfy { !$1.isExclusive || row.wasCalled(within: $0) } } ?? false
+        case .slots(let weight, let of): taken(with: weight, of: called) <= of
         case .rate: true
         }
     }
 
     /// The slots that would be taken with so many more. Those of runs that a holder called are taken out of its own, and count as far as they
     /// are more.
-    private func taken(with more: Int, of row: ClaimRow) -> Int {
-        guard !called.isEmpty || !row.callers.isEmpty else { return weight + more }
+    private func taken(with more: Int, of row: ClaimRow?) -> Int {
+        guard !called.isEmpty || row != nil else { return weight + more }
         let byRun = Dictionary(grouping: all.keys, by: \.run)
         var inner: [ID: [(id: ID, weight: Int)]] = [:]
-        var outermost: [(id: ID, weight: Int)] = []
-        func place(_ row: ClaimRow?, _ id: ID, _ weight: Int) {
-            if let outer = row.flatMap({ nearest(around: $0, byRun) }) {
-                inner[outer, default: []].append((id, weight))
+        var outermost: [(id: ID?, weight: Int)] = []
+        func place(_ row: ClaimRow?, _ weight: Int, as id: ID?) {
+            if let row, let outer = nearest(around: row, byRun) {
+                inner[outer, default: []].append((row.id, weight))
             } else {
                 outermost.append((id, weight))
             }
         }
-        for (id, demand) in all { place(called[id], id, demand.weight) }
-        place(row, row.id, more)
-        func taken(_ holder: (id: ID, weight: Int)) -> Int { max(holder.weight, (inner[holder.id] ?? []).reduce(0) { $0 + taken($1) }) }
-        return outermost.reduce(0) { $0 + taken($1) }
+        for (id, demand) in all { place(called[id], demand.weight, as: id) }
+        place(row, more, as: nil)
+        func taken(_ id: ID?, _ weight: Int) -> Int {
+            max(weight, (id.flatMap { inner[$0] } ?? []).reduce(0) { $0 + taken($1.id, $1.weight) })
+        }
+        return outermost.reduce(0) { $0 + taken($1.id, $1.weight) }
     }
 
     /// The innermost of those around the steps that called its run.

@@ -234,6 +234,18 @@ package struct LeaseTable: Sendable {
         return (holders.compactMap { rows[$0] }.sorted { ($0.grantedAt ?? $0.since, $0.id.run) < ($1.grantedAt ?? $1.since, $1.id.run) }, before)
     }
 
+    /// Who keeps somebody new from having something, and how many wait for it already.
+    package struct Obstacles: Sendable {
+        package var holders: [ClaimRow] = []
+        package var waiting = 0
+    }
+
+    package func obstacles(to demand: Demand) -> Obstacles {
+        guard let line = lines[demand.key] else { return Obstacles() }
+        let holders = line.holders.leave(room: demand) ? [] : holders(of: demand.key).map(\.row)
+        return Obstacles(holders: holders, waiting: line.places.count)
+    }
+
     /// Who has the same around the step that called its run, nearest first: it has it through that one.
     package func lender(of id: ID, key: String) -> ID? {
         guard let row = rows[id] else { return nil }

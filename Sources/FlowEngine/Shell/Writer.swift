@@ -220,7 +220,7 @@ final class Writer {
             flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
             user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent,
-            callers: callers(parent), priority: request.priority ?? request.plan.control?.priority)
+            callers: callers(parent), priority: request.priority ?? request.plan.control?.priority, limit: request.limit)
         try meetOverlap(of: request.plan, by: actor)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")

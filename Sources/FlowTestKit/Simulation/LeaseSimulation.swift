@@ -68,9 +68,11 @@ package struct LeaseSimulation {
     // MARK: - Plans
 
     private mutating func begin() throws(Violation) {
-        try begin(plan(), Created(
-            flow: random.pick(["one", "two"]), revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: [:], labels: [:],
-            key: nil, user: "alice", person: "alice", priority: random.pick([nil, 0, 9])))
+        try begin(
+            plan(),
+            Created(
+                flow: random.pick(["one", "two"]), revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: [:], labels: [:],
+                key: nil, user: "alice", person: "alice", priority: random.pick([nil, 0, 9])))
     }
 
     @discardableResult
@@ -86,10 +88,12 @@ package struct LeaseSimulation {
     /// Begins the run that a step asked for, unless it does not wait for it any more.
     private mutating func begin(_ order: CallOrder) throws(Violation) {
         guard let caller = runs[order.id.run], caller.calling(order.id) != nil else { return }
-        let child = try begin(order.plan, Created(
-            flow: order.plan.flow, revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: [:], labels: [:], key: nil,
-            user: "alice", person: "alice", parent: order.id,
-            callers: [ClaimRow.ID(run: order.id.run, step: order.id.step)] + caller.created.callers, priority: order.priority))
+        let child = try begin(
+            order.plan,
+            Created(
+                flow: order.plan.flow, revision: Self.digest, plan: Self.digest, binary: nil, inputs: [:], targets: [:], labels: [:], key: nil,
+                user: "alice", person: "alice", parent: order.id,
+                callers: [ClaimRow.ID(run: order.id.run, step: order.id.step)] + caller.created.callers, priority: order.priority))
         try decide(.callBegan(order.id, child), on: order.id.run)
     }
 
