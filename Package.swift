@@ -130,7 +130,7 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .testTarget(
-            name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
+            name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd", .crypto], exclude: ["Fixtures"],
             swiftSettings: strict),
         .executableTarget(
             name: "cron-oracle", dependencies: ["FlowModel", "FlowSchedules"], path: "Tests/Fixtures/CronOracle", swiftSettings: strict),

@@ -115,6 +115,11 @@ enum Messages {
 
     static func existed(_ run: RunID) -> String { "Run \(run) was started with this key before; nothing new was started." }
 
+    /// Of a plan: why a run of it could not get to its end.
+    static func shut(_ problems: [FlowError.Detail]) -> String {
+        (["As things are a run could not get to its end:"] + problems.map { "  \($0.subject): \($0.message)".neutralised() }).joined(separator: "\n")
+    }
+
     // MARK: - Arguments
 
     static func badPair(_ text: String, option: String) -> FlowError {

@@ -69,6 +69,17 @@ struct InputOptions: ParsableArguments {
         return try Surroundings.here.loader.inputs(pairs, and: values, for: parameters)
     }
 
+    /// Those that are given, typed; others may be missing, since they come later.
+    func given(for parameters: [Parameter]) async throws -> [String: JSON] {
+        var values: [String: JSON] = [:]
+        if let inputs { values = try await read(inputs) }
+        let pairs = try pairs(of: self.parameters, option: "-p")
+        let names = Set(pairs.map(\.name) + values.keys)
+        // A name that is no parameter is refused with all that there are.
+        let isKnown = names.allSatisfy { name in parameters.contains { $0.name == name } }
+        return try Surroundings.here.loader.inputs(pairs, and: values, for: isKnown ? parameters.filter { names.contains($0.name) } : parameters)
+    }
+
     private func read(_ path: String) async throws(FlowError) -> [String: JSON] {
         let here = Surroundings.here
         let bytes = try await here.files.read(path == "-" ? path : here.absolute(path), limit: CommandLimits.inputFileBytes)

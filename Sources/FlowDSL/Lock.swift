@@ -61,7 +61,7 @@ public struct Limit: Sendable, ExpressibleByArrayLiteral {
 public enum RatePeriod: Sendable {
     case second, minute, hour, day
 
-    fileprivate var seconds: Double {
+    var seconds: Double {
         switch self {
         case .second: 1
         case .minute: 60

@@ -18,6 +18,8 @@ internal import FlowModel
 ///   - batches: one term for each batch, the last one repeats: `n` hosts, `n%` of all (rounded up, at least 1), `*n` times or `+n` more than the
 ///     batch before.
 ///   - concurrency: hosts of a batch at once; all of it unless given.
+///   - startRate: how many hosts may be begun in any stretch of time; as many as there is room for unless given.
+///   - skipping: states, the label `state`, of hosts that are left out; their outcome is `skipped`.
 ///   - soak: how long to wait after a batch before anything further is done.
 ///   - maxFailures: how many hosts may fail; the budget is breached when more do. A share is rounded down.
 ///   - budget: what `maxFailures` is counted in: all hosts, or those of a batch.
@@ -31,7 +33,8 @@ internal import FlowModel
 @discardableResult
 public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
     _ name: String, to hosts: some Reference<Selector>, batches: String = "100%", order: HostOrder = .inventory, concurrency: Share? = nil,
-    soak: Duration = .zero, maxFailures: Share = .count(0), budget: BudgetScope = .rollout, counting: FailureCounting = .both,
+    startRate: StartRate? = nil, skipping: [String] = [], soak: Duration = .zero, maxFailures: Share = .count(0), budget: BudgetScope = .rollout,
+    counting: FailureCounting = .both,
     onBreach: BreachPolicy = .stopNew, lock: Lock? = nil, limit: Limit? = nil, lockEach: LockEach<HostReference>? = nil,
     limitEach: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body, @FlowBuilder undo: (HostReference) -> Undo = { (_: HostReference) in Block() },
@@ -41,7 +44,7 @@ public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
         name: name, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach, after: after,
         site: Site(file, line))
     let spec = call.spec(
-        hosts.reference.expression, batches, order, concurrency, soak, maxFailures, budget, counting, onBreach)
+        hosts.reference.expression, batches, order, concurrency, startRate, skipping, soak, maxFailures, budget, counting, onBreach)
     return call.record(spec, body, undo, between)
 }
 
@@ -49,7 +52,8 @@ public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
 @discardableResult
 public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
     _ name: String, to hosts: Selector, batches: String = "100%", order: HostOrder = .inventory, concurrency: Share? = nil,
-    soak: Duration = .zero, maxFailures: Share = .count(0), budget: BudgetScope = .rollout, counting: FailureCounting = .both,
+    startRate: StartRate? = nil, skipping: [String] = [], soak: Duration = .zero, maxFailures: Share = .count(0), budget: BudgetScope = .rollout,
+    counting: FailureCounting = .both,
     onBreach: BreachPolicy = .stopNew, lock: Lock? = nil, limit: Limit? = nil, lockEach: LockEach<HostReference>? = nil,
     limitEach: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder _ body: (HostReference) -> Body, @FlowBuilder undo: (HostReference) -> Undo = { (_: HostReference) in Block() },
@@ -59,7 +63,7 @@ public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
         name: name, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach, limitEach: limitEach, after: after,
         site: Site(file, line))
     let spec = call.spec(
-        .literal(.string(hosts.text)), batches, order, concurrency, soak, maxFailures, budget, counting, onBreach)
+        .literal(.string(hosts.text)), batches, order, concurrency, startRate, skipping, soak, maxFailures, budget, counting, onBreach)
     return call.record(spec, body, undo, between)
 }
 
@@ -108,6 +112,16 @@ public enum Share: Sendable {
     case percent(Double)
 }
 
+/// How many hosts may be begun in a stretch of time: `.rate(30, per: .minute)`.
+public struct StartRate: Sendable {
+    let model: FlowModel.StartRate
+
+    /// As many in any stretch of time so long.
+    public static func rate(_ count: Int, per period: RatePeriod) -> StartRate {
+        StartRate(model: FlowModel.StartRate(count: count, seconds: period.seconds))
+    }
+}
+
 /// Which hosts a budget is for.
 public enum BudgetScope: Sendable {
     case batch
@@ -143,14 +157,14 @@ private struct RolloutCall {
     let site: Site
 
     func spec(
-        _ hosts: Expression, _ batches: String, _ order: HostOrder, _ concurrency: Share?, _ soak: Duration, _ maxFailures: Share,
-        _ budget: BudgetScope, _ counting: FailureCounting, _ onBreach: BreachPolicy
+        _ hosts: Expression, _ batches: String, _ order: HostOrder, _ concurrency: Share?, _ startRate: StartRate?, _ skipping: [String],
+        _ soak: Duration, _ maxFailures: Share, _ budget: BudgetScope, _ counting: FailureCounting, _ onBreach: BreachPolicy
     ) -> RolloutSpec {
         RolloutSpec(
             targets: hosts, batches: sizes(batches), order: order.model, concurrency: concurrency?.model, soakSeconds: soak.inSeconds,
             budget: FailureBudget(
                 maxFailures: maxFailures.model, scope: budget == .batch ? .batch : .rollout, counting: counting.model),
-            onBreach: onBreach.model)
+            onBreach: onBreach.model, startRate: startRate?.model, skipping: skipping.isEmpty ? nil : skipping)
     }
 
     private func sizes(_ text: String) -> BatchSizes {

@@ -12,8 +12,13 @@ package struct ClaimRow: Hashable, Sendable {
     package var since: Instant
     /// nil while it waits.
     package var grantedAt: Instant?
+    /// The steps that called its run, nearest first.
+    package var callers: [ID]
 
-    package init(id: ID, flow: String, priority: Int, demands: [Demand], since: Instant, grantedAt: Instant? = nil) {
+    package init(
+        id: ID, flow: String, priority: Int, demands: [Demand], since: Instant, grantedAt: Instant? = nil, callers: [ID] = []
+    ) {
+        self.callers = callers
         self.id = id
         self.flow = flow
         self.priority = priority
@@ -23,6 +28,11 @@ package struct ClaimRow: Hashable, Sendable {
     }
 
     package var isGranted: Bool { grantedAt != nil }
+
+    /// Whether what is claimed there is held around a step that called its run: what lies there is held for this one, too.
+    package func wasCalled(within outer: ID) -> Bool {
+        callers.contains { $0.run == outer.run && outer.step.encloses($0.step) }
+    }
 }
 
 /// The newest starts of a rate: those that still count.

@@ -84,6 +84,8 @@ package enum Limits {
     package static let slots = 100_000
     package static let rateStarts = 1_000
     package static let rateSeconds = 86_400.0
+    /// States of hosts that a rollout skips.
+    package static let skippedStates = 20
     /// Seconds of waiting that are worth one level of priority.
     package static let agingSeconds = 300.0
     /// Further attempts that a run may have in all, as its flow says.
@@ -94,6 +96,8 @@ package enum Limits {
     package static let bulkRuns = 1_000
     /// Locks that are listed, and holders or waiters of each.
     package static let locksShown = 200
+    /// Rollouts, freezes, locks and problems that a plan's preview lists of each; flows within one another that it looks into.
+    package static let plannedShown = 200
     /// Bytes of a comment, reason or label value.
     package static let textBytes = 4_096
 }

@@ -13,8 +13,8 @@ package struct ChangeRule: Hashable, Sendable {
     package let name: String
     package let reason: String
     package let times: Times
-    private let flows: [WordPattern]
-    private let labels: [String: WordPattern]
+    private let flows: [Glob]
+    private let labels: [String: Glob]
     /// nil: whatever the hosts.
     private let hosts: Set<String>?
     /// Its selector cannot be resolved: better too much is held than too little.
@@ -26,8 +26,8 @@ package struct ChangeRule: Hashable, Sendable {
     ) throws(FlowError) {
         let spec = row.spec
         (kind, name, reason) = (row.kind, row.name, spec.reason)
-        flows = (spec.flows ?? []).map(WordPattern.init)
-        labels = (spec.labels ?? [:]).mapValues(WordPattern.init)
+        flows = (spec.flows ?? []).map(Glob.init)
+        labels = (spec.labels ?? [:]).mapValues(Glob.init)
         holdsEveryHost = spec.hosts != nil && hosts == nil
         self.hosts = spec.hosts == nil ? nil : hosts
         times = try ChangeRule.times(of: row, zone)
@@ -37,8 +37,8 @@ package struct ChangeRule: Hashable, Sendable {
     package init(holding row: ChangeRuleRow, hosts: Set<String>?) {
         let spec = row.spec
         (kind, name, reason) = (row.kind, row.name, spec.reason + " (its times cannot be worked out)")
-        flows = (spec.flows ?? []).map(WordPattern.init)
-        labels = (spec.labels ?? [:]).mapValues(WordPattern.init)
+        flows = (spec.flows ?? []).map(Glob.init)
+        labels = (spec.labels ?? [:]).mapValues(Glob.init)
         holdsEveryHost = spec.hosts != nil && hosts == nil
         self.hosts = spec.hosts == nil ? nil : hosts
         times = .once(from: row.changedAt, until: row.kind == .freeze ? nil : row.changedAt)
@@ -94,33 +94,5 @@ package struct ChangeRule: Hashable, Sendable {
     package func isOver(at instant: Instant) -> Bool {
         let now = stretch(at: instant)
         return !now.isWithin && now.until == nil
-    }
-}
-
-/// A pattern in which `*` stands for any characters and `?` for one.
-private struct WordPattern: Hashable, Sendable {
-    private let characters: [Character]
-
-    init(_ text: String) { characters = Array(text) }
-
-    /// Goes back to the last `*` only: never more than length times length steps.
-    func matches(_ text: String) -> Bool {
-        let text = Array(text)
-        var (at, place) = (0, 0)
-        var star: (pattern: Int, text: Int)?
-        while at < text.count {
-            if place < characters.count, characters[place] == "*" {
-                star = (place, at)
-                place += 1
-            } else if place < characters.count, characters[place] == text[at] || characters[place] == "?" {
-                (at, place) = (at + 1, place + 1)
-            } else if let last = star {
-                star = (last.pattern, last.text + 1)
-                (at, place) = (last.text + 1, last.pattern + 1)
-            } else {
-                return false
-            }
-        }
-        return characters[place...].allSatisfy { $0 == "*" }
     }
 }

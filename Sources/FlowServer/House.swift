@@ -62,7 +62,10 @@ struct House: Sendable {
             let blobs = BlobStore(store)
             let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
             let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
-            let preparer = RunPreparer(flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts)
+            let preparer = RunPreparer(
+                flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts,
+                closure: { changeGate.closure(of: $0, at: Wall.now()) },
+                leases: { demands in await engine.leases { table in demands.map(table.obstacles(to:)) } ?? [] })
             scheduler = Scheduler(
                 store: store, engine: engine, preparation: preparer, home: home.path, now: Wall.now, logger: logger)
             try await scheduler.load(isRestored: store.isRestored)

@@ -16,7 +16,7 @@ extension SQLiteStore {
         var query = try Query(
             database, "claim",
             """
-            SELECT claim.run, run.id, path, flow, claim.priority, demands, since, grantedAt FROM claim JOIN run ON run.number = claim.run
+            SELECT claim.run, run.id, path, flow, claim.priority, demands, since, grantedAt, callers FROM claim JOIN run ON run.number = claim.run
             WHERE (run.id, path) > (?, ?) AND \(condition) ORDER BY run.id, path LIMIT ?
             """)
         query.bind(id?.run.text ?? "")
@@ -25,10 +25,13 @@ extension SQLiteStore {
         var rows: [ClaimRow] = []
         while try query.next() {
             guard let demands = [Demand](json: try query.json(5)) else { throw query.corrupt(5, "is not a list of claims") }
+            let callers = try query.optionalText(8) == nil ? [] : [ClaimRow.ID](json: try query.json(8))
+            guard let callers else { throw query.corrupt(8, "is not a list of steps") }
             rows.append(
                 ClaimRow(
                     id: ClaimRow.ID(run: try query.runID(1), step: StepPath(try query.text(2))), flow: try query.text(3),
-                    priority: try query.int(4), demands: demands, since: try query.instant(6), grantedAt: try query.optionalInstant(7)))
+                    priority: try query.int(4), demands: demands, since: try query.instant(6), grantedAt: try query.optionalInstant(7),
+                    callers: callers))
         }
         return rows
     }
@@ -57,7 +60,7 @@ extension SQLiteStore {
             }
         }
         if !batch.setClaims.isEmpty {
-            var query = try Query(database, "claim", "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?)")
+            var query = try Query(database, "claim", "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?)")
             for row in batch.setClaims {
                 query.bind(try number(of: row.id.run, database, &memory))
                 query.bind(row.id.step.text)
@@ -65,6 +68,7 @@ extension SQLiteStore {
                 query.bind(JSON.array(row.demands.map(\.json)).canonical)
                 query.bind(row.since)
                 query.bind(row.grantedAt)
+                query.bind(row.callers.isEmpty ? nil : row.callers.json.canonical)
                 try query.run()
             }
         }
@@ -78,5 +82,21 @@ extension SQLiteStore {
             }
             try query.run()
         }
+    }
+}
+
+extension [ClaimRow.ID] {
+    fileprivate var json: JSON { .array(map { [.string($0.run.text), .string($0.step.text)] }) }
+
+    /// nil when one of them cannot be read.
+    fileprivate init?(json: JSON) {
+        var ids: [ClaimRow.ID] = []
+        for element in json.arrayValue ?? [] {
+            guard let parts = element.arrayValue, parts.count == 2, let run = parts[0].stringValue.flatMap({ RunID($0) }),
+                let step = parts[1].stringValue
+            else { return nil }
+            ids.append(ClaimRow.ID(run: run, step: StepPath(step)))
+        }
+        self = ids
     }
 }

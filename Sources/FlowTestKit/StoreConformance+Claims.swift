@@ -25,7 +25,9 @@ extension StoreConformance {
                 return row
             }
             var batch = history.take()
+            let callers = [ClaimRow.ID(run: one, step: StepPath("each[1]/call")), ClaimRow.ID(run: ended, step: StepPath("call"))]
             batch.setClaims = [row(one, "run:"), row(one, "a"), row(other, "deploy[web-1]", granted: true), row(ended, "left")]
+            batch.setClaims[2].callers = callers
             batch.rates = [
                 RateRow(name: "r", seconds: 60, starts: [Instant(milliseconds: 7), Instant(milliseconds: 9)]),
                 RateRow(name: "gone", seconds: 1, starts: [Instant(milliseconds: 7)]),
@@ -37,7 +39,8 @@ extension StoreConformance {
             second.rates = [RateRow(name: "gone", seconds: 1, starts: [])]
             try store.commit(second)
             let (writer, reader) = sides(try house.reopen(store))
-            let expected = [row(one, "a", granted: true), row(other, "deploy[web-1]", granted: true)]
+            var expected = [row(one, "a", granted: true), row(other, "deploy[web-1]", granted: true)]
+            expected[1].callers = callers
             try equal(try writer.claims(), expected, "what is claimed")
             try equal(try await reader.claims(after: nil, limit: 1), [expected[0]], "the first page of what is claimed")
             let rest = try await reader.claims(after: expected[0].id, limit: 5)

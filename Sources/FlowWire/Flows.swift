@@ -43,6 +43,14 @@ extension Wire {
         package var targets: [String: [String]]
         /// Who could give what the gates ask for, by rule without parts as people write it; without who asks.
         package var approvers: [String: [String]]?
+        /// What each rollout would do, those of called flows too where their inputs are known before the run.
+        package var rollouts: [PlannedRollout]?
+        /// What would be kept waiting now by freezes and windows.
+        package var closed: [PlannedClosure]?
+        /// What it would have to wait for that others have.
+        package var locks: [PlannedLock]?
+        /// Why it could not get to its end as things are.
+        package var problems: [FlowError.Detail]?
 
         package init(flow: String, revision: Digest, plan: Plan, inputs: JSON, targets: [String: [String]]) {
             self.flow = flow

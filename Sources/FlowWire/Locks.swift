@@ -40,8 +40,13 @@ extension Wire {
         package var priority: Int
         /// Since when it has it, or waits.
         package var since: Instant
+        /// The run that called this one, directly or not, and has the same: this one has it out of what that one has.
+        package var through: RunID?
 
-        package init(run: RunID, flow: String, step: StepPath?, what: String, priority: Int, since: Instant) {
+        package init(
+            run: RunID, flow: String, step: StepPath?, what: String, priority: Int, since: Instant, through: RunID? = nil
+        ) {
+            self.through = through
             self.run = run
             self.flow = flow
             self.step = step

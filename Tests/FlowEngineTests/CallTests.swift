@@ -177,4 +177,53 @@ struct CallTests {
         #expect(try await world.rows()["test"]?.state == .waiting)
         await world.engine.shutdown()
     }
+
+    private static func lock(_ kind: ClaimSpec.Kind) -> FlowControl {
+        FlowControl(claims: [ClaimSpec(name: .literal("db"), kind: kind)])
+    }
+
+    @Test func `a lock of the calling run is held for the run that it calls, across engines too`() async throws {
+        let first = try CallingEngine()
+        var request = CallingEngine.request()
+        request.plan.control = Self.lock(.exclusive)
+        request.plan.calls?[0].plan.control = Self.lock(.exclusive)
+        let run = try await first.engine.start(request, by: MachineHarness.alice).run
+        try await first.finish("before")
+        first.answer(try await first.nextCall())
+        #expect(try #require(await first.hands.next()).id.step.text == "build")
+        try await first.expect("inner", .running)
+        #expect(try first.store.claims().filter { !$0.callers.isEmpty }.map { $0.callers.map(\.run) } == [[run]])
+
+        // The table is made from rows, and holds the same.
+        let second = try CallingEngine(first.store.afterCrash())
+        await first.engine.shutdown()
+        try await second.engine.settle()
+        let child = try #require(try await second.rows()["inner"]?.id)
+        let lender = await second.engine.leases { $0.lender(of: ClaimRow.ID(run: child, step: Run.ownPath), key: "lock:db") }
+        #expect(lender??.run == run)
+        #expect(try await second.engine.refold(child)?.claims == second.store.claims().filter { $0.id.run == child })
+        try await second.finish("build")
+        try await second.finish("after")
+        try await second.expect("test", .succeeded)
+        #expect(try second.store.claims().isEmpty)
+        await second.engine.shutdown()
+    }
+
+    @Test func `a run that wants alone what its caller shares fails at once, and both are named`() async throws {
+        let world = try CallingEngine()
+        var request = CallingEngine.request()
+        request.plan.control = Self.lock(.shared)
+        request.plan.calls?[0].plan.control = Self.lock(.exclusive)
+        let run = try await world.engine.start(request, by: MachineHarness.alice).run
+        try await world.finish("before")
+        world.answer(try await world.nextCall())
+        try await world.expect("inner", .failed)
+        try await world.expect("test", .failed)
+        let child = try #require(try await world.rows()["inner"])
+        let reason = try #require(child.reason)
+        #expect(reason.contains("it would wait for ever: it asks for lock 'db'; run \(run), which called run \(child.id), has lock 'db', shared"))
+        #expect(try await world.rows()["test"]?.reason?.contains(reason) == true)
+        #expect(try world.store.claims().isEmpty)
+        await world.engine.shutdown()
+    }
 }

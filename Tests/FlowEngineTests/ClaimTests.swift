@@ -258,4 +258,68 @@ struct ClaimTests {
         #expect(try await driver.row(run)?.counts == [.succeeded: 1, .failed: 1])
         await driver.engine.shutdown()
     }
+
+    @Test func `a target of a rollout has its lock from its first step to its last, and again while it is undone`() async throws {
+        let name = Expression.text([.literal("host-"), .element(map: "deploy", path: ["name"])])
+        func nodes(_ batches: String) throws -> [Node] {
+            let spec = RolloutSpec(targets: .literal("all"), batches: try BatchSizes(batches))
+            return [
+                Node(id: "deploy", name: "deploy", kind: .rollout(spec), policy: Policy(elementClaims: [ClaimSpec(name: name, kind: .exclusive)])),
+                shell("deploy/one", scope: "deploy"), shell("deploy/two", needs: ["deploy/one"], scope: "deploy"),
+                Node(id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo, kind: .shell(ShellSpec(source: .text("true")))),
+            ]
+        }
+        let store = MemoryStore()
+        let world = ManualWorld()
+        var driver = try driver(store, world)
+        func start(_ flow: String) async throws -> RunID {
+            var request = try request(flow, try nodes("100%"))
+            request.targets = ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }]
+            return try await driver.start(request, by: Self.alice)
+        }
+        let first = try await start("one")
+        let second = try await start("two")
+        #expect(open(driver) == ["one deploy[web-1]/one", "one deploy[web-2]/one"])
+        try await driver.succeed("deploy[web-1]/one", first)
+        #expect(open(driver) == ["one deploy[web-1]/two", "one deploy[web-2]/one"])
+        try await driver.succeed("deploy[web-1]/two", first)
+        #expect(open(driver) == ["one deploy[web-2]/one", "two deploy[web-1]/one"])
+        for step in ["one", "two"] { try await driver.succeed("deploy[web-2]/\(step)", first) }
+        #expect(try await driver.row(first)?.state == .succeeded)
+
+        // What is undone waits for who has the host now, in another engine too.
+        try await driver.perform(.undo(StepPath("deploy")), on: first, by: Self.alice)
+        #expect(open(driver) == ["two deploy[web-1]/one", "two deploy[web-2]/one"])
+        let after = store.afterCrash()
+        await driver.engine.shutdown()
+        driver = try self.driver(after, world)
+        try await driver.settle()
+        for step in ["one", "two"] { try await driver.succeed("deploy[web-2]/\(step)", second) }
+        #expect(open(driver) == ["one deploy[web-2]/undo:back", "two deploy[web-1]/one"])
+        try await driver.succeed("deploy[web-2]/undo:back", first)
+        for step in ["one", "two"] { try await driver.succeed("deploy[web-1]/\(step)", second) }
+        try await driver.succeed("deploy[web-1]/undo:back", first)
+        #expect(try await driver.row(first)?.state == .failed)
+        #expect(try await driver.row(second)?.state == .succeeded)
+        #expect(try after.claims().isEmpty)
+        for run in [first, second] { try await driver.checkProjection(of: run, after) }
+        await driver.engine.shutdown()
+    }
+
+    @Test func `a step that undoes another has its lock as any step`() async throws {
+        let undo = Node(
+            id: "make/undo:remove", name: "remove", scope: "make", part: .undo, kind: .shell(ShellSpec(source: .text("true"))), policy: Self.db)
+        let driver = try driver()
+        let first = try await driver.start(try request("one", [shell("make"), undo]), by: Self.alice)
+        try await driver.succeed("make", first)
+        let second = try await driver.start(try request("two", [shell("migrate", policy: Self.db)]), by: Self.alice)
+        try await driver.perform(.undo(nil), on: first, by: Self.alice)
+        #expect(open(driver) == ["two migrate"])
+        #expect(try await driver.row(first)?.waitingFor.first?.kind == .lock)
+        try await driver.succeed("migrate", second)
+        #expect(open(driver) == ["one make/undo:remove"])
+        try await driver.succeed("make/undo:remove", first)
+        #expect(try await driver.row(first)?.state == .cancelled)
+        await driver.engine.shutdown()
+    }
 }

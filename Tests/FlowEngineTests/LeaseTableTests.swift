@@ -159,6 +159,66 @@ struct LeaseTableTests {
         expect(grants: [1])
     }
 
+    /// The run `run`, called by the step `inner` of run `caller`.
+    private mutating func ask(_ run: UInt8, at path: String = "run:", calledBy caller: UInt8, _ demands: Demand...) {
+        now = now + 1
+        table.set(
+            ClaimRow(id: id(run, path), flow: "f", priority: 5, demands: demands, since: now, callers: [id(caller, "inner")]))
+    }
+
+    @Test mutating func `what a caller has, the runs that it calls have too, one after the other`() {
+        ask(1, at: "run:", Self.db)
+        expect(grants: [1])
+        ask(9, Self.db)
+        ask(2, calledBy: 1, Self.db)
+        ask(3, calledBy: 1, Self.db)
+        expect(grants: [2])
+        #expect(table.lender(of: id(2, "run:"), key: "lock:db") == id(1, "run:"))
+        #expect(table.obstacles(of: id(3, "run:")).holders.map(\.id) == [id(2, "run:")], "its caller is not in the way")
+        end(2, "run:")
+        expect(grants: [3])
+        end(3, "run:")
+        expect(grants: [])
+        end(1, "run:")
+        expect(grants: [9])
+    }
+
+    @Test mutating func `slots of a caller are those of the runs that it calls, and only what they need more is taken from others`() {
+        ask(1, at: "run:", Self.slots(4))
+        ask(9, Self.slots(4))
+        expect(grants: [1, 9])
+        ask(2, calledBy: 1, Self.slots(3))
+        expect(grants: [2])
+        ask(3, calledBy: 1, Self.slots(3))
+        expect(grants: [3])
+        // Six of their own and four of another: there is no slot left.
+        ask(8, Self.slots(1))
+        expect(grants: [])
+        end(3, "run:")
+        expect(grants: [8])
+    }
+
+    @Test mutating func `who shares something cannot have it alone in a run that it calls`() {
+        ask(1, at: "run:", Self.readDB)
+        expect(grants: [1])
+        ask(2, calledBy: 1, Self.db)
+        #expect(table.deadlock(of: id(2, "run:"))?.map(\.id) == [id(1, "run:")])
+        end(2, "run:")
+        ask(3, calledBy: 1, Self.readDB)
+        #expect(table.deadlock(of: id(3, "run:")) == nil)
+        expect(grants: [3])
+    }
+
+    @Test mutating func `callers that wait for one another through the runs that they call are found`() {
+        ask(1, at: "run:", Self.db)
+        ask(2, at: "run:", Self.net)
+        expect(grants: [1, 2])
+        ask(3, calledBy: 1, Self.net)
+        #expect(table.deadlock(of: id(3, "run:")) == nil)
+        ask(4, calledBy: 2, Self.db)
+        #expect(table.deadlock(of: id(4, "run:"))?.map(\.id) == [id(1, "run:")])
+    }
+
     @Test mutating func `what was not written is as if it had not been`() {
         ask(1, Self.db)
         expect(grants: [1])

@@ -193,6 +193,70 @@ struct RolloutTests {
         #expect(switched(machine) == [2])
     }
 
+    @Test func `no more begin in any stretch of time than its rate says, also after a crash`() throws {
+        var machine = try machine({ $0.startRate = StartRate(count: 2, seconds: 60) }, batches: "5")
+        #expect(switched(machine) == [1, 2])
+        #expect(machine.run.steps[0].due == machine.now + 60)
+        try machine.pass(seconds: 10)
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(switched(machine) == [2], "room is not enough")
+        machine.epoch += 1
+        try machine.take(.recover)
+        try machine.pass(seconds: 49)
+        #expect(switched(machine) == [2])
+        try machine.pass(seconds: 2)
+        #expect(switched(machine) == [2, 3, 4])
+        for host in 2...4 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.command(.pause)
+        try machine.pass(seconds: 61)
+        #expect(switched(machine) == [])
+        try machine.command(.resume)
+        #expect(switched(machine) == [5])
+        try machine.succeed("deploy[web-5]/switch")
+        #expect(switched(machine) == [6], "the next batch is paced by the last one's start")
+        #expect(machine.run.steps[0].due != nil)
+    }
+
+    @Test func `hosts in a state that is skipped have no turn, no place in a batch and no share, unless somebody asks for one`() throws {
+        var hosts = Self.hosts
+        for host in [0, 4] { hosts[host].labels["state"] = "maintenance" }
+        hosts[1].labels["state"] = "live"
+        let rollout = RolloutSpec(
+            targets: .literal("all"), batches: try BatchSizes("1 50%"), budget: FailureBudget(maxFailures: .percent(20)), skipping: ["maintenance"])
+        var machine = try MachineHarness(
+            [Node(id: "deploy", name: "deploy", kind: .rollout(rollout)), shell("deploy/switch", scope: "deploy")], targets: ["all": hosts])
+        #expect(machine["deploy"].elements?.keys.suffix(2) == ["web-1", "web-5"])
+        #expect(switched(machine) == [2], "the canary is one that has its turn")
+        try machine.succeed("deploy[web-2]/switch")
+        #expect(switched(machine) == [3, 4, 6, 7], "half of eight")
+        try machine.fail("deploy[web-3]/switch")
+        for host in [4, 6, 7] { try machine.succeed("deploy[web-\(host)]/switch") }
+        for host in [8, 9, 10] { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["deploy"].value == ["changed": 7, "failed": 1, "skipped": 2])
+        #expect(machine.run.rollouts[0]?.targets.last?.reason == "its state is 'maintenance'")
+
+        try machine.command(.redo(rollout: nil, .named(["web-5"]), from: nil))
+        #expect(switched(machine) == [5])
+        try machine.succeed("deploy[web-5]/switch")
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["deploy"].value == ["changed": 8, "failed": 1, "skipped": 1])
+    }
+
+    @Test func `a rollout whose hosts are all left out succeeds with nothing done, and one of them can have its turn`() throws {
+        var hosts = Array(Self.hosts.prefix(2))
+        for host in hosts.indices { hosts[host].labels["state"] = "maintenance" }
+        let rollout = RolloutSpec(targets: .literal("all"), batches: .all, skipping: ["maintenance"])
+        var machine = try MachineHarness(
+            [Node(id: "deploy", name: "deploy", kind: .rollout(rollout)), shell("deploy/switch", scope: "deploy")], targets: ["all": hosts])
+        #expect(machine.run.state == .succeeded)
+        #expect(machine["deploy"].value == ["skipped": 2])
+        try machine.command(.redo(rollout: nil, .named(["web-2"]), from: nil))
+        #expect(switched(machine) == [2])
+        try machine.succeed("deploy[web-2]/switch")
+        #expect(machine["deploy"].value == ["changed": 1, "skipped": 1])
+    }
+
     @Test func `shares are rounded as they are said to be`() throws {
         func sizes(_ text: String, _ total: Int) throws -> [Int] {
             let ends = try BatchSizes(text).ends(of: total)

@@ -222,4 +222,27 @@ struct FlowServerTests {
         #expect(preview.targets == ["web-1": ["web-1"]])
         try await server.close()
     }
+
+    @Test func `doctor counts the outputs of runs that are gone, and not those of runs that are there`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        func orphans() async throws -> Wire.Finding {
+            try #require(try await client.value(Wire.Page<Wire.Finding>.self, "GET", "/v1/doctor").items.first { $0.name == "orphans" })
+        }
+        let run = try await client.start("say", [Nodes.shell("say", "echo hello")])
+        _ = try await client.events(of: run.id) { $0.contains("event: end") }
+        #expect(try await orphans().level == .ok)
+        let folder = home.path + "/output"
+        let own = try #require(try FileManager.default.contentsOfDirectory(atPath: folder).first { $0 == run.id.text })
+        for number in 1...2 {
+            let gone = RunID(at: Instant(milliseconds: Int64(number)), random: [UInt8](repeating: 1, count: 10)).text
+            try FileManager.default.copyItem(atPath: "\(folder)/\(own)", toPath: "\(folder)/\(gone)")
+        }
+        let finding = try await orphans()
+        #expect(finding.level == .warn)
+        #expect(finding.message.contains("outputs of 2 runs that are gone"), "\(finding.message)")
+        try await server.close()
+    }
 }

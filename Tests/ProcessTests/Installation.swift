@@ -40,6 +40,9 @@ final class Installation: Sendable {
         try await run("flowctl", arguments, as: user)
     }
 
+    /// The same with arguments in a list.
+    func run(_ arguments: [String]) async throws -> Said { try await run("flowctl", arguments) }
+
     private func run(_ name: String, _ arguments: [String], as user: Login? = nil) async throws -> Said {
         let command = try spawn(name, arguments, as: user)
         await command.ended()

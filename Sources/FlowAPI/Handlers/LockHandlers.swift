@@ -44,6 +44,10 @@ enum LockReasons {
         }
         if holders.count > named { parts.append("and \(holders.count - named) more have it") }
         if holders.isEmpty, row.demands.contains(where: \.isRate) { parts.append("as many have begun as may in that time") }
+        for demand in row.demands {
+            guard let lender = table.lender(of: id, key: demand.key)?.run else { continue }
+            parts.append("run \(lender), which called this one, has \(demand.words) and is not in the way")
+        }
         if before > 0 { parts.append("\(before) before it in the line") }
         return parts.joined(separator: "; ")
     }
@@ -56,8 +60,8 @@ extension Wire.Lock {
             guard parts.count == 2, let kind = Kind(rawValue: parts[0]), name == nil || name == parts[1] else { return nil }
             let (holders, waiting) = (table.holders(of: key), table.waiting(for: key))
             return Wire.Lock(
-                kind: kind, name: parts[1], holders: holders.prefix(Limits.locksShown).map { Wire.Claim($0.row, key) },
-                waiting: waiting.prefix(Limits.locksShown).map { Wire.Claim($0, key) }, holderCount: holders.count,
+                kind: kind, name: parts[1], holders: holders.prefix(Limits.locksShown).map { Wire.Claim($0.row, key, in: table) },
+                waiting: waiting.prefix(Limits.locksShown).map { Wire.Claim($0, key, in: table) }, holderCount: holders.count,
                 waitingCount: waiting.count)
         }
         return Array(locks.prefix(Limits.locksShown))
@@ -65,9 +69,10 @@ extension Wire.Lock {
 }
 
 extension Wire.Claim {
-    fileprivate init(_ row: ClaimRow, _ key: String) {
+    fileprivate init(_ row: ClaimRow, _ key: String, in table: LeaseTable) {
         self.init(
             run: row.id.run, flow: row.flow, step: row.id.step == Run.ownPath ? nil : row.id.step,
-            what: row.demands.filter { $0.key == key }.words, priority: row.priority, since: row.grantedAt ?? row.since)
+            what: row.demands.filter { $0.key == key }.words, priority: row.priority, since: row.grantedAt ?? row.since,
+            through: table.lender(of: row.id, key: key)?.run)
     }
 }

@@ -29,7 +29,10 @@ enum RunHandlers {
         let start = try await call.body(Wire.Start.self)
         try checkSource(start)
         var preview = try await call.api.preparation.preview(start)
-        preview.approvers = try await Approvers.known(call.api).byRule(in: preview.plan, without: call.actor.person)
+        let people = try await Approvers.known(call.api)
+        preview.approvers = people.byRule(in: preview.plan, without: call.actor.person)
+        let shut = people.gatesForNobody(in: preview.plan, without: call.actor.person)
+        if !shut.isEmpty { preview.problems = (preview.problems ?? []) + shut }
         return try Answer.json(preview)
     }
 

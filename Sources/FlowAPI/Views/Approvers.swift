@@ -20,13 +20,34 @@ struct Approvers: Sendable {
     /// Who could give what the plan's gates ask for, by rule without parts.
     func byRule(in plan: Plan, without person: String) -> [String: [String]]? {
         var found: [String: [String]] = [:]
-        for case .approval(let spec) in plan.nodes.map(\.kind) {
+        for case .approval(let spec) in plan.withCalls.flatMap(\.nodes).map(\.kind) {
             let rules = spec.rules + spec.escalations.flatMap(\.rules)
             for rule in rules.flatMap(\.leaves) where found[rule.who] == nil {
                 found[rule.who] = candidates(for: rule, without: spec.selfApproval ? [] : [person])
             }
         }
         return found.isEmpty ? nil : found
+    }
+
+    /// The gates that stay shut although everybody who may has approved.
+    func gatesForNobody(in plan: Plan, without person: String) -> [FlowError.Detail] {
+        var found: [FlowError.Detail] = []
+        for plan in plan.withCalls {
+            for node in plan.nodes {
+                guard case .approval(let spec) = node.kind, spec.escalations.isEmpty, spec.deadlineSeconds == nil || spec.onDeadline != .approve
+                else { continue }
+                let votes = people.filter { spec.selfApproval || $0.person != person }.map { user in
+                    ApprovalRow.Vote(
+                        user: user.person, person: user.person, names: user.names, roles: user.roles, decision: .approved, comment: nil,
+                        at: Instant(milliseconds: 0))
+                }
+                guard let missing = Seating(spec.rules, votes, isDistinct: spec.isDistinct).missing.first, !missing.isEmpty else { continue }
+                let words = missing.map { "\($0.count) more of \($0.rule.who)" }.joined(separator: " and ")
+                found.append(
+                    FlowError.Detail(subject: node.id, message: "nobody could open the gate as things are: it takes \(words) than there are"))
+            }
+        }
+        return Array(found.prefix(Limits.plannedShown))
     }
 
     /// nil where it is everybody.

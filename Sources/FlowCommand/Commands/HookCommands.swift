@@ -38,7 +38,7 @@ struct HookCommands: AsyncParsableCommand {
             try await Session.with(connection) { session in
                 var spec = written
                 let flow = try await session.client.fetch(Wire.Flow.self, "GET", "/v1/flows/\(percentEncoded(flow))")
-                let values = try await inputs.values(for: flow.parameters)
+                let values = try await inputs.given(for: flow.parameters)
                 spec.inputs = values.isEmpty ? nil : values
                 let query: [(String, String?)] = [("newSecret", newSecret ? "true" : nil)]
                 let json = try await session.client.request("PUT", HookCommands.path(name), query: query, body: try body(spec))

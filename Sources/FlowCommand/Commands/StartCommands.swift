@@ -10,19 +10,29 @@ struct PlanCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("A flow file (.swift, .json), or the name of a registered flow.", valueName: "file|name"))
     var flow: String
     @OptionGroup var inputs: InputOptions
+    @Option(name: .long, help: ArgumentHelp("A label that the run would have; repeat it for each.", valueName: "name=value"))
+    var label: [String] = []
     @OptionGroup var show: ShowOptions
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
         let source = try await FlowSource.find(flow, inputs)
+        let labels = try labels(of: label)
         try await Session.with(connection) { session in
             var start = try await source.start(session)
             start.limit = inputs.limit
+            start.labels = labels
             let json = try await session.client.request("POST", "/v1/plans", body: try body(start))
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
             let preview = try session.client.decode(Wire.Preview.self, json)
-            try await here.terminal.show(PlanText(preview, style: here.terminal.style).lines)
+            if show.isJSON {
+                try await here.terminal.show(json.pretty)
+            } else {
+                try await here.terminal.show(PlanText(preview, style: here.terminal.style).lines)
+            }
+            guard let problems = preview.problems, !problems.isEmpty else { return }
+            try await here.terminal.say(Messages.shut(problems))
+            throw CommandExit.refused
         }
     }
 }
@@ -81,10 +91,7 @@ struct StartOptions: ParsableArguments {
     }
 
     var labelValues: [String: String]? {
-        get throws(FlowError) {
-            let pairs = try pairs(of: label, option: "--label")
-            return pairs.isEmpty ? nil : Dictionary(pairs.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 })
-        }
+        get throws(FlowError) { try labels(of: label) }
     }
 
     /// Starts the run; says so when the key had started it before.
@@ -145,4 +152,10 @@ struct ExecCommand: AsyncParsableCommand {
             try await FollowedOutcome.followOutputs(run, session, show)
         }
     }
+}
+
+/// What `--label` says; nil when it is not given.
+private func labels(of texts: [String]) throws(FlowError) -> [String: String]? {
+    let pairs = try pairs(of: texts, option: "--label")
+    return pairs.isEmpty ? nil : Dictionary(pairs.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 })
 }

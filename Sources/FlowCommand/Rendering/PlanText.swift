@@ -26,6 +26,7 @@ package struct PlanText {
             lines.append("flow \(called.flow), which is called")
             lines += steps(of: called)
         }
+        lines += ForecastText.lines(preview)
         lines.append(style.paint("Nothing was started.", .dim))
         return lines
     }
@@ -89,6 +90,8 @@ package struct PlanText {
         var parts = ["to \(ExpressionText.text(spec.targets)) in batches of \(spec.batches.text)"]
         if spec.order != .inventory { parts.append("order \(spec.order.words)") }
         if let concurrency = spec.concurrency { parts.append("\(concurrency) of a batch at a time") }
+        if let rate = spec.startRate { parts.append("at most \(rate.count) begin in \(durationText(rate.seconds))") }
+        if let skipping = spec.skipping { parts.append("without hosts in state \(skipping.joined(separator: " or "))") }
         if spec.soakSeconds > 0 { parts.append("soak \(durationText(spec.soakSeconds))") }
         let whole = spec.budget.scope == .batch ? "of a batch" : "of all"
         let kind = spec.budget.counting == .both ? "failures" : "\(spec.budget.counting.rawValue) targets"

@@ -418,6 +418,12 @@ extension Created {
         if let parent {
             members["parent"] = ["run": .string(parent.run.text), "step": .string(parent.step.text), "generation": .int(parent.generation)]
         }
+        if !callers.isEmpty {
+            members["callers"] = .array(callers.map { ["run": .string($0.run.text), "step": .string($0.step.text)] })
+        }
+        if let limit {
+            members["limit"] = ["selector": .string(limit.selector), "hosts": .array(limit.hosts.map(JSON.string))]
+        }
         if let priority { members["priority"] = .int(priority) }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
@@ -436,7 +442,22 @@ extension Created {
             targets: [String: [Host]](json: json["targets"]),
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
             person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]),
-            priority: json["priority"]?.intValue)
+            callers: (json["callers"]?.arrayValue ?? []).compactMap(ClaimRow.ID.init(json:)), priority: json["priority"]?.intValue,
+            limit: HostLimit(json: json["limit"]))
+    }
+}
+
+extension HostLimit {
+    fileprivate init?(json: JSON?) {
+        guard let selector = json?["selector"]?.stringValue, let hosts = json?["hosts"]?.arrayValue else { return nil }
+        self.init(selector: selector, hosts: hosts.map(\.text))
+    }
+}
+
+extension ClaimRow.ID {
+    fileprivate init?(json: JSON) {
+        guard let run = json["run"]?.stringValue.flatMap({ RunID($0) }), let step = json["step"]?.stringValue else { return nil }
+        self.init(run: run, step: StepPath(step))
     }
 }
 

@@ -2,7 +2,7 @@ package import FlowModel
 
 /// How a rollout in a run stands. Its targets are the elements of its step.
 package struct Rollout: Hashable, Sendable {
-    /// Where each batch ends (exclusive) among the targets.
+    /// Where each batch ends (exclusive) among the targets. Those behind the last end are left out: they have a turn only when somebody asks.
     package internal(set) var ends: [Int]
     /// The batch whose targets may be begun, from 0.
     package internal(set) var batch = 0
@@ -29,6 +29,8 @@ package struct Rollout: Hashable, Sendable {
     package internal(set) var passedBatch: Int?
     /// What an operator has set instead of what the plan says.
     package internal(set) var adjustment = RolloutAdjustment()
+    /// When targets were begun last, oldest first: as many as its start rate counts.
+    package internal(set) var starts: [Instant] = []
 
     /// One of its hosts.
     package struct Target: Hashable, Sendable {
@@ -40,11 +42,19 @@ package struct Rollout: Hashable, Sendable {
         package internal(set) var endedAt: Instant?
     }
 
-    init(ends: [Int]) {
+    /// - Parameter leftOut: why those behind the last batch have no turn.
+    init(ends: [Int], leftOut: [String], at: Instant) {
         self.ends = ends
         targets = Array(repeating: Target(), count: ends.last ?? 0)
         for _ in targets { tally[.notStarted] += 1 }
+        for reason in leftOut {
+            targets.append(Target(outcome: .skipped, reason: reason, endedAt: at))
+            tally[.skipped] += 1
+        }
     }
+
+    /// How many targets stand in batches: what shares are shares of.
+    package var count: Int { ends.last ?? 0 }
 
     /// The batch that a target is in, from 0.
     package func batch(of target: Int) -> Int {
@@ -56,7 +66,7 @@ package struct Rollout: Hashable, Sendable {
         return low
     }
 
-    package func targets(of batch: Int) -> Range<Int> { (batch == 0 ? 0 : ends[batch - 1])..<ends[batch] }
+    package func targets(of batch: Int) -> Range<Int> { ends.isEmpty ? 0..<0 : (batch == 0 ? 0 : ends[batch - 1])..<ends[batch] }
 
     mutating func set(_ outcome: TargetOutcome, of target: Int) {
         let old = targets[target].outcome
@@ -75,7 +85,9 @@ package struct Rollout: Hashable, Sendable {
         gate = nil
         passedBatch = nil
         batchTally = OutcomeCounts()
+        // Those that are left out count with the last one, should they have a turn.
         for target in targets(of: batch) { batchTally[targets[target].outcome] += 1 }
+        if batch >= ends.count - 1 { for target in targets[count...] { batchTally[target.outcome] += 1 } }
         batchForgiven = batchTally
     }
 }

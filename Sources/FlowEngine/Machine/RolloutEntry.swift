@@ -2,11 +2,13 @@ package import FlowModel
 
 /// What happens to a rollout as a whole. Targets begin and end as elements do.
 package enum RolloutEntry: Hashable, Sendable {
-    /// The elements of the step are its targets, in batches that end at these.
-    case opened(ends: [Int])
+    /// The elements of the step are its targets, in batches that end at these; the last ones have no turn, for these reasons.
+    case opened(ends: [Int], leftOut: [String] = [])
     case batchBegan(Int)
     case soaking(until: Instant)
     case soaked
+    /// As many targets have begun as may in a stretch of time: the next one not before then, or (nil) now.
+    case paced(until: Instant?)
     /// What stands between batches has begun, after this one.
     case betweenOpened(batch: Int)
     /// No further target is begun, for this reason.
@@ -33,6 +35,7 @@ extension RolloutEntry {
         case .batchBegan: "batchBegan"
         case .soaking: "rolloutSoaking"
         case .soaked: "rolloutSoaked"
+        case .paced: "rolloutPaced"
         case .betweenOpened: "betweenOpened"
         case .breached: "rolloutBreached"
         case .released: "rolloutReleased"
@@ -49,7 +52,9 @@ extension RolloutEntry {
     package var details: [String: JSON] {
         func list(_ numbers: [Int]) -> JSON { .array(numbers.map(JSON.int)) }
         switch self {
-        case .opened(let ends): return ["ends": list(ends)]
+        case .opened(let ends, let leftOut):
+            return ["ends": list(ends)].merging(leftOut.isEmpty ? [:] : ["leftOut": .array(leftOut.map(JSON.string))]) { $1 }
+        case .paced(let until): return until.map { ["until": .string($0.description)] } ?? [:]
         case .batchBegan(let batch), .betweenOpened(let batch): return ["batch": .int(batch)]
         case .soaking(let until): return ["until": .string(until.description), "state": .string(StepState.waiting.rawValue)]
         case .soaked, .released: return ["state": .string(StepState.running.rawValue)]
@@ -74,7 +79,9 @@ extension RolloutEntry {
         func number(_ name: String) -> Int? { details[name]?.intValue }
         let made: RolloutEntry? =
             switch kind {
-            case "rolloutOpened": list("ends").map { .opened(ends: $0) }
+            case "rolloutOpened":
+                list("ends").map { .opened(ends: $0, leftOut: details["leftOut"]?.arrayValue?.map(\.text) ?? []) }
+            case "rolloutPaced": .paced(until: details["until"]?.stringValue.flatMap { Instant($0) })
             case "batchBegan": number("batch").map { .batchBegan($0) }
             case "rolloutSoaking": details["until"]?.stringValue.flatMap { Instant($0) }.map { .soaking(until: $0) }
             case "rolloutSoaked": .soaked

@@ -26,7 +26,7 @@ extension Run {
         guard let claim = claims[path] else { return nil }
         return ClaimRow(
             id: ClaimRow.ID(run: id, step: path), flow: created.flow, priority: priority, demands: claim.demands, since: claim.since,
-            grantedAt: claim.grantedAt)
+            grantedAt: claim.grantedAt, callers: created.callers)
     }
 
     /// Whether the run has yet to get what it needs to itself.

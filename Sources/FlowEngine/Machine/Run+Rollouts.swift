@@ -6,15 +6,18 @@ extension Run {
         let number = step.index
         dirty.append(number)
         switch entry {
-        case .opened(let ends):
-            rollouts[number] = Rollout(ends: ends)
+        case .opened(let ends, let leftOut):
+            let rollout = Rollout(ends: ends, leftOut: leftOut, at: at)
+            rollouts[number] = rollout
             rollouts[number]?.enter(batch: 0)
+            if !leftOut.isEmpty { steps[number].elements?.queue.removeAll { $0 >= rollout.count } }
             for target in rollouts[number]?.targets.indices ?? 0..<0 { dirtyTargets.append((number, target)) }
         case .batchBegan(let batch): rollouts[number]?.enter(batch: batch)
         case .soaking(let until): wait(.soak, step, at: at, until: until)
         case .soaked:
             enter(.running, number, at: at)
             rollouts[number]?.isSoaked = true
+        case .paced(let until): steps[number].due = until
         case .betweenOpened(let batch):
             open(rollouts[number]?.betweens[batch], index.betweens[steps[number].node], .between, batch, of: number) {
                 $0.betweens[batch] = $1
@@ -76,6 +79,9 @@ extension Run {
         rollouts[number]?.targets[element].endedAt = nil
         rollouts[number]?.targets[element].isRunning = true
         dirtyTargets.append((number, element))
+        guard case .rollout(let spec) = plan.nodes[steps[number].node].kind, let rate = spec.startRate else { return }
+        rollouts[number]?.starts.append(at)
+        if let starts = rollouts[number]?.starts, starts.count > rate.count { rollouts[number]?.starts.removeFirst(starts.count - rate.count) }
     }
 
     mutating func endTarget(_ element: Int, of number: Int, _ end: Entry.TargetEnd, at: Instant) {

@@ -95,15 +95,21 @@ package struct Created: Hashable, Sendable {
     package var holdBefore: Set<String>
     /// The step of another run that called it.
     package var parent: CallID?
+    /// That step, the one that called its run, and so on: what is held around them is held for this run, too.
+    package var callers: [ClaimRow.ID]
     /// nil: the usual one.
     package var priority: Int?
+    /// The hosts that it is kept to, with all that it calls.
+    package var limit: HostLimit?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
         labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil,
-        priority: Int? = nil
+        callers: [ClaimRow.ID] = [], priority: Int? = nil, limit: HostLimit? = nil
     ) {
+        self.limit = limit
         self.parent = parent
+        self.callers = callers
         self.priority = priority
         self.holdBefore = holdBefore
         self.flow = flow

@@ -22,7 +22,7 @@ extension RunMachine {
         return CallOrder(
             id: CallID(run: run.id, step: run.steps[number].path, generation: run.steps[number].generation), plan: called.plan,
             binary: called.binary ?? run.created.binary, inputs: inputs, labels: labels, user: run.created.user, person: run.created.person,
-            priority: run.priority)
+            priority: run.priority, limit: run.created.limit)
     }
 
     // MARK: - From below

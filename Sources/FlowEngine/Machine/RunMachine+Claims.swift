@@ -102,7 +102,7 @@ extension RunMachine {
         guard let claim = run.claims[path], !claim.isGranted else { return }
         emit(.claim(ClaimEntry(path, claim.claimant, .dropped)))
         switch claim.claimant {
-        case .run: break
+        case .run: failScope(run.scopes[PlanIndex.root].base, reason)
         case .step(let number): fail(number, reason)
         case .scope(let scope): failScope(run.scopes[scope].base, reason)
         }

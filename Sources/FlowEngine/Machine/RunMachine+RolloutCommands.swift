@@ -179,8 +179,8 @@ extension RunMachine {
             throw refuse(command, because: "step '\(path)' is in batch \(rollout.batch + 1) already")
         }
         var ends = rollout.ends
-        if let batches = adjustment.batches {
-            ends = Array(ends[...rollout.batch]) + batches.ends(of: rollout.targets.count, after: ends[rollout.batch])
+        if let batches = adjustment.batches, !ends.isEmpty {
+            ends = Array(ends[...rollout.batch]) + batches.ends(of: rollout.count, after: ends[rollout.batch])
         }
         record(command, by: actor, message: message ?? adjustment.words)
         emit(.rollout(ref(number), .adjusted(rollout.adjustment.changed(by: adjustment), ends: ends)))

@@ -2,13 +2,14 @@ import FlowModel
 
 extension RunMachine {
     mutating func openRollout(_ number: Int, _ spec: RolloutSpec) throws(EvaluationError) {
-        let hosts = spec.order.arranged(try hosts(spec.targets, for: number), seed: UInt64(context.chance * 0x1p53))
+        let (turns, leftOut) = spec.arranged(try hosts(spec.targets, for: number), seed: UInt64(context.chance * 0x1p53))
+        let hosts = turns + leftOut.map(\.host)
         guard hosts.count <= Limits.mapElements else {
             throw .invalid("a rollout takes at most \(Limits.mapElements) targets, found \(hosts.count)")
         }
         emit(.mapOpened(ref(number), keys: hosts.map(\.name), values: hosts.map(\.value)))
-        emit(.rollout(ref(number), .opened(ends: spec.batches.ends(of: hosts.count))))
-        if hosts.isEmpty || passesGate(number, batch: 0) { advanceMap(number) }
+        emit(.rollout(ref(number), .opened(ends: spec.batches.ends(of: turns.count), leftOut: leftOut.map(\.reason))))
+        if turns.isEmpty || passesGate(number, batch: 0) { advanceMap(number) }
     }
 
     /// Closes targets that are over, begins as many as may run, and settles the rollout when none is left.
@@ -31,14 +32,30 @@ extension RunMachine {
         for inner in openMaps(in: scope) { advanceMap(inner) }
     }
 
-    private func nextTarget(of number: Int, _ spec: RolloutSpec) -> Int? {
+    private mutating func nextTarget(of number: Int, _ spec: RolloutSpec) -> Int? {
         guard let elements = run.steps[number].elements, let next = elements.queue.last, let rollout = run.rollouts[number],
             rollout.breach == nil, rollout.undoQueue == nil, run.gate == nil, rollout.batch(of: next) == rollout.batch, !run.isPaused,
             hasTurn(run.steps[number].scope), mayGoOn(in: run.steps[number].scope)
         else { return nil }
         let size = rollout.targets(of: rollout.batch).count
-        let width = (rollout.adjustment.concurrency ?? spec.concurrency).map { max($0.of(size), 1) } ?? size
-        return elements.open.count < width ? next : nil
+        let width = max((rollout.adjustment.concurrency ?? spec.concurrency)?.of(size) ?? size, 1)
+        return elements.open.count < width && keepsPace(number, rollout, spec) ? next : nil
+    }
+
+    /// False while as many targets have begun as may; it is noted when that is over.
+    private mutating func keepsPace(_ number: Int, _ rollout: Rollout, _ spec: RolloutSpec) -> Bool {
+        guard let moment = spec.startRate?.moment(after: rollout.starts, now: context.now) else {
+            if run.steps[number].due != nil { emit(.rollout(ref(number), .paced(until: nil))) }
+            return true
+        }
+        if run.steps[number].due != moment { emit(.rollout(ref(number), .paced(until: moment))) }
+        return false
+    }
+
+    /// The pace allows another target.
+    mutating func goOnAtPace(_ number: Int) {
+        emit(.rollout(ref(number), .paced(until: nil)))
+        advanceMap(number)
     }
 
     // MARK: - Targets
@@ -78,7 +95,7 @@ extension RunMachine {
     func breachReason(_ rollout: Rollout, _ spec: RolloutSpec) -> String? {
         let isBatch = spec.budget.scope == .batch
         let tally = isBatch ? rollout.batchTally : rollout.tally
-        let total = isBatch ? rollout.targets(of: rollout.batch).count : rollout.targets.count
+        let total = isBatch ? rollout.targets(of: rollout.batch).count : rollout.count
         let maximum = rollout.adjustment.maxFailures ?? spec.budget.maxFailures
         let forgiven = isBatch ? rollout.batchForgiven : rollout.forgiven
         let failures = tally.failures(spec.budget.counting) - forgiven.failures(spec.budget.counting)

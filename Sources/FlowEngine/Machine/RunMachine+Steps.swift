@@ -85,6 +85,7 @@ extension RunMachine {
         switch run.steps[number].state {
         case .backingOff:
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
+        case .running where run.rollouts[number] != nil: goOnAtPace(number)
         case .running: loseUnreachable(number)
         case .waiting where run.steps[number].approval != nil: fireApproval(number)
         case .waiting where run.rollouts[number]?.gate != nil: lookAtGate(number)

@@ -12,6 +12,9 @@ package import FlowModel
 /// lines, and has a turn when at the head of each: nobody who needs less overtakes. Who waits inside something that is held already goes
 /// first, since others may wait for the end of that; one who would so wait for itself is refused (`deadlock`). Hence somebody at the head of
 /// everything only ever waits for holders, and each of those for nobody who waits for it.
+///
+/// What is held around a step that calls another flow is held for the called run, too, and for those that it calls: it goes beside what they
+/// ask for, and what they ask for is told apart from one another. Only who shares something cannot have it alone further in.
 package struct LeaseTable: Sendable {
     package typealias ID = ClaimRow.ID
 
@@ -86,7 +89,7 @@ package struct LeaseTable: Sendable {
     }
 
     private mutating func enter(_ row: ClaimRow) {
-        let isNested = !isOutermost(row.id)
+        let isNested = !isOutermost(row)
         rows[row.id] = row
         paths[row.id.run, default: []].insert(row.id.step)
         for demand in row.demands {
@@ -144,7 +147,7 @@ package struct LeaseTable: Sendable {
 
     /// Whether everything that it asks for is free. Where only time is missing, it is noted when that is over.
     private mutating func mayHave(_ id: ID, at now: Instant) -> Bool {
-        guard let row = rows[id], row.demands.allSatisfy({ lines[$0.key]?.holders.leave(room: $0) ?? true }) else { return false }
+        guard let row = rows[id], isFree(row) else { return false }
         var moment = now
         for demand in row.demands {
             guard case .rate(let count, let seconds) = demand.kind else { continue }
@@ -157,10 +160,15 @@ package struct LeaseTable: Sendable {
 
     // MARK: - Inside one another
 
-    private func isOutermost(_ id: ID) -> Bool { around(id).isEmpty }
+    /// Whether those who have what it asks for leave room for it.
+    private func isFree(_ row: ClaimRow) -> Bool { row.demands.allSatisfy { lines[$0.key]?.holders.leave(room: $0, for: row) ?? true } }
 
-    /// What is held around it in its run.
-    private func around(_ id: ID) -> [ID] {
+    private func isOutermost(_ row: ClaimRow) -> Bool { around(row).isEmpty }
+
+    /// What is held around it: in its run, and around the steps that called its run.
+    private func around(_ row: ClaimRow) -> [ID] { ([row.id] + row.callers).flatMap { held(around: $0) } }
+
+    private func held(around id: ID) -> [ID] {
         guard let others = paths[id.run] else { return [] }
         return others.sorted().filter { $0.encloses(id.step) }.map { ID(run: id.run, step: $0) }.filter { rows[$0]?.isGranted == true }
     }
@@ -171,30 +179,44 @@ package struct LeaseTable: Sendable {
     /// only those remain for whom not enough is ever left.
     package func deadlock(of id: ID) -> [ClaimRow]? {
         guard let row = rows[id], !row.isGranted else { return nil }
-        guard !isOutermost(id), !row.demands.allSatisfy({ lines[$0.key]?.holders.leave(room: $0) ?? true }) else { return nil }
+        let shared = sharedAround(row)
+        guard shared.isEmpty else { return shared }
+        guard !isOutermost(row), !isFree(row) else { return nil }
         var blocked = Set(lines.values.flatMap { $0.nested.map(\.id) }).union([id])
         var stuck: Set<ID> = []
         var hasShrunk = true
         while hasShrunk, blocked.contains(id) {
-            stuck = Set(blocked.flatMap(around))
+            stuck = Set(blocked.compactMap { rows[$0] }.flatMap(around))
             let shut = blocked.filter { isShut($0, by: stuck) }
             hasShrunk = shut.count < blocked.count
             blocked = shut
         }
         guard blocked.contains(id) else { return nil }
         let keys = Set(row.demands.map(\.key))
-        return stuck.compactMap { rows[$0] }.filter { !keys.isDisjoint(with: $0.demands.map(\.key)) }
+        return stuck.compactMap { rows[$0] }.filter { !keys.isDisjoint(with: $0.demands.map(\.key)) && !row.wasCalled(within: $0.id) }
             .sorted { ($0.id.run, $0.id.step) < ($1.id.run, $1.id.step) }
     }
 
+    /// Those around the steps that called its run who share what it wants alone: they could let go of it only when it has ended.
+    private func sharedAround(_ row: ClaimRow) -> [ClaimRow] {
+        guard !row.callers.isEmpty else { return [] }
+        let outer = row.callers.flatMap { held(around: $0) }.compactMap { rows[$0] }
+        return row.demands.flatMap { demand -> [ClaimRow] in
+            guard demand.kind == .exclusive else { return [] }
+            let holders = outer.filter { $0.demands.contains { $0.key == demand.key } }
+            return holders.contains { $0.demands.contains(demand) } ? [] : holders
+        }
+    }
+
     private func isShut(_ id: ID, by stuck: Set<ID>) -> Bool {
-        rows[id]?.demands.contains { demand in
+        guard let row = rows[id] else { return false }
+        return row.demands.contains { demand in
             var holders = Holders()
-            for holder in stuck {
-                for held in rows[holder]?.demands ?? [] where held.key == demand.key { holders.add(held, of: holder) }
+            for holder in stuck.compactMap({ rows[$0] }) {
+                for held in holder.demands where held.key == demand.key { holders.add(held, of: holder) }
             }
-            return !holders.leave(room: demand)
-        } ?? false
+            return !holders.leave(room: demand, for: row)
+        }
     }
 
     // MARK: - Looking
@@ -206,10 +228,28 @@ package struct LeaseTable: Sendable {
         var before = 0
         for demand in row.demands {
             guard let line = lines[demand.key] else { continue }
-            if !line.holders.leave(room: demand) { holders.formUnion(line.holders.all.keys) }
+            if !line.holders.leave(room: demand, for: row) { holders.formUnion(line.holders.all.keys.filter { !row.wasCalled(within: $0) }) }
             before = max(before, line.place(of: row) ?? 0)
         }
         return (holders.compactMap { rows[$0] }.sorted { ($0.grantedAt ?? $0.since, $0.id.run) < ($1.grantedAt ?? $1.since, $1.id.run) }, before)
+    }
+
+    /// Who keeps somebody new from having something, and how many wait for it already.
+    package struct Obstacles: Sendable {
+        package var holders: [ClaimRow] = []
+        package var waiting = 0
+    }
+
+    package func obstacles(to demand: Demand) -> Obstacles {
+        guard let line = lines[demand.key] else { return Obstacles() }
+        let holders = line.holders.leave(room: demand) ? [] : holders(of: demand.key).map(\.row)
+        return Obstacles(holders: holders, waiting: line.places.count)
+    }
+
+    /// Who has the same around the step that called its run, nearest first: it has it through that one.
+    package func lender(of id: ID, key: String) -> ID? {
+        guard let row = rows[id] else { return nil }
+        return row.callers.flatMap { held(around: $0) }.first { rows[$0]?.demands.contains { $0.key == key } ?? false }
     }
 
     /// What is claimed in a run.

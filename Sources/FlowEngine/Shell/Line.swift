@@ -28,7 +28,7 @@ struct Line: Sendable {
     mutating func insert(_ row: ClaimRow, _ demand: Demand, isNested: Bool) {
         if row.isGranted {
             // A turn that was taken is not held.
-            if !demand.isRate { holders.add(demand, of: row.id) }
+            if !demand.isRate { holders.add(demand, of: row) }
         } else if isNested {
             Line.insert(Place(row), into: &nested)
         } else {
@@ -67,39 +67,4 @@ struct Line: Sendable {
         }
         return low
     }
-}
-
-/// Those who have something at the same time.
-struct Holders: Sendable {
-    private(set) var all: [ClaimRow.ID: Demand] = [:]
-    /// Of those in `all`, worked out as they come and go.
-    private var weight = 0
-    private var exclusive = 0
-
-    mutating func add(_ demand: Demand, of id: ClaimRow.ID) {
-        all[id] = demand
-        weight += demand.weight
-        exclusive += demand.isExclusive ? 1 : 0
-    }
-
-    mutating func remove(_ demand: Demand, of id: ClaimRow.ID) {
-        guard all.removeValue(forKey: id) != nil else { return }
-        weight -= demand.weight
-        exclusive -= demand.isExclusive ? 1 : 0
-    }
-
-    /// Whether one more can have this beside them.
-    func leave(room demand: Demand) -> Bool {
-        switch demand.kind {
-        case .exclusive, .overlap: all.isEmpty
-        case .shared: exclusive == 0
-        case .slots(let weight, let of): self.weight + weight <= of
-        case .rate: true
-        }
-    }
-}
-
-extension Demand {
-    fileprivate var weight: Int { if case .slots(let weight, _) = kind { weight } else { 0 } }
-    fileprivate var isExclusive: Bool { kind == .exclusive || kind == .overlap }
 }

@@ -108,7 +108,7 @@ struct Projection {
             wait.release = "flowctl release \(run.id) --break-glass -m REASON"
             waits.append(wait)
         }
-        waits += claimWaits(of: run)
+        waits += claimWaits(of: run) + paceWaits(of: run)
         let waiting =
             run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
         guard waiting > 0 else { return waits }

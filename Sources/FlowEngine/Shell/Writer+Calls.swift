@@ -25,6 +25,12 @@ extension Writer {
         }
     }
 
+    /// The step that calls a run, the one that called its own, and so on.
+    func callers(_ parent: CallID?) -> [ClaimRow.ID] {
+        guard let parent else { return [] }
+        return [ClaimRow.ID(run: parent.run, step: parent.step)] + (cache[parent.run]?.run.created.callers ?? [])
+    }
+
     /// Notes what the decision means for other runs.
     func note(_ decision: RunMachine.Decision, of run: Run) {
         for action in decision.actions {

@@ -10,18 +10,21 @@ extension Writer {
             if let row = run.claimRow(at: path) { leases.set(row) } else { leases.remove(claim) }
         }
         for path in Set(run.dirtyClaims).sorted() {
-            guard let stuck = leases.deadlock(of: ClaimRow.ID(run: id, step: path)) else { continue }
-            decide(.deadlocked(path, reason: Writer.words(for: stuck, in: id)), on: id)
+            guard let row = leases.rows[ClaimRow.ID(run: id, step: path)], let stuck = leases.deadlock(of: row.id) else { continue }
+            decide(.deadlocked(path, reason: Writer.words(for: stuck, row)), on: id)
         }
     }
 
-    private static func words(for stuck: [ClaimRow], in run: RunID) -> String {
-        let holders = stuck.prefix(3).map { row in
-            let place = row.id.step == Run.ownPath ? "run \(row.id.run)" : "'\(row.id.step)' of run \(row.id.run)"
-            return (row.id.run == run ? "this run's " + (row.id.step == Run.ownPath ? "own claim" : "'\(row.id.step)'") : place)
-                + " has \(row.demands.words)"
+    private static func words(for stuck: [ClaimRow], _ row: ClaimRow) -> String {
+        let (run, me) = (row.id.run, row.id.step == Run.ownPath ? "this run" : "this step")
+        let holders = stuck.prefix(3).map { holder in
+            let place = holder.id.step == Run.ownPath ? "run \(holder.id.run)" : "'\(holder.id.step)' of run \(holder.id.run)"
+            let own = "this run's " + (holder.id.step == Run.ownPath ? "own claim" : "'\(holder.id.step)'")
+            let called = row.wasCalled(within: holder.id) ? ", which called run \(run)," : ""
+            return (holder.id.run == run ? own : place) + called + " has \(holder.demands.words)"
         }
-        return "it would wait for ever: " + holders.joined(separator: ", ") + ", and will not let go of it before this step has ended"
+        return "it would wait for ever: it asks for \(row.demands.words); " + holders.joined(separator: ", ")
+            + ", and will not let go of it before \(me) has ended"
     }
 
     /// Takes away what rows say that the run claims and it does not: its journal decides.

@@ -219,8 +219,9 @@ final class Writer {
         let created = Created(
             flow: request.plan.flow, revision: request.revision, plan: planDigest, binary: request.binary,
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
-            user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent,
-            priority: parent.flatMap { cache[$0.run]?.run.priority } ?? request.priority ?? request.plan.control?.priority)
+            user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent, callers: callers(parent),
+            priority: parent.flatMap { cache[$0.run]?.run.priority } ?? request.priority ?? request.plan.control?.priority,
+            limit: request.limit)
         try meetOverlap(of: request.plan, by: actor)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")

@@ -62,14 +62,16 @@ package struct CallOrder: Hashable, Sendable {
     /// Who started the run that calls.
     package var user: String
     package var person: String
-    /// That of the run that calls.
+    /// Those of the run that calls.
     package var priority: Int
+    package var limit: HostLimit?
 
     package init(
         id: CallID, plan: Plan, binary: Digest?, inputs: [String: JSON], labels: [String: String], user: String, person: String,
-        priority: Int
+        priority: Int, limit: HostLimit? = nil
     ) {
         self.priority = priority
+        self.limit = limit
         self.id = id
         self.plan = plan
         self.binary = binary

@@ -6,6 +6,10 @@ package struct RolloutSpec: Hashable, Sendable, Codable {
     package var order: RolloutOrder
     /// Targets of a batch at once; nil: all of them.
     package var concurrency: Amount?
+    /// How often a target may be begun; nil: as often as there is room.
+    package var startRate: StartRate?
+    /// States, the label `state`, of hosts that have no turn.
+    package var skipping: [String]?
     /// Seconds to wait after a batch, before the gate and the next one.
     package var soakSeconds: Double
     package var budget: FailureBudget
@@ -13,8 +17,11 @@ package struct RolloutSpec: Hashable, Sendable, Codable {
 
     package init(
         targets: Expression, batches: BatchSizes, order: RolloutOrder = .inventory, concurrency: Amount? = nil,
-        soakSeconds: Double = 0, budget: FailureBudget = FailureBudget(), onBreach: OnBreach = .stopNew
+        soakSeconds: Double = 0, budget: FailureBudget = FailureBudget(), onBreach: OnBreach = .stopNew, startRate: StartRate? = nil,
+        skipping: [String]? = nil
     ) {
+        self.startRate = startRate
+        self.skipping = skipping
         self.targets = targets
         self.batches = batches
         self.order = order
@@ -32,6 +39,42 @@ package struct RolloutSpec: Hashable, Sendable, Codable {
         case hold
         /// No further target is begun; those that were touched are undone, then the step fails.
         case undo
+    }
+}
+
+extension RolloutSpec {
+    /// The label that says what state a host is in.
+    package static let stateLabel = "state"
+
+    /// The hosts that have their turn, in order, and behind them those that have none, with why.
+    package func arranged(_ hosts: [Host], seed: UInt64) -> (turns: [Host], leftOut: [(host: Host, reason: String)]) {
+        var (turns, leftOut): ([Host], [(host: Host, reason: String)]) = ([], [])
+        for host in hosts {
+            if let state = host.labels[RolloutSpec.stateLabel], skipping?.contains(state) == true {
+                leftOut.append((host, "its state is '\(state)'"))
+            } else {
+                turns.append(host)
+            }
+        }
+        return (order.arranged(turns, seed: seed), leftOut)
+    }
+}
+
+/// So many starts in any stretch of so many seconds.
+package struct StartRate: Hashable, Sendable, Codable {
+    package var count: Int
+    package var seconds: Double
+
+    package init(count: Int, seconds: Double) {
+        self.count = count
+        self.seconds = seconds
+    }
+
+    /// When one more may start after these, oldest first; nil: at once.
+    package func moment(after starts: [Instant], now: Instant) -> Instant? {
+        guard starts.count >= count else { return nil }
+        let free = starts[starts.count - count] + seconds
+        return free > now ? free : nil
     }
 }
 

@@ -17,12 +17,16 @@ package struct StartRequest: Hashable, Sendable {
     package var holdBefore: Set<String>
     /// As the flow has it when nil.
     package var priority: Int?
+    /// The hosts that it is kept to, with all that it calls; nil: all.
+    package var limit: HostLimit?
 
     package init(
         plan: Plan, revision: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
-        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = [], priority: Int? = nil
+        labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = [], priority: Int? = nil,
+        limit: HostLimit? = nil
     ) {
         self.priority = priority
+        self.limit = limit
         self.holdBefore = holdBefore
         self.plan = plan
         self.revision = revision

@@ -11,12 +11,16 @@ struct RunPreparer: RunPreparation {
     /// Complete, typed inputs from those given; refuses with all faults at once.
     let inputs: @Sendable ([Parameter], [String: JSON]) throws(FlowError) -> [String: JSON]
     let inventory: InventoryService
+    /// What keeps something from beginning now, and who keeps somebody new from having something.
+    let closure: @Sendable (ChangeSubject) -> ChangeClosure?
+    let leases: @Sendable ([Demand]) async -> [LeaseTable.Obstacles]
 
     private struct Ready {
         var loaded: LoadedPlan
         var binary: Digest?
         var inputs: [String: JSON]
         var targets: [String: [Host]]
+        var limit: HostLimit?
     }
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
@@ -28,7 +32,8 @@ struct RunPreparer: RunPreparation {
         return StartRequest(
             plan: ready.loaded.plan, revision: ready.loaded.revision, binary: ready.binary, inputs: sealed,
             targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content),
-            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan), priority: try priority(start.priority))
+            holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan), priority: try priority(start.priority),
+            limit: ready.limit)
     }
 
     /// A run that a step asks for. Secrets stay sealed as they came.
@@ -41,10 +46,11 @@ struct RunPreparer: RunPreparation {
             }
         }
         let needs = TargetResolver.needs(of: order.plan, inputs: complete)
-        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: nil)
+        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), within: order.limit)
         return StartRequest(
             plan: order.plan, revision: Digest.of(try order.plan.canonicalBytes), binary: order.plan.hasSwiftSteps ? order.binary : nil,
-            inputs: sealed, targets: targets, labels: order.labels, fingerprint: Digest.of([]), priority: order.priority)
+            inputs: sealed, targets: targets, labels: order.labels, fingerprint: Digest.of([]), priority: order.priority,
+            limit: order.limit)
     }
 
     /// The plan with the registered flows that it calls in it, as they are now, and theirs.
@@ -90,9 +96,18 @@ struct RunPreparer: RunPreparation {
         for parameter in ready.loaded.plan.parameters where parameter.isSecret && shown[parameter.name] != nil {
             shown[parameter.name] = "<redacted>"
         }
-        return Wire.Preview(
+        var preview = Wire.Preview(
             flow: ready.loaded.plan.flow, revision: ready.loaded.revision, plan: ready.loaded.plan, inputs: .object(shown),
             targets: ready.targets.mapValues { $0.map(\.name) })
+        var forecast = PlanForecast(
+            inventory: try await inventory.current(), limit: ready.limit, labels: start.labels ?? [:], closure: closure, complete: inputs)
+        forecast.add(ready.loaded.plan, inputs: ready.inputs, targets: ready.targets)
+        let obstacles = await leases(forecast.demands.map(\.demand))
+        preview.rollouts = forecast.rollouts.isEmpty ? nil : forecast.rollouts
+        preview.closed = forecast.closed.isEmpty ? nil : forecast.closed
+        preview.locks = zip(forecast.demands, obstacles).compactMap { Wire.PlannedLock($0, $1) }.prefix(Limits.plannedShown).nilIfEmpty
+        preview.problems = forecast.problems.isEmpty ? nil : forecast.problems
+        return preview
     }
 
     func edit(_ given: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit {
@@ -108,7 +123,7 @@ struct RunPreparer: RunPreparation {
         var all = current.objectValue ?? [:]
         all.merge(changed) { $1 }
         let needs = TargetResolver.needs(of: plan, inputs: all).filter { created.targets[$0.selector] == nil }
-        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: nil)
+        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), within: created.limit)
         for parameter in parameters where parameter.isSecret {
             if let value = changed[parameter.name] { changed[parameter.name] = try vault.sealed(value) }
         }
@@ -128,17 +143,9 @@ struct RunPreparer: RunPreparation {
         let loaded = try await pinned(found)
         let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
         let needs = TargetResolver.needs(of: loaded.plan, inputs: complete)
-        if let limit = start.limit, let called = (loaded.plan.calls ?? []).first(where: { $0.plan.withCalls.contains(where: \.namesHosts) }) {
-            throw FlowError(
-                .usage, subject: "limit",
-                "Nothing was started: the limit '\(limit)' would not reach flow '\(called.plan.flow)', which this flow calls on hosts of its own.",
-                hint: "give the flow a selector as an input")
-        }
-        var targets: [String: [Host]] = [:]
-        if !needs.isEmpty || start.limit != nil {
-            targets = try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: start.limit)
-        }
-        return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets)
+        guard !needs.isEmpty || start.limit != nil else { return Ready(loaded: loaded, binary: binary, inputs: complete, targets: [:]) }
+        let (targets, limit) = try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: start.limit)
+        return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets, limit: limit)
     }
 
     private func source(_ start: Wire.Start) async throws -> (LoadedPlan, Digest?) {

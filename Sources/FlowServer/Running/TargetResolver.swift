@@ -13,13 +13,36 @@ enum TargetResolver {
         var place: String
     }
 
-    /// The hosts of each of the selectors, in the order of the inventory. With `limit`, only those that it names too.
+    /// The hosts of each of the selectors, in the order of the inventory, and those that `limit` means: with it, only these.
     ///
     /// Refuses unknown names and selections that are empty, all at once.
-    static func targets(of needs: [Need], in inventory: Inventory, limit: String?) throws(FlowError) -> [String: [Host]] {
-        var faults: [FlowError.Detail] = []
-        var hint: String?
-        func hosts(_ need: Need) -> [Host]? {
+    static func targets(
+        of needs: [Need], in inventory: Inventory, limit: String?
+    ) throws(FlowError) -> (targets: [String: [Host]], limit: HostLimit?) {
+        var search = Search(inventory: inventory)
+        let limit = limit.map { HostLimit(selector: $0, hosts: search.hosts(Need(selector: $0, place: "--limit"))?.map(\.name) ?? []) }
+        let targets = search.targets(of: needs, within: limit)
+        try search.finish()
+        return (targets, limit)
+    }
+
+    /// The same for what belongs to a run that is kept to certain hosts already.
+    static func targets(of needs: [Need], in inventory: Inventory, within limit: HostLimit?) throws(FlowError) -> [String: [Host]] {
+        var search = Search(inventory: inventory)
+        let targets = search.targets(of: needs, within: limit)
+        try search.finish()
+        return targets
+    }
+
+    /// Looks selectors up, and collects what is wrong with them.
+    private struct Search {
+        let inventory: Inventory
+        private var faults: [FlowError.Detail] = []
+        private var hint: String?
+
+        init(inventory: Inventory) { self.inventory = inventory }
+
+        mutating func hosts(_ need: Need) -> [Host]? {
             do throws(FlowError) {
                 return try inventory.resolve(need.selector)
             } catch {
@@ -29,21 +52,26 @@ enum TargetResolver {
                 return nil
             }
         }
-        let allowed = limit.map { Set(hosts(Need(selector: $0, place: "--limit"))?.map(\.name) ?? []) }
-        var targets: [String: [Host]] = [:]
-        for need in needs {
-            guard var found = hosts(need) else { continue }
-            if let allowed, let limit, !allowed.isEmpty {
-                found.removeAll { !allowed.contains($0.name) }
-                if found.isEmpty {
-                    let message = "no host of selector '\(need.selector)' is within the limit '\(limit)'"
-                    faults.append(FlowError.Detail(subject: need.place, message: message))
+
+        mutating func targets(of needs: [Need], within limit: HostLimit?) -> [String: [Host]] {
+            // A limit that means nothing is a fault of its own.
+            let allowed = limit.flatMap { $0.hosts.isEmpty ? nil : Set($0.hosts) }
+            var targets: [String: [Host]] = [:]
+            for need in needs {
+                guard var found = hosts(need) else { continue }
+                if let allowed, let limit {
+                    found.removeAll { !allowed.contains($0.name) }
+                    if found.isEmpty {
+                        let message = "no host of selector '\(need.selector)' is within the limit '\(limit.selector)'"
+                        faults.append(FlowError.Detail(subject: need.place, message: message))
+                    }
                 }
+                targets[need.selector] = found
             }
-            targets[need.selector] = found
+            return targets
         }
-        guard faults.isEmpty else { throw refusal(faults, inventory, hint) }
-        return targets
+
+        func finish() throws(FlowError) { if !faults.isEmpty { throw TargetResolver.refusal(faults, inventory, hint) } }
     }
 
     private static func refusal(_ faults: [FlowError.Detail], _ inventory: Inventory, _ hint: String?) -> FlowError {
@@ -81,11 +109,6 @@ enum TargetResolver {
     }
 }
 
-extension Plan {
-    /// Whether a step of it runs on hosts.
-    var namesHosts: Bool { nodes.contains { $0.selector != nil } }
-}
-
 extension Node {
     /// The selector or host that the step names, and whether it runs once for each: then an empty text is no place at all.
     fileprivate var selector: (Expression, isMap: Bool)? {
@@ -99,12 +122,13 @@ extension Node {
     }
 }
 
-/// What can be known before the run: its inputs.
-private struct StartScope: ExpressionScope {
+/// What can be known before the run: its inputs, and the element where it is asked about one.
+struct StartScope: ExpressionScope {
     let inputs: [String: JSON]
+    var element: (map: String, value: JSON)?
 
     func parameter(_ name: String) -> JSON? { inputs[name] }
     func output(of node: String) -> StepValue { .absent("the run has not started") }
-    func element(of map: String) -> JSON? { nil }
+    func element(of map: String) -> JSON? { element.flatMap { $0.map == map ? $0.value : nil } }
     func fact(_ fact: Expression.RunFact) -> JSON { .null }
 }

@@ -104,7 +104,8 @@ package struct ManyRunsSimulation {
         }
         let created = Created(
             flow: order.plan.flow, revision: Self.digest, plan: Self.digest, binary: nil, inputs: order.inputs, targets: RandomPlan.targets,
-            labels: order.labels, key: nil, user: order.user, person: order.person, parent: order.id, priority: parent.priority)
+            labels: order.labels, key: nil, user: order.user, person: order.person, parent: order.id,
+            callers: [ClaimRow.ID(run: order.id.run, step: order.id.step)] + parent.created.callers, priority: parent.priority)
         let child = try begin(order.plan, created)
         called += 1
         if let run = runs[child], let fault = calls.begin(order, run, from: parent) { throw violation("\(fault): \(summary)") }

@@ -2,7 +2,11 @@ import FlowModel
 
 extension RandomPlan {
     /// The selector that rollouts name, and its hosts.
-    static let targets = ["all": (0..<7).map { Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)"]) }]
+    static let targets = [
+        "all": (0..<7).map {
+            Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)", "state": $0 % 3 == 1 ? "maintenance" : "live"])
+        }
+    ]
 
     mutating func rollout() -> RolloutSpec {
         let sizes = ["1 2", "50%", "1 *2", "1 +1", "100%"].compactMap { try? BatchSizes($0) }
@@ -13,7 +17,8 @@ extension RandomPlan {
             budget: FailureBudget(
                 maxFailures: random.pick([.count(0), .count(1), .percent(40)]), scope: random.pick([.batch, .rollout]),
                 counting: random.pick([.both, .failed, .unreachable])),
-            onBreach: random.pick([.stopNew, .hold, .undo]))
+            onBreach: random.pick([.stopNew, .hold, .undo]), startRate: random.pick([nil, nil, StartRate(count: 2, seconds: 20)]),
+            skipping: random.pick([nil, nil, ["maintenance"], ["maintenance", "live"]]))
     }
 
     /// The steps of a rollout's targets, those that undo them, and those between batches. Either it says how targets are undone, or its steps may.

@@ -22,6 +22,21 @@ extension EveryTransition {
         try await driver.perform(.undo(deploy), on: run, by: Self.alice, message: "it was the wrong version")
         for host in ["web-4", "web-3", "web-2"] { try await driver.succeed("deploy[\(host)]/undo:back", run) }
         try await driver.fail("deploy[web-1]/undo:back", run)
+        try await paced()
+    }
+
+    /// Three hosts, of which one is left out and the others begin one after the other; the engine ends in between.
+    private mutating func paced() async throws {
+        let spec = RolloutSpec(
+            targets: .literal("all"), batches: .all, startRate: StartRate(count: 1, seconds: 60), skipping: ["maintenance"])
+        let hosts = (1...3).map { Host(name: "web-\($0)", address: "10.0.0.\($0)", labels: $0 == 1 ? ["state": "maintenance"] : [:]) }
+        let run = try await start(
+            "paced", [Node(id: "deploy", name: "deploy", kind: .rollout(spec)), Self.shell("deploy/switch", scope: "deploy")],
+            targets: ["all": hosts])
+        try await driver.succeed("deploy[web-2]/switch", run)
+        try await restart()
+        try await driver.pass(seconds: 61)
+        try await driver.succeed("deploy[web-3]/switch", run)
     }
 
     private mutating func canary() async throws -> RunID {

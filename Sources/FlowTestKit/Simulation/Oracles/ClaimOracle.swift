@@ -10,6 +10,10 @@ struct ClaimOracle {
     private struct Holder {
         var place: String
         var kind: ClaimSpec.Kind
+        /// Places round the steps that called its run, and those that called these: what is held there is held for it, too.
+        var lenders: Set<String>
+
+        func isInside(_ other: Holder) -> Bool { lenders.contains(other.place) }
     }
 
     /// What is wrong; nil when nothing is.
@@ -17,9 +21,10 @@ struct ClaimOracle {
         var holders: [String: [Holder]] = [:]
         for run in runs {
             var places: Set<String> = []
+            let lenders = lenders(of: run)
             for step in run.steps.indices where isOut(step, run) {
                 for (place, specs) in claims(round: step, run) where places.insert(place).inserted {
-                    for spec in specs { holders[key(spec), default: []].append(Holder(place: place, kind: spec.kind)) }
+                    for spec in specs { holders[key(spec), default: []].append(Holder(place: place, kind: spec.kind, lenders: lenders)) }
                 }
             }
         }
@@ -58,13 +63,21 @@ struct ClaimOracle {
         return found
     }
 
+    private func lenders(of run: Run) -> Set<String> {
+        guard let parent = run.created.parent, let caller = runs.first(where: { $0.id == parent.run }), let step = caller.positions[parent.step]
+        else { return [] }
+        return lenders(of: caller).union(claims(round: step, caller).map(\.place))
+    }
+
     private func fault(of key: String, _ holders: [Holder]) -> String? {
-        let alone = holders.filter { $0.kind == .exclusive || $0.kind == .overlap }
-        if let first = alone.first, let other = holders.first(where: { $0.place != first.place }) {
-            return "\(key) is alone at '\(first.place)', and '\(other.place)' works with it too"
+        for holder in holders where holder.kind == .exclusive || holder.kind == .overlap {
+            let stranger = holders.first { $0.place != holder.place && !$0.isInside(holder) && !holder.isInside($0) }
+            if let stranger { return "\(key) is alone at '\(holder.place)', and '\(stranger.place)' works with it too" }
         }
-        var weight = 0
-        for holder in holders { if case .slots(let taken, _) = holder.kind { weight += taken } }
+        // What a called run has out of what is held for it counts once: neither those outside nor those furthest in have too much.
+        let outermost = holders.filter { holder in !holders.contains { holder.isInside($0) } }
+        let innermost = holders.filter { holder in !holders.contains { $0.isInside(holder) } }
+        let weight = [outermost, innermost].map { $0.reduce(0) { if case .slots(let weight, _) = $1.kind { $0 + weight } else { $0 } } }.max() ?? 0
         return weight > 4 ? "\(weight) of the 4 slots of \(key) are taken by those that work" : nil
     }
 }

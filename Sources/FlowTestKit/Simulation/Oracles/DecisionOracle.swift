@@ -184,7 +184,10 @@ struct DecisionOracle {
         case .rollout(let spec):
             guard let rollout = run.rollouts[step], rollout.breach == nil, rollout.undoQueue == nil else { return nil }
             let batch = rollout.targets(of: rollout.batch)
-            let isFree = batch.contains(next) && elements.open.count < spec.width(rollout, of: batch.count)
+            // The moment that its pace waits for comes as a timer of its own.
+            let isFree =
+                batch.contains(next) && spec.paceAllows(rollout, now: context.now) && run.steps[step].due == nil
+                && elements.open.count < spec.width(rollout, of: batch.count)
             return isFree ? "the next target of '\(run.steps[step].path)' could begin" : nil
         default: return nil
         }

@@ -28,7 +28,9 @@ extension EntryOracle {
         guard let rollout = run.rollouts[step] else { return "a target of no rollout begins" }
         if rollout.breach != nil || rollout.undoQueue != nil { return "a target of '\(path)' begins after the budget was breached" }
         let batch = rollout.targets(of: rollout.batch)
-        if !batch.contains(element) { return "a target of another batch of '\(path)' begins" }
+        let isLast = rollout.batch == max(rollout.ends.count - 1, 0)
+        if !batch.contains(element), !isLast || element < batch.upperBound { return "a target of another batch of '\(path)' begins" }
+        if !spec.paceAllows(rollout, now: now) { return "a target of '\(path)' begins faster than may" }
         let isOpened = earlier.contains { if case .rollout(let other, .opened) = $0 { other.index == step } else { false } }
         if isOpened, let fault = mayBegin(batch: 0, step) { return fault }
         let budget = spec.failures(of: rollout)
@@ -110,9 +112,12 @@ extension EntryOracle {
 
     func fault(of entry: RolloutEntry, _ step: Int) -> String? {
         guard case .rollout(let spec) = run.nodeOf(step).kind, let elements = run.steps[step].elements else { return "it is no rollout" }
-        if case .opened(let ends) = entry {
+        if case .opened(let ends, let leftOut) = entry {
             let isAscending = zip([0] + ends, ends).allSatisfy { $0 < $1 }
-            return isAscending && ends.last == elements.keys.count ? nil : "batches that do not fit: \(ends)"
+            let states = elements.values.map { $0["labels"]?["state"]?.stringValue ?? "" }
+            let skipped = states.map { spec.skipping?.contains($0) ?? false }
+            if skipped != states.indices.map({ $0 >= ends.last ?? 0 }) { return "hosts have a turn, or none, in spite of their state" }
+            return isAscending && (ends.last ?? 0) + leftOut.count == elements.keys.count ? nil : "batches that do not fit: \(ends)"
         }
         guard let rollout = run.rollouts[step] else { return "the rollout has not begun" }
         switch entry {
@@ -123,13 +128,15 @@ extension EntryOracle {
             guard run.steps[step].waiting?.kind == .soak else { return "what does not soak has soaked" }
             if case .release? = command { return nil }
             return run.steps[step].due.map { $0 <= now } == true ? nil : "a soak ends too early"
+        case .paced(let until?): return spec.paceAllows(rollout, now: now) || until <= now ? "a rollout waits that need not" : nil
+        case .paced: return nil
         case .betweenOpened(let batch): return batch == rollout.batch && elements.open.isEmpty ? nil : "what stands between batches begins too early"
         case .breached:
             let budget = spec.failures(of: rollout)
             return budget.found > budget.borne ? nil : "\(budget.found) failures of \(budget.borne) are no breach"
         case .released: return released(rollout, spec)
         case .adjusted(_, let ends):
-            return ends.last == elements.keys.count && ends.starts(with: rollout.ends[...rollout.batch]) ? nil : "begun batches change"
+            return ends.last == rollout.ends.last && ends.starts(with: rollout.ends.prefix(rollout.batch + 1)) ? nil : "begun batches change"
         case .requeued(let chosen): return Set(chosen).isDisjoint(with: elements.open) ? nil : "a running target has another turn"
         case .undoBegan(let chosen): return undoBegan(chosen, rollout, spec, elements)
         case .undoOpened(let target): return undoOpened(target, rollout, spec)
@@ -152,7 +159,7 @@ extension EntryOracle {
                 return "a batch of '\(path)' begins before what stands between"
             }
         }
-        let isNext = elements.queue.last.map { rollout.targets(of: batch).contains($0) } == true
+        let isNext = elements.queue.last.map { rollout.batch(of: $0) == batch } == true
         return isNext ? mayBegin(batch: batch, step) : "the wrong batch of '\(path)' begins"
     }
 

@@ -160,8 +160,10 @@ struct EntryOracle {
             guard case .list(.literal(let list)) = map.elements else { return nil }
             return values == list.arrayValue && keys == values.indices.map(String.init) ? nil : "a map has other elements than its list"
         case .rollout(let rollout):
-            let hosts = run.created.targets["all"]?.map(\.name) ?? []
-            if keys.sorted() != hosts.sorted() { return "a rollout has other targets than its selector" }
+            let all = run.created.targets["all"] ?? []
+            if keys.sorted() != all.map(\.name).sorted() { return "a rollout has other targets than its selector" }
+            let hosts = all.filter { !(rollout.skipping ?? []).contains($0.labels["state"] ?? "") }.map(\.name)
+            let turns = Array(keys.prefix(hosts.count))
             let order: [String]? =
                 switch rollout.order {
                 case .inventory: hosts
@@ -169,7 +171,7 @@ struct EntryOracle {
                 case .name: hosts.sorted()
                 default: nil
                 }
-            return order ?? keys == keys ? nil : "the targets are not in the order \(rollout.order)"
+            return order ?? turns == turns ? nil : "the targets are not in the order \(rollout.order)"
         case .repeatUntil(let spec): return keys.count == max(spec.maximum, 1) ? nil : "a 'repeatUntil' has other rounds than its maximum"
         default: return "it has no elements"
         }

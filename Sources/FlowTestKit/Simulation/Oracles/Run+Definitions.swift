@@ -167,7 +167,11 @@ extension RolloutSpec {
     /// How many failures the budget counts now, and how many it bears.
     func failures(of rollout: Rollout) -> (found: Int, borne: Int) {
         let isBatch = budget.scope == .batch
-        let whole = isBatch ? Array(rollout.targets(of: rollout.batch)) : Array(rollout.targets.indices)
+        let batch = rollout.targets(of: rollout.batch)
+        let total = isBatch ? batch.count : rollout.ends.last ?? 0
+        // Those that were left out and had their turn all the same count with the last batch.
+        let isLast = rollout.batch == max(rollout.ends.count - 1, 0)
+        let whole = isBatch ? batch.lowerBound..<(isLast ? rollout.targets.count : batch.upperBound) : rollout.targets.indices
         let kinds: [TargetOutcome] =
             switch budget.counting {
             case .failed: [.failed, .timedOut, .unknown]
@@ -178,16 +182,22 @@ extension RolloutSpec {
         let found = whole.count { kinds.contains(rollout.targets[$0].outcome) } - kinds.reduce(0) { $0 + forgiven[$1] }
         switch rollout.adjustment.maxFailures ?? budget.maxFailures {
         case .count(let count): return (found, count)
-        case .percent(let share): return (found, Int((Double(whole.count) * share / 100).rounded(.down)))
+        case .percent(let share): return (found, Int((Double(total) * share / 100).rounded(.down)))
         }
     }
 
     /// How many targets of so many may run at once.
     func width(_ rollout: Rollout, of size: Int) -> Int {
         switch rollout.adjustment.concurrency ?? concurrency {
-        case nil: size
+        case nil: max(size, 1)
         case .count(let count): max(count, 1)
         case .percent(let share): max(Int((Double(size) * share / 100).rounded(.down)), 1)
         }
+    }
+
+    /// Whether one more target may begin without being one too many in its stretch of time.
+    func paceAllows(_ rollout: Rollout, now: Instant) -> Bool {
+        guard let startRate else { return true }
+        return rollout.starts.count { now.seconds(since: $0) < startRate.seconds } < startRate.count
     }
 }
