@@ -41,7 +41,8 @@ enum ListBenchmark {
         [
             ("newest", ""), ("flow", "&flow=flow-\(round % 20)"), ("failed", "&state=failed"), ("label", "&label=team%3Dteam-\(round % 50)"),
             ("flow, state and label", "&flow=flow-\(round % 20)&state=failed&label=team%3Dteam-\(round % 50)"),
-            ("flow and label", "&flow=flow-\(round % 20)&label=team%3Dteam-\(round % 50)"), ("page far behind", "&after=\(id((round * 4_973) % runs))"),
+            ("flow and label", "&flow=flow-\(round % 20)&label=team%3Dteam-\(round % 50)"),
+            ("page far behind", "&after=\(id((round * 4_973) % runs))"),
         ]
     }
 
