@@ -104,6 +104,20 @@ struct RolloutTests {
         #expect(machine.dispatched.contains("deploy[web-1]/undo:back"), "what was done again can be undone again")
     }
 
+    @Test func `a rollout that stops at a breakpoint when it is taken up again can be released`() throws {
+        var machine = try machine(batches: "100%")
+        for host in 1...10 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.command(.retry(from: StepPath("deploy")))
+        for host in 1...10 { try machine.fail("deploy[web-\(host)]/switch") }
+        try machine.command(.redo(rollout: nil, .named(["web-1"]), from: nil))
+        try machine.command(.hold(before: "deploy", isSet: true))
+        try machine.fail("deploy[web-1]/switch")
+        try machine.command(.redo(rollout: nil, .named(["web-2"]), from: nil))
+        #expect(machine["deploy"].waiting?.kind == .breakpoint)
+        try machine.command(.release(StepPath("deploy")))
+        #expect(switched(machine) == [2])
+    }
+
     @Test func `a rollout in finally runs again with all of it, and is neither redone nor undone alone`() throws {
         let rollout = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("100%"))
         let undo = Node(

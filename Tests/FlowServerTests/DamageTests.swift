@@ -62,7 +62,8 @@ struct DamageTests {
         try change(home) { database in
             let demands = #"[{"lock":"db"}]"#
             try database.execute(
-                sql: "INSERT INTO claim SELECT number, 'ghost', 5, ?, 1, 1 FROM run", arguments: [demands])
+                sql: "INSERT INTO claim (run, path, priority, demands, since, grantedAt) SELECT number, 'ghost', 5, ?, 1, 1 FROM run",
+                arguments: [demands])
         }
         try FileManager.default.createDirectory(
             atPath: home.path + "/blobs/ab", withIntermediateDirectories: true)

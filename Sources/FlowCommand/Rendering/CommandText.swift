@@ -1,27 +1,22 @@
 import FlowModel
 
-/// The command or script of a step, for people: what stands for a value is in braces, as in other texts.
+/// The command or script of a step, for people: what stands for a value that is not known yet is in braces, as in other texts.
 enum CommandText {
     /// Lines of a command that are shown.
     private static let shownLines = 12
 
-    static func lines(_ spec: ShellSpec, of plan: Plan) -> [String] {
+    static func lines(_ spec: ShellSpec, of plan: Plan, _ words: ExpressionText) -> [String] {
         switch spec.source {
         case .text(let text):
             let command = spec.variables.reduce(text) { text, variable in
-                text.replacing("\"${\(variable.name)}\"", with: "{\(ExpressionText.text(variable.value))}")
+                text.replacing("\"${\(variable.name)}\"", with: words.word(variable.value))
             }
             let lines = command.split(separator: "\n", omittingEmptySubsequences: false)
             let shown = lines.prefix(shownLines).enumerated().map { ($0.offset == 0 ? "$ " : "  ") + $0.element }
             return lines.count > shownLines ? shown + ["  … \(lines.count - shownLines) more lines"] : shown
         case .asset(let digest):
             let name = plan.assets.first { $0.digest == digest }?.name ?? digest.short
-            return ["$ " + ([name] + spec.arguments.map(argument)).joined(separator: " ")]
+            return ["$ " + ([name] + spec.arguments.map(words.word)).joined(separator: " ")]
         }
-    }
-
-    private static func argument(_ expression: Expression) -> String {
-        if case .literal(let value) = expression { return value.text }
-        return "{\(ExpressionText.text(expression))}"
     }
 }

@@ -4,8 +4,8 @@ import FlowWire
 /// What a gate will ask, of whom, and what happens if nobody decides, for people.
 enum GateText {
     /// In one line.
-    static func summary(_ spec: ApprovalSpec) -> String {
-        var text = "\"\(ExpressionText.text(spec.prompt))\" by \(rules(spec.rules))"
+    static func summary(_ spec: ApprovalSpec, _ words: ExpressionText) -> String {
+        var text = "\"\(words.text(spec.prompt))\" by \(rules(spec.rules))"
         var wait = spec.deadlineSeconds
         for escalation in spec.escalations {
             text += ", after \(wait.map(durationText) ?? "") by \(rules(escalation.rules))"

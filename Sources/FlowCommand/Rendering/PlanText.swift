@@ -5,10 +5,14 @@ package import FlowWire
 package struct PlanText {
     private let preview: Wire.Preview
     private let style: Style
+    /// With the inputs of the run; those of called flows are made while it runs.
+    private let words: ExpressionText
 
     package init(_ preview: Wire.Preview, style: Style) {
         self.preview = preview
         self.style = style
+        let secrets = Set(preview.plan.parameters.filter(\.isSecret).map(\.name))
+        words = ExpressionText(inputs: (preview.inputs.objectValue ?? [:]).filter { !secrets.contains($0.key) })
     }
 
     package var lines: [String] {
@@ -21,73 +25,77 @@ package struct PlanText {
         }
         lines += ClaimText.lines(of: preview.plan)
         lines.append("steps")
-        lines += steps(of: preview.plan)
+        lines += steps(of: preview.plan, words)
         for called in preview.plan.withCalls.dropFirst() {
             lines.append("flow \(called.flow), which is called")
-            lines += steps(of: called)
+            lines += steps(of: called, ExpressionText())
         }
         lines += ForecastText.lines(preview)
         lines.append(style.paint("Nothing was started.", .dim))
         return lines
     }
 
-    private func steps(of plan: Plan) -> [String] {
+    private func steps(of plan: Plan, _ words: ExpressionText) -> [String] {
         let width = min(plan.nodes.map { depth(of: $0) * 2 + ($0.part.prefix + $0.name).displayWidth }.max() ?? 0, 40)
-        return plan.nodes.filter { $0.kindName != "when" }.flatMap { [line($0, width: width, in: plan)] + command($0, indent: width + 3, of: plan) }
+        return plan.nodes.filter { $0.kindName != "when" }.flatMap {
+            [line($0, width: width, in: plan, words)] + command($0, indent: width + 3, of: plan, words)
+        }
     }
 
     private func depth(of node: Node) -> Int { 1 + node.id.filter { $0 == "/" }.count }
 
-    private func line(_ node: Node, width: Int, in plan: Plan) -> String {
+    private func line(_ node: Node, width: Int, in plan: Plan, _ words: ExpressionText) -> String {
         let indent = String(repeating: "  ", count: depth(of: node))
         let name = (indent + node.part.prefix + node.name).padded(to: width + 2)
-        let facts = [what(node), guards(node, in: plan), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap { $0 }
+        let facts = [what(node, words), guards(node, in: plan), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap {
+            $0
+        }
         let place = node.location.map { "  \($0)" } ?? ""
         return "\(name) \(node.kindName.padded(to: 9)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
             + style.paint(place, .dim)
     }
 
     /// What a command or script does, beneath its step.
-    private func command(_ node: Node, indent: Int, of plan: Plan) -> [String] {
+    private func command(_ node: Node, indent: Int, of plan: Plan, _ words: ExpressionText) -> [String] {
         if case .approval(let spec) = node.kind {
             return GateText.details(spec, preview.approvers).map { String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim) }
         }
         guard case .shell(let spec) = node.kind else { return [] }
-        return CommandText.lines(spec, of: plan).map {
+        return CommandText.lines(spec, of: plan, words).map {
             String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim)
         }
     }
 
-    private func what(_ node: Node) -> String? {
+    private func what(_ node: Node, _ words: ExpressionText) -> String? {
         switch node.kind {
         case .shell(let spec):
-            let account = spec.account.map { " as \(ExpressionText.text($0))" } ?? ""
-            return (spec.target.map { "on \(ExpressionText.text($0))" } ?? "here") + account
+            let account = spec.account.map { " as \(words.text($0))" } ?? ""
+            return (spec.target.map { "on \(words.text($0))" } ?? "here") + account
         case .copy(let spec):
             return
-                "\(ExpressionText.text(spec.from)) → \(spec.target.map { ExpressionText.text($0) + ":" } ?? "")\(ExpressionText.text(spec.to))"
+                "\(words.text(spec.from)) → \(spec.target.map { words.text($0) + ":" } ?? "")\(words.text(spec.to))"
         case .step: return nil
-        case .approval(let spec): return GateText.summary(spec)
-        case .sleepUntil(let moment): return "until \(ExpressionText.text(moment))"
+        case .approval(let spec): return GateText.summary(spec, words)
+        case .sleepUntil(let moment): return "until \(words.text(moment))"
         case .waitFor(let spec): return "signal '\(spec.signal)'" + (spec.timeoutSeconds.map { ", \(JSON.double($0).text) s at most" } ?? "")
         case .repeatUntil(let spec):
-            return "until \(ExpressionText.text(spec.until)), every \(JSON.double(spec.intervalSeconds).text) s, \(spec.maximum) times at most"
-        case .sleep(let seconds): return "\(ExpressionText.text(seconds)) s"
+            return "until \(words.text(spec.until)), every \(JSON.double(spec.intervalSeconds).text) s, \(spec.maximum) times at most"
+        case .sleep(let seconds): return "\(words.text(seconds)) s"
         case .choice(let condition): return ExpressionText.text(condition)
         case .map(let spec):
             switch spec.elements {
-            case .hosts(let selector): return "each host of \(ExpressionText.text(selector)), \(spec.width) at a time"
-            case .list(let list): return "each of \(ExpressionText.text(list)), \(spec.width) at a time"
+            case .hosts(let selector): return "each host of \(words.text(selector)), \(spec.width) at a time"
+            case .list(let list): return "each of \(words.text(list)), \(spec.width) at a time"
             }
-        case .rollout(let spec): return what(spec)
+        case .rollout(let spec): return what(spec, words)
         case .call(let spec):
-            let inputs = spec.inputs.sorted { $0.key < $1.key }.map { "\($0.key)=\(ExpressionText.text($0.value))" }
+            let inputs = spec.inputs.sorted { $0.key < $1.key }.map { "\($0.key)=\(words.text($0.value))" }
             return "flow \(spec.flow)" + (inputs.isEmpty ? "" : " with " + inputs.joined(separator: " "))
         }
     }
 
-    private func what(_ spec: RolloutSpec) -> String {
-        var parts = ["to \(ExpressionText.text(spec.targets)) in batches of \(spec.batches.text)"]
+    private func what(_ spec: RolloutSpec, _ words: ExpressionText) -> String {
+        var parts = ["to \(words.text(spec.targets)) in batches of \(spec.batches.text)"]
         if spec.order != .inventory { parts.append("order \(spec.order.words)") }
         if let concurrency = spec.concurrency { parts.append("\(concurrency) of a batch at a time") }
         if let rate = spec.startRate { parts.append("at most \(rate.count) begin in \(durationText(rate.seconds))") }
