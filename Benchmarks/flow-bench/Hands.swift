@@ -50,25 +50,29 @@ final class WordyHands: Hands {
     }
 }
 
-/// Takes the same time for every attempt, and notes how long after the report of a step's end the next one is dispatched.
+/// Takes its time for every attempt, half as long to half as long again by chance, so that runs do not fall into step with each other; and notes how
+/// long after the report of a step's end the next one is dispatched.
 final class PacedHands: Hands {
     private struct State {
         var engine: Engine?
-        /// In order of their ends, since all take as long.
-        var running: [(order: AttemptOrder, end: Double)] = []
-        var first = 0
+        /// By the tick in which they end.
+        var running: [Int: [AttemptOrder]] = [:]
         /// When the end of a run's last step was reported.
         var reportedAt: [RunID: Double] = [:]
         var reactions: [Double] = []
         var isOver = false
     }
 
+    private static let tickSeconds = 0.0001
     private let secondsPerStep: Double
     private let state = Mutex(State())
 
     init(secondsPerStep: Double) {
         self.secondsPerStep = secondsPerStep
-        Thread.detachNewThread { [self] in while reportDue() { usleep(100) } }
+        Thread.detachNewThread { [self] in
+            var done = PacedHands.tick(clockSeconds(CLOCK_MONOTONIC))
+            while reportDue(after: &done) { usleep(100) }
+        }
     }
 
     func connect(_ engine: Engine?) {
@@ -80,31 +84,27 @@ final class PacedHands: Hands {
 
     func dispatch(_ order: AttemptOrder) {
         let now = clockSeconds(CLOCK_MONOTONIC)
+        let end = PacedHands.tick(now + secondsPerStep * Double.random(in: 0.5...1.5))
         state.withLock { state in
             if let at = state.reportedAt[order.id.run] { state.reactions.append(now - at) }
-            state.running.append((order, now + secondsPerStep))
+            state.running[end, default: []].append(order)
         }
     }
 
     /// Seconds from the report of a step's end to the dispatch of the next one, sorted.
     var reactions: [Double] { state.withLock { $0.reactions }.sorted() }
 
-    private func reportDue() -> Bool {
+    private static func tick(_ seconds: Double) -> Int { Int(seconds / tickSeconds) }
+
+    private func reportDue(after done: inout Int) -> Bool {
         let now = clockSeconds(CLOCK_MONOTONIC)
+        let ticks = done + 1...max(done + 1, PacedHands.tick(now))
         let (due, engine, isOver) = state.withLock { state -> ([AttemptOrder], Engine?, Bool) in
-            var due: [AttemptOrder] = []
-            while state.first < state.running.count, state.running[state.first].end <= now {
-                let order = state.running[state.first].order
-                due.append(order)
-                state.reportedAt[order.id.run] = now
-                state.first += 1
-            }
-            if state.first > 10_000 {
-                state.running.removeFirst(state.first)
-                state.first = 0
-            }
+            let due = ticks.flatMap { state.running.removeValue(forKey: $0) ?? [] }
+            for order in due { state.reportedAt[order.id.run] = now }
             return (due, state.engine, state.isOver)
         }
+        done = ticks.upperBound
         for order in due { engine?.reportSuccess(of: order) }
         return !isOver
     }
