@@ -33,8 +33,9 @@ struct UndoOrder {
         let step = run.steps[number]
         let isChosen = chosen?.contains(number) ?? true
         let ref = Entry.StepRef(index: number, path: step.path)
-        if run.rollouts[number] != nil, run.index.undos[step.node] != nil {
-            let targets = isChosen ? run.touchedTargets(of: number) : []
+        if case .rollout = run.plan.nodes[step.node].kind, run.index.undos[step.node] != nil {
+            // One that somebody said had succeeded, and that never began, has touched no target.
+            let targets = isChosen && run.rollouts[number] != nil ? run.touchedTargets(of: number) : []
             for target in targets { add(UndoEntry.Item(ref, element: target), to: stage) }
             return targets.isEmpty ? stage : stage + 1
         }
