@@ -79,7 +79,7 @@ package struct PlanText {
         case .sleepUntil(let moment): return "until \(words.text(moment))"
         case .waitFor(let spec): return "signal '\(spec.signal)'" + (spec.timeoutSeconds.map { ", \(JSON.double($0).text) s at most" } ?? "")
         case .repeatUntil(let spec):
-            return "until \(words.text(spec.until)), every \(JSON.double(spec.intervalSeconds).text) s, \(spec.maximum) times at most"
+            return "until \(ExpressionText.text(spec.until)), every \(JSON.double(spec.intervalSeconds).text) s, \(spec.maximum) times at most"
         case .sleep(let seconds): return "\(words.text(seconds)) s"
         case .choice(let condition): return ExpressionText.text(condition)
         case .map(let spec):
