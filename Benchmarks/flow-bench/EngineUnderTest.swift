@@ -9,8 +9,9 @@ import Synchronization
 /// The real engine on the real store, with hands that finish every attempt at once, in this process.
 final class EngineUnderTest: Sendable {
     let engine: Engine
+    /// The store as the engine has it, which notes its commits.
+    let stamps: StampedStore
     private let store: SQLiteStore
-
     private let hands: any Hands
 
     init(in directory: String, hands: any Hands = InstantHands()) throws {
@@ -20,7 +21,8 @@ final class EngineUnderTest: Sendable {
             random: { count in (0..<count).map { _ in UInt8.random(in: 0 ... .max) } },
             hash: { SHA256.hash(data: $0).withUnsafeBytes { Digest(bytes: $0) } })
         store = try SQLiteStore.open(in: directory, now: environment.now())
-        engine = try Engine(store: store, dispatcher: hands, environment: environment)
+        stamps = StampedStore(store)
+        engine = try Engine(store: stamps, dispatcher: hands, environment: environment)
         hands.connect(engine)
     }
 

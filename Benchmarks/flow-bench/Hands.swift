@@ -51,7 +51,7 @@ final class WordyHands: Hands {
 }
 
 /// Takes its time for every attempt, half as long to half as long again by chance, so that runs do not fall into step with each other; and notes how
-/// long after the report of a step's end the next one is dispatched.
+/// long after the report of a step's end, and after the commit that followed it, the next one is dispatched.
 final class PacedHands: Hands {
     private struct State {
         var engine: Engine?
@@ -59,7 +59,9 @@ final class PacedHands: Hands {
         var running: [Int: [AttemptOrder]] = [:]
         /// When the end of a run's last step was reported.
         var reportedAt: [RunID: Double] = [:]
-        var reactions: [Double] = []
+        var fromReport: [Double] = []
+        var fromCommit: [Double] = []
+        var stamps: StampedStore?
         var isOver = false
     }
 
@@ -82,17 +84,25 @@ final class PacedHands: Hands {
         }
     }
 
+    /// Whose commits count.
+    func watch(_ stamps: StampedStore) { state.withLock { $0.stamps = stamps } }
+
     func dispatch(_ order: AttemptOrder) {
         let now = clockSeconds(CLOCK_MONOTONIC)
         let end = PacedHands.tick(now + secondsPerStep * Double.random(in: 0.5...1.5))
         state.withLock { state in
-            if let at = state.reportedAt[order.id.run] { state.reactions.append(now - at) }
+            if let at = state.reportedAt[order.id.run] {
+                state.fromReport.append(now - at)
+                if let stamps = state.stamps { state.fromCommit.append(now - stamps.committedAt) }
+            }
             state.running[end, default: []].append(order)
         }
     }
 
     /// Seconds from the report of a step's end to the dispatch of the next one, sorted.
-    var reactions: [Double] { state.withLock { $0.reactions }.sorted() }
+    var fromReport: [Double] { state.withLock { $0.fromReport }.sorted() }
+    /// Seconds from the commit of a step's end to the dispatch of the next one, which was decided with it, sorted.
+    var fromCommit: [Double] { state.withLock { $0.fromCommit }.sorted() }
 
     private static func tick(_ seconds: Double) -> Int { Int(seconds / tickSeconds) }
 

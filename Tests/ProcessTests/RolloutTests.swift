@@ -45,7 +45,7 @@ private final class Canary {
 
         #expect(try await place.flowctl("undo", run, "deploy", "-m", "two hosts fail").status == 0)
         try await kill("some hosts to be undone") { self.lines("back") >= 1 }
-        try await ends(run, "failed")
+        try await ends(run, "cancelled")
         let done = lab.hosts.indices.filter { log($0) != [] }
         for host in done { #expect(log(host) == ["switched", "back"], "\(host)") }
 

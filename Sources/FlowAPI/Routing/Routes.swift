@@ -157,7 +157,7 @@ package enum Routes {
             command("Ends a wait: of a rollout that is held or soaks, at a breakpoint, of a sleep or back-off."), CommandHandlers.release),
         Route(
             .post, "/v1/runs/{id}/steps/{path}/undo", "rollout.undo", .role(.operator),
-            command("Undoes the targets of a rollout on which something was done; or a step of a run that has ended, and what came after it."),
+            command("Undoes a step of a run that has ended, and what came after it; or the targets of a rollout while its run goes on."),
             CommandHandlers.undo),
     ]
 

@@ -5,12 +5,12 @@ import FlowWire
 /// `undo RUN [STEP] -m`: takes back what a run or a rollout did. `--dry-run` shows what that would be.
 struct UndoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Takes back what a run that has ended did, or the targets of a rollout.",
+        commandName: "undo", abstract: "Takes back what a run that has ended did, or a part of it.",
         discussion: """
             Steps are undone by what their 'undo:' says, in the reverse of the order in which they need each other; a stage begins when the one \
-            before it is over. With a step that is a rollout its targets are undone on which something was done, last ones first; with any \
-            other step that one and what came after it. When something cannot be undone the rest stays as it is: repair it and undo again, or \
-            resolve or skip what undoes it.
+            before it is over. With a step that one is undone and what came after it. Of a rollout its targets are undone on which something was \
+            done, last ones first, as many at once as it allows; also while its run goes on, when it has ended or is held: then it has failed. \
+            When something cannot be undone the rest stays as it is: repair it and undo again, or resolve or skip what undoes it.
             """)
     @Argument(help: "The run.", transform: nameOfRun) var run: String
     @Argument(help: "The step, as 'flowctl steps' names it; the whole run unless given.") var step: String?

@@ -9,7 +9,10 @@ extension Run {
         case .closed(let item, let state):
             undo?.open.remove(item)
             if state == .undone { undo?.undone += 1 } else { undo?.hasFailed = true }
-            if undo?.open.isEmpty == true, undo?.stages.last?.isEmpty == true { undo?.stages.removeLast() }
+            if undo?.open.isEmpty == true, undo?.stages.last?.isEmpty == true {
+                undo?.stages.removeLast()
+                undo?.hasBegunStage = false
+            }
             if let scope = undoScope(of: item) {
                 scopes[scope].isOpen = false
                 dropClaim(ofScope: scope)
@@ -28,6 +31,7 @@ extension Run {
             }
         }
         undo?.open.insert(item)
+        undo?.hasBegunStage = true
         let number = item.step.index
         if let scope = undoScope(of: item) {
             scopes[scope].isOpen = true

@@ -10,7 +10,7 @@ extension RunMachine {
         case .retry(let from): try retry(from: from, command, by: actor, message: message)
         case .redo(let path, let targets, let from):
             try redo(path, targets, from: from, command, by: actor, message: message)
-        case .undo(let path?) where run.positions[path].map { run.rollouts[$0] != nil } ?? false:
+        case .undo(let path?) where !run.state.isTerminal && run.positions[path].map { run.rollouts[$0] != nil } ?? false:
             try undoRollout(path, command, by: actor, message: message)
         case .undo(let path): try undoRun(from: path, command, by: actor, message: message)
         case .breakGlass(let path): try breakGlass(path, command, by: actor, message: message)
@@ -177,7 +177,7 @@ extension RunMachine {
     /// - Parameters:
     ///   - targets: those of a rollout that have their turn again; of others all that have not ended well.
     ///   - givingUp: one of the steps, whose attempt is out on a host that cannot be asked.
-    ///   - goesOn: whether a run that had ended begins anew: it asks freezes and windows, and does again what was undone.
+    ///   - goesOn: whether what was undone is done again, as by all that takes a run further.
     mutating func reopen(
         _ chosen: Set<Int>, targets: [Int: [Int]] = [:], givingUp: Int? = nil, goesOn: Bool = true, _ command: RunCommand, by actor: Actor,
         message: String?
@@ -211,7 +211,7 @@ extension RunMachine {
         }
         if run.state.isTerminal {
             emit(.runState(.running, reason: nil))
-            if goesOn { _ = passesGate() }
+            _ = passesGate()
         }
     }
 

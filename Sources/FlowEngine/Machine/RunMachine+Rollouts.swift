@@ -208,9 +208,14 @@ extension RunMachine {
         guard let rollout = run.rollouts[number], let next = rollout.undoQueue?.last, !run.isPaused, !isStopped else {
             return nil
         }
+        return rollout.undoOpen.count < undoWidth(of: number) ? next : nil
+    }
+
+    /// How many targets of a rollout are undone at once.
+    func undoWidth(of number: Int) -> Int {
+        guard let rollout = run.rollouts[number], case .rollout(let spec) = node(number).kind else { return 0 }
         let size = rollout.targets.count
-        let width = (rollout.adjustment.concurrency ?? spec.concurrency).map { max($0.of(size), 1) } ?? size
-        return rollout.undoOpen.count < width ? next : nil
+        return (rollout.adjustment.concurrency ?? spec.concurrency).map { max($0.of(size), 1) } ?? size
     }
 
     private mutating func closeUndone(of number: Int) {

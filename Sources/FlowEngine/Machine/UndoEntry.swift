@@ -31,8 +31,10 @@ package struct RunUndo: Hashable, Sendable {
     /// What has not begun; the next stage last, and in it the next item last.
     package internal(set) var stages: [[UndoEntry.Item]]
     package internal(set) var open: Set<UndoEntry.Item> = []
-    /// An item could not be undone: no other is begun.
+    /// An item could not be undone: no other stage is begun.
     package internal(set) var hasFailed = false
+    /// The next stage has begun: it goes on, since nothing in it stands on anything else of it.
+    package internal(set) var hasBegunStage = false
     package internal(set) var undone = 0
     package let count: Int
 
@@ -40,6 +42,9 @@ package struct RunUndo: Hashable, Sendable {
         self.stages = stages.reversed().map { $0.reversed() }
         count = stages.reduce(0) { $0 + $1.count }
     }
+
+    /// Nothing more is begun, although something is left.
+    var isAtItsEnd: Bool { stages.isEmpty || hasFailed && !hasBegunStage }
 }
 
 /// What became of the undo of a step.

@@ -58,8 +58,8 @@ package enum RunCommand: Hashable, Sendable {
     case hold(before: String, isSet: Bool)
     /// A message for a step that waits for it now or will.
     case signal(String, JSON)
-    /// Undoes the targets of a rollout on which something was done, last ones first; of a run that has ended what a step and all after it
-    /// did; nil: what the run did.
+    /// Undoes what the run, which has ended, did; of a step only that and what came after it. Of a rollout whose run goes on the targets on
+    /// which something was done, last ones first.
     case undo(StepPath?)
     /// Ends a wait: a held rollout goes on with the next targets, a step stopped before goes ahead, a sleep or back-off is over.
     case release(StepPath)

@@ -18,9 +18,11 @@ extension EveryTransition {
         try await driver.succeed("deploy[batch 2]/between:check", run)
         for host in ["web-3", "web-4"] { try await driver.succeed("deploy[\(host)]/switch", run) }
         try await driver.perform(.redo(rollout: deploy, .outcomes([.failed]), from: nil), on: run, by: Self.alice)
-        try await driver.succeed("deploy[web-2]/switch", run)
+        let strict = RolloutAdjustment(maxFailures: .count(0), concurrency: nil, batches: nil, pauseAfterBatch: nil)
+        try await driver.perform(.adjust(deploy, strict), on: run, by: Self.bob, message: "not this one")
+        try await driver.fail("deploy[web-2]/switch", run)
         try await driver.perform(.undo(deploy), on: run, by: Self.alice, message: "it was the wrong version")
-        for host in ["web-4", "web-3", "web-2"] { try await driver.succeed("deploy[\(host)]/undo:back", run) }
+        for host in ["web-4", "web-3"] { try await driver.succeed("deploy[\(host)]/undo:back", run) }
         try await driver.fail("deploy[web-1]/undo:back", run)
         try await paced()
     }

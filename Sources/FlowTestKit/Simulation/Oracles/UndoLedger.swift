@@ -17,9 +17,11 @@ struct UndoLedger {
     private var gone: Set<Part> = []
     /// When each step last succeeded.
     private var doneAt: [Int: Instant] = [:]
-    /// What the undo in hand is to take back, whether something could not be, and the states of all that it must leave as they were.
-    private var asked: Set<Part> = []
-    private var hasFailed = false
+    /// What the undo in hand is to take back, each with the number of its stage.
+    private var asked: [Part: Int] = [:]
+    /// The first stage of which something could not be taken back.
+    private var failedStage: Int?
+    /// The states of all that the undo must leave as they were.
     private var others: [Int: StepState] = [:]
 
     /// What is wrong with a decision; nil when nothing is.
@@ -44,8 +46,8 @@ struct UndoLedger {
         case .rollout(let step, .requeued(let targets)): for target in targets { gone.remove(Part(step.index, target)) }
         case .rollout(let step, .undoClosed(let target, .undone)): gone.insert(Part(step.index, target))
         case .undo(.closed(let item, .undone)): gone.insert(Part(item))
-        case .undo(.closed): hasFailed = true
-        case .undo(.ended): asked = []
+        case .undo(.closed(let item, _)): failedStage = failedStage ?? asked[Part(item)]
+        case .undo(.ended): asked = [:]
         default: break
         }
     }
@@ -91,7 +93,9 @@ struct UndoLedger {
     private mutating func began(_ stages: [[UndoEntry.Item]], _ event: RunMachine.Event, _ run: Run) -> String? {
         let items = stages.flatMap { $0 }.map(Part.init)
         guard run.state.isTerminal, run.undo == nil else { return "a run is undone that goes on" }
-        (asked, hasFailed) = (Set(items), false)
+        failedStage = nil
+        asked = [:]
+        for (number, stage) in stages.enumerated() { for item in stage { asked[Part(item)] = number } }
         others = Dictionary(
             run.steps.indices.filter { !run.isPartOfUndo($0) }.map { ($0, run.steps[$0].state) }, uniquingKeysWith: { first, _ in first })
         if asked.count != items.count { return "something is to be undone twice" }
@@ -99,8 +103,8 @@ struct UndoLedger {
         switch command {
         case .undo(let path):
             let expected = undoable(from: path, in: run)
-            if let missing = expected.subtracting(asked).first { return "'\(run.steps[missing.step].path)' is not to be undone" }
-            return asked.subtracting(expected).first.map { "'\(run.steps[$0.step].path)' is to be undone, which is not done, or not asked for" }
+            if let missing = expected.subtracting(asked.keys).first { return "'\(run.steps[missing.step].path)' is not to be undone" }
+            return Set(asked.keys).subtracting(expected).first.map { "'\(run.steps[$0.step].path)' is to be undone, which is not done, or not asked for" }
         case .skip, .resolve: return items.count == 1 && undoable(in: run).isSuperset(of: items) ? nil : "another step goes on being undone"
         default: return "nobody asked to undo anything"
         }
@@ -109,11 +113,18 @@ struct UndoLedger {
     // MARK: - Undoing
 
     private func opened(_ item: UndoEntry.Item, _ run: Run) -> String? {
-        let (path, part, left) = (item.step.path, Part(item), undoable(in: run).intersection(asked))
+        let (path, part, left) = (item.step.path, Part(item), undoable(in: run).intersection(asked.keys))
         if !left.contains(part) { return "'\(path)' is undone, and is not done or nobody asked for it" }
-        if run.isPaused || run.cancellation != nil || hasFailed { return "'\(path)' is undone after the undo was stopped" }
+        if run.isPaused || run.cancellation != nil { return "'\(path)' is undone after the undo was stopped" }
+        if let failedStage, asked[part] != failedStage { return "'\(path)' is undone after something before it could not be" }
+        if let target = part.target, isTooMany(target, part.step, run) { return "more targets of '\(path)' are undone at once than may" }
         return left.first { $0 != part && run.cameAfter($0.step, part.step) }
             .map { "'\(path)' is undone before '\(run.steps[$0.step].path)', which came after it" }
+    }
+
+    private func isTooMany(_ target: Int, _ step: Int, _ run: Run) -> Bool {
+        guard let rollout = run.rollouts[step], case .rollout(let spec) = run.nodeOf(step).kind else { return true }
+        return (run.undo?.open.count { $0.step.index == step } ?? 0) >= spec.width(rollout, of: rollout.targets.count)
     }
 
     private func closed(_ item: UndoEntry.Item, _ state: UndoState, _ run: Run) -> String? {
@@ -126,8 +137,18 @@ struct UndoLedger {
 
     private func ended(_ run: Run) -> String? {
         if run.undo?.open.isEmpty != true { return "an undo ends while it goes on" }
-        if hasFailed || run.cancellation != nil { return nil }
-        return undoable(in: run).intersection(asked).first.map { "the undo ends without '\(run.steps[$0.step].path)'" }
+        if run.cancellation != nil { return nil }
+        let left = undoable(in: run).intersection(asked.keys).filter { part in
+            guard let failedStage else { return true }
+            // What did not stand on anything that failed has had its turn.
+            return (asked[part] ?? 0) <= failedStage && !wasTried(part, run)
+        }
+        return left.first.map { "the undo ends without '\(run.steps[$0.step].path)'" }
+    }
+
+    private func wasTried(_ part: Part, _ run: Run) -> Bool {
+        let state = part.target.map { run.rollouts[part.step]?.targets[$0].undo } ?? run.stepUndos[part.step]?.state
+        return state == .failed || state == .cancelled
     }
 
     /// What an undo leaves behind: the steps as they were, and a run that has not brought about what it was for.
@@ -136,7 +157,7 @@ struct UndoLedger {
         if let other = others.first(where: { run.steps[$0.key].state != $0.value }) {
             return "'\(run.steps[other.key].path)' was \(other.value) and is \(run.steps[other.key].state) after the undo"
         }
-        let expected: RunState = hasFailed && run.cancellation == nil ? .failed : .cancelled
+        let expected: RunState = failedStage != nil && run.cancellation == nil ? .failed : .cancelled
         return state == expected ? nil : "the run is \(state) after the undo, not \(expected)"
     }
 
