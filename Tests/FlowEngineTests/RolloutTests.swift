@@ -104,6 +104,33 @@ struct RolloutTests {
         #expect(machine.dispatched.contains("deploy[web-1]/undo:back"), "what was done again can be undone again")
     }
 
+    @Test func `undone in a run that has ended, it takes nothing else of the run on, whatever its failure means`() throws {
+        var rollout = RolloutSpec(targets: .literal("all"), batches: .all)
+        rollout.concurrency = .count(2)
+        var machine = try MachineHarness(
+            [
+                Node(id: "deploy", name: "deploy", kind: .rollout(rollout), policy: Policy(onFailure: .ignore)),
+                shell("deploy/switch", scope: "deploy"),
+                Node(id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo, kind: .shell(ShellSpec(source: .text("true")))),
+                shell("announce", needs: ["deploy"]), shell("after", needs: ["announce"]), shell("tidy", isFinally: true),
+            ], targets: ["all": Array(Self.hosts.prefix(4))])
+        for host in 1...4 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.command(.cancel)
+        try machine.report("announce", .ended(AttemptResult(outcome: .cancelled, exitStatus: nil)))
+        try machine.succeed("tidy")
+        try machine.command(.undo(StepPath("deploy")))
+        #expect(machine.dispatched == ["deploy[web-4]/undo:back", "deploy[web-3]/undo:back"], "two at once, as it says")
+        try machine.fail("deploy[web-4]/undo:back")
+        #expect(machine.dispatched == ["deploy[web-2]/undo:back"], "one that fails does not keep the others")
+        try machine.succeed("deploy[web-3]/undo:back")
+        #expect(machine.dispatched == ["deploy[web-1]/undo:back"])
+        for host in [2, 1] { try machine.succeed("deploy[web-\(host)]/undo:back") }
+        #expect(machine.run.state == .failed)
+        #expect(machine.run.reason?.contains("3 of 4 undone") == true)
+        #expect(machine["after"].state == .pending && machine["deploy"].state == .succeeded)
+        #expect(machine["tidy"].generation == 1)
+    }
+
     @Test func `a rollout that stops at a breakpoint when it is taken up again can be released`() throws {
         var machine = try machine(batches: "100%")
         for host in 1...10 { try machine.succeed("deploy[web-\(host)]/switch") }

@@ -72,6 +72,25 @@ struct RunMachineTests {
         #expect(machine.dispatched == ["b"])
     }
 
+    @Test func `what needs a step that was skipped before its turn waits for what that step waited for`() throws {
+        var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"]), shell("c", needs: ["b"]), shell("d", needs: ["c"])])
+        try machine.command(.skip(StepPath("b")))
+        try machine.command(.skip(StepPath("c")))
+        #expect(machine.dispatched.isEmpty && machine["d"].state == .pending)
+        var other = machine
+        try machine.succeed("a")
+        #expect(machine.dispatched == ["d"])
+        try machine.succeed("d")
+        #expect(machine.run.state == .succeeded)
+
+        try other.fail("a")
+        #expect(other.run.state == .failed)
+        try other.command(.retry(from: nil))
+        #expect(other.dispatched == ["a"], "what was skipped stays so, and passes on what it waits for")
+        try other.succeed("a")
+        #expect(other.dispatched == ["d"])
+    }
+
     @Test func `a retry policy backs off, and ends after its attempts`() throws {
         let policy = Policy(retry: Retry(attempts: 3, delaySeconds: 10, factor: 2))
         var machine = try MachineHarness([shell("a", policy: policy)])

@@ -221,17 +221,22 @@ extension Run {
         steps[number].value = settlement.value
         steps[number].changed = settlement.changed
         if settlement.state == .succeeded || settlement.state == .skipped || settlement.isIgnored {
-            release(number)
+            if steps[number].blockers == 0 { release(number) }
         } else {
             scopes[steps[number].scope].hasFailed = true
         }
     }
 
-    /// Tells those that need the step that they wait for one thing less.
+    /// Tells those that need the step that they wait for one thing less. What a person ended before its needs were met passes it on.
     private mutating func release(_ number: Int) {
         let scope = scopes[steps[number].scope]
-        for successor in index.scopes[scope.plan].successors[number - scope.base] {
-            steps[scope.base + successor].blockers -= 1
+        var open = [number]
+        while let next = open.popLast() {
+            for local in index.scopes[scope.plan].successors[next - scope.base] {
+                let successor = scope.base + local
+                steps[successor].blockers -= 1
+                if isReleased(successor) { open.append(successor) }
+            }
         }
     }
 }
@@ -348,8 +353,10 @@ extension Run {
         steps[number].elements?.failed = 0
     }
 
-    private func isReleased(_ number: Int) -> Bool {
+    /// It lets others start: it has ended well, and all that it needs lets it.
+    func isReleased(_ number: Int) -> Bool {
         let step = steps[number]
+        guard step.blockers == 0 else { return false }
         return step.state == .succeeded || step.state == .skipped || step.state == .failed && isIgnored(step)
     }
 

@@ -179,8 +179,15 @@ package struct RunMachine {
 
     private mutating func startSuccessors(of number: Int) {
         let scope = run.scopes[run.steps[number].scope]
-        for successor in run.index.scopes[scope.plan].successors[number - scope.base] {
-            startIfPossible(scope.base + successor)
+        var open = [number]
+        var seen: Set<Int> = []
+        while let next = open.popLast() {
+            for local in run.index.scopes[scope.plan].successors[next - scope.base] {
+                let successor = scope.base + local
+                // One that had ended before this did lets others start only now.
+                if run.isReleased(successor), seen.insert(successor).inserted { open.append(successor) }
+                startIfPossible(successor)
+            }
         }
     }
 

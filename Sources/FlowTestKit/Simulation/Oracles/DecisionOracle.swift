@@ -115,9 +115,10 @@ struct DecisionOracle {
             let active = run.stepsOf(scope).count { run.steps[$0].state.isActive }
             if run.scopes[scope].active != active { return "the active steps of a scope are counted wrongly" }
         }
+        let letsOthersStart = run.lettingOthersStart()
         for step in run.steps.indices {
             let path = run.steps[step].path
-            if run.steps[step].blockers != run.needsOf(step).count(where: { !run.letsOthersStart($0) }) {
+            if run.steps[step].blockers != run.needsOf(step).count(where: { !letsOthersStart[$0] }) {
                 return "the needs of '\(path)' are counted wrongly"
             }
             if run.steps[step].state.isSettled, run.steps[step].approval?.state == .open { return "the gate '\(path)' is open and settled" }
@@ -156,11 +157,12 @@ struct DecisionOracle {
     private func movement() -> String? {
         if run.state != run.stateByDefinition { return "the run is called \(run.state), it is \(run.stateByDefinition)" }
         guard !run.state.isTerminal else { return nil }
+        let letsOthersStart = run.lettingOthersStart()
         for step in run.steps.indices {
             let scope = run.steps[step].scope
             switch run.steps[step].state {
             case .pending, .ready:
-                let isFree = run.needsOf(step).allSatisfy(run.letsOthersStart) && run.canGoOn(scope) && run.hasItsTurn(scope) && run.gate == nil
+                let isFree = run.needsOf(step).allSatisfy { letsOthersStart[$0] } && run.canGoOn(scope) && run.hasItsTurn(scope) && run.gate == nil
                 // While something is undone nothing else has to begin.
                 if isFree, !run.isPaused, !run.rollouts.values.contains(where: { $0.undoQueue != nil }) {
                     return "'\(run.steps[step].path)' could start and does not"

@@ -42,7 +42,7 @@ extension EntryOracle {
                 scope.flatMap { run.stepsOf($0).last }.flatMap { run.steps[$0].value } ?? .null
             }
             let isComplete = (before.elements?.scopes ?? []).allSatisfy { scope in
-                scope.map { run.stepsOf($0).allSatisfy(run.letsOthersStart) } ?? false
+                scope.map { run.stepsOf($0).allSatisfy(run.hasEndedWell) } ?? false
             }
             if let least = map.minSucceeded {
                 return succeeds(step, least) && end.value == .array(values) ? nil : "'\(before.path)' succeeded with too few"
@@ -60,7 +60,7 @@ extension EntryOracle {
 
     private func succeeds(_ step: Int, _ least: Amount) -> Bool {
         let scopes = run.steps[step].elements?.scopes ?? []
-        let done = scopes.count { scope in scope.map { run.stepsOf($0).allSatisfy(run.letsOthersStart) } ?? false }
+        let done = scopes.count { scope in scope.map { run.stepsOf($0).allSatisfy(run.hasEndedWell) } ?? false }
         switch least {
         case .count(let count): return done >= min(count, scopes.count)
         case .percent(let share): return done >= Int((Double(scopes.count) * share / 100).rounded(.up))
@@ -117,7 +117,7 @@ extension EntryOracle {
 
     /// The step that it looks at, when it has succeeded.
     private func source(of spec: RepeatSpec, _ step: Int) -> Int? {
-        let whole = (run.steps[step].elements?.scopes ?? []).compactMap { $0 }.filter { run.stepsOf($0).allSatisfy(run.letsOthersStart) }
+        let whole = (run.steps[step].elements?.scopes ?? []).compactMap { $0 }.filter { run.stepsOf($0).allSatisfy(run.hasEndedWell) }
         guard let last = whole.last, case .compare(_, .output(let node, _), _) = spec.until else { return nil }
         return run.stepsOf(last).first { run.nodeOf($0).id == node && run.steps[$0].state == .succeeded }
     }

@@ -155,7 +155,7 @@ extension EntryOracle {
         if spec.soakSeconds > 0, !rollout.isSoaked { return "a batch of '\(path)' begins without a soak" }
         if rollout.adjustment.pauseAfterBatch == rollout.batch + 1 { return "a batch of '\(path)' begins after which it was to be held" }
         if run.index.betweens[run.steps[step].node] != nil {
-            guard let scope = rollout.betweens[rollout.batch], run.stepsOf(scope).allSatisfy(run.letsOthersStart) else {
+            guard let scope = rollout.betweens[rollout.batch], run.stepsOf(scope).allSatisfy(run.hasEndedWell) else {
                 return "a batch of '\(path)' begins before what stands between"
             }
         }
@@ -192,7 +192,7 @@ extension EntryOracle {
         guard rollout.undoOpen.contains(target), let scope = rollout.undos[target], run.hasEnded(scope) else { return "an undoing ends too early" }
         let steps = run.stepsOf(scope)
         let expected: UndoState =
-            steps.allSatisfy(run.letsOthersStart) ? .undone : steps.contains { run.steps[$0].state == .failed } ? .failed : .cancelled
+            steps.allSatisfy(run.hasEndedWell) ? .undone : steps.contains { run.steps[$0].state == .failed } ? .failed : .cancelled
         return state == expected ? nil : "a target is \(state), not \(expected)"
     }
 }

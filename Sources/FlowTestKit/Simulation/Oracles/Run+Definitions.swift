@@ -31,7 +31,15 @@ extension Run {
         }
     }
 
-    func letsOthersStart(_ step: Int) -> Bool { steps[step].state.isSettled && !isFailure(step) }
+    func hasEndedWell(_ step: Int) -> Bool { steps[step].state.isSettled && !isFailure(step) }
+
+    /// It has ended well, and everything that it needs: a person may have ended it before that.
+    func letsOthersStart(_ step: Int) -> Bool { hasEndedWell(step) && needsTransitively(step).allSatisfy(hasEndedWell) }
+
+    /// The same for all steps. What a step needs stands before it.
+    func lettingOthersStart() -> [Bool] {
+        steps.indices.reduce(into: []) { found, step in found.append(hasEndedWell(step) && needsOf(step).allSatisfy { found[$0] }) }
+    }
 
     func isFinally(_ scope: Int) -> Bool {
         var scope = scope

@@ -104,7 +104,9 @@ struct UndoLedger {
         case .undo(let path):
             let expected = undoable(from: path, in: run)
             if let missing = expected.subtracting(asked.keys).first { return "'\(run.steps[missing.step].path)' is not to be undone" }
-            return Set(asked.keys).subtracting(expected).first.map { "'\(run.steps[$0.step].path)' is to be undone, which is not done, or not asked for" }
+            return Set(asked.keys).subtracting(expected).first.map {
+                "'\(run.steps[$0.step].path)' is to be undone, which is not done, or not asked for"
+            }
         case .skip, .resolve: return items.count == 1 && undoable(in: run).isSuperset(of: items) ? nil : "another step goes on being undone"
         default: return "nobody asked to undo anything"
         }
@@ -131,7 +133,7 @@ struct UndoLedger {
         guard let scope = run.undoScope(of: item), run.hasEnded(scope) else { return "'\(item.step.path)' is called undone while that goes on" }
         let steps = run.stepsOf(scope)
         let expected: UndoState =
-            steps.allSatisfy(run.letsOthersStart) ? .undone : steps.contains { run.steps[$0].state == .failed } ? .failed : .cancelled
+            steps.allSatisfy(run.hasEndedWell) ? .undone : steps.contains { run.steps[$0].state == .failed } ? .failed : .cancelled
         return state == expected ? nil : "the undo of '\(item.step.path)' is \(state), not \(expected)"
     }
 
