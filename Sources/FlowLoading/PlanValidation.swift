@@ -339,14 +339,7 @@ extension RolloutSpec {
         for case .percent(let share)? in [concurrency, budget.maxFailures] where !(0...100).contains(share) {
             faults.append("a share must be 0 to 100 percent, found \(share)")
         }
-        if let rate = startRate {
-            if !(1...Limits.rateStarts).contains(rate.count) {
-                faults.append("its startRate has 1 to \(Limits.rateStarts) starts, found \(rate.count)")
-            }
-            if !(rate.seconds > 0 && rate.seconds <= Limits.rateSeconds) {
-                faults.append("its startRate counts in at most a day, found \(rate.seconds) seconds")
-            }
-        }
+        if let fault = startRate?.fault { faults.append("its startRate \(fault)") }
         if let skipping,
             !(1...Limits.skippedStates).contains(skipping.count) || !skipping.allSatisfy({ (1...Limits.textBytes).contains($0.utf8.count) })
         {

@@ -136,6 +136,8 @@ extension Wire {
         package var maxFailures: String?
         /// `10` or `20%`.
         package var concurrency: String?
+        /// `30/min`, `5/10s`, `600/h`: how many targets may begin in any such stretch of time.
+        package var startRate: String?
         /// The sizes of the batches that have not begun: `10% *2`.
         package var batches: String?
         /// Holds the rollout when this batch, from 1, is over.
@@ -143,11 +145,12 @@ extension Wire {
         package var message: String?
 
         package init(
-            maxFailures: String? = nil, concurrency: String? = nil, batches: String? = nil, pauseAfterBatch: Int? = nil,
-            message: String? = nil
+            maxFailures: String? = nil, concurrency: String? = nil, startRate: String? = nil, batches: String? = nil,
+            pauseAfterBatch: Int? = nil, message: String? = nil
         ) {
             self.maxFailures = maxFailures
             self.concurrency = concurrency
+            self.startRate = startRate
             self.batches = batches
             self.pauseAfterBatch = pauseAfterBatch
             self.message = message

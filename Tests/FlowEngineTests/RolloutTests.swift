@@ -101,7 +101,9 @@ struct RolloutTests {
         try machine.succeed("deploy[web-1]/switch")
         #expect(machine.run.rollouts[0]?.targets[0].undo == nil)
         try machine.command(.undo(StepPath("deploy")))
-        #expect(machine.dispatched.contains("deploy[web-1]/undo:back"), "what was done again can be undone again")
+        #expect(machine.dispatched.count == 5, "as many at once as in its largest batch")
+        for host in (2...10).reversed() { try machine.succeed("deploy[web-\(host)]/undo:back") }
+        #expect(machine["deploy[web-1]/undo:back"].state == .running, "what was done again can be undone again")
     }
 
     @Test func `undone in a run that has ended, it takes nothing else of the run on, whatever its failure means`() throws {
@@ -256,6 +258,28 @@ struct RolloutTests {
         try machine.succeed("deploy[web-5]/switch")
         #expect(switched(machine) == [6], "the next batch is paced by the last one's start")
         #expect(machine.run.steps[0].due != nil)
+    }
+
+    @Test func `its rate can be set, raised and lowered while it runs, and is read as it is written`() throws {
+        var machine = try machine({ $0.concurrency = .count(3) }, batches: "100%")
+        #expect(switched(machine) == [1, 2, 3])
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(startRate: StartRate(count: 1, seconds: 60))))
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(switched(machine) == [2, 3, 4], "it counts from when it is set")
+        try machine.succeed("deploy[web-2]/switch")
+        #expect(switched(machine) == [3, 4])
+        #expect(machine.run.steps[0].due == machine.now + 60)
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(startRate: StartRate(count: 2, seconds: 60))))
+        #expect(switched(machine) == [3, 4, 5])
+        for host in [3, 4] { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(startRate: StartRate(count: 1, seconds: 10))))
+        #expect(switched(machine) == [5])
+        try machine.pass(seconds: 11)
+        #expect(switched(machine) == [5, 6])
+
+        for text in ["30/min", "5/10s", "600/h", "1/s", "7/0.5s"] { #expect(StartRate(text)?.description == text) }
+        #expect(StartRate("30/1min") == StartRate("30/min"))
+        for text in ["", "30", "/min", "30/", "30/day", "x/min", "30/min/2", "3.5/min"] { #expect(StartRate(text) == nil, "\(text)") }
     }
 
     @Test func `hosts in a state that is skipped have no turn, no place in a batch and no share, unless somebody asks for one`() throws {

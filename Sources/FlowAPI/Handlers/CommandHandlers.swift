@@ -86,11 +86,23 @@ enum CommandHandlers {
         }
         let adjustment = RolloutAdjustment(
             maxFailures: try amount(body.maxFailures, "maxFailures"), concurrency: try amount(body.concurrency, "concurrency"),
+            startRate: try startRate(body.startRate),
             batches: batches, pauseAfterBatch: body.pauseAfterBatch)
         guard adjustment != RolloutAdjustment() else {
             throw FlowError(.usage, subject: "rollout", "Nothing was changed: nothing to change is named.")
         }
         return try await perform(.adjust(StepPath(call.parameter("path")), adjustment), call, message: body.message)
+    }
+
+    private static func startRate(_ text: String?) throws(FlowError) -> StartRate? {
+        guard let text else { return nil }
+        guard let rate = StartRate(text) else {
+            throw FlowError(
+                .usage, subject: "startRate",
+                "Nothing was changed: 'startRate' is how many in which time, such as 30/min, 5/10s or 600/h; found '\(text)'.")
+        }
+        if let fault = rate.fault { throw FlowError(.usage, subject: "startRate", "Nothing was changed: 'startRate' \(fault).") }
+        return rate
     }
 
     static func skip(_ call: Call) async throws -> Response {

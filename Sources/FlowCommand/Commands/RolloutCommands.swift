@@ -15,6 +15,8 @@ struct RolloutCommand: AsyncParsableCommand {
     var maxFailures: String?
     @Option(name: .long, help: ArgumentHelp("Targets of a batch at once.", valueName: "n|n%"))
     var concurrency: String?
+    @Option(name: .long, help: ArgumentHelp("How many targets may begin in which time: 30/min, 5/10s, 600/h.", valueName: "n/time"))
+    var startRate: String?
     @Option(name: .long, help: ArgumentHelp("The sizes of the batches that have not begun: '10% *2'.", valueName: "sizes"))
     var batches: String?
     @Option(name: .long, help: ArgumentHelp("Hold the rollout when this batch is over.", valueName: "batch"))
@@ -24,7 +26,7 @@ struct RolloutCommand: AsyncParsableCommand {
     @Flag(name: .long, help: "Show every target.") var all = false
     @OptionGroup var options: ControlOptions
 
-    private var isChange: Bool { maxFailures != nil || concurrency != nil || batches != nil || pauseAfterBatch != nil }
+    private var isChange: Bool { maxFailures != nil || concurrency != nil || startRate != nil || batches != nil || pauseAfterBatch != nil }
 
     func validate() throws {
         if isChange, outcome != nil || all { throw ValidationError("--outcome and --all show targets, and go with no change.") }
@@ -34,7 +36,7 @@ struct RolloutCommand: AsyncParsableCommand {
     func run() async throws {
         guard isChange else { return try await show() }
         let request = Wire.Adjust(
-            maxFailures: maxFailures, concurrency: concurrency, batches: batches, pauseAfterBatch: pauseAfterBatch,
+            maxFailures: maxFailures, concurrency: concurrency, startRate: startRate, batches: batches, pauseAfterBatch: pauseAfterBatch,
             message: options.message.message)
         try await options.post("rollout", run, path: { $0.path(run, step: StepPath(step), "/rollout") }, body: try body(request))
     }

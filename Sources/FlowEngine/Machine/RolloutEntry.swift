@@ -64,6 +64,7 @@ extension RolloutEntry {
             var members = ["ends": list(ends)]
             members["maxFailures"] = (adjustment.maxFailures?.description).map(JSON.string)
             members["concurrency"] = (adjustment.concurrency?.description).map(JSON.string)
+            members["startRate"] = (adjustment.startRate?.description).map(JSON.string)
             members["batches"] = (adjustment.batches?.text).map(JSON.string)
             members["pauseAfterBatch"] = adjustment.pauseAfterBatch.map(JSON.int)
             return members
@@ -109,6 +110,7 @@ extension RolloutAdjustment {
         self.init(
             maxFailures: details["maxFailures"]?.stringValue.flatMap { Amount($0) },
             concurrency: details["concurrency"]?.stringValue.flatMap { Amount($0) },
+            startRate: details["startRate"]?.stringValue.flatMap { StartRate($0) },
             batches: details["batches"]?.stringValue.flatMap { try? BatchSizes($0) },
             pauseAfterBatch: details["pauseAfterBatch"]?.intValue)
     }

@@ -291,7 +291,8 @@ extension Run {
     }
 
     /// Begins a new generation of these steps.
-    mutating func renew(_ numbers: [Int]) {
+    /// - Parameter inside: the scope that they all stand in, when nothing outside waits for any of them.
+    mutating func renew(_ numbers: [Int], inside: Int? = nil) {
         for number in numbers {
             let old = steps[number].state
             enter(.pending, number, at: createdAt)
@@ -308,12 +309,17 @@ extension Run {
             if steps[number].elements == nil { steps[number].startedAt = nil }
             precondition(old.isSettled || old == .held || old == .unknown, "a \(old) step cannot begin a new generation")
         }
-        recount()
+        if let inside {
+            let steps = stepsInside(inside)
+            recount(Set([inside] + steps.map { self.steps[$0].scope }).sorted(), steps)
+        } else {
+            recount(Array(scopes.indices), Array(steps.indices))
+        }
     }
 
-    /// Works out again what the counters say, for all scopes: reopening is rare, and may touch any of them.
-    private mutating func recount() {
-        for number in scopes.indices {
+    /// Works out again what the counters of scopes say, and what waits in the maps among the steps.
+    private mutating func recount(_ numbers: [Int], _ maps: [Int]) {
+        for number in numbers {
             let scope = scopes[number]
             let plan = index.scopes[scope.plan]
             var hasFailed = false
@@ -324,7 +330,7 @@ extension Run {
             }
             scopes[number].hasFailed = hasFailed
         }
-        for number in steps.indices { requeueElements(of: number) }
+        for number in maps { requeueElements(of: number) }
     }
 
     /// Gives a map its elements. One that had elements before keeps the scopes of those that it still has.

@@ -79,7 +79,7 @@ extension Run {
         rollouts[number]?.targets[element].endedAt = nil
         rollouts[number]?.targets[element].isRunning = true
         dirtyTargets.append((number, element))
-        guard case .rollout(let spec) = plan.nodes[steps[number].node].kind, let rate = spec.startRate else { return }
+        guard case .rollout(let spec) = plan.nodes[steps[number].node].kind, let rate = rollouts[number]?.startRate(spec) else { return }
         rollouts[number]?.starts.append(at)
         if let starts = rollouts[number]?.starts, starts.count > rate.count { rollouts[number]?.starts.removeFirst(starts.count - rate.count) }
     }
@@ -113,6 +113,9 @@ extension Run {
 }
 
 extension Rollout {
+    /// How many targets may begin in any stretch of time: what an operator set, else what the flow says.
+    func startRate(_ spec: RolloutSpec) -> StartRate? { adjustment.startRate ?? spec.startRate }
+
     /// What a step between batches can read of the batch before it.
     func batchValue(_ batch: Int) -> JSON {
         guard ends.indices.contains(batch) else { return .null }

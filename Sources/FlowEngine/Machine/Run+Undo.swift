@@ -7,12 +7,7 @@ extension Run {
         case .began(let stages): undo = RunUndo(stages: stages)
         case .opened(let item): openUndo(of: item)
         case .closed(let item, let state):
-            undo?.open.remove(item)
-            if state == .undone { undo?.undone += 1 } else { undo?.hasFailed = true }
-            if undo?.open.isEmpty == true, undo?.stages.last?.isEmpty == true {
-                undo?.stages.removeLast()
-                undo?.hasBegunStage = false
-            }
+            undo?.closed(item, state)
             if let scope = undoScope(of: item) {
                 scopes[scope].isOpen = false
                 dropClaim(ofScope: scope)
@@ -23,20 +18,12 @@ extension Run {
     }
 
     private mutating func openUndo(of item: UndoEntry.Item) {
-        if let stage = undo?.stages.indices.last {
-            if undo?.stages[stage].last == item {
-                undo?.stages[stage].removeLast()
-            } else {
-                undo?.stages[stage].removeAll { $0 == item }
-            }
-        }
-        undo?.open.insert(item)
-        undo?.hasBegunStage = true
+        undo?.opened(item)
         let number = item.step.index
         if let scope = undoScope(of: item) {
             scopes[scope].isOpen = true
             // It is undone anew: what was done since, or what did not succeed.
-            renew(stepsInside(scope).filter { steps[$0].state.isSettled })
+            renew(stepsInside(scope).filter { steps[$0].state.isSettled }, inside: scope)
         } else if let plan = index.undos[steps[number].node] {
             let scope = openScope(plan: plan, map: number, part: .undo, element: item.element ?? 0)
             if let element = item.element {

@@ -48,15 +48,15 @@ extension RunMachine {
     }
 
     /// Closes elements that are over, opens as many as the width allows, and settles the map when none is left.
-    /// - Parameter element: the only one in which something has changed; nil: any.
-    mutating func advanceMap(_ number: Int, element: Int? = nil) {
+    /// - Parameter scope: the only one of it in which something has changed; nil: any.
+    mutating func advanceMap(_ number: Int, after scope: Int? = nil) {
         guard run.steps[number].state == .running else { return }
         // What runs again at the end waits for that.
         if run.bodyOutcome == nil, run.cancellation != .kill, outermost(run.steps[number].scope) == PlanIndex.finally { return }
         guard run.cancellation != nil || !run.isQueued, mayHold(number) else { return }
         switch node(number).kind {
-        case .map(let map): advance(number, map)
-        case .rollout(let rollout): advance(number, rollout, element: element)
+        case .map(let map): advance(number, map, after: scope)
+        case .rollout(let rollout): advance(number, rollout, after: scope)
         case .repeatUntil(let rounds): advance(number, rounds)
         case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: break
         }
@@ -69,23 +69,29 @@ extension RunMachine {
         return ownsClaim(number)
     }
 
-    private mutating func advance(_ number: Int, _ map: MapSpec) {
-        closeElements(of: number)
+    private mutating func advance(_ number: Int, _ map: MapSpec, after scope: Int?) {
+        closeElements(of: number, after: scope)
         while let element = nextElement(of: number, width: map.width, tolerates: map.tolerance(of: run.steps[number].elements)) {
             emit(.elementOpened(ref(number), element: element))
             guard let scope = run.steps[number].elements?.scopes[element] else { break }
             startAll(in: scope)
             for inner in openMaps(in: scope) { advanceMap(inner) }
-            closeElements(of: number)
+            closeElements(of: number, after: scope)
         }
         settleMap(number, map)
     }
 
-    mutating func closeElements(of number: Int) {
-        for element in run.steps[number].elements?.open ?? [] {
+    mutating func closeElements(of number: Int, after scope: Int? = nil) {
+        for element in changed(.body, run.steps[number].elements?.open, after: scope) {
             guard let scope = run.steps[number].elements?.scopes[element], isOver(scope) else { continue }
             emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed, target: nil))
         }
+    }
+
+    /// Of those that are open, the ones that may be over: the one of the scope, when that is such a part.
+    func changed(_ part: Node.Part, _ open: [Int]?, after scope: Int?) -> [Int] {
+        guard let scope = scope.map({ run.scopes[$0] }) else { return open ?? [] }
+        return scope.part == part && open?.contains(scope.element) == true ? [scope.element] : []
     }
 
     func nextElement(of number: Int, width: Int, tolerates tolerance: Int = 0) -> Int? {

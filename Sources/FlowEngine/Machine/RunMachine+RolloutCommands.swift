@@ -198,6 +198,7 @@ extension RolloutAdjustment {
         var words: [String] = []
         if let maxFailures { words.append("max-failures \(maxFailures)") }
         if let concurrency { words.append("concurrency \(concurrency)") }
+        if let startRate { words.append("start-rate \(startRate)") }
         if let batches { words.append("batches \(batches.text)") }
         if let pauseAfterBatch { words.append("pause-after-batch \(pauseAfterBatch)") }
         return words.joined(separator: ", ")

@@ -13,17 +13,17 @@ extension RunMachine {
     }
 
     /// Closes targets that are over, begins as many as may run, and settles the rollout when none is left.
-    /// - Parameter element: the only one in which something has changed; nil: any.
-    mutating func advance(_ number: Int, _ spec: RolloutSpec, element: Int? = nil) {
-        closeTargets(of: number, spec, element)
+    /// - Parameter scope: the only one of it in which something has changed; nil: any.
+    mutating func advance(_ number: Int, _ spec: RolloutSpec, after scope: Int? = nil) {
+        closeTargets(of: number, spec, after: scope)
         repeat {
             while let target = nextTarget(of: number, spec) {
                 emit(.elementOpened(ref(number), element: target))
                 guard let scope = run.steps[number].elements?.scopes[target] else { break }
                 resumeScope(scope)
-                closeTargets(of: number, spec, target)
+                closeTargets(of: number, spec, after: scope)
             }
-        } while moveOn(number, spec)
+        } while moveOn(number, spec, after: scope)
     }
 
     /// Starts what can start in a scope that has its turn, and goes on with the maps that were begun in it.
@@ -44,7 +44,7 @@ extension RunMachine {
 
     /// False while as many targets have begun as may; it is noted when that is over.
     private mutating func keepsPace(_ number: Int, _ rollout: Rollout, _ spec: RolloutSpec) -> Bool {
-        guard let moment = spec.startRate?.moment(after: rollout.starts, now: context.now) else {
+        guard let moment = rollout.startRate(spec)?.moment(after: rollout.starts, now: context.now) else {
             if run.steps[number].due != nil { emit(.rollout(ref(number), .paced(until: nil))) }
             return true
         }
@@ -60,9 +60,8 @@ extension RunMachine {
 
     // MARK: - Targets
 
-    private mutating func closeTargets(of number: Int, _ spec: RolloutSpec, _ only: Int?) {
-        for element in only.map({ [$0] }) ?? run.steps[number].elements?.open ?? [] {
-            guard only == nil || run.steps[number].elements?.open.contains(element) == true else { continue }
+    private mutating func closeTargets(of number: Int, _ spec: RolloutSpec, after scope: Int?) {
+        for element in changed(.body, run.steps[number].elements?.open, after: scope) {
             guard let scope = run.steps[number].elements?.scopes[element], isOver(scope) else { continue }
             let end = targetEnd(scope)
             emit(.elementClosed(ref(number), element: element, hasFailed: run.scopes[scope].hasFailed, target: end))
@@ -107,12 +106,12 @@ extension RunMachine {
     // MARK: - Batches
 
     /// Takes the rollout to its next batch or its end when nothing of it runs. Returns whether targets may be begun.
-    private mutating func moveOn(_ number: Int, _ spec: RolloutSpec) -> Bool {
+    private mutating func moveOn(_ number: Int, _ spec: RolloutSpec, after scope: Int?) -> Bool {
         guard run.steps[number].state == .running, let elements = run.steps[number].elements, elements.open.isEmpty,
             let rollout = run.rollouts[number]
         else { return false }
         if rollout.undoQueue != nil {
-            advanceUndo(number, spec)
+            advanceUndo(number, after: scope)
             return false
         }
         guard betweenIsOver(rollout) else { return false }
@@ -186,40 +185,40 @@ extension RunMachine {
             let touched = run.touchedTargets(of: number)
             guard !touched.isEmpty else { return fail(number, "\(breach); \(rollout.tally.words); nothing to undo") }
             emit(.rollout(ref(number), .undoBegan(touched)))
-            advanceUndo(number, spec)
+            advanceUndo(number, after: nil)
         }
     }
 
     // MARK: - Undo
 
-    private mutating func advanceUndo(_ number: Int, _ spec: RolloutSpec) {
-        closeUndone(of: number)
-        while let target = nextUndo(of: number, spec) {
+    private mutating func advanceUndo(_ number: Int, after scope: Int?) {
+        closeUndone(of: number, after: scope)
+        while let target = nextUndo(of: number) {
             emit(.rollout(ref(number), .undoOpened(target)))
             guard let scope = run.rollouts[number]?.undos[target] else { break }
             resumeScope(scope)
-            closeUndone(of: number)
+            closeUndone(of: number, after: scope)
         }
         guard let rollout = run.rollouts[number], rollout.undoOpen.isEmpty else { return }
         if rollout.undoQueue?.isEmpty != false || isStopped { endUndo(number, rollout) }
     }
 
-    private func nextUndo(of number: Int, _ spec: RolloutSpec) -> Int? {
+    private func nextUndo(of number: Int) -> Int? {
         guard let rollout = run.rollouts[number], let next = rollout.undoQueue?.last, !run.isPaused, !isStopped else {
             return nil
         }
         return rollout.undoOpen.count < undoWidth(of: number) ? next : nil
     }
 
-    /// How many targets of a rollout are undone at once.
+    /// How many targets of a rollout are undone at once: as many as were in its largest batch.
     func undoWidth(of number: Int) -> Int {
         guard let rollout = run.rollouts[number], case .rollout(let spec) = node(number).kind else { return 0 }
-        let size = rollout.targets.count
-        return (rollout.adjustment.concurrency ?? spec.concurrency).map { max($0.of(size), 1) } ?? size
+        let largest = zip([0] + rollout.ends, rollout.ends).map { $1 - $0 }.max() ?? rollout.targets.count
+        return max((rollout.adjustment.concurrency ?? spec.concurrency)?.of(largest) ?? largest, 1)
     }
 
-    private mutating func closeUndone(of number: Int) {
-        for element in run.rollouts[number]?.undoOpen ?? [] {
+    private mutating func closeUndone(of number: Int, after scope: Int?) {
+        for element in changed(.undo, run.rollouts[number]?.undoOpen, after: scope) {
             guard let scope = run.rollouts[number]?.undos[element], isOver(scope) else { continue }
             let isDone = run.scopes[scope].unsettled == 0 && !run.scopes[scope].hasFailed
             let base = run.scopes[scope].base

@@ -54,8 +54,10 @@ extension RunMachine {
     /// Returns whether that gave more to do.
     mutating func advanceUndo() -> Bool {
         guard let undo = run.undo else { return false }
-        // Also what was held back by a pause, in a part that had failed meanwhile, is over.
-        for item in undo.open.filter({ run.undoScope(of: $0).map(isOver) ?? false }).sorted() { closeUndo(of: item) }
+        if isCommanded {
+            // Also what was held back by a pause, in a part that had failed meanwhile, is over.
+            for item in undo.open.filter({ run.undoScope(of: $0).map(isOver) ?? false }).sorted() { closeUndo(of: item) }
+        }
         while let item = nextToUndo {
             emit(.undo(.opened(item)))
             if let scope = run.undoScope(of: item) { resumeScope(scope) }
@@ -69,15 +71,7 @@ extension RunMachine {
 
     private var nextToUndo: UndoEntry.Item? {
         guard let undo = run.undo, !undo.isAtItsEnd, !run.isPaused, !run.isQueued, !isStopped, let stage = undo.stages.last else { return nil }
-        let full = rolloutsAtTheirWidth(undo)
-        return full.isEmpty ? stage.last : stage.last { !full.contains($0.step.index) }
-    }
-
-    /// Rollouts of which as many targets are undone at once as the flow, or an operator, allows.
-    private func rolloutsAtTheirWidth(_ undo: RunUndo) -> Set<Int> {
-        var widths: [Int: Int] = [:]
-        for item in undo.open where item.element != nil { widths[item.step.index, default: undoWidth(of: item.step.index)] -= 1 }
-        return Set(widths.filter { $0.value <= 0 }.keys)
+        return stage.last { !$0.items.isEmpty && ($0.rollout.map { undoWidth(of: $0) } ?? .max) > $0.open }?.items.last
     }
 
     /// A run that was undone has not brought about what it was for: it ends cancelled, or failed when something could not be undone.

@@ -89,6 +89,8 @@ package struct RunMachine {
     var hasBrokenGlass = false
     /// Settled steps whose consequences have not been looked at yet.
     var consequences: [Int] = []
+    /// Somebody asked for something: that can bring to an end what no step's end does.
+    private(set) var isCommanded = false
 
     package static func decide(_ event: Event, on run: inout Run, in context: Context) throws(FlowError) -> Decision {
         var machine = RunMachine(run: run, context: context)
@@ -116,7 +118,9 @@ package struct RunMachine {
         case .gates: lookAtGates()
         case .granted(let path): takeGrant(path)
         case .deadlocked(let path, let reason): refuseClaim(path, because: reason)
-        case .command(let command, let actor, let message): try take(command, by: actor, message: message)
+        case .command(let command, let actor, let message):
+            isCommanded = true
+            try take(command, by: actor, message: message)
         case .report(let report): take(report)
         case .timer(let path): fire(path)
         case .voidVotes(let path, let reason): if let number = run.positions[path] { voidVotes(of: number, reason: reason) }
@@ -166,11 +170,11 @@ package struct RunMachine {
             while !consequences.isEmpty {
                 let number = consequences.removeFirst()
                 startSuccessors(of: number)
-                let scope = run.scopes[run.steps[number].scope]
-                if run.undo != nil, scope.part == .undo, let item = run.undoItem(around: number) {
+                let scope = run.steps[number].scope
+                if run.undo != nil, run.scopes[scope].part == .undo, let item = run.undoItem(around: number) {
                     closeUndo(of: item)
-                } else if let map = scope.map {
-                    advanceMap(map, element: scope.part == .body ? scope.element : nil)
+                } else if let map = run.scopes[scope].map {
+                    advanceMap(map, after: scope)
                 }
             }
             guard closeBody() else { return }

@@ -28,8 +28,8 @@ package enum UndoEntry: Hashable, Sendable {
 
 /// An undo in progress.
 package struct RunUndo: Hashable, Sendable {
-    /// What has not begun; the next stage last, and in it the next item last.
-    package internal(set) var stages: [[UndoEntry.Item]]
+    /// What has not begun; the next stage last, and in it the next group, and in that the next item.
+    package internal(set) var stages: [[Group]]
     package internal(set) var open: Set<UndoEntry.Item> = []
     /// An item could not be undone: no other stage is begun.
     package internal(set) var hasFailed = false
@@ -38,9 +38,50 @@ package struct RunUndo: Hashable, Sendable {
     package internal(set) var undone = 0
     package let count: Int
 
+    /// The targets of a rollout, of which only so many are undone at once; or the steps.
+    package struct Group: Hashable, Sendable {
+        /// The rollout; nil: steps.
+        package let rollout: Int?
+        package internal(set) var items: [UndoEntry.Item]
+        /// How many of it are being undone.
+        package internal(set) var open = 0
+    }
+
     init(stages: [[UndoEntry.Item]]) {
-        self.stages = stages.reversed().map { $0.reversed() }
+        self.stages = stages.reversed().map { stage in
+            var groups: [Group] = []
+            for item in stage.reversed() {
+                let rollout = item.element.map { _ in item.step.index }
+                if groups.last?.rollout != rollout || groups.isEmpty { groups.append(Group(rollout: rollout, items: [])) }
+                groups[groups.count - 1].items.append(item)
+            }
+            return groups
+        }
         count = stages.reduce(0) { $0 + $1.count }
+    }
+
+    mutating func opened(_ item: UndoEntry.Item) {
+        open.insert(item)
+        hasBegunStage = true
+        guard let stage = stages.indices.last else { return }
+        // The next of its group in nearly every case.
+        let found = stages[stage].lastIndex { $0.items.last == item } ?? stages[stage].lastIndex { $0.items.contains(item) }
+        guard let group = found, let place = stages[stage][group].items.lastIndex(of: item) else { return }
+        stages[stage][group].items.remove(at: place)
+        stages[stage][group].open += 1
+    }
+
+    mutating func closed(_ item: UndoEntry.Item, _ state: UndoState) {
+        open.remove(item)
+        if state == .undone { undone += 1 } else { hasFailed = true }
+        guard let stage = stages.indices.last else { return }
+        if let rollout = item.element.map({ _ in item.step.index }), let group = stages[stage].firstIndex(where: { $0.rollout == rollout }) {
+            stages[stage][group].open -= 1
+        }
+        if open.isEmpty, stages[stage].allSatisfy(\.items.isEmpty) {
+            stages.removeLast()
+            hasBegunStage = false
+        }
     }
 
     /// Nothing more is begun, although something is left.

@@ -76,6 +76,36 @@ package struct StartRate: Hashable, Sendable, Codable {
         let free = starts[starts.count - count] + seconds
         return free > now ? free : nil
     }
+
+    /// What is wrong with it; nil when nothing is.
+    package var fault: String? {
+        if !(1...Limits.rateStarts).contains(count) { return "has 1 to \(Limits.rateStarts) starts, found \(count)" }
+        if !(seconds > 0 && seconds <= Limits.rateSeconds) { return "counts in at most a day, found \(seconds) seconds" }
+        return nil
+    }
+}
+
+/// As text: `30/min`, `5/10s`, `600/h`.
+extension StartRate: CustomStringConvertible {
+    private static let units: [(name: String, seconds: Double)] = [("h", 3_600), ("min", 60), ("s", 1)]
+
+    package var description: String {
+        if let unit = StartRate.units.first(where: { $0.seconds == seconds }) { return "\(count)/\(unit.name)" }
+        return "\(count)/\(secondsText)s"
+    }
+
+    package var secondsText: String { Int(exactly: seconds).map(String.init) ?? JSON.double(seconds).text }
+
+    /// nil when it is not a number, a slash, and a unit or so many of it.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let count = Int(parts[0]), let unit = StartRate.units.first(where: { parts[1].hasSuffix($0.name) }) else {
+            return nil
+        }
+        let number = parts[1].dropLast(unit.name.count)
+        guard let many = number.isEmpty ? 1 : Double(number) else { return nil }
+        self.init(count: count, seconds: many * unit.seconds)
+    }
 }
 
 /// How many failures a rollout puts up with. The budget is breached when failures *exceed* it: 0 tolerates none.

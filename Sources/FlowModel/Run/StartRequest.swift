@@ -115,16 +115,20 @@ package enum RedoTargets: Hashable, Sendable {
 package struct RolloutAdjustment: Hashable, Sendable, Codable {
     package var maxFailures: Amount?
     package var concurrency: Amount?
+    /// How many targets may begin in any stretch of time. It counts what has begun as far back as the rate before it did.
+    package var startRate: StartRate?
     /// The sizes of the batches that have not begun.
     package var batches: BatchSizes?
     /// Holds the rollout when this batch, from 1, is over.
     package var pauseAfterBatch: Int?
 
     package init(
-        maxFailures: Amount? = nil, concurrency: Amount? = nil, batches: BatchSizes? = nil, pauseAfterBatch: Int? = nil
+        maxFailures: Amount? = nil, concurrency: Amount? = nil, startRate: StartRate? = nil, batches: BatchSizes? = nil,
+        pauseAfterBatch: Int? = nil
     ) {
         self.maxFailures = maxFailures
         self.concurrency = concurrency
+        self.startRate = startRate
         self.batches = batches
         self.pauseAfterBatch = pauseAfterBatch
     }
@@ -132,7 +136,7 @@ package struct RolloutAdjustment: Hashable, Sendable, Codable {
     /// What the two say together; `later` decides.
     package func changed(by later: RolloutAdjustment) -> RolloutAdjustment {
         RolloutAdjustment(
-            maxFailures: later.maxFailures ?? maxFailures, concurrency: later.concurrency ?? concurrency, batches: later.batches ?? batches,
-            pauseAfterBatch: later.pauseAfterBatch ?? pauseAfterBatch)
+            maxFailures: later.maxFailures ?? maxFailures, concurrency: later.concurrency ?? concurrency,
+            startRate: later.startRate ?? startRate, batches: later.batches ?? batches, pauseAfterBatch: later.pauseAfterBatch ?? pauseAfterBatch)
     }
 }

@@ -97,7 +97,8 @@ extension RunSimulation {
     private mutating func rolloutCommand(_ path: StepPath) -> RunCommand {
         let batches = random.chance(0.3) ? try? BatchSizes("2") : nil
         let adjustment = RolloutAdjustment(
-            maxFailures: random.pick([nil, .count(3), .percent(100)]), concurrency: random.pick([nil, .count(2)]), batches: batches,
+            maxFailures: random.pick([nil, .count(3), .percent(100)]), concurrency: random.pick([nil, .count(2)]),
+            startRate: random.pick([nil, nil, StartRate(count: 2, seconds: 5)]), batches: batches,
             pauseAfterBatch: random.pick([nil, nil, 1, 2]))
         return random.pick([
             .undo(path), .release(path), .breakGlass(path), .adjust(path, adjustment),

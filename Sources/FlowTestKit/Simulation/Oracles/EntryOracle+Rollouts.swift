@@ -185,7 +185,7 @@ extension EntryOracle {
     private func undoOpened(_ target: Int, _ rollout: Rollout, _ spec: RolloutSpec) -> String? {
         if run.isPaused || run.wasStopped { return "a target is undone while the run is stopped" }
         if rollout.undoQueue?.last != target { return "targets are undone out of order" }
-        return rollout.undoOpen.count < spec.width(rollout, of: rollout.targets.count) ? nil : "more targets are undone at once than may"
+        return rollout.undoOpen.count < spec.undoWidth(rollout) ? nil : "more targets are undone at once than may"
     }
 
     private func undoClosed(_ target: Int, _ state: UndoState, _ rollout: Rollout) -> String? {

@@ -203,9 +203,14 @@ extension RolloutSpec {
         }
     }
 
+    /// How many targets may be undone at once.
+    func undoWidth(_ rollout: Rollout) -> Int {
+        width(rollout, of: rollout.ends.indices.map { rollout.targets(of: $0).count }.max() ?? rollout.targets.count)
+    }
+
     /// Whether one more target may begin without being one too many in its stretch of time.
     func paceAllows(_ rollout: Rollout, now: Instant) -> Bool {
-        guard let startRate else { return true }
-        return rollout.starts.count { now.seconds(since: $0) < startRate.seconds } < startRate.count
+        guard let rate = rollout.adjustment.startRate ?? startRate else { return true }
+        return rollout.starts.count { now.seconds(since: $0) < rate.seconds } < rate.count
     }
 }

@@ -59,6 +59,7 @@ struct UndoLedger {
         case .undo(.closed(let item, let state)): return closed(item, state, run)
         case .undo(.ended): return ended(run)
         case .runState(let state, _) where state.isTerminal && !others.isEmpty: return left(state, run)
+        case .reopened(let steps): return takenUp(Set(steps.map(\.index)), event, run)
         case .leased(let step, _), .sleeping(let step, _), .awaiting(let step, _, _), .approvalOpened(let step, _, _, _), .mapOpened(let step, _, _):
             return begins(step.index, run)
         default: return nil
@@ -126,7 +127,7 @@ struct UndoLedger {
 
     private func isTooMany(_ target: Int, _ step: Int, _ run: Run) -> Bool {
         guard let rollout = run.rollouts[step], case .rollout(let spec) = run.nodeOf(step).kind else { return true }
-        return (run.undo?.open.count { $0.step.index == step } ?? 0) >= spec.width(rollout, of: rollout.targets.count)
+        return (run.undo?.open.count { $0.step.index == step } ?? 0) >= spec.undoWidth(rollout)
     }
 
     private func closed(_ item: UndoEntry.Item, _ state: UndoState, _ run: Run) -> String? {
@@ -168,6 +169,20 @@ struct UndoLedger {
         guard !gone.isEmpty, !run.isPartOfUndo(step), !run.isFinally(run.steps[step].scope) else { return nil }
         return gone.first { $0.target == nil && $0.step != step && run.cameAfter(step, $0.step) }
             .map { "'\(run.steps[step].path)' begins, and '\(run.steps[$0.step].path)', on which it stands, was undone" }
+    }
+
+    /// Whatever takes a run further does again what was undone, and all that stood on it.
+    private func takenUp(_ steps: Set<Int>, _ event: RunMachine.Event, _ run: Run) -> String? {
+        if run.undo != nil { return nil }
+        if case .command(.undo, _, _) = event { return nil }
+        for part in gone where part.target == nil {
+            let missing = run.steps.indices.first { step in
+                guard run.steps[step].state.isSettled, !steps.contains(step), !run.isPartOfUndo(step) else { return false }
+                return step == part.step || run.cameAfter(step, part.step)
+            }
+            if let missing { return "'\(run.steps[missing].path)' is not done again, and '\(run.steps[part.step].path)' was undone" }
+        }
+        return nil
     }
 
     // MARK: - On the hosts
