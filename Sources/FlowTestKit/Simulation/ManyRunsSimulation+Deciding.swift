@@ -93,8 +93,19 @@ extension ManyRunsSimulation {
             table.set(row)
             guard table.deadlock(of: row.id) != nil else { continue }
             deadlocks += 1
+            if isLent(row) { throw violation("'\(path)' of \(id) is to wait for ever, for what only those have that called its run") }
             try decide(.deadlocked(path, reason: "it would wait for ever"), on: id)
         }
+    }
+
+    /// Some of what it asks for is held around the steps that called its run, and none by anybody else; nor is it shared there and wanted alone.
+    private func isLent(_ row: ClaimRow) -> Bool {
+        let holders = row.demands.map { demand in (demand, table.holders(of: demand.key).filter { $0.row.id != row.id }) }
+        let isWidened = holders.contains { demand, others in
+            demand.kind == .exclusive && !others.isEmpty && !others.contains { $0.demand.kind == .exclusive }
+        }
+        let others = holders.flatMap(\.1)
+        return !isWidened && !others.isEmpty && others.allSatisfy { row.wasCalled(within: $0.row.id) }
     }
 
     private mutating func grant() throws(Violation) {
