@@ -209,6 +209,9 @@ struct RolloutTests {
         #expect(machine.run.state == .waiting)
         try machine.pass(seconds: 61)
         #expect(machine["deploy[batch 1]/between:go"].approval?.prompt == "batch 1")
+        #expect(throws: FlowError.self, "what runs between would be left behind") {
+            try machine.command(.redo(rollout: nil, .named(["web-1"]), from: nil))
+        }
         #expect(switched(machine) == [])
         let digest = machine["deploy[batch 1]/between:go"].approval?.digest
         try machine.command(.vote(StepPath("deploy[batch 1]/between:go"), .rejected, digest: digest), by: MachineHarness.bob)
@@ -258,6 +261,20 @@ struct RolloutTests {
         try machine.succeed("deploy[web-5]/switch")
         #expect(switched(machine) == [6], "the next batch is paced by the last one's start")
         #expect(machine.run.steps[0].due != nil)
+    }
+
+    @Test func `taken up again as a whole, what stands between its batches is done again, too`() throws {
+        let check = Node(id: "deploy/between:check", name: "check", scope: "deploy", part: .between, kind: .shell(ShellSpec(source: .text("true"))))
+        var machine = try machine(batches: "5", nodes: [check])
+        for host in 1...5 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.succeed("deploy[batch 1]/between:check")
+        for host in 6...10 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine.run.state == .succeeded)
+        try machine.command(.retry(from: StepPath("deploy")))
+        for host in 1...5 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(machine.dispatched == ["deploy[batch 1]/between:check"] && switched(machine).isEmpty)
+        try machine.succeed("deploy[batch 1]/between:check")
+        #expect(switched(machine) == [6, 7, 8, 9, 10])
     }
 
     @Test func `its rate can be set, raised and lowered while it runs, and is read as it is written`() throws {

@@ -270,6 +270,7 @@ extension RunMachine {
                 guard let inner else { continue }
                 open += run.ownSteps(inner)
             }
+            for between in run.rollouts[next]?.betweens.values.sorted() ?? [] { open += run.ownSteps(between) }
             open += later(than: run.steps[next].scope)
         }
         return found

@@ -127,7 +127,8 @@ extension RunMachine {
         try reopen(Set(again + [number]), targets: [number: []], goesOn: false, command, by: actor, message: message)
         emit(.resumed(ref(number)))
         emit(.rollout(ref(number), .undoBegan(touched)))
-        advanceMap(number)
+        // A new generation gives other maps their failed elements again, too.
+        startEverything()
     }
 
     // MARK: - Release and adjust
