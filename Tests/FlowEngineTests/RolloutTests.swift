@@ -263,6 +263,19 @@ struct RolloutTests {
         #expect(machine.run.steps[0].due != nil)
     }
 
+    @Test func `a retry after an undo does again what was undone, and what had failed`() throws {
+        var machine = try machine({ $0.budget = FailureBudget(maxFailures: .count(1)) }, batches: "100%")
+        for host in 1...9 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.fail("deploy[web-10]/switch")
+        #expect(machine.run.state == .succeeded, "one is tolerated")
+        try machine.command(.undo(nil))
+        for host in (1...9).reversed() { try machine.succeed("deploy[web-\(host)]/undo:back") }
+        try machine.command(.retry(from: nil))
+        #expect(switched(machine) == Array(1...10))
+        for host in 1...10 { try machine.succeed("deploy[web-\(host)]/switch") }
+        #expect(!outcomes(machine).contains { !$0.isDone })
+    }
+
     @Test func `taken up again as a whole, what stands between its batches is done again, too`() throws {
         let check = Node(id: "deploy/between:check", name: "check", scope: "deploy", part: .between, kind: .shell(ShellSpec(source: .text("true"))))
         var machine = try machine(batches: "5", nodes: [check])

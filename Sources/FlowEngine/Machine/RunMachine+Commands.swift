@@ -207,11 +207,22 @@ extension RunMachine {
         if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
         for rollout in rollouts where [.running, .pending].contains(run.steps[rollout].state) {
-            emit(.rollout(ref(rollout), .requeued(targets[rollout] ?? unfinishedTargets(of: rollout))))
+            let asked = targets[rollout] ?? unfinishedTargets(of: rollout)
+            emit(.rollout(ref(rollout), .requeued(Set(asked).union(targetsWith(open, of: rollout)).sorted())))
         }
         if run.state.isTerminal {
             emit(.runState(.running, reason: nil))
             _ = passesGate()
+        }
+    }
+
+    /// Targets that have one of these steps to do, and do not run.
+    private func targetsWith(_ steps: [Int], of rollout: Int) -> [Int] {
+        guard let elements = run.steps[rollout].elements else { return [] }
+        let (steps, open) = (Set(steps), Set(elements.open))
+        return elements.scopes.indices.filter { target in
+            guard !open.contains(target), let scope = elements.scopes[target] else { return false }
+            return !steps.isDisjoint(with: run.stepsInside(scope))
         }
     }
 

@@ -141,8 +141,21 @@ struct DecisionOracle {
                 let isClean = step.spent == 0 && step.value == nil && step.approval == nil && step.changed == nil && !step.state.isSettled
                 if !isClean { return "'\(step.path)' begins a new generation with something of the old one" }
             }
+            if let lost = steps.first(where: { hasNoTurn($0.index) }) { return "'\(lost.path)' is to be done again, and its target has no turn" }
         }
         return nil
+    }
+
+    /// What is done again on a target of a rollout needs that target's turn.
+    private func hasNoTurn(_ step: Int) -> Bool {
+        guard run.steps[step].state == .pending, !run.isPartOfUndo(step) else { return false }
+        return run.surroundings(of: step).contains { map, element, _ in
+            guard let rollout = run.rollouts[map], rollout.undoQueue == nil, !run.steps[map].state.isSettled, let elements = run.steps[map].elements
+            else { return false }
+            // It may have had it, and failed, in this very decision.
+            let hadIt = decision.entries.contains { if case .elementOpened(let other, element) = $0 { other.index == map } else { false } }
+            return !hadIt && !elements.open.contains(element) && !elements.queue.contains(element)
+        }
     }
 
     /// Targets that have their turn again have it in their batch, and no failure from before counts twice.
