@@ -244,6 +244,10 @@ extension RunMachine {
             let inside = isUndoing ? steps(inBodiesOf: rollout) : steps(inside: rollout) + [rollout]
             guard targets[rollout] != nil || !numbers.isDisjoint(with: inside) else { continue }
             if isUndoing { throw refuse(command, because: "targets of step '\(run.steps[rollout].path)' are being undone") }
+            if run.steps[rollout].state == .waiting {
+                throw refuse(
+                    command, because: "step '\(run.steps[rollout].path)' waits between two batches", hint: "flowctl why \(run.id)")
+            }
             if let busy = steps(between: rollout).first(where: { isBusy($0) && !numbers.contains($0) }) {
                 throw refuse(
                     command, because: "step '\(run.steps[busy].path)' is \(run.steps[busy].state.rawValue)", hint: "flowctl cancel \(run.id)")
