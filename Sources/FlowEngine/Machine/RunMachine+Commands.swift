@@ -206,7 +206,7 @@ extension RunMachine {
         record(command, by: actor, message: message)
         if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
-        for rollout in rollouts where [.running, .pending].contains(run.steps[rollout].state) {
+        for rollout in rollouts where [.running, .pending, .ready].contains(run.steps[rollout].state) {
             let asked = targets[rollout] ?? unfinishedTargets(of: rollout)
             emit(.rollout(ref(rollout), .requeued(Set(asked).union(targetsWith(open, of: rollout)).sorted())))
         }
