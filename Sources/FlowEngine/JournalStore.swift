@@ -13,8 +13,9 @@ package protocol JournalStore: AnyObject, Sendable {
     /// The highest journal sequence number; 0 for an empty journal.
     func lastSequence() throws(StoreError) -> Int
 
-    /// The journal of a run in order; nil when there is no such run.
-    func journal(of run: RunID) throws(StoreError) -> [JournalRecord]?
+    /// The run's records after `sequence`, in order, at most `limit`; nil when there is no such run. Fewer than `limit` are the last ones: that the
+    /// journal ends where the run's row says is checked then, or `corrupt` thrown.
+    func journalPage(of run: RunID, after sequence: Int, limit: Int) throws(StoreError) -> [JournalRecord]?
     /// The run's row; nil when there is none.
     func run(_ id: RunID) throws(StoreError) -> RunRow?
     /// The run that was started with this key, and the fingerprint of that request.
@@ -42,6 +43,11 @@ package protocol JournalStore: AnyObject, Sendable {
     func breadcrumb() throws(StoreError) -> Breadcrumb?
     /// Durable enough to survive the process, not a power cut. nil removes it.
     func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError)
+}
+
+extension JournalStore {
+    /// The journal of a run in order; nil when there is no such run.
+    package func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? { try journalPage(of: run, after: 0, limit: .max) }
 }
 
 /// Why the store did not do what was asked.

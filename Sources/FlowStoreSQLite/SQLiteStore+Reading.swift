@@ -14,16 +14,17 @@ extension SQLiteStore: JournalStore {
         }
     }
 
-    /// Checks the chain from the first record to the run's head: a record that was changed, removed or added is `corrupt`.
-    package func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? {
+    /// Checks the chain up to the run's head: a record that was changed, removed or added is `corrupt`.
+    package func journalPage(of run: RunID, after sequence: Int, limit: Int) throws(StoreError) -> [JournalRecord]? {
         try reading { database in
-            guard let row = try SQLiteStore.run(run, database) else { return nil }
-            let records = try SQLiteStore.records(of: run, after: 0, limit: Int.max, database)
-            let head = records.last.map { JournalHead(sequence: $0.sequence, hash: $0.hash) }
-            guard head ?? JournalHead(sequence: 0, hash: JournalRecord.chainStart) == row.head else {
+            guard let number = try SQLiteStore.number(of: run, database) else { return nil }
+            let records = try SQLiteStore.records(of: run, after: sequence, limit: limit, database)
+            guard records.count < limit, let row = try SQLiteStore.run(run, database) else { return records }
+            let hash = try records.last?.hash ?? SQLiteStore.hash(before: sequence, run: number, database)
+            let head = JournalHead(sequence: records.last?.sequence ?? sequence, hash: hash)
+            guard head == row.head else {
                 throw StoreError.corrupt(
-                    "run \(run): its journal ends at \(head?.sequence ?? 0), its row says \(row.head.sequence), or their hashes differ"
-                )
+                    "run \(run): its journal ends at \(head.sequence), its row says \(row.head.sequence), or their hashes differ")
             }
             return records
         }

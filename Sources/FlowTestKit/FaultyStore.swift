@@ -92,8 +92,8 @@ package final class FaultyStore: JournalStore {
     package func lastSequence() throws(StoreError) -> Int {
         try call("lastSequence") { () throws(StoreError) in try store.lastSequence() }
     }
-    package func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? {
-        try call("journal") { () throws(StoreError) in try store.journal(of: run) }
+    package func journalPage(of run: RunID, after sequence: Int, limit: Int) throws(StoreError) -> [JournalRecord]? {
+        try call("journal") { () throws(StoreError) in try store.journalPage(of: run, after: sequence, limit: limit) }
     }
     package func run(_ id: RunID) throws(StoreError) -> RunRow? {
         try call("run") { () throws(StoreError) in try store.run(id) }

@@ -111,9 +111,9 @@ package final class MemoryStore: JournalStore {
 
     package func lastSequence() throws(StoreError) -> Int { content.sequence }
 
-    package func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? {
+    package func journalPage(of run: RunID, after sequence: Int, limit: Int) throws(StoreError) -> [JournalRecord]? {
         let content = content
-        return content.runs[run] == nil ? nil : content.journal[run] ?? []
+        return content.runs[run].map { _ in Array((content.journal[run] ?? []).drop { $0.sequence <= sequence }.prefix(limit)) }
     }
 
     package func run(_ id: RunID) throws(StoreError) -> RunRow? { content.runs[id] }

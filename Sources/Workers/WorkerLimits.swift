@@ -31,4 +31,6 @@ package enum WorkerLimits {
     /// Host records that are removed at once, and that wait to be; beyond it a record stays until it is too old.
     static let forgets = 16
     static let waitingForgets = 65_536
+    /// Seconds that a stop waits until the records of ended attempts are removed.
+    static let forgetSeconds = 3.0
 }

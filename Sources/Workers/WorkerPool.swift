@@ -12,7 +12,8 @@ import Synchronization
 package final class WorkerPool: AttemptDispatcher {
     private enum Job: Sendable {
         case carryOut(LiveAttempt)
-        case forget(AttemptID, Host?)
+        /// Removes the records that wait for it, one after the other.
+        case forget
         case run(@Sendable () async -> Void)
     }
 
@@ -69,6 +70,8 @@ package final class WorkerPool: AttemptDispatcher {
     private let report: @Sendable (AttemptReport) -> Void
     private let jobs: AsyncStream<Job>
     private let feed: AsyncStream<Job>.Continuation
+    /// Told when no record is being removed any more.
+    private let forgotten = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let state: Mutex<State>
 
     init(
@@ -122,8 +125,10 @@ package final class WorkerPool: AttemptDispatcher {
         state.withLock { state in
             guard !state.isDraining, state.forgets.count < WorkerLimits.waitingForgets else { return }
             state.forgets.append((id, target))
+            guard state.forgetting < WorkerLimits.forgets else { return }
+            state.forgetting += 1
+            feed.yield(.forget)
         }
-        forgetNext()
     }
 
     // MARK: - Life
@@ -131,20 +136,44 @@ package final class WorkerPool: AttemptDispatcher {
     /// Carries out what comes until `drain`, or until its task is cancelled; then everything is detached.
     package func run() async {
         await withTaskCancellationHandler {
-            await withDiscardingTaskGroup { group in
-                for await job in jobs {
-                    group.addTask { await self.perform(job) }
+            await withDiscardingTaskGroup { forgets in
+                await withDiscardingTaskGroup { work in
+                    for await job in jobs {
+                        if case .forget = job {
+                            forgets.addTask { await self.perform(job) }
+                        } else {
+                            work.addTask { await self.perform(job) }
+                        }
+                    }
+                    detachAll()
+                    work.cancelAll()
                 }
-                detachAll()
-                group.cancelAll()
+                await untilForgotten()
+                forgets.cancelAll()
             }
         } onCancel: {
             feed.finish()
         }
     }
 
-    /// Ends `run`. What runs on hosts and here, Swift steps too, runs on and is found again by the next engine; nothing is killed, and
-    /// no report comes any more. Call it once, beside or after `run`.
+    /// Records hold output as it was written, secrets too: those of ended attempts are not left behind if that can be had soon.
+    private func untilForgotten() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // Cut short by whichever is over first.
+                try? await Task.sleep(for: .seconds(WorkerLimits.forgetSeconds))
+            }
+            group.addTask { [self] in
+                var news = forgotten.stream.makeAsyncIterator()
+                while state.withLock({ $0.forgetting > 0 }), await news.next() != nil {}
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Ends `run`, once the records of ended attempts are removed, or after `WorkerLimits.forgetSeconds`. What runs on hosts and here, Swift steps
+    /// too, runs on and is found again by the next engine; nothing is killed, and no report comes any more. Call it once, beside or after `run`.
     package func drain() {
         state.withLock { state in
             state.isDraining = true
@@ -181,10 +210,20 @@ package final class WorkerPool: AttemptDispatcher {
             // Cancelled means that the workers end, not the attempt: what it came to because of that is nobody's outcome.
             if Task.isCancelled { attempt.detach() }
             finish(attempt, end, hadPlace: true)
-        case .forget(let id, let target):
-            await remove(id, target)
-            state.withLock { $0.forgetting -= 1 }
-            forgetNext()
+        case .forget: await forgetAll()
+        }
+    }
+
+    private func forgetAll() async {
+        while let (id, target) = nextToForget() { await remove(id, target) }
+    }
+
+    private func nextToForget() -> (AttemptID, Host?)? {
+        state.withLock { state in
+            if !Task.isCancelled, let next = state.forgets.popLast() { return next }
+            state.forgetting -= 1
+            if state.forgetting == 0 { forgotten.continuation.yield() }
+            return nil
         }
     }
 
@@ -212,15 +251,6 @@ package final class WorkerPool: AttemptDispatcher {
         state.withLock { state in
             while let attempt = state.starts.next() { feed.yield(.carryOut(attempt)) }
             while let attempt = state.attaches.next() { feed.yield(.carryOut(attempt)) }
-        }
-    }
-
-    private func forgetNext() {
-        state.withLock { state in
-            while state.forgetting < WorkerLimits.forgets, let (id, target) = state.forgets.popLast() {
-                state.forgetting += 1
-                feed.yield(.forget(id, target))
-            }
         }
     }
 

@@ -17,13 +17,16 @@ struct MachineHarness {
     static let bob = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["release-manager"])
     static let carol = Actor(person: "carol", user: "carol", names: ["carol"], roles: ["release-manager"])
 
-    init(_ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], closedBy closure: ChangeClosure? = nil) throws {
+    init(
+        _ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], control: FlowControl? = nil,
+        closedBy closure: ChangeClosure? = nil
+    ) throws {
         self.closure = closure
         let created = Created(
             flow: "test", revision: Self.digest, plan: Self.digest, binary: Self.digest, inputs: inputs, targets: targets,
             labels: [:], key: nil, user: "alice", person: "alice")
         let id = RunID(at: now, random: [UInt8](repeating: 3, count: 10))
-        let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0"))
+        let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0", control: control))
         guard let run = Run(id: id, first: .created(created), at: now, index: index) else { preconditionFailure() }
         self.run = run
         try take(.begin)

@@ -50,6 +50,34 @@ struct UndoTests {
         expectRefold(machine)
     }
 
+    private static let alone = FlowControl(claims: [ClaimSpec(name: .literal("db"), kind: .exclusive)])
+
+    @Test func `an undo whose turn would never come ends, and what was done stays so`() throws {
+        var machine = try MachineHarness([shell("make"), undo("make"), shell("use", needs: ["make"])], control: Self.alone)
+        try machine.take(.granted(Run.ownPath))
+        try machine.succeed("make")
+        try machine.succeed("use")
+        try machine.command(.undo(nil))
+        #expect(machine.run.isQueued)
+        try machine.take(.deadlocked(Run.ownPath, reason: "it would wait for ever"))
+        #expect(machine.run.state == .failed && machine.run.claims.isEmpty && machine.run.undo == nil)
+        #expect(machine.states() == ["make": .succeeded, "use": .succeeded, "make/undo:back": .failed])
+        #expect(machine.run.reason?.contains("it would wait for ever") == true)
+        expectRefold(machine)
+    }
+
+    @Test func `a retry whose turn would never come fails what it would have begun`() throws {
+        var machine = try MachineHarness([shell("one"), shell("two", needs: ["one"])], control: Self.alone)
+        try machine.take(.granted(Run.ownPath))
+        try machine.succeed("one")
+        try machine.fail("two")
+        try machine.command(.retry(from: nil))
+        try machine.take(.deadlocked(Run.ownPath, reason: "it would wait for ever"))
+        #expect(machine.states() == ["one": .succeeded, "two": .failed])
+        #expect(machine.run.state == .failed && machine.run.claims.isEmpty)
+        expectRefold(machine)
+    }
+
     @Test func `of a failed run only what succeeded is undone, of a step only it and what came after it`() throws {
         var machine = try machine()
         try run(&machine, failing: "check")

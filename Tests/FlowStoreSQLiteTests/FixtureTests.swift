@@ -73,7 +73,9 @@ private final class Unchanged: JournalStore {
     func beginEpoch() throws(StoreError) -> Int { 1 << 30 }
     func commit(_ batch: CommitBatch) throws(StoreError) { throw .refused("it is only read") }
     func lastSequence() throws(StoreError) -> Int { try store.lastSequence() }
-    func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? { try store.journal(of: run) }
+    func journalPage(of run: RunID, after sequence: Int, limit: Int) throws(StoreError) -> [JournalRecord]? {
+        try store.journalPage(of: run, after: sequence, limit: limit)
+    }
     func run(_ id: RunID) throws(StoreError) -> RunRow? { try store.run(id) }
     func run(key: String) throws(StoreError) -> (id: RunID, fingerprint: Digest)? { try store.run(key: key) }
     func liveRuns() throws(StoreError) -> [RunID] { [] }

@@ -4,7 +4,7 @@ import Testing
 import Workers
 
 /// The runner's own processes are killed at moments that nobody chose.
-@Suite("Host runner crashes", .timeLimit(.minutes(3)))
+@Suite("Host runner crashes", .timeLimit(.minutes(15)))
 struct HostRunnerCrashTests {
     let folder: TestFolder
 

@@ -127,6 +127,29 @@ struct HostRunnerTests {
         for pid in left { kill(pid, SIGKILL) }
     }
 
+    /// On a machine that has no time for it: what copies the output begins when the script has long ended.
+    @Test(arguments: Shell.here)
+    func `what was written comes whole, however late it is copied`(_ shell: Shell) async throws {
+        var host = RunnerUnderTest(shell, folder)
+        let busy = "clock; until=$((now + 250)); while [ \"$now\" -lt \"$until\" ]; do clock; done"
+        try #require(host.text.contains("exec cat\n"))
+        host.text = host.text.replacingOccurrences(of: "exec cat\n", with: busy + "\nexec cat\n")
+        for (step, tail) in [("17", ""), ("18", "\nsetsid sleep 1000 &")] {
+            let answer = try await host.ask("start", RunnerRequest(step: step, script: "echo out; echo error >&2" + tail))
+            #expect(answer.ended == "ended 0 - 4 0 6 0")
+            #expect(answer.text == "out\n" && answer.stderr == Array("error\n".utf8))
+            for pid in host.marked(step) { kill(pid, SIGKILL) }
+        }
+    }
+
+    @Test(arguments: Shell.here)
+    func `the end comes by itself when nothing is left behind`(_ shell: Shell) async throws {
+        var host = RunnerUnderTest(shell, folder)
+        try #require(host.text.contains(#"kill -USR1 "$me""#))
+        host.text = host.text.replacingOccurrences(of: #"kill -USR1 "$me""#, with: ":")
+        #expect(try await host.ask("start", RunnerRequest(step: "19", script: "echo out")).ended == "ended 0 - 4 0 0 0")
+    }
+
     @Test(arguments: Shell.here)
     func `an output file beyond its limit is cut one byte after it`(_ shell: Shell) async throws {
         let host = RunnerUnderTest(shell, folder)

@@ -101,6 +101,20 @@ struct WorkerPoolTests {
         }
     }
 
+    @Test func `a stop removes the records of what has ended first`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        // More than are removed at once.
+        let orders = (0..<40).map { AttemptOrder.shell("true", step: "s\($0)") }
+        try await test.with { pool async throws in
+            for order in orders { pool.dispatch(order) }
+            for order in orders { _ = try await test.result(of: order.id) }
+        }
+        let spool = folder.file("spool")
+        let left = try FileManager.default.subpathsOfDirectory(atPath: spool).filter { $0.hasSuffix("/started") }
+        #expect(left == [])
+    }
+
     @Test func `a script survives the engine, and its result is found by the next one`() async throws {
         let folder = try TestFolder()
         let first = try PoolUnderTest(folder: folder)

@@ -9,20 +9,20 @@ extension RunMachine {
         guard !run.index.claims.isEmpty, run.claims[Run.ownPath] == nil, run.gate == nil, !run.isPaused, run.cancellation == nil,
             run.undo != nil || run.bodyOutcome == nil && !run.scopes[PlanIndex.root].hasFailed, !run.state.isTerminal
         else { return }
-        ask(.run, Run.ownPath, run.index.claims, in: scope(of: run.scopes[PlanIndex.root].base), failing: run.scopes[PlanIndex.root].base)
+        ask(.run, Run.ownPath, run.index.claims, in: run.scopes[PlanIndex.root].base)
     }
 
     /// Whether the step has what it needs to itself; asks for it unless it has.
     mutating func ownsClaim(_ number: Int) -> Bool {
         guard let specs = node(number).policy.claims, !specs.isEmpty else { return true }
-        return owns(.step(number), run.steps[number].path, specs, in: number, failing: number)
+        return owns(.step(number), run.steps[number].path, specs, in: number)
     }
 
     /// The same for the element or target whose steps stand in the scope.
     mutating func ownsClaim(ofScope scope: Int) -> Bool {
         let specs = elementClaims(ofScope: scope)
         if specs.isEmpty { return true }
-        return owns(.scope(scope), run.claimPath(ofScope: scope), specs, in: run.scopes[scope].base, failing: run.scopes[scope].base)
+        return owns(.scope(scope), run.claimPath(ofScope: scope), specs, in: run.scopes[scope].base)
     }
 
     private func elementClaims(ofScope number: Int) -> [ClaimSpec] {
@@ -38,14 +38,15 @@ extension RunMachine {
         return found
     }
 
-    private mutating func owns(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in step: Int, failing: Int) -> Bool {
+    private mutating func owns(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in step: Int) -> Bool {
         if let claim = run.claims[path] { return claim.isGranted }
-        ask(claimant, path, specs, in: scope(of: step), failing: failing)
+        ask(claimant, path, specs, in: step)
         return false
     }
 
-    /// - Parameter failing: the step that says so when the names make no sense.
-    private mutating func ask(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in scope: StepScope, failing: Int) {
+    /// - Parameter step: the one from which the names are read.
+    private mutating func ask(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in step: Int) {
+        let scope = scope(of: step)
         do throws(EvaluationError) {
             var demands: [Demand] = []
             for spec in specs {
@@ -57,18 +58,33 @@ extension RunMachine {
             }
             emit(.claim(ClaimEntry(path, claimant, .asked(demands))))
         } catch {
-            if case .step = claimant { return settle(failing, because: error) }
+            if case .step = claimant { return settle(step, because: error) }
             switch error {
-            case .absent(let node, let reason): failScope(failing, "its lock reads the output of step '\(node)', which has none: \(reason)")
-            case .invalid(let message): failScope(failing, message)
+            case .absent(let node, let reason): fail(claimant, "its lock reads the output of step '\(node)', which has none: \(reason)")
+            case .invalid(let message): fail(claimant, message)
             }
         }
     }
 
-    /// The steps that wait for one claim together fail together, whatever the first of them says about its own failures.
-    private mutating func failScope(_ first: Int, _ reason: String) {
-        settle(first, .failed, reason: reason)
-        stopWaiting(in: run.steps[first].scope, because: reason)
+    // MARK: - Going without
+
+    private mutating func fail(_ claimant: Claimant, _ reason: String) {
+        switch claimant {
+        case .run:
+            if let undo = run.undo { return failUndo(undo, because: reason) }
+            failScope(run.bodyOutcome == nil ? PlanIndex.root : PlanIndex.finally, reason)
+        case .step(let number): fail(number, reason)
+        case .scope(let scope): failScope(scope, reason)
+        }
+    }
+
+    /// The steps that wait for one claim together fail together, whatever the first of them says about its own failures. What has ended of them
+    /// before has not waited.
+    mutating func failScope(_ scope: Int, _ reason: String) {
+        if let first = run.ownSteps(scope).first(where: { run.steps[$0].state == .pending || run.steps[$0].state == .ready }) {
+            settle(first, .failed, reason: reason)
+        }
+        stopWaiting(in: scope, because: reason)
     }
 
     // MARK: - Being told
@@ -100,12 +116,9 @@ extension RunMachine {
     /// It would wait for somebody who waits for it.
     mutating func refuseClaim(_ path: StepPath, because reason: String) {
         guard let claim = run.claims[path], !claim.isGranted else { return }
+        if run.isPaused { return giveBack(claim, at: path) }
         emit(.claim(ClaimEntry(path, claim.claimant, .dropped)))
-        switch claim.claimant {
-        case .run: failScope(run.scopes[PlanIndex.root].base, reason)
-        case .step(let number): fail(number, reason)
-        case .scope(let scope): failScope(run.scopes[scope].base, reason)
-        }
+        fail(claim.claimant, reason)
     }
 
     // MARK: - Priority

@@ -70,8 +70,23 @@ extension RunMachine {
     }
 
     private var nextToUndo: UndoEntry.Item? {
-        guard let undo = run.undo, !undo.isAtItsEnd, !run.isPaused, !run.isQueued, !isStopped, let stage = undo.stages.last else { return nil }
-        return stage.last { !$0.items.isEmpty && ($0.rollout.map { undoWidth(of: $0) } ?? .max) > $0.open }?.items.last
+        guard let undo = run.undo, !undo.isAtItsEnd, !run.isPaused, !run.isQueued, !isStopped else { return nil }
+        return next(of: undo)
+    }
+
+    /// What is undone next when something may be.
+    private func next(of undo: RunUndo) -> UndoEntry.Item? {
+        undo.stages.last?.last { !$0.items.isEmpty && ($0.rollout.map { undoWidth(of: $0) } ?? .max) > $0.open }?.items.last
+    }
+
+    /// The run cannot have what it needs to itself: the undo of what would be next fails, and with it all of it.
+    mutating func failUndo(_ undo: RunUndo, because reason: String) {
+        if undo.open.isEmpty, let next = next(of: undo) { emit(.undo(.opened(next))) }
+        for item in (run.undo?.open ?? []).sorted() {
+            if let scope = run.undoScope(of: item) { failScope(scope, reason) }
+            closeUndo(of: item)
+        }
+        if let undo = run.undo, undo.open.isEmpty { endUndo(undo) }
     }
 
     /// A run that was undone has not brought about what it was for: it ends cancelled, or failed when something could not be undone.

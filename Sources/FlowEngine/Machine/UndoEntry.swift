@@ -43,7 +43,7 @@ package struct RunUndo: Hashable, Sendable {
         /// The rollout; nil: steps.
         package let rollout: Int?
         package internal(set) var items: [UndoEntry.Item]
-        /// How many of it are being undone.
+        /// How many of its targets are being undone; steps are not counted, since any number of them are undone at once.
         package internal(set) var open = 0
     }
 
@@ -68,7 +68,7 @@ package struct RunUndo: Hashable, Sendable {
         let found = stages[stage].lastIndex { $0.items.last == item } ?? stages[stage].lastIndex { $0.items.contains(item) }
         guard let group = found, let place = stages[stage][group].items.lastIndex(of: item) else { return }
         stages[stage][group].items.remove(at: place)
-        stages[stage][group].open += 1
+        if item.element != nil { stages[stage][group].open += 1 }
     }
 
     mutating func closed(_ item: UndoEntry.Item, _ state: UndoState) {

@@ -29,6 +29,29 @@ struct LoadedRun {
 
     /// Nothing is out with a worker: it can leave memory until something arrives for it.
     var isParked: Bool { run.live == 0 }
+
+    /// Its journal takes long to be folded: some ten microseconds for each step.
+    var isLong: Bool { run.steps.count >= LoadedRun.longSteps }
+    private static let longSteps = 20_000
+}
+
+/// A run that is being folded from its journal, page by page.
+struct RunFold {
+    let id: RunID
+    fileprivate var run: Run?
+    fileprivate var head = JournalHead(sequence: 0, hash: JournalRecord.chainStart)
+
+    init(_ id: RunID) { self.id = id }
+}
+
+extension Run {
+    /// What was folded is in the store already.
+    fileprivate mutating func forgetChanges() {
+        dirty.removeAll()
+        dirtyTargets.removeAll()
+        retiredAttempts.removeAll()
+        dirtyClaims.removeAll()
+    }
 }
 
 /// Folds runs from their journals, and checks every hash on the way.
@@ -45,29 +68,45 @@ struct RunLoader {
         self.hash = hash
     }
 
+    /// Records that are folded at once: some ten milliseconds.
+    static let pageRecords = 2_000
+
+    enum Progress {
+        case going
+        /// As its journal says; nil when there is none.
+        case ended(LoadedRun?)
+    }
+
     /// The run as its journal says; nil when there is none. Throws `corrupt` when a record or blob is not what was written.
     mutating func load(_ id: RunID) throws(StoreError) -> LoadedRun? {
-        guard let records = try store.journal(of: id), !records.isEmpty else { return nil }
-        var previous = JournalRecord.chainStart
-        var run: Run?
-        for record in records {
-            let input = JournalRecord.chainInput(
-                previous: previous, run: id, sequence: record.sequence, at: record.at, bytes: record.bytes)
-            guard record.run == id, hash(input) == record.hash else {
-                throw .corrupt("journal record \(record.sequence) of run \(id) is not what was written (hash chain)")
-            }
-            previous = record.hash
-            let store = self.store
-            for entry in try Entry.decode(record.bytes, fetch: { (digest) throws(StoreError) in try store.blob(digest) }) {
-                if run == nil { run = try begin(id, entry, record) } else { run?.apply(entry, at: record.at) }
-            }
+        var fold = RunFold(id)
+        while true {
+            if case .ended(let loaded) = try advance(&fold) { return loaded }
         }
-        guard var run, let last = records.last else { return nil }
-        run.dirty.removeAll()
-        run.dirtyTargets.removeAll()
-        run.retiredAttempts.removeAll()
-        run.dirtyClaims.removeAll()
-        return LoadedRun(folded: run, head: JournalHead(sequence: last.sequence, hash: last.hash))
+    }
+
+    /// Folds the next page.
+    mutating func advance(_ fold: inout RunFold) throws(StoreError) -> Progress {
+        guard let records = try store.journalPage(of: fold.id, after: fold.head.sequence, limit: RunLoader.pageRecords) else {
+            return .ended(nil)
+        }
+        for record in records { try apply(record, to: &fold) }
+        fold.run?.forgetChanges()
+        guard records.count < RunLoader.pageRecords else { return .going }
+        return .ended(fold.run.map { LoadedRun(folded: $0, head: fold.head) })
+    }
+
+    private mutating func apply(_ record: JournalRecord, to fold: inout RunFold) throws(StoreError) {
+        let input = JournalRecord.chainInput(
+            previous: fold.head.hash, run: fold.id, sequence: record.sequence, at: record.at, bytes: record.bytes)
+        guard record.run == fold.id, hash(input) == record.hash else {
+            throw .corrupt("journal record \(record.sequence) of run \(fold.id) is not what was written (hash chain)")
+        }
+        fold.head = JournalHead(sequence: record.sequence, hash: record.hash)
+        let store = self.store
+        for entry in try Entry.decode(record.bytes, fetch: { (digest) throws(StoreError) in try store.blob(digest) }) {
+            if fold.run == nil { fold.run = try begin(fold.id, entry, record) } else { fold.run?.apply(entry, at: record.at) }
+        }
     }
 
     private mutating func begin(_ id: RunID, _ entry: Entry, _ record: JournalRecord) throws(StoreError) -> Run {

@@ -80,7 +80,13 @@ extension Writer {
 
     private func evictIfDone(_ id: RunID) {
         guard let loaded = cache[id] else { return }
-        if loaded.run.state.isTerminal || loaded.isParked && cache.count > Writer.parkedKept { cache[id] = nil }
+        let isOneTooMany = loaded.isParked && cache.count > Writer.parkedKept
+        if loaded.run.state.isTerminal || isOneTooMany && !isWorthKeeping(loaded) { cache[id] = nil }
+    }
+
+    /// A long run takes seconds to be folded again, in which nothing else is decided.
+    private func isWorthKeeping(_ loaded: LoadedRun) -> Bool {
+        loaded.isLong && cache.values.count(where: \.isLong) <= Writer.longKept
     }
 
     /// Nothing was kept: forget what was decided, tell those who wait, and decide the rest again later.

@@ -131,7 +131,7 @@ extension Writer {
         do throws(FlowError) {
             return try touchOrThrow(id)
         } catch {
-            environment.log(.error, "run \(id) is set aside: \(error)")
+            if !isFolding(id) { environment.log(.error, "run \(id) is set aside: \(error)") }
             return false
         }
     }
@@ -165,7 +165,7 @@ extension Writer {
         return isThere
     }
 
-    private func touchOrThrow(_ id: RunID) throws(FlowError) -> Bool {
+    func touchOrThrow(_ id: RunID) throws(FlowError) -> Bool {
         if cache[id] != nil { return true }
         if id == setAside {
             throw FlowError(
@@ -173,17 +173,28 @@ extension Writer {
                 "Run \(id) was not touched: the engine ended \(Limits.crashesUntilQuarantine + 1) times with it in hand. This is a bug of Flow.",
                 hint: "flowctl doctor")
         }
-        environment.breadcrumb(id)
         do throws(StoreError) {
-            guard let loaded = try loader.load(id) else { return false }
+            guard let loaded = try read(id) else { return false }
             cache[id] = loaded
             dropOrphans(of: loaded.run)
         } catch {
-            standstills.note(id, error)
+            if !isFolding(id) { standstills.note(id, error) }
             if case .refused = error { wasUnread = true }
             throw FlowError.storage(error, subject: id.text)
         }
         try decideOrThrow(.recover, on: id)
         return true
+    }
+
+    /// Folds the run's journal if that does not take long; else it is folded in the turns that come, and `refused` till then.
+    private func read(_ id: RunID) throws(StoreError) -> LoadedRun? {
+        if let foldFault, foldFault.run == id { throw foldFault.error }
+        environment.breadcrumb(id)
+        if !isFolding(id) {
+            var fold = RunFold(id)
+            if case .ended(let loaded) = try loader.advance(&fold) { return loaded }
+            folds.append(fold)
+        }
+        throw .refused("its journal is long and still being read; try again in some seconds")
     }
 }

@@ -20,7 +20,10 @@ final class Writer {
     var sequence: Int
     /// Plan digest by revision, so that a known plan is not encoded again for every run.
     var planDigests: [Digest: Digest] = [:]
-    /// Reports and looks that could not be committed, to be decided again.
+    /// Runs that are being folded, and which of them could not be in this turn.
+    var folds: [RunFold] = []
+    var foldFault: (run: RunID, error: StoreError)?
+    /// Reports and looks that could not be committed, to be decided again, and what waits for a run that is being folded.
     var deferred: [Inbox.Item] = []
     /// A run could not be read in this turn, which may be otherwise in the next.
     var wasUnread = false
@@ -36,6 +39,8 @@ final class Writer {
 
     /// Parked runs that stay in memory for what comes next.
     static let parkedKept = 1_000
+    /// Long ones among them that stay when there are more.
+    static let longKept = 16
     /// Seconds until the store is tried again after it refused a commit.
     static let retrySeconds = 1.0
     private static let idleSeconds = 60.0
@@ -86,6 +91,7 @@ final class Writer {
             deferred.removeFirst(late.count)
             wasUnread = false
             transaction = Transaction(epoch: epoch, now: environment.now())
+            continueFold()
             for item in late { take(item) }
             for item in items { take(item) }
             takeTimers()
@@ -96,6 +102,7 @@ final class Writer {
             for reply in leaseReplies { reply(leases) }
             leaseReplies.removeAll()
         }
+        answerDeferred()
     }
 
     /// After the commit: what was acknowledged before must not be in the answer, or it would be delivered again.
@@ -112,8 +119,9 @@ final class Writer {
     }
 
     private func secondsUntilNext() -> Double {
-        if wasUnread { return Writer.retrySeconds }
         if transaction.wasRefused { return Writer.retrySeconds }
+        if !folds.isEmpty { return 0 }
+        if wasUnread { return Writer.retrySeconds }
         if !deferred.isEmpty { return 0 }
         let now = environment.now()
         guard let next = [timers.next, leases.nextMoment(at: now)].compactMap({ $0 }).min() else { return Writer.idleSeconds }
@@ -121,6 +129,7 @@ final class Writer {
     }
 
     private func take(_ item: Inbox.Item) {
+        if waits(item) { return }
         switch item {
         case .start(let request, let actor, let reply): start(request, by: actor, reply)
         case .command(let command, let id, let actor, let message, let reply):
@@ -180,7 +189,7 @@ final class Writer {
         var unread: [TimerRow] = []
         while taken < Limits.commitBatch, let timer = timers.popDue(at: transaction.now) {
             taken += 1
-            guard touch(timer.id.run, else: .look(timer.id.run)) else {
+            guard touch(timer.id.run, ifUnread: { if !isFolding(timer.id.run) { deferred.append(.look(timer.id.run)) } }) else {
                 unread.append(timer)
                 continue
             }

@@ -35,6 +35,7 @@ extension RunSimulation {
             }
         }
         run = try refold()
+        copies.append(Dictionary(uniqueKeysWithValues: run.steps.map { ($0.path, $0.generation) }))
         rows = RunRows(run, hash: Self.hash)
         rows.commit(&run)
         (isRestored, isHeld) = (true, true)

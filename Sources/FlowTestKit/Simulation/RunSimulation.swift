@@ -62,6 +62,8 @@ package struct RunSimulation {
     /// A copy of the journal to go back to; how often that was done, the epoch that began with it, and whether nobody has looked since.
     var backup: Backup?
     var past = 0
+    /// Which generation each step had in each copy that the journal was taken back to.
+    var copies: [[StepPath: Int]] = []
     var firstEpoch = 1
     var isRestored = false
     var isHeld = false

@@ -293,24 +293,24 @@ supervise() {
   run
 }
 
-# fd 3 and 4 read the two pipes, 5 and 6 write the two spools, 8 tells the follower.
+# fd 3 and 4 read the two pipes, 5 and 6 write the two spools, 8 tells the follower. 7 and 9 hold the pipes open until the script is over,
+# so that a sink sees no end before, however late it comes.
 run() {
-  exec 5>"$a/stdout" 6>"$a/stderr" 7<>"$a/out" 3<"$a/out" 7<&-
-  exec 7<>"$a/err" 4<"$a/err" 7<&-
+  exec 5>"$a/stdout" 6>"$a/stderr" 7<>"$a/out" 9<>"$a/err"
+  exec 3<"$a/out" 4<"$a/err"
   say "started $level" >&8
-  sink "$a/out" >&5 &
+  sink <&3 >&5 &
   out=$!
-  sink "$a/err" >&6 &
+  sink <&4 >&6 &
   err=$!
   watch &
   watch=$!
   # In the foreground: what a shell starts in the background ignores SIGINT for ever.
-  (launch) 9<&-
+  (launch) 7<&- 9<&-
   status=$?
   [ -s "$a/pid" ] || say "0 0" >"$a/pid"
-  release
+  exec 7<&- 9<&-
   # Interrupted by watch when the pipes are held open by what the script left behind.
-  trap release USR1
   wait "$out"
   full_out=$?
   wait "$err"
@@ -339,17 +339,15 @@ write_end() {
   say "$status $reason $now $ended $size $more $value" 1<>"$a/ended.new" && settle "$a/ended.new" && mv "$a/ended.new" "$a/ended"
 }
 
-# Had the script never come, the sinks would wait for it for ever.
-release() { true <>"$a/out" && true <>"$a/err"; }
-
 # Copies what comes until the end, and the first $cap bytes of it at most: then it ends.
 sink() {
-  exec 3<&- 4<&- 8>&- 5>&- 6>&-
+  exec 3<&- 4<&- 8>&- 5>&- 6>&- 7<&- 9<&-
   trap "" XFSZ
   ulimit -f $(((cap + 511) / 512))
-  # Opening waits for the script to open the other end.
-  exec cat <"$1"
+  exec cat
 }
+# Whether sink $1 has ended, or sleeps: who writes into a pipe wakes who reads it, so that it has copied all that was written before.
+idle() { ! look "$1" || [ "$parent" != "$me" ] || case $state in [STtZ]) ;; *) return 1 ;; esac; }
 
 launch() {
   look self
@@ -430,6 +428,7 @@ take_value() {
 
 # Enforces the deadline, wakes the follower, empties pipes whose sink is full.
 watch() {
+  exec 7<&- 9<&-
   trap "kill \$sleeper 2>/dev/null; exit 0" TERM
   # A subshell does not inherit traps, and the follower may go at any time.
   trap : HUP PIPE
@@ -454,8 +453,8 @@ watch() {
     fi
     if [ -n "$gone" ]; then
       [ "$parent" = "$me" ] || exit 0
-      # What is left behind holds the pipes open: they are not waited for.
-      [ $((now - gone)) -lt 100 ] || kill -USR1 "$me"
+      # What is left behind holds the pipes open: it is not waited for, only what is in them.
+      [ $((now - gone)) -lt 100 ] || { idle "$out" && idle "$err" && kill -USR1 "$me"; }
       pause=0.08
     elif [ "$due" != - ] && [ "$now" -ge "$due" ]; then
       [ -e "$a/stop" ] || say timedOut >"$a/stop"
@@ -498,10 +497,12 @@ send() {
     at=$((at + length))
   done
 }
+# What both had at one moment: a last line of one must not overtake what the other had before it.
 send_grown() {
   me=$r_pid
-  size 5 && [ "$size" -gt "$sento" ] && { send O 5 "$sento" "$size"; sento=$size; }
-  size 6 && [ "$size" -gt "$sente" ] && { send E 6 "$sente" "$size"; sente=$size; }
+  size 5 && grown=$size && size 6 || return 0
+  [ "$grown" -le "$sento" ] || { send O 5 "$sento" "$grown"; sento=$grown; }
+  [ "$size" -le "$sente" ] || { send E 6 "$sente" "$size"; sente=$size; }
 }
 open_spools() {
   exec 5<"$a/stdout" 6<"$a/stderr"
@@ -512,8 +513,6 @@ send_end() {
   if [ ! -e "$a/ended" ]; then
     reason=died
     [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
-    # Sinks that wait for a script which never came.
-    release
     # What the supervisor would have taken away.
     true >"$a/prelude"
     [ -z "$r_tmp" ] || as rm -rf "$r_tmp" 2>/dev/null

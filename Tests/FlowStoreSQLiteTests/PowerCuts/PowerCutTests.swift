@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// Every crash of a story that uses every transition, see `docs/internals/testing.md`.
-@Suite("Power cuts", .serialized, .timeLimit(.minutes(60)))
+@Suite("Power cuts", .serialized, .timeLimit(.minutes(180)))
 struct PowerCutTests {
     /// `FLOW_POWER_CUTS=all`: `make crash`.
     private static let isAll = ProcessInfo.processInfo.environment["FLOW_POWER_CUTS"] == "all"

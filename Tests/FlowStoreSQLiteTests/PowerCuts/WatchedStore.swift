@@ -6,7 +6,7 @@ import GRDBSQLite
 import Synchronization
 
 /// A SQLite store that notes on the tape when a commit begins and when it is acknowledged, and what the whole database then says.
-final class WatchedStore: JournalStore {
+final class WatchedStore: WrappingStore {
     /// What the oracle must see.
     enum Plant: CaseIterable { case acknowledgedBeforeCommit, committedInHalves }
 
@@ -56,21 +56,6 @@ final class WatchedStore: JournalStore {
         recorder.note(.acknowledged(number))
         return result
     }
-
-    func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? { try store.occurrence(key) }
-    func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] { try store.openRuns(ofSchedule: name) }
-    func lastSequence() throws(StoreError) -> Int { try store.lastSequence() }
-    func journal(of run: RunID) throws(StoreError) -> [JournalRecord]? { try store.journal(of: run) }
-    func run(_ id: RunID) throws(StoreError) -> RunRow? { try store.run(id) }
-    func run(key: String) throws(StoreError) -> (id: RunID, fingerprint: Digest)? { try store.run(key: key) }
-    func liveRuns() throws(StoreError) -> [RunID] { try store.liveRuns() }
-    func timers() throws(StoreError) -> [TimerRow] { try store.timers() }
-    func outbox() throws(StoreError) -> [OutboxRow] { try store.outbox() }
-    func claims() throws(StoreError) -> [ClaimRow] { try store.claims() }
-    func rates() throws(StoreError) -> [RateRow] { try store.rates() }
-    func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { try store.blob(digest) }
-    func breadcrumb() throws(StoreError) -> Breadcrumb? { try store.breadcrumb() }
-    func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError) { try store.setBreadcrumb(breadcrumb) }
 }
 
 /// Everything that a database says: each value of each row of each table.

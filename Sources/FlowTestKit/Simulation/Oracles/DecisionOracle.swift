@@ -153,7 +153,12 @@ struct DecisionOracle {
             guard let rollout = run.rollouts[map], rollout.undoQueue == nil, !run.steps[map].state.isSettled, let elements = run.steps[map].elements
             else { return false }
             // It may have had it, and failed, in this very decision.
-            let hadIt = decision.entries.contains { if case .elementOpened(let other, element) = $0 { other.index == map } else { false } }
+            let hadIt = decision.entries.contains {
+                switch $0 {
+                case .elementOpened(let other, element), .elementClosed(let other, element, _, _): other.index == map
+                default: false
+                }
+            }
             return !hadIt && !elements.open.contains(element) && !elements.queue.contains(element)
         }
     }

@@ -5,11 +5,7 @@ internal import FlowModel
 extension EntryOracle {
     func settled(_ step: Int, _ end: Entry.Settlement) -> String? {
         let before = run.steps[step]
-        if before.state.isSettled { return "'\(before.path)' settles twice" }
-        if before.approval?.state == .open { return "'\(before.path)' settles with an open gate" }
-        if let attempt = before.attempt, !attempt.row.state.isTerminal, before.state == .running {
-            return "'\(before.path)' settles with an attempt out"
-        }
+        if let fault = run.faultOfSettling(step) { return fault }
         let policy = run.nodeOf(step).policy.onFailure
         if end.isIgnored != (end.state == .failed && policy == .ignore) { return "'\(before.path)' failed, its policy is \(policy)" }
         if run.steps[step].elements != nil, let inner = run.stepsIn(step).first(where: { run.steps[$0].state.isActive }) {

@@ -66,6 +66,15 @@ extension Run {
         return scopes[scope].map.map { hasItsTurn(steps[$0].scope) } ?? true
     }
 
+    /// What is wrong when the step comes to an end now, whichever.
+    func faultOfSettling(_ number: Int) -> String? {
+        let step = steps[number]
+        if step.state.isSettled { return "'\(step.path)' settles twice" }
+        if step.approval?.state == .open { return "'\(step.path)' settles with an open gate" }
+        guard step.state == .running, let attempt = step.attempt, !attempt.row.state.isTerminal else { return nil }
+        return "'\(step.path)' settles with an attempt out"
+    }
+
     func hasEnded(_ scope: Int) -> Bool {
         let all = stepsOf(scope)
         if all.allSatisfy({ steps[$0].state.isSettled }) { return true }

@@ -82,6 +82,14 @@ extension RunSimulation {
         }
     }
 
+    /// The generation of an execution, and in which past it began: one that began after a copy was made is not the one that has its number in the
+    /// journal which goes on from the copy.
+    private func turn(of execution: SimulatedHost.Execution, _ path: StepPath) -> [Int] {
+        var past = execution.past
+        while past > 0, execution.generation <= copies[past - 1][path] ?? 1 { past -= 1 }
+        return [past, execution.generation]
+    }
+
     private func checkLedgers() throws(Violation) {
         for (path, host) in hosts {
             // What an earlier copy of the journal does not tell of.
@@ -101,8 +109,10 @@ extension RunSimulation {
             }
             // At most once is at most once, also over what the journal has lost: the host remembers.
             let retry = run.plan.nodes[step.node].policy.retry
-            guard Dictionary(grouping: retry == nil ? host.ledger : known, by: \.generation).allSatisfy({ $0.value.count <= retry?.attempts ?? 1 })
-            else { throw violation("'\(path)' ran more than \(retry?.attempts ?? 1) times in one generation") }
+            let turns = Dictionary(grouping: retry == nil ? host.ledger : known) { turn(of: $0, path) }
+            guard turns.allSatisfy({ $0.value.count <= retry?.attempts ?? 1 }) else {
+                throw violation("'\(path)' ran more than \(retry?.attempts ?? 1) times in one generation: \(host.ledger)")
+            }
             guard host.emptied.allSatisfy({ isForgotten($0, path) }) else {
                 throw violation("'\(path)' had two live attempts, and nobody had given one up")
             }

@@ -57,8 +57,12 @@ struct UndoLedger {
         case .undo(.began(let stages)): return began(stages, event, run)
         case .undo(.opened(let item)): return opened(item, run)
         case .undo(.closed(let item, let state)): return closed(item, state, run)
-        case .undo(.ended): return ended(run)
+        case .undo(.ended):
+            // Nothing of it had begun.
+            if case .deadlocked = event { return nil }
+            return ended(run)
         case .runState(let state, _) where state.isTerminal && !others.isEmpty: return left(state, run)
+        case .settled(let step, _): return run.faultOfSettling(step.index)
         case .reopened(let steps): return takenUp(Set(steps.map(\.index)), event, run)
         case .leased(let step, _), .sleeping(let step, _), .awaiting(let step, _, _), .approvalOpened(let step, _, _, _), .mapOpened(let step, _, _):
             return begins(step.index, run)
@@ -175,7 +179,8 @@ struct UndoLedger {
     private func takenUp(_ steps: Set<Int>, _ event: RunMachine.Event, _ run: Run) -> String? {
         if run.undo != nil { return nil }
         if case .command(.undo, _, _) = event { return nil }
-        for part in gone where part.target == nil {
+        // What is to be done again already was taken up before; a person may have settled since what stood on it.
+        for part in gone where part.target == nil && run.steps[part.step].state.isSettled {
             let missing = run.steps.indices.first { step in
                 guard run.steps[step].state.isSettled, !steps.contains(step), !run.isPartOfUndo(step) else { return false }
                 return step == part.step || run.cameAfter(step, part.step)

@@ -1,0 +1,181 @@
+import FlowModel
+
+/// What is done again: by a retry, an edit, a redo or a decision about a step that has ended.
+extension RunMachine {
+    /// The step and all that needs it; without one, all that have failed. What was undone has to be done again in any case.
+    func stepsToRetry(from path: StepPath?, _ command: RunCommand) throws(FlowError) -> Set<Int> {
+        if let path {
+            let number = try position(path)
+            if run.undoItem(around: number)?.element == nil, run.undoItem(around: number) != nil, run.undo == nil {
+                throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
+            }
+            return downstream(of: number).union(stepsToDoAgain)
+        }
+        let failed = run.steps.indices.filter { needsRetry($0) }
+        guard !failed.isEmpty || !run.undoneSteps.isEmpty || !undoneTargets.isEmpty else {
+            throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
+        }
+        return Set(failed).union(stepsToDoAgain)
+    }
+
+    /// What was undone, and everything that stood on it, whether or not that says how it is undone: it is done again before the run goes on.
+    private var stepsToDoAgain: Set<Int> {
+        guard run.undo == nil else { return [] }
+        let targets = undoneTargets.keys.sorted().flatMap { downstream(of: $0).subtracting(steps(inBodiesOf: $0)) }
+        return run.undoneSteps.sorted().reduce(into: Set(targets)) { $0.formUnion(downstream(of: $1)) }
+    }
+
+    private func needsRetry(_ number: Int) -> Bool {
+        let step = run.steps[number]
+        // What undoes a step has its turn again with the next undo.
+        if let item = run.undoItem(around: number), item.element == nil { return false }
+        switch step.state {
+        case .held, .unknown, .cancelled: return true
+        case .failed: return run.plan.nodes[step.node].policy.onFailure != .ignore
+        default: return false
+        }
+    }
+
+    /// Targets that were undone of rollouts that stand as succeeded: the run as a whole was undone.
+    var undoneTargets: [Int: [Int]] {
+        run.rollouts.filter { run.steps[$0.key].state == .succeeded }.compactMapValues { rollout in
+            let undone = rollout.targets.indices.filter { rollout.targets[$0].undo == .undone }
+            return undone.isEmpty ? nil : undone
+        }
+    }
+
+    /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
+    ///
+    /// - Parameters:
+    ///   - targets: those of a rollout that have their turn again; of others all that have not ended well.
+    ///   - givingUp: one of the steps, whose attempt is out on a host that cannot be asked.
+    ///   - goesOn: whether what was undone is done again, as by all that takes a run further.
+    mutating func reopen(
+        _ chosen: Set<Int>, targets: [Int: [Int]] = [:], givingUp: Int? = nil, goesOn: Bool = true, _ command: RunCommand, by actor: Actor,
+        message: String?
+    ) throws(FlowError) {
+        try requirePart(chosen, command)
+        var numbers = chosen.union(goesOn ? stepsToDoAgain : [])
+        for number in numbers {
+            var scope = run.steps[number].scope
+            while let map = run.scopes[scope].map, run.undo == nil || run.scopes[scope].part != .undo {
+                if run.steps[map].state.isSettled || run.steps[map].state == .held { numbers.insert(map) }
+                scope = run.steps[map].scope
+            }
+        }
+        if run.bodyOutcome != nil, run.undo == nil {
+            for number in run.steps.indices where outermost(run.steps[number].scope) == PlanIndex.finally {
+                numbers.insert(number)
+            }
+        }
+        let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
+        if let busy = open.first(where: { $0 != givingUp && !canReopen($0) }) {
+            let step = run.steps[busy]
+            throw refuse(
+                command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
+        }
+        let rollouts = try rolloutsToRequeue(numbers, targets, command)
+        record(command, by: actor, message: message)
+        if let givingUp { giveUp(givingUp, by: actor) }
+        emit(.reopened(open.map(ref)))
+        for rollout in rollouts where [.running, .pending, .ready].contains(run.steps[rollout].state) {
+            let asked = targets[rollout] ?? unfinishedTargets(of: rollout)
+            emit(.rollout(ref(rollout), .requeued(Set(asked).union(targetsWith(open, of: rollout)).sorted())))
+        }
+        if run.state.isTerminal {
+            emit(.runState(.running, reason: nil))
+            _ = passesGate()
+        }
+    }
+
+    /// Targets that have one of these steps to do, and do not run.
+    private func targetsWith(_ steps: [Int], of rollout: Int) -> [Int] {
+        guard let elements = run.steps[rollout].elements else { return [] }
+        let (steps, open) = (Set(steps), Set(elements.open))
+        return elements.scopes.indices.filter { target in
+            guard !open.contains(target), let scope = elements.scopes[target] else { return false }
+            return !steps.isDisjoint(with: run.stepsInside(scope))
+        }
+    }
+
+    /// While a run is undone, only what is undone now can be changed.
+    func requirePart(_ chosen: Set<Int>, _ command: RunCommand) throws(FlowError) {
+        guard let undo = run.undo else { return }
+        guard let other = chosen.first(where: { run.undoItem(around: $0).map { !undo.open.contains($0) } ?? true }) else { return }
+        throw refuse(
+            command, because: "it is being undone, and step '\(run.steps[other].path)' has no part in what is undone now",
+            hint: "flowctl why \(run.id)")
+    }
+
+    /// The rollouts some targets of which have their turn again. Refused while something stands between their batches, or they are undone:
+    /// what runs there would be left behind.
+    private func rolloutsToRequeue(_ numbers: Set<Int>, _ targets: [Int: [Int]], _ command: RunCommand) throws(FlowError) -> [Int] {
+        var found: [Int] = []
+        for rollout in run.rollouts.keys.sorted() {
+            let isUndoing = run.rollouts[rollout]?.undoQueue != nil
+            let inside = isUndoing ? steps(inBodiesOf: rollout) : steps(inside: rollout) + [rollout]
+            guard targets[rollout] != nil || !numbers.isDisjoint(with: inside) else { continue }
+            if isUndoing { throw refuse(command, because: "targets of step '\(run.steps[rollout].path)' are being undone") }
+            if run.steps[rollout].state == .waiting {
+                throw refuse(
+                    command, because: "step '\(run.steps[rollout].path)' is waiting between batches", hint: "flowctl why \(run.id)")
+            }
+            if let busy = steps(between: rollout).first(where: { isBusy($0) && !numbers.contains($0) }) {
+                throw refuse(
+                    command, because: "step '\(run.steps[busy].path)' is \(run.steps[busy].state.rawValue)", hint: "flowctl cancel \(run.id)")
+            }
+            found.append(rollout)
+        }
+        return found
+    }
+
+    private func isBusy(_ number: Int) -> Bool {
+        let step = run.steps[number]
+        return step.elements == nil && (step.state == .running || step.state == .waiting || step.state == .backingOff)
+    }
+
+    private func canReopen(_ number: Int) -> Bool {
+        let state = run.steps[number].state
+        return state.isSettled || state == .held || state == .unknown
+    }
+
+    func outermost(_ scope: Int) -> Int {
+        var scope = scope
+        while let map = run.scopes[scope].map { scope = run.steps[map].scope }
+        return scope
+    }
+
+    /// The step and all that comes after it, inside maps too.
+    func downstream(of number: Int) -> Set<Int> {
+        var found: Set<Int> = []
+        var open = [number]
+        while let next = open.popLast() {
+            guard found.insert(next).inserted else { continue }
+            let scope = run.scopes[run.steps[next].scope]
+            open += run.index.scopes[scope.plan].successors[next - scope.base].map { scope.base + $0 }
+            for inner in run.steps[next].elements?.scopes ?? [] {
+                guard let inner else { continue }
+                open += run.ownSteps(inner)
+            }
+            for between in run.rollouts[next]?.betweens.values.sorted() ?? [] { open += run.ownSteps(between) }
+            open += later(than: run.steps[next].scope)
+        }
+        return found
+    }
+
+    /// What comes after a scope, and after every one around it: later rounds, and what needs the map, rollout or `repeatUntil` that it stands in.
+    private func later(than scope: Int) -> [Int] {
+        var found: [Int] = []
+        var inner = run.scopes[scope]
+        while inner.part != .undo, let map = inner.map {
+            if case .repeatUntil = node(map).kind {
+                let rounds = run.steps[map].elements?.scopes ?? []
+                found += rounds.dropFirst(inner.element + 1).compactMap { $0 }.flatMap(run.ownSteps)
+            }
+            let outer = run.scopes[run.steps[map].scope]
+            found += run.index.scopes[outer.plan].successors[map - outer.base].map { outer.base + $0 }
+            inner = outer
+        }
+        return found
+    }
+}
