@@ -64,6 +64,26 @@ struct HostRunnerContainmentTests {
         #expect(answer.ended?.split(separator: " ")[2] == "timedOut")
     }
 
+    @Test(arguments: Shell.here)
+    func `an end says why it came, even where that could not be written down`(_ shell: Shell) async throws {
+        var host = RunnerUnderTest(shell, folder)
+        try host.holdClock()
+        func begin(_ step: String) async throws -> any TransportChannel {
+            let channel = try await host.begin(
+                "start", RunnerRequest(step: step, script: "sleep 1000", lines: ["timeout 100000", "grace 20"]))
+            #expect(try await comesTrue { host.marked(step).count >= 2 })
+            // What a full disk leaves of it, and what is there while somebody is about to write it.
+            try #require(FileManager.default.createFile(atPath: host.folder(step) + "/stop", contents: nil))
+            return channel
+        }
+        let killed = try await begin("f0")
+        #expect(try await host.ask("kill", RunnerRequest(step: "f0", lines: ["grace 20"])).lines == ["empty"])
+        #expect(try await RunnerUnderTest.answer(of: killed).last == "ended 143 cancelled 0 0 0 0")
+        let late = try await begin("f1")
+        try host.putClockForward(100_000)
+        #expect(try await RunnerUnderTest.answer(of: late).last == "ended 143 timedOut 0 0 0 0")
+    }
+
     @Test(arguments: cases)
     func `the deadline is kept with the supervisor killed`(_ shell: Shell, _ level: Level) async throws {
         var host = try RunnerUnderTest(shell, level, folder)

@@ -70,13 +70,16 @@ struct RunnerAnswer {
             let line = String(decoding: rest[..<end], as: UTF8.self)
             rest = rest[(end + 1)...]
             let words = line.split(separator: " ").map(String.init)
+            func size(_ place: Int) throws -> Int {
+                Int(try #require(words.count == place + 1 ? UInt32(words[place]) : nil, "not a frame: '\(line)' after \(lines)"))
+            }
             switch words.first {
             case nil: break
             case "flow-runner": hello = words
-            case "O": stdout += take(try #require(Int(words[2])))
-            case "E": stderr += take(try #require(Int(words[2])))
-            case "V" where words[1] == "-": lostValue = true
-            case "V": value = take(try #require(Int(words[1])))
+            case "O": stdout += take(try size(2))
+            case "E": stderr += take(try size(2))
+            case "V" where words == ["V", "-"]: lostValue = true
+            case "V": value = take(try size(1))
             // A sign of life.
             case "tick": break
             default: lines.append(line)

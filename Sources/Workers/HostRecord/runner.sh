@@ -319,9 +319,10 @@ run() {
   wait "$watch"
   reason=-
   if [ -e "$a/stop" ]; then
-    reason=cancelled
     read -r reason <"$a/stop"
     empty "$a" "$grace"
+    # It has no words on a full disk, and in the moment between its making and its writing.
+    [ -n "$reason" ] || { clock; reason=cancelled; [ "$due" = - ] || [ "$now" -lt "$due" ] || reason=timedOut; }
   fi
   take_value
   true >"$a/prelude"

@@ -28,7 +28,7 @@ final class AgentLoan: @unchecked Sendable {
         control = duplicates.filter { $0 >= 0 }
         guard agent >= 0, control.count == 2 else {
             let message = SystemError.text(errno)
-            for descriptor in control { close(descriptor) }
+            // All is set, so that deinit follows and closes the duplicates.
             if agent >= 0 { close(agent) }
             throw Refusal(message: "no descriptor is left: \(message)")
         }
