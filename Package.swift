@@ -21,7 +21,6 @@ extension Target.Dependency {
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
-    static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
@@ -51,7 +50,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -77,13 +75,13 @@ let package = Package(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowWire", ["FlowModel"]),
-        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .metrics, .nioCore, .nioPosix]),
+        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .nioCore, .nioPosix]),
         room(
             "FlowServer",
             [
                 "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules", "FlowStoreSQLite",
                 "FlowWire",
-                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .metrics, .nioCore, .nioHTTP1,
+                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
             ]),
         room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowEngine", "FlowModel", "FlowSchedules", "Workers", .crypto]),

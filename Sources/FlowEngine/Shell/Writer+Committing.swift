@@ -84,7 +84,7 @@ extension Writer {
         if loaded.run.state.isTerminal || isOneTooMany && !isWorthKeeping(loaded) { cache[id] = nil }
     }
 
-    /// A long run takes seconds to be folded again, in which nothing else is decided.
+    /// A long run takes seconds to be folded again, in which what is asked of it waits.
     private func isWorthKeeping(_ loaded: LoadedRun) -> Bool {
         loaded.isLong && cache.values.count(where: \.isLong) <= Writer.longKept
     }

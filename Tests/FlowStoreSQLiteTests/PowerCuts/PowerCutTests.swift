@@ -41,10 +41,13 @@ struct PowerCutTests {
         var chance = SeededRandom(seed: seed &+ 1)
         try await tape.forEachCrash(thoroughness, seed: seed) { state in
             try await check.take(state)
+            if Self.isAll, check.total % 10_000 == 0 { print("L2: until now \(check.total) states, \(check.bad) bad") }
             if chance.chance(Self.isAll ? 0.02 : 0.0012) { recoveries.append(state) }
         }
         for (number, state) in recoveries.enumerated() {
             try await check.takeRecovery(of: state, .init(subsets: 2, tears: 2, eachAlone: false), seed: seed &+ UInt64(number))
+            guard Self.isAll, (number + 1) % 100 == 0 else { continue }
+            print("L2: until now \(check.total) states, \(check.bad) bad; \(number + 1) of \(recoveries.count) recoveries")
         }
         let counts = CrashState.Kind.allCases.map { "\($0.rawValue) \(check.counts[$0] ?? 0)" }.joined(separator: ", ")
         print(
