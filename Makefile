@@ -17,7 +17,7 @@ SEEDS ?= 10000
 FIRST ?= 0
 MINUTES ?= 30
 
-.PHONY: help setup build run test cron crash simulate mutants soak fixtures check format bench install lab lab-stop clean
+.PHONY: help setup build run test cron crash fuzz simulate mutants soak fixtures check format bench install lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ soak: setup ## Real daemons, killed, stopped and cut off for MINUTES (30), then 
 cron: setup ## Compare schedules with the C library, minute by minute, round every change of every time zone
 	@swift build $(BUILD_FLAGS) --product cron-oracle
 	@$(BIN)/cron-oracle
+
+fuzz: setup ## Every route of the API with FLOW_FUZZ (10000) requests of extreme values; FLOW_SEED= begins elsewhere
+	@FLOW_FUZZ=$${FLOW_FUZZ:-10000} scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter FuzzTests
 
 crash: setup ## Every crash of store and host runner that the tests take a share of; an hour or two
 	@echo "==> every power cut, store fault and line of the host runner"

@@ -18,10 +18,10 @@ extension Target.Dependency {
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
-    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -75,14 +75,14 @@ let package = Package(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowWire", ["FlowModel"]),
-        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .nioCore, .nioPosix]),
+        room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix]),
         room(
             "FlowServer",
             [
                 "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules", "FlowStoreSQLite",
                 "FlowWire",
-                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1,
-                .nioPosix, .nioSSL, .serviceLifecycle, .unixSignals, .yams,
+                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                .serviceLifecycle, .unixSignals, .yams,
             ]),
         room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowEngine", "FlowModel", "FlowSchedules", "Workers", .crypto]),
         room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
@@ -90,7 +90,7 @@ let package = Package(
             name: "flowctl",
             dependencies: [
                 "CFlowShims", "FlowAPI", "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .nioCore,
-                .nioHTTP1, .nioPosix,
+                .nioHTTP1, .nioPosix, .nioSSL,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
         .executableTarget(
@@ -117,8 +117,8 @@ let package = Package(
         tests(
             "FlowServerTests",
             [
-                "FlowAPI", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowWire", .asyncHTTPClient, .crypto,
-                .grdb, .hummingbird, .logging, .nioCore, .nioHTTP1,
+                "FlowAPI", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowTestKit", "FlowWire",
+                .asyncHTTPClient, .crypto, .grdb, .httpTypes, .hummingbird, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
             ]),
         .target(name: "CRecordingVFS", path: "Tests/CRecordingVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
         tests(

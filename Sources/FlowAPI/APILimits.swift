@@ -4,10 +4,15 @@ package enum APILimits {
     package static let headerBytes = 32 << 10
     package static let headerFieldBytes = 16 << 10
     package static let headerFields = 100
-    /// Seconds that a connection may be idle, or take for a request's header.
+    /// Seconds that a connection may be idle, or take for a request's header; fewer until it has shown a credential that is accepted.
     package static let idleSeconds = 60
-    /// Connections at once on one listener; more wait in the backlog.
+    package static let headerSeconds: Int64 = 10
+    /// Connections at once on one listener, those of one address that have shown no credential, and descriptors that are left to the engine.
     package static let connections = 2_048
+    package static let strangersOfAddress = 256
+    package static let reservedDescriptors = 512
+    /// Seconds that a connection may be silent until it makes room for another one where there are too many.
+    package static let silentSeconds = 1.0
     /// Seconds that a JSON body may take to arrive.
     package static let bodySeconds = 30.0
     /// Seconds that a blob may take to arrive.
@@ -16,19 +21,33 @@ package enum APILimits {
     package static let writeSeconds = 60.0
     /// Seconds that an error answer has to be read while the client still sends, before the connection is closed.
     package static let lingerSeconds: Int64 = 5
-    /// Event streams and followed outputs at once.
+    /// Event streams and followed outputs at once, and those of one person.
     package static let streams = 1_024
+    package static let streamsOfPerson = 256
+    /// Seconds between two looks at the news of a run that is followed, and reads for streams at once: commands come first.
+    package static let streamPauseSeconds = 0.05
+    package static let streamReads = 2
+    /// Pages of messages, and their bytes, that are kept for the followers of one run; the newest is always kept.
+    package static let streamCachePages = 64
+    package static let streamCacheBytes = 256 << 10
+    /// Bytes of a member of an event that a stream shows.
+    package static let eventValueBytes = 4 << 10
     /// Seconds between the comments that keep an event stream alive.
     package static let heartbeatSeconds = 15.0
     /// Seconds between two looks at an output that is followed.
     package static let followSeconds = 0.25
     /// Journal records read at once for an event stream.
-    package static let streamPage = 256
+    package static let streamPage = 64
     /// Bytes of output sent at once.
     package static let outputChunkBytes = 64 << 10
     /// Items of a page: unless asked otherwise, and at most.
     package static let page = 50
     package static let maxPage = 1_000
+    /// Bytes of a page; it ends early, and `next` goes on.
+    package static let pageBytes = 4 << 20
+    /// Bytes of a run's inputs, and of an approval, that lists show.
+    package static let listedInputBytes = 2 << 10
+    package static let listedApprovalBytes = 16 << 10
     /// Steps shown with a single run, attempts shown with a step.
     package static let stepsShown = 200
     package static let attemptsShown = 5

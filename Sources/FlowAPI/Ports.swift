@@ -81,6 +81,8 @@ package enum OutputStream: String, Codable, CaseIterable, Sendable { case stdout
 /// Looks after the whole.
 package protocol Caretaker: Sendable {
     func findings() async throws -> [Wire.Finding]
+    /// What `/metrics` shows beside what is counted as it happens; those of one name one after the other.
+    func figures() async throws -> [Figure]
     /// A consistent copy of the database, piece by piece; `finish` removes what it took.
     func backup() async throws -> Backup
     /// Adds to the audit trail.

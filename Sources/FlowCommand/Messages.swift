@@ -26,6 +26,10 @@ enum Messages {
         .usage, subject: "--inventory", "Nothing was done: a server has its own inventory, --inventory names one for an engine on this machine.",
         hint: "leave out --inventory, or name the engine's directory with --home")
 
+    static let caWithoutTLS = FlowError(
+        .usage, subject: "--ca", "Nothing was done: --ca names who signed a server's certificate, and there is no https server.",
+        hint: "flowctl … --server https://HOST:PORT --ca FILE")
+
     static func otherInventory(_ home: String, used: String, asked: String) -> FlowError {
         FlowError(
             .conflict, subject: "--inventory",

@@ -7,6 +7,13 @@ struct ConnectionOptions: ParsableArguments {
     var server: String?
 
     @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Authority that signed the server's certificate, in PEM; SSL_CERT_FILE else, or those of this machine.", valueName: "file"),
+        completion: .file())
+    var ca: String?
+
+    @Option(
         name: .long, help: "Directory of the engine when there is no server; FLOW_HOME else, or .flow here.",
         completion: .directory)
     var home: String?
@@ -19,6 +26,9 @@ struct ConnectionOptions: ParsableArguments {
 
     /// Whether no server is named.
     var leadsToHome: Bool { home != nil || server == nil && Surroundings.here.environment["FLOW_SERVER"]?.nonEmpty == nil }
+
+    /// The absolute path of the authority's file that was named, with the option or in the environment.
+    var caPath: String? { (ca ?? Surroundings.here.environment["SSL_CERT_FILE"]?.nonEmpty).map(Surroundings.here.absolute) }
 
     /// The absolute path of the inventory file that was named.
     var inventoryPath: String? { inventory.map(Surroundings.here.absolute) }

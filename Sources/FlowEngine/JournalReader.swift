@@ -3,6 +3,8 @@ package import FlowModel
 /// Reads projections and journal for views. Calls come from many tasks at once and never hold up the writer.
 package protocol JournalReader: Sendable {
     func run(_ id: RunID) async throws -> RunRow?
+    /// The same without inputs of more than so many bytes: what most views show of a run does not need them.
+    func run(_ id: RunID, inputsUpTo bytes: Int) async throws -> RunRow?
     /// The ids that start with `prefix`, two at most.
     func runIDs(startingWith prefix: String) async throws -> [RunID]
     /// Newest first.
@@ -36,11 +38,14 @@ package struct RunQuery: Hashable, Sendable {
     /// Older than this one.
     package var before: RunID?
     package var limit: Int
+    /// Inputs of more than so many bytes are left out; nil gives all.
+    package var inputsUpTo: Int?
 
     package init(
         states: Set<RunState> = [], flow: String? = nil, labels: [String: String] = [:], before: RunID? = nil,
-        limit: Int = 50
+        limit: Int = 50, inputsUpTo: Int? = nil
     ) {
+        self.inputsUpTo = inputsUpTo
         self.states = states
         self.flow = flow
         self.labels = labels

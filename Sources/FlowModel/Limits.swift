@@ -38,6 +38,8 @@ package enum Limits {
     package static let rounds = 10_000
     /// Messages of one signal that wait for a step.
     package static let waitingSignals = 100
+    /// Messages of a run that were sent under keys.
+    package static let signalKeys = 10_000
     /// Steps before which a run is to stop.
     package static let breakpoints = 100
     /// Attempts of a step in one generation.
@@ -98,6 +100,8 @@ package enum Limits {
     package static let locksShown = 200
     /// Rollouts, freezes, locks and problems that a plan's preview lists of each; flows within one another that it looks into.
     package static let plannedShown = 200
-    /// Bytes of a comment, reason or label value.
+    /// Labels of a run.
+    package static let labels = 64
+    /// Bytes of a comment, reason, or label with its name.
     package static let textBytes = 4_096
 }

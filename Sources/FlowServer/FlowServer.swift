@@ -69,7 +69,7 @@ package final class FlowServer: Sendable {
         let bound = bound
         group = ServiceGroup(
             configuration: FlowServer.configuration(
-                house.services { port in
+                house.services(isForeground: !signals.isEmpty) { port in
                     if let port { bound.port.withLock { $0 = port } }
                     started.continuation.yield()
                 }, signals, logger))
@@ -100,6 +100,9 @@ package final class FlowServer: Sendable {
             try await server.group.run()
         }
     }
+
+    /// Has the certificate read again, as SIGHUP does in the foreground.
+    package func reload() { house.reload() }
 
     // MARK: - Inside another program
 

@@ -8,7 +8,6 @@ import FlowStoreSQLite
 import FoundationEssentials
 import Glibc
 import Logging
-import NIOSSL
 import ServiceLifecycle
 
 /// Everything of one home, put together: the only place that knows every room.
@@ -71,7 +70,7 @@ struct House: Sendable {
             try await scheduler.load(isRestored: store.isRestored)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
             caller = RunCaller(engine: engine, preparer: preparer, orders: orders)
-            api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, logger)
+            api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, House.certificate(addresses), logger)
             self.engine = engine
             self.hands = hands
         } catch {
@@ -91,7 +90,11 @@ struct House: Sendable {
     private static func addresses(_ home: Home, _ configuration: ServerConfiguration) throws -> [ListenerService.Address] {
         var addresses = [ListenerService.Address.socket(path: home.socket)]
         if let listen = configuration.listen {
-            addresses.append(.network(try ListenAddress(listen), tls: try tls(home, configuration)))
+            let address = try ListenAddress(listen)
+            let certificate = try configuration.tls.map { try Certificate(home.file($0.certificate), key: home.file($0.key)) }
+            addresses.append(
+                .network(
+                    address, certificate, HostRule(configuration, address), isBehindProxy: configuration.behindProxy == true))
         }
         return addresses
     }
@@ -128,7 +131,7 @@ struct House: Sendable {
 
     private static func api(
         _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ changes: ChangeBook,
-        _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ logger: Logger
+        _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ certificate: Certificate?, _ logger: Logger
     ) async throws -> API {
         let meters = Meters()
         ProcessGauges.add(to: meters)
@@ -141,7 +144,7 @@ struct House: Sendable {
             hooks: HookBook(
                 store: store, engine: engine, plans: preparer, seal: preparer.vault.seal, open: preparer.vault.open, now: Wall.now),
             changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store)),
-            outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands),
+            outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands, certificate: certificate),
             hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
     }
@@ -151,8 +154,17 @@ struct House: Sendable {
     /// How many listeners there are.
     var listeners: Int { addresses.count }
 
-    /// In order of start; they end in the opposite order.
-    func services(onReady: @escaping @Sendable (Int?) -> Void) -> [any Service] {
+    func reload() { ReloadService(certificate: certificate, logger: logger).reload() }
+
+    private var certificate: Certificate? { House.certificate(addresses) }
+
+    private static func certificate(_ addresses: [ListenerService.Address]) -> Certificate? {
+        for case .network(_, let certificate?, _, _) in addresses { return certificate }
+        return nil
+    }
+
+    /// In order of start; they end in the opposite order. In the foreground SIGHUP has the certificate read again.
+    func services(isForeground: Bool, onReady: @escaping @Sendable (Int?) -> Void) -> [any Service] {
         var services: [any Service] = [
             EngineService(engine: engine, store: store, logger: logger), hands.service,
             RetentionService(
@@ -167,6 +179,7 @@ struct House: Sendable {
                 IdleService(
                     seconds: idleSeconds, activity: activity, hub: api.hub, reader: store, engine: engine, logger: logger))
         }
+        if isForeground { services.append(ReloadService(certificate: certificate, logger: logger)) }
         for address in addresses {
             services.append(ListenerService(address: address, api: api, activity: activity, logger: logger) { onReady($0) })
         }
@@ -180,23 +193,5 @@ struct House: Sendable {
         if let command = notify.command { return CommandHook(command: command, timeoutSeconds: seconds) }
         if let url = notify.url { return HTTPHook(url: url, timeoutSeconds: seconds) }
         return NoHook()
-    }
-
-    private static func tls(_ home: Home, _ configuration: ServerConfiguration) throws -> TLSConfiguration? {
-        guard let tls = configuration.tls else { return nil }
-        do {
-            let chain = try NIOSSLCertificate.fromPEMFile(home.file(tls.certificate)).map {
-                NIOSSLCertificateSource.certificate($0)
-            }
-            let key = try NIOSSLPrivateKey(file: home.file(tls.key), format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
-            configuration.minimumTLSVersion = .tlsv12
-            configuration.applicationProtocols = ["http/1.1"]
-            return configuration
-        } catch {
-            throw FlowError(
-                .usage, subject: "tls", "The server did not start: the certificate or key cannot be used: \(error).",
-                hint: "flowd.yaml: tls: {certificate: FILE.pem, key: FILE.pem}")
-        }
     }
 }

@@ -34,7 +34,7 @@ final class RestoreGate: AttemptDispatcher {
     /// Pauses the open runs of a restored database, then lets orders through.
     func pauseRestored(engine: Engine, store: SQLiteStore, logger: Logger) async throws {
         guard store.isRestored else { return }
-        var query = RunQuery(states: [.queued, .running, .waiting, .undoing, .cancelling], limit: 500)
+        var query = RunQuery(states: [.queued, .running, .waiting, .undoing, .cancelling], limit: 500, inputsUpTo: 0)
         var paused = 0
         while true {
             let rows = try await store.runs(query)

@@ -7,6 +7,7 @@ import FlowStoreSQLite
 import FlowWire
 import Glibc
 import NIOCore
+import Workers
 
 /// What `doctor`, `backup` and the audit list are answered with.
 struct ServerCare: Caretaker {
@@ -17,9 +18,13 @@ struct ServerCare: Caretaker {
     let engine: Engine
     let home: Home
     let hands: Hands
+    private let certificate: Certificate?
     private let audits: Audit
+    private let numbers: ServerFigures
 
-    init(store: SQLiteStore, engine: Engine, home: Home, hands: Hands) {
+    init(store: SQLiteStore, engine: Engine, home: Home, hands: Hands, certificate: Certificate?) {
+        self.certificate = certificate
+        numbers = ServerFigures(store: store, home: home, load: { hands.dispatcher.load }, now: Wall.now)
         self.store = store
         self.engine = engine
         self.hands = hands
@@ -57,8 +62,11 @@ struct ServerCare: Caretaker {
                     hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
         }
         findings.append(accountFinding())
+        if let certificate { findings.append(certificate.finding(now: Wall.now())) }
         return findings
     }
+
+    func figures() async throws -> [Figure] { try await numbers.figures() }
 
     private func rowFindings() async throws -> [Wire.Finding] {
         let (compared, found) = try await RowCheck(engine: engine, reader: store).differences()

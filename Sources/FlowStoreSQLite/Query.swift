@@ -136,6 +136,7 @@ extension Query {
     }
 
     func isNull(_ column: CInt) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+    func isWholeNumber(_ column: CInt) -> Bool { sqlite3_column_type(handle, column) == SQLITE_INTEGER }
 
     private func expect(_ type: CInt, _ column: CInt, _ name: String) throws(StoreError) {
         guard sqlite3_column_type(handle, column) == type else { throw corrupt(column, "is not \(name)") }

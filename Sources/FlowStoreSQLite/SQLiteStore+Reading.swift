@@ -88,10 +88,10 @@ extension SQLiteStore: JournalStore {
 // MARK: - What both sides read
 
 extension SQLiteStore {
-    static func run(_ id: RunID, _ database: Database) throws -> RunRow? {
-        var query = try Query(database, "run", "SELECT \(RunRow.columns) FROM \(RunRow.tables) WHERE run.id = ?")
+    static func run(_ id: RunID, inputsUpTo bytes: Int? = nil, _ database: Database) throws -> RunRow? {
+        var query = try Query(database, "run", "SELECT \(RunRow.columns(inputsUpTo: bytes)) FROM \(RunRow.tables) WHERE run.id = ?")
         query.bind(id.text)
-        return try query.next() ? try RunRow(query) : nil
+        return try query.next() ? try RunRow(query, isBounded: bytes != nil) : nil
     }
 
     /// A run's row number.

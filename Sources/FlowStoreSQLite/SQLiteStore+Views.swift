@@ -8,6 +8,10 @@ extension SQLiteStore: JournalReader {
         try await view { try SQLiteStore.run(id, $0) }
     }
 
+    package func run(_ id: RunID, inputsUpTo bytes: Int) async throws -> RunRow? {
+        try await view { try SQLiteStore.run(id, inputsUpTo: bytes, $0) }
+    }
+
     package func runIDs(startingWith prefix: String) async throws -> [RunID] {
         let prefix = prefix.lowercased()
         guard prefix.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) || $0 == 0x2D }) else {
@@ -202,12 +206,13 @@ private struct RunSearch {
         conditions.append(("label0.run < ?", query.before?.text ?? "g"))
         let filter = conditions.map(\.text).joined(separator: " AND ")
         return try rows(
-            "SELECT \(RunRow.columns) FROM \(tables) WHERE \(filter) ORDER BY label0.run DESC LIMIT ?", conditions.map(\.value), database)
+            "SELECT \(RunRow.columns(inputsUpTo: query.inputsUpTo)) FROM \(tables) WHERE \(filter) ORDER BY label0.run DESC LIMIT ?",
+            conditions.map(\.value), database)
     }
 
     private func walk(_ filter: String, _ values: [String], _ database: Database) throws -> [RunRow] {
         try rows(
-            "SELECT \(RunRow.columns) FROM \(RunRow.tables) WHERE run.id < ? \(filter) ORDER BY run.id DESC LIMIT ?",
+            "SELECT \(RunRow.columns(inputsUpTo: query.inputsUpTo)) FROM \(RunRow.tables) WHERE run.id < ? \(filter) ORDER BY run.id DESC LIMIT ?",
             [query.before?.text ?? "g"] + values, database)
     }
 
@@ -216,7 +221,7 @@ private struct RunSearch {
         for value in values { statement.bind(value) }
         statement.bind(limit)
         var rows: [RunRow] = []
-        while try statement.next() { rows.append(try RunRow(statement)) }
+        while try statement.next() { rows.append(try RunRow(statement, isBounded: query.inputsUpTo != nil)) }
         return rows
     }
 }

@@ -4,6 +4,7 @@ package import FlowModel
 // Plain searches over everything: slow, and plainly right.
 extension MemoryStore: JournalReader {
     package func run(_ id: RunID) async throws -> RunRow? { content.runs[id] }
+    package func run(_ id: RunID, inputsUpTo bytes: Int) async throws -> RunRow? { content.runs[id]?.cut(inputsUpTo: bytes) }
 
     package func runIDs(startingWith prefix: String) async throws -> [RunID] {
         let prefix = prefix.lowercased()
@@ -16,7 +17,7 @@ extension MemoryStore: JournalReader {
                 && query.labels.allSatisfy { row.labels[$0.key] == $0.value }
                 && (query.before.map { row.id < $0 } ?? true)
         }
-        return Array(found.sorted { $0.id > $1.id }.prefix(max(0, query.limit)))
+        return found.sorted { $0.id > $1.id }.prefix(max(0, query.limit)).map { $0.cut(inputsUpTo: query.inputsUpTo) }
     }
 
     package func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] {

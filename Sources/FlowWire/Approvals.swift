@@ -37,6 +37,8 @@ extension Wire {
         /// While it is open: what is missing, one list for each way to open it, the nearest first.
         package var missing: [[Missing]]?
         package var remindAt: Instant?
+        /// True in lists for one that is larger than lists show: its question is cut and `answers` are left out; the approval itself has them.
+        package var isCut: Bool?
 
         package init(
             id: String, run: RunID, flow: String, step: StepPath, generation: Int, state: ApprovalRow.State, prompt: String,

@@ -12,6 +12,8 @@ extension Wire {
         package var outcome: String?
         /// Secrets read `<redacted>`.
         package var inputs: JSON
+        /// In lists: how many bytes of inputs were left out because they are many; `inputs` is empty then, and the run itself has them.
+        package var inputBytes: Int?
         package var labels: [String: String]
         /// The user who asked for it.
         package var actor: String

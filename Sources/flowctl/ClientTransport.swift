@@ -4,39 +4,60 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
+import Synchronization
 
 /// HTTP over TCP and unix sockets.
-struct ClientTransport: HTTPTransport {
+final class ClientTransport: HTTPTransport {
     private static let connectSeconds: Int64 = 10
     /// Seconds without a byte after which a stream counts as lost: the server sends a comment every 15.
     private static let silenceSeconds: Int64 = 60
 
-    /// For exchanges with a deadline of their own.
-    private let requests: HTTPClient
-    /// For streams that have none.
-    private let streams: HTTPClient
+    private struct Clients {
+        /// For exchanges with a deadline of their own.
+        var requests: HTTPClient
+        /// For streams that have none.
+        var streams: HTTPClient
+    }
 
-    init() {
+    /// By the authority that is trusted; there is one, but for tests.
+    private let clients = Mutex<[String?: Clients]>([:])
+
+    private func clients(trusting ca: String?) throws -> Clients {
+        if let made = clients.withLock({ $0[ca] }) { return made }
         var configuration = HTTPClient.Configuration()
+        if let ca {
+            guard let trusted = try? NIOSSLCertificate.fromPEMFile(ca), !trusted.isEmpty else {
+                throw TransportFailure(.other, "\(ca) cannot be read as certificates in PEM")
+            }
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(trusted)
+            configuration.tlsConfiguration = tls
+        }
         configuration.timeout.connect = .seconds(Self.connectSeconds)
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
         // Who is not there is not there: whether to try again is decided above.
         configuration.connectionPool.retryConnectionEstablishment = false
-        requests = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let requests = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         configuration.timeout.read = .seconds(Self.silenceSeconds)
-        streams = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let made = Clients(requests: requests, streams: HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration))
+        clients.withLock { $0[ca] = made }
+        return made
     }
 
     func close() async {
         // The process ends; connections that do not close in order are closed by that.
-        try? await requests.shutdown()
-        try? await streams.shutdown()
+        for made in clients.withLock({ Array($0.values) }) {
+            try? await made.requests.shutdown()
+            try? await made.streams.shutdown()
+        }
     }
 
     func send(_ call: HTTPCall, receive: (HTTPHead, [UInt8]) async throws -> Void) async throws -> HTTPHead {
         let request = try ClientTransport.request(call)
-        let client = call.deadlineSeconds == nil ? streams : requests
+        let clients = try clients(trusting: call.ca)
+        let client = call.deadlineSeconds == nil ? clients.streams : clients.requests
         let deadline = call.deadlineSeconds.map { NIODeadline.now() + .nanoseconds(Int64($0 * 1e9)) } ?? .distantFuture
         do {
             let response = try await client.execute(request, deadline: deadline)
@@ -102,6 +123,11 @@ struct ClientTransport: HTTPTransport {
             return TransportFailure(.other, "\(error.host) cannot be found: \(error.dnsAError.map { "\($0)" } ?? "no address")")
         case is HTTPParserError: return TransportFailure(.other, "what came from there is not HTTP")
         case is ChannelError: return TransportFailure(.lost, "\(error)")
+        case _ where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"):
+            return TransportFailure(
+                .other,
+                "its certificate is not signed by somebody who is trusted here, is for another name, or is good no more; "
+                    + "--ca FILE names who signed it")
         default: return TransportFailure(.other, "\(error)")
         }
     }

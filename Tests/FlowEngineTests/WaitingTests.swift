@@ -79,6 +79,26 @@ struct WaitingTests {
         #expect(machine.run.state == .succeeded)
     }
 
+    @Test func `a message that is sent again under its key is the one that came, also when the run is over`() throws {
+        var machine = try MachineHarness([shell("first"), receiver("one", needs: ["first"]), receiver("two", needs: ["one"])])
+        try machine.command(.signal("paid", 1, key: "a"))
+        let entries = machine.entries.count
+        try machine.command(.signal("paid", 1, key: "a"))
+        #expect(machine.entries.count == entries)
+        for other: RunCommand in [.signal("paid", 2, key: "a"), .signal("payed", 1, key: "a")] {
+            let error = #expect(throws: FlowError.self) { try machine.command(other) }
+            #expect(error?.code == .keyReused)
+        }
+        try machine.command(.signal("paid", 1, key: "b"))
+        try machine.succeed("first")
+        #expect(machine["one"].value == 1 && machine["two"].value == 1)
+        #expect(machine.run.state == .succeeded)
+        let end = machine.entries.count
+        try machine.command(.signal("paid", 1, key: "b"))
+        #expect(machine.entries.count == end)
+        #expect(throws: FlowError.self) { try machine.command(.signal("paid", 1, key: "c")) }
+    }
+
     @Test func `a message of the wrong type or name is refused, and none in time fails the step`() throws {
         var machine = try MachineHarness([receiver("one", timeout: 60, shape: .int)])
         #expect(throws: FlowError.self) { try machine.command(.signal("paid", "much")) }

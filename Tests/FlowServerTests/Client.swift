@@ -10,11 +10,14 @@ import NIOHTTP1
 struct Client: Sendable {
     let socket: String
 
-    func send(_ method: String, _ path: String, _ body: String? = nil) async throws -> (status: Int, body: [UInt8]) {
+    func send(
+        _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:]
+    ) async throws -> (status: Int, body: [UInt8]) {
         let client = HTTPClient(eventLoopGroupProvider: .singleton)
         let host = socket.utf8.map { String(format: "%%%02X", $0) }.joined()
         var request = HTTPClientRequest(url: "http+unix://\(host)\(path)")
         request.method = HTTPMethod(rawValue: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         do {
             let response = try await client.execute(request, timeout: .seconds(20))

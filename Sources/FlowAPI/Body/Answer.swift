@@ -15,6 +15,33 @@ enum Answer {
         try json(Wire.Page(items: items, next: next))
     }
 
+    /// A page that ends early rather than being large: behind so many bytes `next` goes on. `hasMore`: whether there is more behind `items`.
+    static func page<Item: Codable & Sendable>(
+        _ items: [Item], hasMore: Bool, cursor: (Int) -> String
+    ) throws -> Response {
+        let (count, body) = try pageBody(items)
+        var bytes = body
+        if let last = items.indices.prefix(count).last, hasMore || count < items.count {
+            bytes += Array(#","next":"#.utf8) + JSON.string(cursor(last)).canonicalBytes
+        }
+        return self.bytes(ByteBuffer(bytes: bytes + Array("}".utf8)), type: "application/json")
+    }
+
+    /// How many of the items fit, at least one, and the beginning of the page with them.
+    private static func pageBody(_ items: [some Encodable]) throws -> (Int, [UInt8]) {
+        var bytes = Array(#"{"items":["#.utf8)
+        var count = 0
+        for item in items {
+            let encoded = try encode(item)
+            guard count == 0 || bytes.count + encoded.count <= APILimits.pageBytes else { break }
+            if count > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes += encoded
+            count += 1
+        }
+        bytes.append(UInt8(ascii: "]"))
+        return (count, bytes)
+    }
+
     static func nothing() -> Response {
         Response(status: .noContent, headers: standardHeaders(nil))
     }

@@ -11,7 +11,7 @@ enum ApprovalHandlers {
         if let text { run = try await call.run(named: text).id }
         let rows = try await call.api.reader.approvals(state: state, run: run, limit: try call.pageSize())
         let people = try await Approvers.known(call.api)
-        return try Answer.page(rows.map { Wire.Approval($0, people) })
+        return try Answer.page(rows.map { try Wire.Approval($0, people).listed() })
     }
 
     static func show(_ call: Call) async throws -> Response {

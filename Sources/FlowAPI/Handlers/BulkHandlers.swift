@@ -38,7 +38,7 @@ enum BulkHandlers {
     }
 
     private static func preview(_ request: Wire.BulkRequest, _ call: Call) async throws -> Response {
-        var query = RunQuery(limit: Limits.bulkRuns + 1)
+        var query = RunQuery(limit: Limits.bulkRuns + 1, inputsUpTo: 0)
         try RunFilter.apply(request.where, to: &query)
         let rows = try await call.api.reader.runs(query)
         guard rows.count <= Limits.bulkRuns else {

@@ -36,14 +36,15 @@ enum CommandHandlers {
 
     private static func edit(_ inputs: [String: JSON], _ call: Call) async throws -> InputEdit {
         guard !inputs.isEmpty else { throw FlowError(.usage, subject: "inputs", "Nothing was changed: no inputs are given.") }
-        let row = try await call.run()
+        let row = try await call.wholeRun()
         let (created, plan) = try await RunHandlers.beginning(of: row, call)
         return try await call.api.preparation.edit(inputs, of: plan, begunWith: created, now: row.inputs)
     }
 
     static func signal(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.Signal.self)
-        return try await perform(.signal(call.parameter("name"), body.value ?? .null), call, message: body.message)
+        let key = try call.idempotencyKey()
+        return try await perform(.signal(call.parameter("name"), body.value ?? .null, key: key), call, message: body.message)
     }
 
     static func breakpoint(_ call: Call) async throws -> Response {

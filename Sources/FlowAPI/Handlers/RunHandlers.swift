@@ -7,7 +7,7 @@ import Hummingbird
 enum RunHandlers {
     /// `POST /v1/runs`. The answer follows the commit: 201 for a new run, 200 for the one that the key had started before.
     static func start(_ call: Call) async throws -> Response {
-        let key = try idempotencyKey(call)
+        let key = try call.idempotencyKey()
         let content = try await call.json()
         let start = try StrictDecoder.decode(Wire.Start.self, from: content)
         try checkLabels(start.labels ?? [:])
@@ -38,7 +38,7 @@ enum RunHandlers {
 
     static func list(_ call: Call) async throws -> Response {
         let limit = try call.pageSize()
-        var query = RunQuery(limit: limit + 1)
+        var query = RunQuery(limit: limit + 1, inputsUpTo: APILimits.listedInputBytes)
         query.states = try states(call)
         query.flow = try call.query("flow")
         if let text = try call.query("where") { try RunFilter.apply(text, to: &query) }
@@ -58,18 +58,18 @@ enum RunHandlers {
         }
         let rows = try await call.api.reader.runs(query)
         let shown = rows.prefix(limit).map { Wire.Run(call.api.engine.shown($0)) }
-        return try Answer.page(shown, next: rows.count > limit ? shown.last?.id.text : nil)
+        return try Answer.page(shown, hasMore: rows.count > limit) { shown[$0].id.text }
     }
 
     static func show(_ call: Call) async throws -> Response {
-        let row = try await call.run()
+        let row = try await call.wholeRun()
         let page = try await StepHandlers.page(of: row.id, after: nil, limit: APILimits.stepsShown, call.api)
         return try Answer.json(Wire.Run(row, steps: page.items, next: page.next))
     }
 
     /// The plan that a run follows, as it was when it started.
     static func startedPlan(_ call: Call) async throws -> Response {
-        let row = try await call.run()
+        let row = try await call.wholeRun()
         let (created, plan) = try await beginning(of: row, call)
         return try Answer.json(
             Wire.Preview(
@@ -105,16 +105,6 @@ enum RunHandlers {
         return states
     }
 
-    private static func idempotencyKey(_ call: Call) throws(FlowError) -> String? {
-        guard let key = call.request.headers[.idempotencyKey] else { return nil }
-        guard (1...APILimits.keyBytes).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else {
-            throw FlowError(
-                .usage, subject: "Idempotency-Key",
-                "Nothing was started: the key must have 1 to \(APILimits.keyBytes) printable ASCII characters.")
-        }
-        return key
-    }
-
     private static func checkSource(_ start: Wire.Start) throws(FlowError) {
         let given = [start.flow != nil, start.plan != nil, start.planDigest != nil, start.exec != nil].filter { $0 }.count
         guard given == 1 else {
@@ -125,13 +115,17 @@ enum RunHandlers {
     }
 
     private static func checkLabels(_ labels: [String: String]) throws(FlowError) {
+        guard labels.count <= Limits.labels else {
+            throw FlowError(
+                .usage, subject: "labels", "Nothing was started: \(labels.count) labels are given, a run has at most \(Limits.labels).")
+        }
         for (key, value) in labels {
             guard !key.isEmpty, key.utf8.count + value.utf8.count <= Limits.textBytes, !key.contains("="),
                 !SealedText.isPresent(in: key + value)
             else {
                 throw FlowError(
                     .usage, subject: "labels",
-                    "Nothing was started: label '\(key)' must have a name without '=' and at most \(Limits.textBytes) bytes in all."
+                    "Nothing was started: label '\(key.prefix(200))' must have a name without '=' and at most \(Limits.textBytes) bytes in all."
                 )
             }
         }

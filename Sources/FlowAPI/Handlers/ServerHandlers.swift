@@ -13,7 +13,7 @@ enum ServerHandlers {
     }
 
     static func metrics(_ call: Call) async throws -> Response {
-        Answer.text(call.api.meters.text, type: "text/plain; version=0.0.4; charset=utf-8")
+        Answer.text(call.api.meters.text(try await call.api.caretaker.figures()), type: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     static func doctor(_ call: Call) async throws -> Response {
@@ -21,7 +21,9 @@ enum ServerHandlers {
     }
 
     static func backup(_ call: Call) async throws -> Response {
-        let backup = try await call.api.caretaker.backup()
+        let caretaker = call.api.caretaker
+        let actor = call.actor
+        let backup = try await caretaker.backup()
         return Answer.stream(type: "application/octet-stream", length: backup.bytes) { writer in
             let sink = StreamSink(writer)
             do {
@@ -31,6 +33,8 @@ enum ServerHandlers {
                 await backup.finish()
                 throw error
             }
+            // Whole, as far as can be told from here: how old the newest is, is read from this.
+            try await caretaker.note("backup", subject: "database", detail: ["bytes": .int(backup.bytes)], by: actor)
             try await sink.finish()
         }
     }
@@ -40,6 +44,6 @@ enum ServerHandlers {
         let before = try call.integer("after", in: 0...Int.max, unless: 0)
         let entries = try await call.api.caretaker.audit(before: before == 0 ? nil : before, limit: limit + 1)
         let shown = Array(entries.prefix(limit))
-        return try Answer.page(shown, next: entries.count > limit ? shown.last.map { String($0.sequence) } : nil)
+        return try Answer.page(shown, hasMore: entries.count > limit) { String(shown[$0].sequence) }
     }
 }

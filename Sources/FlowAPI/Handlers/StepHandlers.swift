@@ -6,17 +6,24 @@ import Hummingbird
 enum StepHandlers {
     static func list(_ call: Call) async throws -> Response {
         let run = try await call.run().id
-        let page = try await page(of: run, after: try position(try call.query("after")), limit: try call.pageSize(), call.api)
-        return try Answer.json(page)
+        let limit = try call.pageSize()
+        let rows = try await call.api.reader.steps(of: run, after: try position(try call.query("after")), limit: limit + 1)
+        let shown = Array(rows.prefix(limit))
+        return try Answer.page(try await steps(shown, of: run, call.api), hasMore: rows.count > limit) { String(shown[$0].index) }
     }
 
     /// Steps in order of index. `next` is the index of the last one shown.
     static func page(of run: RunID, after index: Int?, limit: Int, _ api: API) async throws -> Wire.Page<Wire.Step> {
         let rows = try await api.reader.steps(of: run, after: index, limit: limit + 1)
-        var steps: [Wire.Step] = []
-        for row in rows.prefix(limit) { steps.append(try await step(row, api)) }
-        try await GateReasons.fill(&steps, of: run, api)
+        let steps = try await steps(Array(rows.prefix(limit)), of: run, api)
         return Wire.Page(items: steps, next: rows.count > limit ? rows.prefix(limit).last.map { String($0.index) } : nil)
+    }
+
+    private static func steps(_ rows: [StepRow], of run: RunID, _ api: API) async throws -> [Wire.Step] {
+        var steps: [Wire.Step] = []
+        for row in rows { steps.append(try await step(row, api)) }
+        try await GateReasons.fill(&steps, of: run, api)
+        return steps
     }
 
     static func show(_ call: Call) async throws -> Response {
@@ -51,9 +58,7 @@ enum StepHandlers {
         let rows = try await call.api.reader.targets(
             of: row.run, step: row.index, outcomes: try outcomes(try call.query("outcome")), after: try position(try call.query("after")),
             limit: limit + 1)
-        let shown = rows.prefix(limit).map(Wire.Target.init)
-        return try Answer.json(
-            Wire.Page(items: shown, next: rows.count > limit ? rows.prefix(limit).last.map { String($0.position) } : nil))
+        return try Answer.page(rows.prefix(limit).map(Wire.Target.init), hasMore: rows.count > limit) { String(rows[$0].position) }
     }
 
     private static func outcomes(_ text: String?) throws(FlowError) -> Set<TargetOutcome> {

@@ -50,10 +50,10 @@ package enum OpenAPIDocument {
                 "schema": ["type": "string"],
             ]
         }
-        if route.verb == "run.start" {
+        if route.verb == "run.start" || route.verb == "run.signal" {
             parameters.append([
                 "name": "Idempotency-Key", "in": "header", "required": false, "schema": ["type": "string"],
-                "description": "The same key with the same content gives the same run.",
+                "description": "The same key with the same content is done once, and answered again.",
             ])
         }
         let tag = route.verb.split(separator: ".").first.map(String.init) ?? route.verb

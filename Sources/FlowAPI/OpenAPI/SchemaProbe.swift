@@ -3,7 +3,7 @@ import FlowWire
 
 /// Finds the JSON schema of a wire type by decoding it from nothing and noting what it asks for, so that the description cannot
 /// say anything else than the types do.
-struct SchemaProbe {
+package struct SchemaProbe {
     /// Schemas of the named types met so far, for `components/schemas`.
     private(set) var components: [String: JSON] = [:]
 
@@ -36,7 +36,7 @@ struct SchemaProbe {
     }
 
     /// `Page<Run>` becomes `RunPage`.
-    static func name(of type: any Decodable.Type) -> String {
+    package static func name(of type: any Decodable.Type) -> String {
         let text = String(reflecting: type)
         let last = text.split(separator: "<").map { $0.split(separator: ".").last.map(String.init) ?? "" }
         return last.count == 2 ? last[1].filter { $0 != ">" } + last[0] : last.joined()

@@ -139,18 +139,36 @@ package struct Call: Sendable {
         try integer("limit", in: 1...APILimits.maxPage, unless: APILimits.page)
     }
 
+    /// The header `Idempotency-Key`, if there is one.
+    package func idempotencyKey() throws(FlowError) -> String? {
+        guard let key = request.headers[.idempotencyKey] else { return nil }
+        guard (1...APILimits.keyBytes).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else {
+            throw FlowError(
+                .usage, subject: "Idempotency-Key",
+                "Nothing was done: the key must have 1 to \(APILimits.keyBytes) printable ASCII characters.")
+        }
+        return key
+    }
+
     // MARK: - Runs
 
-    /// The run that `{id}` or another text names: its id, or the start of it that no other run has.
+    /// The run that `{id}` or another text names: its id, or the start of it that no other run has. Without large inputs: few need them.
     package func run(named text: String? = nil) async throws -> RunRow {
+        try await run(named: text) { try await api.reader.run($0, inputsUpTo: APILimits.listedInputBytes) }
+    }
+
+    /// The same with all its inputs.
+    package func wholeRun() async throws -> RunRow { try await run(named: nil) { try await api.reader.run($0) } }
+
+    private func run(named text: String?, _ read: (RunID) async throws -> RunRow?) async throws -> RunRow {
         let text = (text ?? parameter("id")).lowercased()
         if let id = RunID(text) {
-            if let row = try await api.reader.run(id) { return api.engine.shown(row) }
+            if let row = try await read(id) { return api.engine.shown(row) }
             throw FlowError.noRun(text)
         }
         let isPrefix = text.utf8.count >= 4 && text.utf8.allSatisfy { "0123456789abcdef-".utf8.contains($0) }
         let matches = isPrefix ? try await api.reader.runIDs(startingWith: text) : []
-        guard let id = matches.first, let row = try await api.reader.run(id) else { throw FlowError.noRun(text) }
+        guard let id = matches.first, let row = try await read(id) else { throw FlowError.noRun(text) }
         guard matches.count == 1 else {
             throw FlowError(
                 .usage, subject: text, "Nothing was done: more than one run's id starts with '\(text)'.",

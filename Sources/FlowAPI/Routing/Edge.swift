@@ -3,6 +3,7 @@ import HTTPTypes
 package import Hummingbird
 import Logging
 package import NIOCore
+import NIOHTTP1
 
 /// How a request came in.
 package enum Listener: Sendable {
@@ -62,14 +63,21 @@ package struct Edge: HTTPResponder {
 
     package func respond(to request: Request, context: EdgeContext) async throws -> Response {
         do {
+            // The router would see past empty segments: a path has one spelling.
+            guard Edge.isPlain(request.head.path ?? "") else { throw NoRoute() }
             return try await router.respond(to: request, context: context)
         } catch is NoRoute {
-            meters.countRequest(verb: "none", method: request.method.rawValue, status: 404, seconds: 0)
+            meters.countRequest(verb: "none", method: "", status: 404, seconds: 0)
             let what = "\(request.method.rawValue) \(String(request.uri.path.prefix(200)))"
             let problem = FlowError(
                 .notFound, subject: what, "There is no route for \(what).", hint: "GET /openapi.json lists them.")
             return Edge.refuse(problem, request, context)
         }
+    }
+
+    private static func isPlain(_ target: String) -> Bool {
+        let path = target.prefix { $0 != "?" }
+        return path == "/" || path.hasPrefix("/") && !path.hasSuffix("/") && !path.contains("//")
     }
 
     /// Lets in, calls the handler, shows errors as problems, counts. Never throws: what the router throws is its own.
@@ -114,6 +122,11 @@ package struct Edge: HTTPResponder {
                 logger.error("request failed", metadata: ["verb": "\(route.verb)", "error": "\(error)"])
             }
             return error
+        }
+        if error is HTTPParserError {
+            return FlowError(
+                .usage, subject: "body",
+                "Nothing was done: the request's body ended early, is not in the chunks it says it is, or has too much behind it.")
         }
         if error is CancellationError {
             return FlowError(.overloaded, subject: route.verb, "The request was given up: the server is stopping.")

@@ -1,25 +1,22 @@
 import FlowEngine
 import FlowModel
-import FlowWire
 import HTTPTypes
 import Hummingbird
-import NIOCore
 
 /// `GET /v1/runs/{id}/events`: the run's journal as server-sent events, from where the client says, then live.
 ///
-/// The journal is the truth: after each wake-up the stream reads what is new there, so nothing is lost or repeated across
-/// reconnects. A client that does not read holds up only itself, and is dropped after `APILimits.writeSeconds`.
+/// The journal is the truth: after each wake-up the run's feed reads what is new there, once for all streams, so nothing is lost or repeated
+/// across reconnects. A client that does not read holds up only itself, and is dropped after `APILimits.writeSeconds`.
 enum EventStream {
     static func open(_ call: Call) async throws -> Response {
         let run = try await call.run().id
         let start = try position(call)
-        let wakes = try call.api.hub.follow(run)
+        let following = try call.api.hub.follow(run, by: call.actor.person, reader: call.api.reader)
         let body = call.request.body
-        let reader = call.api.reader
         return Answer.stream(type: "text/event-stream; charset=utf-8", headers: [.connection: "close"]) { writer in
             let sink = StreamSink(writer)
             try await body.consumeWithCancellationOnInboundClose { _ in
-                try await EventStream.pump(run, after: start, wakes: wakes, reader: reader, into: sink)
+                try await EventStream.pump(run, after: start, following, into: sink)
             }
             try await sink.finish()
         }
@@ -36,38 +33,25 @@ enum EventStream {
     }
 
     private static func pump(
-        _ run: RunID, after start: Int, wakes: AsyncStream<ChangeHub.Wake>, reader: any JournalReader, into sink: StreamSink
+        _ run: RunID, after start: Int, _ following: ChangeHub.Following, into sink: StreamSink
     ) async throws {
         var sequence = start
         try await sink.write(": run \(run)\n\n")
-        if try await drain(run, &sequence, reader, sink) { return }
-        for await wake in wakes {
+        if try await drain(&sequence, following.feed, sink) { return }
+        for await wake in following.wakes {
             if wake == .heartbeat { try await sink.write(":\n\n") }
-            if try await drain(run, &sequence, reader, sink) { return }
+            if try await drain(&sequence, following.feed, sink) { return }
         }
     }
 
-    /// Sends all records behind `sequence`. Returns whether the run has ended and everything was sent.
-    private static func drain(
-        _ run: RunID, _ sequence: inout Int, _ reader: any JournalReader, _ sink: StreamSink
-    ) async throws -> Bool {
-        // The row first: if it says that the run has ended, the records read after it are all there are.
-        guard let row = try await reader.run(run) else { return true }
+    /// Sends all that follows `sequence`. Returns whether the run has ended and everything was sent.
+    private static func drain(_ sequence: inout Int, _ feed: RunFeed, _ sink: StreamSink) async throws -> Bool {
         while true {
-            let records = try await reader.journal(of: run, after: sequence, limit: APILimits.streamPage)
-            var text = ""
-            for record in records {
-                let wire = Wire.Record(sequence: record.sequence, at: record.at, events: try record.events())
-                let data = String(decoding: try Answer.encode(wire), as: UTF8.self)
-                text += "id: \(record.sequence)\nevent: \(Wire.Record.eventName)\ndata: \(data)\n\n"
-                sequence = record.sequence
-            }
-            if !text.isEmpty { try await sink.write(text) }
-            if records.count < APILimits.streamPage { break }
+            let page = try await feed.page(after: sequence)
+            if page.text.readableBytes > 0 { try await sink.write(page.text) }
+            if page.isEnd { return true }
+            if page.last == sequence { return false }
+            sequence = page.last
         }
-        guard row.state.isTerminal, sequence >= row.head.sequence else { return false }
-        let end = String(decoding: try Answer.encode(Wire.StreamEnd(state: row.state)), as: UTF8.self)
-        try await sink.write("event: \(Wire.Record.endName)\ndata: \(end)\n\n")
-        return true
     }
 }

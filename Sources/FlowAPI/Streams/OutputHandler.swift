@@ -22,7 +22,7 @@ enum OutputHandler {
         let source = Source(run: run, step: step.path, attempt: attempt.number, stream: try stream(call))
         let isComplete = attempt.state.isTerminal
         let follows = try call.flag("follow") && !isComplete
-        let wakes = follows ? try call.api.hub.follow(run) : nil
+        let following = follows ? try call.api.hub.follow(run, by: call.actor.person, reader: call.api.reader) : nil
         var headers: HTTPFields = [
             .flowOutputComplete: String(isComplete), .contentDisposition: "attachment; filename=output.txt",
         ]
@@ -32,16 +32,16 @@ enum OutputHandler {
         let api = call.api
         return Answer.stream(type: "text/plain; charset=utf-8", headers: headers) { writer in
             let sink = StreamSink(writer)
-            if wakes != nil {
+            if let following {
                 try await body.consumeWithCancellationOnInboundClose { _ in
-                    try await follow(source, from: offset, api, sink)
+                    try await follow(source, from: offset, following.feed.news, api, sink)
                 }
             } else {
                 _ = try await drain(source, from: offset, api, sink)
             }
             try await sink.finish()
             // Held until here: it is what counts the stream.
-            withExtendedLifetime(wakes) {}
+            withExtendedLifetime(following) {}
         }
     }
 
@@ -58,11 +58,16 @@ enum OutputHandler {
         }
     }
 
-    private static func follow(_ source: Source, from start: Int, _ api: API, _ sink: StreamSink) async throws {
+    private static func follow(_ source: Source, from start: Int, _ news: RunNews, _ api: API, _ sink: StreamSink) async throws {
         var offset = start
+        var version: Int?
+        var hasEnded = false
         while true {
-            // Whether it has ended is asked before reading: the output of an ended attempt is all on disk.
-            let hasEnded = try await hasEnded(source, api)
+            // Whether it has ended is asked before reading, when the run has changed: the output of an ended attempt is all on disk.
+            if version != news.version {
+                version = news.version
+                hasEnded = try await self.hasEnded(source, api)
+            }
             offset = try await drain(source, from: offset, api, sink)
             if hasEnded { return }
             try await Task.sleep(for: .seconds(APILimits.followSeconds))

@@ -79,6 +79,8 @@ enum GateReasons {
     private static func reasons(of run: RunID, _ api: API) async throws -> [StepPath: String] {
         let rows = try await api.reader.approvals(state: .open, run: run, limit: APILimits.maxPage)
         let people = try await Approvers.known(api)
-        return Dictionary(rows.map { ($0.step, "\(redacted($0.prompt)) — \(Wire.Approval($0, people).standing)") }) { first, _ in first }
+        return Dictionary(
+            rows.map { ($0.step, "\(redacted($0.prompt).cut(toBytes: APILimits.eventValueBytes)) — \(Wire.Approval($0, people).standing)") }
+        ) { first, _ in first }
     }
 }

@@ -18,6 +18,17 @@ extension Wire.Approval {
         remindAt = row.terms.remindAt
     }
 
+    /// As lists show it: without what would make them large.
+    func listed() throws -> Wire.Approval {
+        guard try Answer.encode(self).count > APILimits.listedApprovalBytes else { return self }
+        var cut = self
+        cut.isCut = true
+        cut.prompt = prompt.cut(toBytes: APILimits.eventValueBytes)
+        cut.answers = nil
+        for index in cut.votes.indices { cut.votes[index].fields = nil }
+        return cut
+    }
+
     private mutating func takeOutlook(_ outlook: ApprovalRow.Outlook) {
         switch outlook {
         case .reject: onDeadline = "reject"

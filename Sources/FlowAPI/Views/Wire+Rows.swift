@@ -14,6 +14,7 @@ extension Wire.Run {
             counts: Dictionary(uniqueKeysWithValues: row.counts.map { ($0.key.rawValue, $0.value) }),
             sequence: row.head.sequence, steps: steps, next: next,
             priority: row.priority == Priority.usual ? nil : row.priority)
+        inputBytes = row.inputBytes
     }
 }
 
@@ -69,3 +70,13 @@ extension Waiting {
 }
 
 func redacted(_ text: String) -> String { SealedText.replacing(in: text) { _ in "<redacted>" } }
+
+extension String {
+    /// At most so many bytes of it, with a mark that says how many there are.
+    func cut(toBytes limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        // What ends in the middle of a character loses it.
+        let start = String(decoding: utf8.prefix(limit), as: UTF8.self)
+        return "\(start.hasSuffix("\u{FFFD}") ? String(start.dropLast()) : start)… (\(utf8.count) bytes)"
+    }
+}

@@ -5,11 +5,14 @@ import FlowWire
 package struct FlowClient: Sendable {
     let address: @Sendable () -> ServerAddress
     let token: String?
+    /// The file of the authority that signed the server's certificate; nil: one of those that this machine trusts.
+    let ca: String?
     let transport: any HTTPTransport
 
-    package init(address: @escaping @Sendable () -> ServerAddress, token: String?, transport: any HTTPTransport) {
+    package init(address: @escaping @Sendable () -> ServerAddress, token: String?, ca: String? = nil, transport: any HTTPTransport) {
         self.address = address
         self.token = token
+        self.ca = ca
         self.transport = transport
     }
 
@@ -96,7 +99,7 @@ package struct FlowClient: Sendable {
         headers["user-agent"] = "flowctl"
         if let token { headers["authorization"] = "Bearer \(token)" }
         return HTTPCall(
-            server: address(), method: method, path: path, headers: headers, body: body, deadlineSeconds: deadlineSeconds)
+            server: address(), ca: ca, method: method, path: path, headers: headers, body: body, deadlineSeconds: deadlineSeconds)
     }
 
     private func collect(_ call: HTTPCall) async throws(FlowError) -> (HTTPHead, [UInt8]) {
@@ -111,7 +114,7 @@ package struct FlowClient: Sendable {
             let head = try await transport.send(call) { _, bytes in
                 body += bytes
                 guard body.count <= CommandLimits.answerBytes else {
-                    throw TransportFailure(.other, "the answer is larger than \(CommandLimits.answerBytes) bytes")
+                    throw TransportFailure(.other, "the answer is larger than the \(CommandLimits.answerBytes) bytes that flowctl takes")
                 }
             }
             return (head, body)

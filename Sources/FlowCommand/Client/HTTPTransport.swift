@@ -18,6 +18,8 @@ package struct HTTPCall: Hashable, Sendable {
     }
 
     package var server: ServerAddress
+    /// The file of the authority that must have signed the server's certificate; nil: one of those that this machine trusts.
+    package var ca: String?
     package var method: String
     /// Path and query, percent-encoded.
     package var path: String
@@ -27,10 +29,11 @@ package struct HTTPCall: Hashable, Sendable {
     package var deadlineSeconds: Double?
 
     package init(
-        server: ServerAddress, method: String, path: String, headers: [String: String] = [:], body: Body = .none,
+        server: ServerAddress, ca: String? = nil, method: String, path: String, headers: [String: String] = [:], body: Body = .none,
         deadlineSeconds: Double? = CommandLimits.requestSeconds
     ) {
         self.server = server
+        self.ca = ca
         self.method = method
         self.path = path
         self.headers = headers

@@ -67,11 +67,13 @@ final class Session: Sendable {
             guard options.home == nil else { throw Messages.serverAndHome }
             guard inventory == nil else { throw Messages.serverAndInventory }
             let url = try Session.checked(server)
+            guard options.ca == nil || url.hasPrefix("https://") else { throw Messages.caWithoutTLS }
             place = .url(url)
             homeTransport = nil
             client = FlowClient(
-                address: { .url(url) }, token: environment["FLOW_TOKEN"]?.nonEmpty, transport: surroundings.transport)
+                address: { .url(url) }, token: environment["FLOW_TOKEN"]?.nonEmpty, ca: options.caPath, transport: surroundings.transport)
         } else {
+            guard options.ca == nil else { throw Messages.caWithoutTLS }
             let socket = "\(options.homePath)/flow.sock"
             let transport = HomeTransport(surroundings.transport)
             place = .home(options.homePath)
@@ -118,7 +120,8 @@ final class Session: Sendable {
             let (answer, failure) = await health()
             if answer?.status == "ok" { return }
             if let failure, failure.kind == .denied { throw Messages.socketDenied(home) }
-            if answer == nil, !isStarted {
+            // One that is there and does not answer in time is busy: another one could not open the home.
+            if answer == nil, !isStarted, failure?.kind != .timedOut {
                 do throws(FlowError) {
                     try await start(home, need)
                     isStarted = true

@@ -74,6 +74,7 @@ struct SignalCommand: AsyncParsableCommand {
     @Argument(help: "The run.", transform: nameOfRun) var run: String
     @Argument(help: "The signal's name.") var name: String
     @Argument(help: "What comes with it, as JSON; nothing unless given.") var json: String?
+    @Option(name: .long, help: "A key: the same message under it is taken once, however often it is sent.") var key: String?
     @OptionGroup var options: ControlOptions
 
     func run() async throws {
@@ -84,6 +85,6 @@ struct SignalCommand: AsyncParsableCommand {
             throw Messages.badJSON(json ?? "", error, option: "JSON")
         }
         let request = Wire.Signal(value: value, message: options.message.message)
-        try await options.post("signal", run, path: { $0.path(run, "/signals/\(percentEncoded(name))") }, body: try body(request))
+        try await options.post("signal", run, path: { $0.path(run, "/signals/\(percentEncoded(name))") }, key: key, body: try body(request))
     }
 }

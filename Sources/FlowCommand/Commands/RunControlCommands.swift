@@ -9,18 +9,19 @@ struct ControlOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
 
     /// Posts to a run and says what it is now. A run can go on after it, so its home is left with an engine.
-    func post(_ verb: String, _ run: String, path: (FlowClient) -> String, body: JSON) async throws {
-        try await post(verb, run, path: path) { _ in body }
+    func post(_ verb: String, _ run: String, path: (FlowClient) -> String, key: String? = nil, body: JSON) async throws {
+        try await post(verb, run, path: path, key: key) { _ in body }
     }
 
     /// The same, with a body that takes asking the server something first.
     func post(
-        _ verb: String, _ run: String, path: (FlowClient) -> String, body: (FlowClient) async throws -> JSON
+        _ verb: String, _ run: String, path: (FlowClient) -> String, key: String? = nil, body: (FlowClient) async throws -> JSON
     ) async throws {
         let here = Surroundings.here
         if connection.leadsToHome, !here.files.exists(connection.homePath) { throw Messages.noHome(run, connection.homePath) }
         try await Session.with(connection, need: .beyond) { session in
-            let json = try await session.client.request("POST", path(session.client), body: try await body(session.client))
+            let json = try await session.client.request(
+                "POST", path(session.client), body: try await body(session.client), headers: key.map { ["idempotency-key": $0] } ?? [:])
             if show.isJSON { return try await here.terminal.show(json.pretty) }
             try await here.terminal.say(Messages.commanded(verb, try session.client.decode(Wire.Run.self, json)))
         }

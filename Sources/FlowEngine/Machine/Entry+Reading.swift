@@ -87,6 +87,7 @@ extension Entry {
         case 29: .inputsEdited(try InputEdit(json: try reader.json()))
         case 30: .breakpoint(try reader.text(), isSet: try reader.bool())
         case 31: .signalled(try reader.text(), try reader.value(fetch: fetch))
+        case 120: .keyed(try reader.text(), try reader.digest())
         case 35: .changeGate(try reader.gateEntry())
         case 44: .undo(try reader.undoEntry())
         case 50: .claim(try ClaimEntry(kind: try reader.text(), stored: try reader.json()))

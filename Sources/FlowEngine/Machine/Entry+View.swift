@@ -50,6 +50,7 @@ extension Entry {
         case .inputsEdited: "inputsEdited"
         case .breakpoint: "breakpoint"
         case .signalled: "signalled"
+        case .keyed: "keyed"
         case .stoppedBefore: "stepStoppedBefore"
         case .released: "stepReleased"
         case .awaiting: "stepAwaitingSignal"
@@ -137,6 +138,7 @@ extension Entry {
         case .inputsEdited(let edit): return ["inputs": .object(edit.inputs)]
         case .breakpoint(let step, let isSet): return ["before": .string(step), "set": .bool(isSet)]
         case .signalled(let signal, _): return ["signal": .string(signal)]
+        case .keyed(let key, _): return ["key": .string(key)]
         case .stoppedBefore: return ["state": .string(StepState.waiting.rawValue)]
         case .released, .resumed: return [:]
         case .awaiting(_, let signal, let until):

@@ -37,6 +37,7 @@ extension Entry {
         case .inputsEdited: 29
         case .breakpoint: 30
         case .signalled: 31
+        case .keyed: 120
         case .stoppedBefore: 32
         case .released: 33
         case .resumed: 34
@@ -77,6 +78,9 @@ extension Entry {
         case .signalled(let signal, let value):
             out.write(signal)
             out.write(value, spill: spill)
+        case .keyed(let key, let digest):
+            out.write(key)
+            out.write(digest)
         case .awaiting(_, let signal, let until):
             out.write(signal)
             out.write(until) { $0.write($1) }
@@ -144,7 +148,8 @@ extension Entry {
     /// The step that the entry is about.
     package var step: StepRef? {
         switch self {
-        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .changeGate,
+        case .created, .commanded, .runState, .paused, .cancelRequested, .bodyEnded, .reopened, .inputsEdited, .breakpoint, .signalled, .keyed,
+            .changeGate,
             .undo, .claim, .reprioritised:
             nil
         case .ready(let step), .leased(let step, _), .placed(let step, _), .started(let step, _), .adopted(let step, _),

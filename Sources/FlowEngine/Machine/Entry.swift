@@ -46,6 +46,8 @@ package enum Entry: Hashable, Sendable {
     case breakpoint(String, isSet: Bool)
     /// A message arrived.
     case signalled(String, JSON)
+    /// The message before this was sent under a key; the digest is that of its name and value.
+    case keyed(String, Digest)
     /// The step would start, and stops at a breakpoint.
     case stoppedBefore(StepRef)
     /// Somebody let it go ahead.

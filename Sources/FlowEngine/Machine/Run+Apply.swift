@@ -80,6 +80,7 @@ extension Run {
         case .breakpoint(let step, let isSet):
             if isSet { breakpoints.insert(step) } else { breakpoints.remove(step) }
         case .signalled(let signal, let value): signals[signal, default: []].append(value)
+        case .keyed(let key, let digest): signalKeys[key] = digest
         case .signalTaken(_, let signal): takeSignal(signal)
         case .stoppedBefore(let step): wait(.breakpoint, step, at: at, until: nil)
         case .released(let step):

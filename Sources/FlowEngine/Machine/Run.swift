@@ -44,6 +44,8 @@ package struct Run: Sendable {
     package internal(set) var breakpoints: Set<String>
     /// Messages that no step has taken yet, oldest first, by signal.
     package internal(set) var signals: [String: [JSON]] = [:]
+    /// Keys under which messages were sent, with the digest of what.
+    package internal(set) var signalKeys: [String: Digest] = [:]
 
     /// What steps, elements and the run itself have or wait to have for themselves.
     package internal(set) var claims: [StepPath: Claim] = [:]
@@ -266,7 +268,8 @@ extension Run: Equatable {
             && one.reason == other.reason && one.isPaused == other.isPaused && one.cancellation == other.cancellation
             && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
-            && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals && one.gate == other.gate
+            && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals
+            && one.signalKeys == other.signalKeys && one.gate == other.gate
             && one.undo == other.undo && one.stepUndos == other.stepUndos
             && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }

@@ -19,7 +19,7 @@ extension RunMachine {
         case .edit(let edit, let isRetry, let from):
             try self.edit(edit, isRetry: isRetry, from: from, command, by: actor, message: message)
         case .hold(let step, let isSet): try hold(before: step, isSet: isSet, command, by: actor, message: message)
-        case .signal(let name, let value): try signal(name, value, command, by: actor, message: message)
+        case .signal(let name, let value, let key): try signal(name, value, key: key, command, by: actor, message: message)
         case .skip(let path): try skip(path, command, by: actor, message: message)
         case .reprioritise(let priority): try reprioritise(priority, command, by: actor, message: message)
         case .resolve(let path, let resolution): try resolve(path, resolution, command, by: actor, message: message)
@@ -246,7 +246,7 @@ extension RunCommand {
         case .reprioritise(let priority): "\(priority)"
         case .edit(_, _, let from): from?.text
         case .hold(let step, _): step
-        case .signal(let name, _): name
+        case .signal(let name, _, _): name
         case .retry(let from): from?.text
         case .breakGlass(let path): path?.text
         case .redo(let path, _, _): path?.text

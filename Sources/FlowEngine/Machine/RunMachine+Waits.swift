@@ -72,7 +72,19 @@ extension RunMachine {
         fail(number, "no signal '\(spec.signal)' within \(JSON.double(seconds).text) s")
     }
 
-    mutating func signal(_ name: String, _ value: JSON, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
+    mutating func signal(
+        _ name: String, _ value: JSON, key: String?, _ command: RunCommand, by actor: Actor, message: String?
+    ) throws(FlowError) {
+        let digest = context.hash(JSON.object(["name": .string(name), "value": value]).canonicalBytes)
+        if let key, let known = run.signalKeys[key] {
+            guard known == digest else {
+                throw FlowError(
+                    .keyReused, subject: key,
+                    "The signal was not taken: key '\(key)' belongs to another message that run \(run.id) was sent.", hint: "flowctl events \(run.id)"
+                )
+            }
+            return
+        }
         try requireOpen(command)
         let receivers = run.plan.nodes.filter { if case .waitFor(let spec) = $0.kind { spec.signal == name } else { false } }
         guard !receivers.isEmpty else { throw unknownSignal(name) }
@@ -86,8 +98,12 @@ extension RunMachine {
         guard run.signals[name, default: []].count < Limits.waitingSignals else {
             throw refuse(command, because: "\(Limits.waitingSignals) messages of signal '\(name)' wait to be taken, as many as are kept")
         }
+        guard key == nil || run.signalKeys.count < Limits.signalKeys else {
+            throw refuse(command, because: "\(Limits.signalKeys) messages were sent to it under keys, as many as are remembered")
+        }
         record(command, by: actor, message: message)
         emit(.signalled(name, value))
+        if let key { emit(.keyed(key, digest)) }
         let waiting = run.steps.indices.first { number in
             guard run.steps[number].waiting?.kind == .signal, case .waitFor(let spec) = node(number).kind else { return false }
             return spec.signal == name

@@ -8,6 +8,13 @@ package struct RunChange: Hashable, Sendable {
     package var state: RunState
     /// It put messages into the outbox.
     package var hasMessages: Bool
+
+    package init(run: RunID, sequence: Int, state: RunState, hasMessages: Bool) {
+        self.run = run
+        self.sequence = sequence
+        self.state = state
+        self.hasMessages = hasMessages
+    }
 }
 
 /// Tells those who listen about new records. A slow listener misses the oldest, never holds the writer up.

@@ -9,6 +9,8 @@ package struct RunRow: Hashable, Sendable {
     /// The waits of its steps, at most `RunRow.waitingShown`, earliest end first.
     package var waitingFor: [Waiting]
     package var inputs: JSON
+    /// How many bytes the inputs have that a view has left out; `inputs` is empty then.
+    package var inputBytes: Int?
     package var labels: [String: String]
     /// The user who asked for it, as shown.
     package var actor: String
@@ -52,6 +54,17 @@ package struct RunRow: Hashable, Sendable {
         self.counts = counts
         self.isLive = isLive
         self.head = head
+    }
+
+    /// The row without inputs of more than so many bytes in canonical form; nil leaves all.
+    package func cut(inputsUpTo limit: Int?) -> RunRow {
+        guard let limit else { return self }
+        let bytes = inputs.canonicalBytes.count
+        guard bytes > limit else { return self }
+        var row = self
+        row.inputs = .object([:])
+        row.inputBytes = bytes
+        return row
     }
 
     /// `succeeded`, `failed` or `cancelled` once it is terminal.

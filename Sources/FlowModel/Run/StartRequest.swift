@@ -56,8 +56,8 @@ package enum RunCommand: Hashable, Sendable {
     case edit(InputEdit, isRetry: Bool, from: StepPath?)
     /// Stops the run before a step, by path or id, or does not any more.
     case hold(before: String, isSet: Bool)
-    /// A message for a step that waits for it now or will.
-    case signal(String, JSON)
+    /// A message for a step that waits for it now or will. Under a key that the run knows it is the one that it had.
+    case signal(String, JSON, key: String? = nil)
     /// Undoes what the run, which has ended, did; of a step only that and what came after it. Of a rollout whose run goes on the targets on
     /// which something was done, last ones first.
     case undo(StepPath?)

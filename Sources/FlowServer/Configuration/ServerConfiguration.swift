@@ -9,6 +9,8 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
     package var tls: TLS?
     /// Says that a proxy in front does TLS: allows plain HTTP off loopback.
     package var behindProxy: Bool?
+    /// The names that `listen` is asked under, besides numbers and `localhost`.
+    package var hosts: [String]?
     package var retention: RetentionRule?
     package var notify: Notify?
     package var workers: Workers?
@@ -86,6 +88,10 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
                 fault("listen", "'\(listen)' is not ADDRESS:PORT such as 127.0.0.1:7373 or [::1]:7373")
             }
         }
+        for (number, host) in (hosts ?? []).enumerated() where HostRule.host(of: host) != host.lowercased() {
+            fault("hosts.\(number)", "must be a name without a port, such as flow.example.org, found '\(host)'")
+        }
+        if let hosts, hosts.count > HostRule.most { fault("hosts", "has \(hosts.count) names; at most \(HostRule.most) are allowed") }
         faults += retention?.faults ?? []
         if let concurrency = workers?.concurrency, !(1...100_000).contains(concurrency) {
             fault("workers.concurrency", "must be from 1 to 100000, found \(concurrency)")

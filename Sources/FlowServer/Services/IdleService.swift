@@ -46,7 +46,7 @@ struct IdleService: Service {
 
     /// Whether a run has something out or to do, or waits for a moment that only an engine notices.
     private func isNeeded() async throws -> Bool {
-        var query = RunQuery(states: [.queued, .running, .waiting, .cancelling, .undoing], limit: APILimits.maxPage)
+        var query = RunQuery(states: [.queued, .running, .waiting, .cancelling, .undoing], limit: APILimits.maxPage, inputsUpTo: 0)
         while true {
             let rows = try await reader.runs(query).map(engine.shown)
             if rows.contains(where: { $0.isLive || $0.waitingFor.contains { $0.until != nil || $0.kind == .unreachable } }) {

@@ -3,18 +3,16 @@ import FlowModel
 import Glibc
 import Hummingbird
 import HummingbirdCore
-import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import ServiceLifecycle
 
 /// Serves the API on one address.
 struct ListenerService: Service {
     enum Address: Sendable {
         case socket(path: String)
-        case network(ListenAddress, tls: TLSConfiguration?)
+        case network(ListenAddress, Certificate?, HostRule, isBehindProxy: Bool)
     }
 
     let address: Address
@@ -29,16 +27,14 @@ struct ListenerService: Service {
         let bind: BindAddress
         switch address {
         case .socket(let path): (listener, bind) = (.socket, .unixDomainSocket(path: path))
-        case .network(let address, _): (listener, bind) = (.network, .hostname(address.host, port: address.port))
+        case .network(let address, _, _, _): (listener, bind) = (.network, .hostname(address.host, port: address.port))
         }
         // Hummingbird says more about itself than an operator wants to know.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
-            responder: Counted(edge: Edge(api: api, listener: listener), activity: activity), server: try server,
-            configuration: ApplicationConfiguration(
-                address: bind, serverName: nil, backlog: 1_024,
-                availableConnectionsDelegate: .maximum(APILimits.connections, logger: quiet)),
+            responder: Counted(edge: Edge(api: api, listener: listener), activity: activity), server: server,
+            configuration: ApplicationConfiguration(address: bind, serverName: nil, backlog: 1_024),
             onServerRunning: { await ready($0) }, logger: quiet)
         do {
             try await application.run()
@@ -53,20 +49,30 @@ struct ListenerService: Service {
     private var place: String {
         switch address {
         case .socket(let path): path
-        case .network(let address, _): "\(address.host):\(address.port)"
+        case .network(let address, _, _, _): "\(address.host):\(address.port)"
         }
     }
 
     private var server: HTTPServerBuilder {
-        get throws {
-            let http = HTTPServerBuilder.http1(
-                configuration: .init(
-                    idleTimeout: .seconds(Int64(APILimits.idleSeconds)),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: APILimits.headerFieldBytes, maxHeaderListSize: APILimits.headerBytes,
-                        maxHeaderFieldCount: APILimits.headerFields)))
-            guard case .network(_, let tls?) = address else { return http }
-            return try .tls(http, tlsConfiguration: tls)
+        let configuration = HTTP1Channel.Configuration(
+            idleTimeout: .seconds(Int64(APILimits.idleSeconds)),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: APILimits.headerFieldBytes, maxHeaderListSize: APILimits.headerBytes,
+                maxHeaderFieldCount: APILimits.headerFields))
+        let isNetwork: Bool
+        let isBehindProxy: Bool
+        let certificate: Certificate?
+        let hosts: HostRule
+        switch address {
+        case .socket: (isNetwork, isBehindProxy, certificate, hosts) = (false, false, nil, .any)
+        case .network(_, let tls, let rule, let isBehind): (isNetwork, isBehindProxy, certificate, hosts) = (true, isBehind, tls, rule)
+        }
+        let connections = Connections(
+            Connections.bounds(isNetwork: isNetwork, isBehindProxy: isBehindProxy), isNetwork: isNetwork, meters: api.meters)
+        return HTTPServerBuilder { responder in
+            EdgeChannel(
+                http: HTTP1Channel(responder: responder, configuration: configuration), certificate: certificate, connections: connections,
+                hosts: hosts, isNetwork: isNetwork)
         }
     }
 
@@ -77,7 +83,7 @@ struct ListenerService: Service {
             chmod(path, 0o660)
             logger.info("serving", metadata: ["socket": "\(path)"])
             await onReady(nil)
-        case .network(let address, let tls):
+        case .network(let address, let tls, _, _):
             let port = channel.localAddress?.port
             let place = "\(address.host):\(port ?? address.port)"
             logger.info("serving", metadata: ["address": "\(place)", "tls": "\(tls != nil)"])

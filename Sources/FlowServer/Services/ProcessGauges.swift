@@ -11,7 +11,7 @@ enum ProcessGauges {
             Double(start.milliseconds) / 1000
         }
         meters.gauge("process_resident_memory_bytes", "Memory in use.") { residentBytes() }
-        meters.gauge("process_cpu_seconds_total", "CPU used.") { flow_cpu_seconds() }
+        meters.reading("process_cpu_seconds_total", "CPU used.", isCounter: true) { flow_cpu_seconds() }
         meters.gauge("process_open_fds", "Open descriptors.") { openDescriptors() }
     }
 

@@ -47,7 +47,8 @@ extension RunSimulation {
             return
         }
         for _ in 0..<random.int(1...3) {
-            try decide(.command(.signal(random.pick(["a", "b"]), .int(random.int(1...9))), by: somebody(), message: nil))
+            let key = random.chance(0.5) ? "k\(random.int(1...3))" : nil
+            try decide(.command(.signal(random.pick(["a", "b"]), .int(random.int(1...9)), key: key), by: somebody(), message: nil))
         }
     }
 

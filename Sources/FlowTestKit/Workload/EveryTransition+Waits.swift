@@ -16,7 +16,7 @@ extension EveryTransition {
             ])
         try await driver.perform(.hold(before: "last", isSet: true), on: run, by: Self.bob)
         try await driver.succeed("first", run)
-        try await driver.perform(.signal("word", "go"), on: run, by: Self.carol)
+        try await driver.perform(.signal("word", "go", key: "word-1"), on: run, by: Self.carol)
         try await driver.succeed("again[1]/try", run, ["stdout": "not yet"])
         try await driver.pass(seconds: 6)
         try await driver.succeed("again[2]/try", run, ["stdout": "x"])

@@ -166,6 +166,7 @@ final class TestOutputs: OutputReader {
 
 struct TestCaretaker: Caretaker {
     func findings() async throws -> [Wire.Finding] { [] }
+    func figures() async throws -> [Figure] { [] }
     func backup() async throws -> Backup {
         let box = PieceBox(pieces: ["SQLite", "-ish"])
         return Backup(bytes: 10, next: { box.next().map { ByteBuffer(string: $0) } }, finish: {})

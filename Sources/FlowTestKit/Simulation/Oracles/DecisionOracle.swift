@@ -85,7 +85,7 @@ struct DecisionOracle {
             if resolution == .retry, before.cancellation != nil { return "a cancelling run goes on" }
             return isOpen ? nil : "a step was resolved that is \(step.state)"
         case .retry, .redo, .undo: return before.cancellation == nil ? nil : "a cancelling run was taken up again"
-        case .signal: return before.state.isTerminal ? "a run was changed that has ended" : nil
+        case .signal: return before.state.isTerminal && !decision.entries.isEmpty ? "a run was changed that has ended" : nil
         case .hold(let step, let isSet):
             if before.state.isTerminal { return "a run was changed that has ended" }
             return run.breakpoints.contains(step) == isSet && before.breakpoints.contains(step) != isSet

@@ -43,7 +43,7 @@ struct EntryOracle {
         case .elementClosed(let step, let element, let hasFailed, let target): elementClosed(step.index, element, hasFailed, target)
         case .rollout(let step, let inner): fault(of: inner, step.index)
         case .inputsEdited: inputsEdited()
-        case .breakpoint, .signalled: nil
+        case .breakpoint, .signalled, .keyed: nil
         case .stoppedBefore(let step): isBreakpoint(step.index) ? begins(step.index) : "it stops before a step without a breakpoint"
         case .released(let step): command == .release(step.path) ? nil : "a step goes ahead and nobody let it"
         case .awaiting(let step, _, let until): awaiting(step.index, until)

@@ -11,6 +11,8 @@ struct SimulationLedger {
     private var seals = 0
     /// How many messages of each signal were sent and not taken.
     private var kept: [String: Int] = [:]
+    /// Keys under which messages were taken.
+    private var signalKeys: Set<String> = []
     /// Steps whose time between two rounds is over.
     private var rested: Set<Int> = []
     /// Steps of `finally` that settled since the flow ended last.
@@ -78,6 +80,7 @@ struct SimulationLedger {
         for entry in decision.entries {
             switch entry {
             case .signalled(let signal, _): kept[signal, default: 0] += 1
+            case .keyed(let key, _): guard signalKeys.insert(key).inserted else { return "a message under key '\(key)' was taken twice" }
             case .signalTaken(_, let signal): kept[signal, default: 0] -= 1
             default: break
             }

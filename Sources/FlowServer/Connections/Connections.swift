@@ -1,0 +1,121 @@
+package import FlowAPI
+import Glibc
+import NIOCore
+import Synchronization
+
+/// The connections of one listener, and how many there may be.
+///
+/// A *stranger* is a connection that has shown no credential that was accepted; on the socket there are none, for the kernel says who is there.
+/// Strangers who ask nothing make room for those who come: where there are too many, of one address or in all, the one that has been
+/// silent for longest is closed. So connections that only stay keep nobody out, and never take the descriptors that the engine needs.
+package final class Connections: Sendable {
+    package struct Bounds: Sendable {
+        package var all: Int
+        package var strangersOfAddress: Int
+
+        package init(all: Int, strangersOfAddress: Int) {
+            self.all = all
+            self.strangersOfAddress = strangersOfAddress
+        }
+    }
+
+    private struct Entry {
+        var channel: any Channel
+        var address: String
+        var since: ContinuousClock.Instant
+        var isStranger: Bool
+        /// Requests under way.
+        var requests = 0
+    }
+
+    private struct State {
+        var entries: [ObjectIdentifier: Entry] = [:]
+        var strangers: [String: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let bounds: Bounds
+    private let isNetwork: Bool
+    private let meters: Meters
+
+    package init(_ bounds: Bounds, isNetwork: Bool, meters: Meters) {
+        self.bounds = bounds
+        self.isNetwork = isNetwork
+        self.meters = meters
+    }
+
+    /// What this process may have, below its limit of descriptors: a reserve stays for the engine, a part of the rest for the socket.
+    static func bounds(isNetwork: Bool, isBehindProxy: Bool) -> Bounds {
+        var limit = rlimit()
+        let descriptors = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? Int(clamping: limit.rlim_cur) : 1_024
+        let room = max(descriptors - APILimits.reservedDescriptors, descriptors / 4)
+        let all = max(1, min(APILimits.connections, isNetwork ? room / 4 * 3 : room / 4))
+        // Behind a proxy all come from one address.
+        return Bounds(all: all, strangersOfAddress: isBehindProxy ? all : min(all, APILimits.strangersOfAddress))
+    }
+
+    /// Whether the connection may stay. One that was silent may have been closed for it.
+    func take(_ channel: any Channel, from address: String) -> Bool {
+        let now = ContinuousClock.now
+        let (isTaken, silent) = state.withLock { state -> (Bool, (any Channel)?) in
+            var silent: (any Channel)?
+            if state.entries.count >= bounds.all {
+                silent = Connections.silent(&state, before: now, of: nil)
+                if silent == nil { return (false, nil) }
+            } else if isNetwork, state.strangers[address, default: 0] >= bounds.strangersOfAddress {
+                silent = Connections.silent(&state, before: now, of: address)
+                if silent == nil { return (false, nil) }
+            }
+            state.entries[ObjectIdentifier(channel)] = Entry(channel: channel, address: address, since: now, isStranger: isNetwork)
+            if isNetwork { state.strangers[address, default: 0] += 1 }
+            return (true, silent)
+        }
+        silent?.close(promise: nil)
+        if !isTaken || silent != nil { meters.count("flow_connections_refused_total") }
+        return isTaken
+    }
+
+    /// Takes out who has been silent for longest, and long enough to have said something.
+    private static func silent(_ state: inout State, before now: ContinuousClock.Instant, of address: String?) -> (any Channel)? {
+        let latest = now - .seconds(APILimits.silentSeconds)
+        let oldest = state.entries.filter { $0.value.requests == 0 && $0.value.since <= latest && (address == nil || $0.value.address == address) }
+            .min { ($0.value.isStranger ? 0 : 1, $0.value.since) < ($1.value.isStranger ? 0 : 1, $1.value.since) }
+        guard let oldest else { return nil }
+        remove(oldest.key, &state)
+        return oldest.value.channel
+    }
+
+    private static func remove(_ key: ObjectIdentifier, _ state: inout State) {
+        guard let entry = state.entries.removeValue(forKey: key), entry.isStranger else { return }
+        forget(entry.address, &state)
+    }
+
+    private static func forget(_ address: String, _ state: inout State) {
+        let left = state.strangers[address, default: 1] - 1
+        state.strangers[address] = left > 0 ? left : nil
+    }
+
+    func remove(_ channel: any Channel) { state.withLock { Connections.remove(ObjectIdentifier(channel), &$0) } }
+
+    func requestBegan(_ channel: any Channel) { state.withLock { $0.entries[ObjectIdentifier(channel)]?.requests += 1 } }
+
+    /// From now on the silence counts, if there is no other request.
+    func requestEnded(_ channel: any Channel) {
+        state.withLock { state in
+            state.entries[ObjectIdentifier(channel)]?.requests -= 1
+            state.entries[ObjectIdentifier(channel)]?.since = .now
+        }
+    }
+
+    /// Its credential was accepted.
+    func know(_ channel: any Channel) {
+        state.withLock { state in
+            let key = ObjectIdentifier(channel)
+            guard let entry = state.entries[key], entry.isStranger else { return }
+            state.entries[key]?.isStranger = false
+            Connections.forget(entry.address, &state)
+        }
+    }
+
+    func isStranger(_ channel: any Channel) -> Bool { state.withLock { $0.entries[ObjectIdentifier(channel)]?.isStranger ?? true } }
+}
