@@ -67,17 +67,17 @@ public func rollout<Body: FlowBody, Undo: FlowBody, Between: FlowBody>(
     return call.record(spec, body, undo, between)
 }
 
-/// How many hosts of a rollout came to each outcome; none where nobody did.
+/// How many hosts of a rollout came to each outcome; 0 where nobody did.
 public struct Outcomes: Codable, Hashable, Sendable {
-    public var ok: Int?
-    public var changed: Int?
-    public var skipped: Int?
-    public var failed: Int?
-    public var unreachable: Int?
-    public var timedOut: Int?
-    public var cancelled: Int?
-    public var notStarted: Int?
-    public var unknown: Int?
+    public var ok: Int
+    public var changed: Int
+    public var skipped: Int
+    public var failed: Int
+    public var unreachable: Int
+    public var timedOut: Int
+    public var cancelled: Int
+    public var notStarted: Int
+    public var unknown: Int
 }
 
 /// A batch of a rollout that is over, for the steps between.

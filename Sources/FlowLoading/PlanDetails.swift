@@ -157,12 +157,11 @@ extension Node {
 }
 
 extension KeyValuePairs where Key == String, Value == TypeShape {
-    /// What a rollout hands out: how many targets came to each outcome, those that none came to left out.
+    /// What a rollout hands out: how many targets came to each outcome.
     fileprivate static var outcomes: KeyValuePairs<String, TypeShape> {
         [
-            "ok": .optional(.int), "changed": .optional(.int), "skipped": .optional(.int), "failed": .optional(.int),
-            "unreachable": .optional(.int), "timedOut": .optional(.int), "cancelled": .optional(.int), "notStarted": .optional(.int),
-            "unknown": .optional(.int),
+            "ok": .int, "changed": .int, "skipped": .int, "failed": .int, "unreachable": .int, "timedOut": .int, "cancelled": .int,
+            "notStarted": .int, "unknown": .int,
         ]
     }
 }

@@ -100,6 +100,10 @@ package enum Limits {
     package static let locksShown = 200
     /// Rollouts, freezes, locks and problems that a plan's preview lists of each; flows within one another that it looks into.
     package static let plannedShown = 200
+    /// Of a command, in a sentence about it.
+    package static let titleCharacters = 60
+    /// Elements that are named, with what went wrong, when a map fails of which all had their turn.
+    package static let failuresNamed = 10
     /// Labels of a run.
     package static let labels = 64
     /// Bytes of a comment, reason, or label with its name.

@@ -125,6 +125,13 @@ struct RowCheck {
     // MARK: - Comparing
 
     private static func differences(_ stored: RunRow, _ folded: RunRow) -> [String] {
+        var stored = stored
+        // Versions up to 0.1 dated a pause to the start of the run.
+        if folded.state == .paused, let pause = folded.waitingFor.first, pause.subject == folded.id.text,
+            stored.waitingFor.first?.subject == pause.subject
+        {
+            stored.waitingFor[0].since = pause.since
+        }
         guard stored != folded else { return [] }
         let fields = [
             difference("state", stored.state.rawValue, folded.state.rawValue), difference("flow", stored.flow, folded.flow),

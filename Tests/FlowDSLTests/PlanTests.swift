@@ -56,8 +56,22 @@ private struct Release: Flow {
     }
 }
 
+private struct Counting: Flow {
+    var body: some FlowBody {
+        let out = rollout("deploy", to: "group:web") { host in shell("switch", "true", on: host) }
+        when(out.failed > 0) { shell("look", "echo \(out.failed) of \(out.unreachable.default(0))") }
+    }
+}
+
 @Suite("A flow's plan")
 struct PlanTests {
+    @Test func `how many hosts of a rollout came to an outcome is a number, and none of them is 0`() throws {
+        let plan = plan(Counting.self)
+        #expect(diagnostics(Counting.self).isEmpty)
+        guard case .choice(let condition) = try plan.node("when-1").kind else { return #expect(Bool(false), "no condition") }
+        #expect(condition == .compare(.greater, .output(node: "deploy", path: ["failed"]), .literal(0)))
+    }
+
     @Test func `the name is the type's in kebab case`() {
         #expect(plan(Release.self).flow == "release")
         struct HTTPCheck2: Flow { var body: some FlowBody { shell("x", "true") } }

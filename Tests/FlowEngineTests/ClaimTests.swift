@@ -125,6 +125,46 @@ struct ClaimTests {
         await driver.engine.shutdown()
     }
 
+    @Test func `a run that is paused while it waits leaves the line at once, and holds up nobody who could begin`() async throws {
+        let store = MemoryStore()
+        let driver = try driver(store)
+        func shared(_ flow: String) throws -> StartRequest {
+            try request(flow, [shell("read", policy: Policy(claims: [Self.claim("db", .shared)]))])
+        }
+        let first = try await driver.start(try shared("one"), by: Self.alice)
+        let alone = try await driver.start(try request("two", [shell("migrate", policy: Self.db)]), by: Self.alice)
+        let third = try await driver.start(try shared("three"), by: Self.alice)
+        #expect(open(driver) == ["one read"], "who needs all of it is not overtaken")
+        try await driver.perform(.pause, on: alone, by: Self.alice)
+        #expect(try store.claims().map(\.id.run) == [first, third])
+        #expect(open(driver) == ["one read", "three read"])
+        #expect(try await driver.row(alone)?.waitingFor.map(\.kind) == [.hold])
+        try await driver.perform(.resume, on: alone, by: Self.alice)
+        #expect(try await driver.row(alone)?.waitingFor.map(\.kind) == [.lock])
+        for run in [first, third] { try await driver.succeed("read", run) }
+        #expect(open(driver) == ["two migrate"])
+        for run in [first, alone, third] { try await driver.checkProjection(of: run, store) }
+        await driver.engine.shutdown()
+    }
+
+    @Test func `a queued run that is paused stands in line again when it goes on`() async throws {
+        let store = MemoryStore()
+        let driver = try driver(store)
+        let control = FlowControl(claims: [Self.claim("db")])
+        let first = try await driver.start(try request("one", [shell("a")], control: control), by: Self.alice)
+        let second = try await driver.start(try request("two", [shell("a")], control: control), by: Self.alice)
+        let third = try await driver.start(try request("three", [shell("a")], control: control), by: Self.alice)
+        try await driver.perform(.pause, on: second, by: Self.alice)
+        #expect(try store.claims().map(\.id.run) == [first, third])
+        try await driver.perform(.resume, on: second, by: Self.alice)
+        try await driver.succeed("a", first)
+        #expect(open(driver) == ["three a"])
+        try await driver.succeed("a", third)
+        try await driver.succeed("a", second)
+        #expect(try await driver.row(second)?.state == .succeeded)
+        await driver.engine.shutdown()
+    }
+
     @Test func `a run waits as a whole for what its flow has to itself, by its inputs`() async throws {
         let name = Expression.text([.literal("deploy-"), .parameter("env")])
         let control = FlowControl(claims: [ClaimSpec(name: name, kind: .exclusive)])

@@ -19,17 +19,23 @@ struct MachineHarness {
 
     init(
         _ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], control: FlowControl? = nil,
-        closedBy closure: ChangeClosure? = nil
+        closedBy closure: ChangeClosure? = nil, calls: [CalledFlow]? = nil
     ) throws {
         self.closure = closure
         let created = Created(
             flow: "test", revision: Self.digest, plan: Self.digest, binary: Self.digest, inputs: inputs, targets: targets,
             labels: [:], key: nil, user: "alice", person: "alice")
         let id = RunID(at: now, random: [UInt8](repeating: 3, count: 10))
-        let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0", control: control))
+        let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0", control: control, calls: calls))
         guard let run = Run(id: id, first: .created(created), at: now, index: index) else { preconditionFailure() }
         self.run = run
         try take(.begin)
+    }
+
+    /// The steps, and after the last of them a call of a flow of one step.
+    init(_ nodes: [Node], calling id: String) throws {
+        let call = Node(id: id, name: id, kind: .call(CallSpec(flow: "inner", inputs: [:])), needs: nodes.last.map { [$0.id] } ?? [])
+        try self.init(nodes + [call], calls: [CalledFlow(plan: Plan(flow: "inner", nodes: [shell("build")], dsl: "0"))])
     }
 
     mutating func take(_ event: RunMachine.Event) throws(FlowError) {
@@ -72,6 +78,8 @@ struct MachineHarness {
         guard let number = run.positions[StepPath(path)] else { preconditionFailure("no step '\(path)'") }
         return run.steps[number]
     }
+
+    subscript(path: String, orNil _: Bool) -> Step? { run.positions[StepPath(path)].map { run.steps[$0] } }
 
     func states() -> [String: StepState] {
         Dictionary(uniqueKeysWithValues: run.steps.map { ($0.path.text, $0.state) })

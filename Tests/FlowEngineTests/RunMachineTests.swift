@@ -63,6 +63,25 @@ struct RunMachineTests {
         #expect(machine.run.state == .succeeded)
     }
 
+    @Test func `a map that keeps going gives every element its turn, names those that failed, and a retry takes up those alone`() throws {
+        let elements = MapSpec.Elements.list(.literal(["a", "b", "c"]))
+        let node = Node(id: "on", name: "on", kind: .map(MapSpec(elements: elements, width: 1, keepsGoing: true, title: "systemctl restart web")))
+        var machine = try MachineHarness([node, shell("on/command", scope: "on"), shell("after", needs: ["on"])])
+        try machine.fail("on[0]/command")
+        #expect(machine.dispatched == ["on[1]/command"])
+        try machine.succeed("on[1]/command")
+        try machine.fail("on[2]/command", exitStatus: 7)
+        #expect(machine.run.state == .failed)
+        #expect(
+            machine.run.reason == "step 'on' failed: 'systemctl restart web' failed on 2 of 3: 0: exit status 1; 2: exit status 7",
+            "\(machine.run.reason ?? "")")
+        try machine.command(.retry(from: nil))
+        #expect(machine.dispatched == ["on[0]/command"])
+        try machine.succeed("on[0]/command")
+        try machine.succeed("on[2]/command")
+        #expect(machine.dispatched == ["after"])
+    }
+
     @Test func `a held failure waits for an operator, and going on is theirs`() throws {
         var machine = try MachineHarness([shell("a", policy: Policy(onFailure: .hold)), shell("b", needs: ["a"])])
         try machine.fail("a")

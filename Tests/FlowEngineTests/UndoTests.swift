@@ -114,11 +114,46 @@ struct UndoTests {
         #expect(machine.dispatched == ["vm/undo:back"])
         try machine.fail("vm/undo:back")
 
-        // Somebody has deleted it by hand.
+        // Somebody has deleted it by hand: what is left goes on.
         try machine.command(.skip(StepPath("vm/undo:back")))
-        #expect(machine.run.state == .cancelled)
-        try machine.command(.undo(nil))
+        #expect(machine.run.state == .undoing)
         #expect(Set(machine.dispatched) == ["disk/undo:back", "address/undo:back"])
+        for path in ["disk", "address"] { try machine.fail("\(path)/undo:back") }
+        #expect(machine.run.state == .failed)
+
+        // Beside it something else is left that failed: nothing is taken away under that, and the run does not call itself undone.
+        try machine.command(.resolve(StepPath("disk/undo:back"), .succeeded(output: nil)))
+        #expect(machine.dispatched.isEmpty && machine.run.state == .failed)
+        #expect(machine.run.reason?.contains("1 of 1 undone, 2 left from before") == true, "\(machine.run.reason ?? "")")
+        try machine.command(.skip(StepPath("address/undo:back")))
+        #expect(machine.dispatched == ["network/undo:back"])
+        try machine.succeed("network/undo:back")
+        #expect(machine.run.state == .cancelled)
+        #expect(throws: FlowError.self, "nothing is left to undo") { try machine.command(.undo(nil)) }
+        expectRefold(machine)
+    }
+
+    @Test func `behind a part that was undone goes on what was asked for, and not the rest of the run`() throws {
+        var machine = try machine()
+        try run(&machine)
+        try machine.command(.undo(StepPath("vm")))
+        for number in [0, 1] { try machine.succeed("mount[\(number)]/attach/undo:back") }
+        try machine.fail("vm/undo:back")
+        try machine.command(.skip(StepPath("vm/undo:back")))
+        #expect(machine.run.state == .cancelled && machine["disk/undo:back", orNil: true] == nil)
+        expectRefold(machine)
+    }
+
+    @Test func `a step that was half undone is done again, as what was undone`() throws {
+        var machine = try MachineHarness([shell("vm"), undo("vm", "stop"), undo("vm", "delete"), shell("use", needs: ["vm"])])
+        try machine.succeed("vm")
+        try machine.fail("use")
+        try machine.command(.undo(nil))
+        try machine.succeed("vm/undo:stop")
+        try machine.fail("vm/undo:delete")
+        #expect(machine.run.state == .failed)
+        try machine.command(.retry(from: nil))
+        #expect(machine.dispatched == ["vm"])
         expectRefold(machine)
     }
 

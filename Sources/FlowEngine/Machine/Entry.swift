@@ -90,6 +90,13 @@ package enum Entry: Hashable, Sendable {
         package var person: String
         package var subject: String?
         package var message: String?
+
+        /// Whether it brings the run to its end.
+        var stops: Bool { verb == RunCommand.cancel.verb || verb == RunCommand.kill.verb }
+        /// For people, of one that stops: `cancelled by alice: the wrong hosts`.
+        var words: String {
+            "\(verb == RunCommand.kill.verb ? "killed" : "cancelled") by \(user)" + (message.map { ": \($0)" } ?? "")
+        }
     }
 
     package struct Lease: Hashable, Sendable {

@@ -24,6 +24,8 @@ package struct Rollout: Hashable, Sendable {
     /// Targets still to be undone, the next one last; nil while nothing is undone.
     package internal(set) var undoQueue: [Int]?
     package internal(set) var undoOpen: [Int] = []
+    /// It failed by its own undo, on breach or while its run went on, and was not taken up since.
+    package internal(set) var endedUndone = false
     /// The gate before the next batch, while a freeze or window closes it, and the batch that somebody let begin all the same.
     package internal(set) var gate: ClosedGate?
     package internal(set) var passedBatch: Int?
@@ -108,11 +110,9 @@ package struct OutcomeCounts: Hashable, Sendable {
         TargetOutcome.allCases.reduce(0) { $0 + (counting.counts($1) ? self[$1] : 0) }
     }
 
-    /// `{"ok":3,"failed":1}`, without those that nobody came to.
+    /// `{"ok":3,"failed":0,…}`: every outcome, 0 where nobody came to it, so that it can be counted with.
     package var value: JSON {
-        var members: [String: JSON] = [:]
-        for outcome in TargetOutcome.allCases where self[outcome] > 0 { members[outcome.rawValue] = .int(self[outcome]) }
-        return .object(members)
+        .object(Dictionary(uniqueKeysWithValues: TargetOutcome.allCases.map { ($0.rawValue, .int(self[$0])) }))
     }
 
     /// In words: `3 ok, 1 failed`.

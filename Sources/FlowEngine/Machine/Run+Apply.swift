@@ -12,9 +12,12 @@ extension Run {
     /// Takes one more entry in. Total: an entry that was journaled can always be folded.
     package mutating func apply(_ entry: Entry, at: Instant) {
         switch entry {
-        case .created, .commanded, .noted: break
+        case .created, .noted: break
+        case .commanded(let command):
+            if command.stops { stoppedBy = command }
+            if command.verb == RunCommand.undo(nil).verb { leftToUndo = [] }
         case .runState(let state, let reason): enter(state, reason: reason, at: at)
-        case .paused(let isPaused): self.isPaused = isPaused
+        case .paused(let isPaused): pausedAt = isPaused ? pausedAt ?? at : nil
         case .cancelRequested(let cancellation): self.cancellation = cancellation
         case .bodyEnded(let outcome):
             bodyOutcome = outcome
@@ -105,7 +108,7 @@ extension Run {
         if state == .running, startedAt == nil { startedAt = at }
         endedAt = state.isTerminal ? at : nil
         if state.isTerminal {
-            isPaused = false
+            pausedAt = nil
             cancellation = nil
             dropClaims()
         }
@@ -286,8 +289,10 @@ extension Run {
         for number in numbers { stepUndos[number]?.state = nil }
         // While a run is undone nothing but the undo goes on.
         guard undo == nil else { return }
+        leftToUndo = []
         bodyOutcome = nil
         cancellation = nil
+        stoppedBy = nil
         retries = 0
     }
 

@@ -56,7 +56,9 @@ extension Run {
             }
             rollouts[number]?.targets[element].undo = state
             dirtyTargets.append((number, element))
-        case .undoEnded: rollouts[number]?.undoQueue = nil
+        case .undoEnded:
+            rollouts[number]?.undoQueue = nil
+            rollouts[number]?.endedUndone = true
         default: break
         }
     }
@@ -104,6 +106,7 @@ extension Run {
         rollouts[number]?.breach = nil
         rollouts[number]?.gate = nil
         rollouts[number]?.undoQueue = nil
+        rollouts[number]?.endedUndone = false
         if let tally = rollouts[number]?.tally { rollouts[number]?.forgiven = tally }
         for scope in rollouts[number]?.betweens.values.sorted() ?? [] { scopes[scope].isOpen = false }
         // Never past what stands between: a batch that has not begun begins from the one before it.

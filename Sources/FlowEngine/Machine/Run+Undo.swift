@@ -4,7 +4,9 @@ import FlowModel
 extension Run {
     mutating func apply(_ entry: UndoEntry, at: Instant) {
         switch entry {
-        case .began(let stages): undo = RunUndo(stages: stages)
+        case .began(let stages):
+            undo = RunUndo(stages: stages)
+            stoppedBy = nil
         case .opened(let item): openUndo(of: item)
         case .closed(let item, let state):
             undo?.closed(item, state)
@@ -13,8 +15,16 @@ extension Run {
                 dropClaim(ofScope: scope)
             }
             set(state, of: item)
-        case .ended: undo = nil
+        case .ended:
+            // One that somebody lets go on behind a step is a part of the one before.
+            let asked = leftToUndo.isEmpty ? undo?.asked ?? [] : leftToUndo
+            leftToUndo = asked.map { $0.filter { undoState(of: $0) != .undone } }.filter { !$0.isEmpty }
+            undo = nil
         }
+    }
+
+    func undoState(of item: UndoEntry.Item) -> UndoState? {
+        item.element.map { rollouts[item.step.index]?.targets[$0].undo } ?? stepUndos[item.step.index]?.state
     }
 
     private mutating func openUndo(of item: UndoEntry.Item) {
@@ -70,8 +80,27 @@ extension Run {
         }
     }
 
-    /// What succeeded and was undone since: it has to be done again before anything that stands on it.
-    var undoneSteps: Set<Int> { Set(stepUndos.filter { $0.value.state == .undone }.keys) }
+    /// What succeeded and was undone since, or half of it: it has to be done again before anything that stands on it.
+    var undoneSteps: Set<Int> { Set(stepUndos.filter { isTakenBack($0.value.state, $0.value.scope) }.keys) }
+
+    /// Targets of a rollout that were undone, or half undone, and not done again since.
+    func undoneTargets(of number: Int) -> [Int] {
+        rollouts[number]?.targets.indices.filter { isUndone($0, of: number) } ?? []
+    }
+
+    func isUndone(_ target: Int, of number: Int) -> Bool {
+        guard let rollout = rollouts[number], rollout.undoQueue == nil else { return false }
+        return isTakenBack(rollout.targets[target].undo, rollout.undos[target])
+    }
+
+    /// Whether what was done may not be in effect any more: of an undo that came to no good end, nobody knows how far it came.
+    private func isTakenBack(_ undo: UndoState?, _ scope: Int?) -> Bool {
+        switch undo {
+        case nil, .running: false
+        case .undone: true
+        case .failed, .cancelled: scope.map { stepsInside($0).contains { steps[$0].startedAt != nil } } ?? false
+        }
+    }
 
     // MARK: - Steps of scopes
 

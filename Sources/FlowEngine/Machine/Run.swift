@@ -12,8 +12,11 @@ package struct Run: Sendable {
 
     package internal(set) var state = RunState.queued
     package internal(set) var reason: String?
-    package internal(set) var isPaused = false
+    /// Since when it is paused; nil while it is not.
+    package internal(set) var pausedAt: Instant?
     package internal(set) var cancellation: Cancellation?
+    /// Who asked last to stop it, since it was last taken up.
+    package internal(set) var stoppedBy: Entry.Command?
     /// How the flow proper ended, once `finally` may run.
     package internal(set) var bodyOutcome: RunState?
     package internal(set) var startedAt: Instant?
@@ -39,6 +42,8 @@ package struct Run: Sendable {
     package internal(set) var undo: RunUndo?
     /// The steps that were undone, or begun to be.
     package internal(set) var stepUndos: [Int: StepUndo] = [:]
+    /// What the last undo was to take back and did not, in stages.
+    package internal(set) var leftToUndo: [[UndoEntry.Item]] = []
 
     /// Steps, by path or id, before which it stops.
     package internal(set) var breakpoints: Set<String>
@@ -67,6 +72,7 @@ package struct Run: Sendable {
     package enum Cancellation: Int, Sendable { case cancel, kill }
 
     package var plan: Plan { index.plan }
+    package var isPaused: Bool { pausedAt != nil }
     /// Whether it is undone, or targets of a rollout are.
     package var isUndoing: Bool { undo != nil || rollouts.values.contains { $0.undoQueue != nil } }
 
@@ -265,12 +271,13 @@ extension Run: Equatable {
     /// Equal folds: everything but what the shell has yet to write.
     package static func == (one: Run, other: Run) -> Bool {
         one.id == other.id && one.created == other.created && one.createdAt == other.createdAt && one.state == other.state
-            && one.reason == other.reason && one.isPaused == other.isPaused && one.cancellation == other.cancellation
-            && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt && one.endedAt == other.endedAt
+            && one.reason == other.reason && one.pausedAt == other.pausedAt && one.cancellation == other.cancellation
+            && one.stoppedBy == other.stoppedBy && one.bodyOutcome == other.bodyOutcome && one.startedAt == other.startedAt
+            && one.endedAt == other.endedAt
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
             && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals
             && one.signalKeys == other.signalKeys && one.gate == other.gate
-            && one.undo == other.undo && one.stepUndos == other.stepUndos
+            && one.undo == other.undo && one.stepUndos == other.stepUndos && one.leftToUndo == other.leftToUndo
             && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }
 }

@@ -127,6 +127,8 @@ extension RunMachine {
         case .unreachable(let message): emit(.unreachable(ref(number), message, until: lossMoment(of: attempt, number)))
         case .reachable:
             if run.steps[number].waiting != nil { emit(.unreachable(ref(number), nil, until: nil)) }
+        case .neverStarted where attempt.row.state == .running:
+            take(AttemptResult(outcome: .lost("it began, and its host knows nothing of it any more")), for: number)
         case .neverStarted: neverStarted(number)
         case .ended(let result):
             take(result, for: number)
@@ -143,7 +145,7 @@ extension RunMachine {
                 "a report of attempt \(report.id.number) with fence \(report.fence) came too late and was not accepted"))
     }
 
-    /// It did not run, which is certain: another takes its turn, at no cost.
+    /// It did not run, which is certain, since its host never said that it began: another takes its turn, at no cost.
     private mutating func neverStarted(_ number: Int) {
         endAttempt(number, .cancelled, counts: false, message: "never started")
         resumeOrStop(number)

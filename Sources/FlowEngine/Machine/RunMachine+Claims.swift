@@ -104,7 +104,13 @@ extension RunMachine {
         }
     }
 
-    /// A paused run keeps nobody waiting: it stands in line again when it goes on.
+    /// A run that is paused gives up its places, so that it keeps nobody waiting: it stands in line again when it goes on.
+    mutating func standAside() {
+        for path in run.claims.keys.sorted() {
+            if let claim = run.claims[path], !claim.isGranted { giveBack(claim, at: path) }
+        }
+    }
+
     private mutating func giveBack(_ claim: Claim, at path: StepPath) {
         if case .step(let number) = claim.claimant, run.steps[number].state != .running {
             emit(.ready(ref(number)))

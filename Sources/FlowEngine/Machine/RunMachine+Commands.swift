@@ -66,6 +66,7 @@ extension RunMachine {
         record(command, by: actor, message: message)
         emit(.paused(true))
         emit(.runState(.paused, reason: "paused by \(actor.user)" + (message.map { ": \($0)" } ?? "")))
+        standAside()
         passDown(.pause)
     }
 
@@ -86,16 +87,23 @@ extension RunMachine {
         _ kind: Run.Cancellation, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         try requireOpen(command)
-        if run.cancellation == .kill || run.cancellation == kind { throw refuse(command, because: "it is cancelling already") }
+        let isCancelling = run.cancellation == .kill || run.cancellation == kind
+        if isCancelling, !run.isPaused { throw refuse(command, because: "it is cancelling already") }
         if kind == .cancel, run.bodyOutcome != nil, run.undo == nil {
-            throw refuse(command, because: "its 'finally' is running", hint: "flowctl kill \(run.id)")
+            let hint = run.isPaused ? "flowctl resume \(run.id), or: flowctl kill \(run.id)" : "flowctl kill \(run.id)"
+            throw refuse(command, because: "its 'finally' is running", hint: hint)
         }
         record(command, by: actor, message: message)
         // What has not begun has nothing to tidy up, and holds nothing that it would need for it.
-        emit(.cancelRequested(run.isQueued ? .kill : kind))
-        let reason = "\(kind == .kill ? "killed" : "cancelled") by \(actor.user)" + (message.map { ": \($0)" } ?? "")
-        if run.bodyOutcome == nil || run.undo != nil { emit(.runState(.cancelling, reason: reason)) }
-        stopEverything(force: kind == .kill)
+        if !isCancelling { emit(.cancelRequested(run.isQueued ? .kill : kind)) }
+        if run.isPaused {
+            // It goes on to its end: to pause it was to wait for a decision, and this is one.
+            emit(.paused(false))
+            // A quarantined run was paused before its attempts were taken over.
+            recover()
+        }
+        if run.bodyOutcome == nil || run.undo != nil { emit(.runState(.cancelling, reason: run.stoppedBy?.words)) }
+        stopEverything(force: run.cancellation == .kill)
     }
 
     private mutating func stopEverything(force: Bool) {
@@ -122,11 +130,7 @@ extension RunMachine {
         from path: StepPath?, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
-        let steps = try stepsToRetry(from: path, command)
-        let again = undoneTargets
-        try reopen(
-            steps.union(again.flatMap { number, targets in targets.flatMap { stepsToRepeat(of: $0, in: number, from: nil) } + [number] }),
-            targets: again, command, by: actor, message: message)
+        try reopen(try stepsToRetry(from: path, command), command, by: actor, message: message)
         startEverything()
     }
 
@@ -152,7 +156,8 @@ extension RunMachine {
         case .failed, .cancelled:
             guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
             if try !goOnUndoing(past: number, command, by: actor, message: message) {
-                try reopen([number], command, by: actor, message: message)
+                // A rollout that is left as it is does nothing again on its targets.
+                try reopen([number], targets: run.rollouts[number] == nil ? [:] : [number: []], command, by: actor, message: message)
             }
         case .running, .succeeded, .skipped:
             throw refuse(command, because: "step '\(path)' is \(step.state.rawValue)")

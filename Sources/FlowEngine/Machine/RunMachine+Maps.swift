@@ -71,7 +71,8 @@ extension RunMachine {
 
     private mutating func advance(_ number: Int, _ map: MapSpec, after scope: Int?) {
         closeElements(of: number, after: scope)
-        while let element = nextElement(of: number, width: map.width, tolerates: map.tolerance(of: run.steps[number].elements)) {
+        let tolerance = map.keepsGoing == true ? .max : map.tolerance(of: run.steps[number].elements)
+        while let element = nextElement(of: number, width: map.width, tolerates: tolerance) {
             emit(.elementOpened(ref(number), element: element))
             guard let scope = run.steps[number].elements?.scopes[element] else { break }
             startAll(in: scope)
@@ -111,15 +112,24 @@ extension RunMachine {
     private mutating func settleMap(_ number: Int, _ map: MapSpec) {
         guard let elements = run.steps[number].elements, elements.open.isEmpty else { return }
         let mayGoOn = mayGoOn(in: run.steps[number].scope)
+        // The others have their turn first.
+        if map.keepsGoing == true, !elements.queue.isEmpty, mayGoOn { return }
         if elements.failed > map.tolerance(of: elements) {
-            fail(number, failureReason(of: elements) + map.shortfall(elements.failed, elements))
+            if wasOnlyStopped(number) { return settle(number, .cancelled, reason: elements.progress(in: run)) }
+            fail(
+                number, map.keepsGoing == true ? failures(of: elements, map) : failureReason(of: elements) + map.shortfall(elements.failed, elements))
         } else if map.minSucceeded != nil, elements.queue.isEmpty, elements.scopes.allSatisfy({ $0.map(isSettled) ?? false }) {
             settle(number, .succeeded, value: .array(elements.scopes.map(lastValue)))
         } else if elements.queue.isEmpty, elements.isComplete(in: run) {
             settle(number, .succeeded, value: .array(elements.scopes.map(lastValue)))
         } else if !mayGoOn {
-            settle(number, .cancelled, reason: "stopped after \(elements.finished(in: run)) of \(elements.keys.count) elements")
+            settle(number, .cancelled, reason: elements.progress(in: run))
         }
+    }
+
+    /// Nothing in it has failed: somebody stopped it.
+    func wasOnlyStopped(_ number: Int) -> Bool {
+        isStopped && !steps(inBodiesOf: number).contains { run.steps[$0].state == .failed && node($0).policy.onFailure != .ignore }
     }
 
     private func isSettled(_ scope: Int) -> Bool { run.scopes[scope].unsettled == 0 || run.scopes[scope].hasFailed }
@@ -133,6 +143,19 @@ extension RunMachine {
             return "element '\(elements.keys[element])' failed" + (failed?.reason.map { ": \($0)" } ?? "")
         }
         return "an element failed"
+    }
+
+    /// `'systemctl restart web' failed on 2 of 50: web-3: exit status 1; web-7: exit status 1`.
+    private func failures(of elements: Elements, _ map: MapSpec) -> String {
+        let failed = elements.scopes.indices.filter { elements.scopes[$0].map { run.scopes[$0].hasFailed } ?? false }
+        let named = failed.prefix(Limits.failuresNamed).map { element in
+            let steps = elements.scopes[element].map { run.ownSteps($0) } ?? 0..<0
+            let reason = steps.lazy.filter { run.steps[$0].state == .failed }.compactMap { run.steps[$0].reason }.first
+            return elements.keys[element] + (reason.map { ": \($0)" } ?? "")
+        }
+        let more = failed.count > named.count ? "; and \(failed.count - named.count) more" : ""
+        let title = map.title.map { "'\($0.prefix(Limits.titleCharacters + 1))' " } ?? ""
+        return "\(title)failed on \(failed.count) of \(elements.keys.count): \(named.joined(separator: "; "))\(more)"
     }
 
     /// The output of the last step of an element's body, null when it has none.
@@ -162,7 +185,9 @@ extension Elements {
         scopes.allSatisfy { $0.map { run.scopes[$0].unsettled == 0 && !run.scopes[$0].hasFailed } ?? false }
     }
 
-    fileprivate func finished(in run: Run) -> Int {
-        scopes.count { $0.map { run.scopes[$0].unsettled == 0 && !run.scopes[$0].hasFailed } ?? false }
+    /// Of a map that is stopped, for people.
+    fileprivate func progress(in run: Run) -> String {
+        let finished = scopes.count { $0.map { run.scopes[$0].unsettled == 0 && !run.scopes[$0].hasFailed } ?? false }
+        return "stopped after \(finished) of \(keys.count) elements"
     }
 }

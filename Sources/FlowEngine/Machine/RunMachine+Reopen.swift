@@ -6,13 +6,15 @@ extension RunMachine {
     func stepsToRetry(from path: StepPath?, _ command: RunCommand) throws(FlowError) -> Set<Int> {
         if let path {
             let number = try position(path)
-            if run.undoItem(around: number)?.element == nil, run.undoItem(around: number) != nil, run.undo == nil {
+            if let item = run.undoItem(around: number), run.undo == nil, run.rollouts[item.step.index]?.undoQueue == nil {
                 throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
             }
             return downstream(of: number).union(stepsToDoAgain)
         }
         let failed = run.steps.indices.filter { needsRetry($0) }
-        guard !failed.isEmpty || !run.undoneSteps.isEmpty || !undoneTargets.isEmpty else {
+        // One that was stopped goes on where it stood, also when nothing in it had failed.
+        let wasStopped = run.state == .cancelled || run.state == .failed
+        guard !failed.isEmpty || !stepsToDoAgain.isEmpty || wasStopped else {
             throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
         }
         return Set(failed).union(stepsToDoAgain)
@@ -21,7 +23,7 @@ extension RunMachine {
     /// What was undone, and everything that stood on it, whether or not that says how it is undone: it is done again before the run goes on.
     private var stepsToDoAgain: Set<Int> {
         guard run.undo == nil else { return [] }
-        let targets = undoneTargets.keys.sorted().flatMap { downstream(of: $0).subtracting(steps(inBodiesOf: $0)) }
+        let targets = rolloutsToDoAgain.flatMap { downstream(of: $0).subtracting(steps(inBodiesOf: $0)) }
         return run.undoneSteps.sorted().reduce(into: Set(targets)) { $0.formUnion(downstream(of: $1)) }
     }
 
@@ -36,18 +38,20 @@ extension RunMachine {
         }
     }
 
-    /// Targets that were undone of rollouts that stand as succeeded: the run as a whole was undone.
-    var undoneTargets: [Int: [Int]] {
-        run.rollouts.filter { run.steps[$0.key].state == .succeeded }.compactMapValues { rollout in
-            let undone = rollout.targets.indices.filter { rollout.targets[$0].undo == .undone }
-            return undone.isEmpty ? nil : undone
+    /// Rollouts that stand as done, and of which targets were undone with their run. One that failed is done again when it is taken up itself.
+    private var rolloutsToDoAgain: [Int] {
+        run.rollouts.keys.sorted().filter { number in
+            let isFailed =
+                run.steps[number].state == .failed && node(number).policy.onFailure == .ignore && run.rollouts[number]?.endedUndone == false
+            return (run.steps[number].state == .succeeded || isFailed) && !run.undoneTargets(of: number).isEmpty
         }
     }
 
     /// Opens a new generation of the steps, of the settled maps around them, and of a `finally` that has run.
     ///
     /// - Parameters:
-    ///   - targets: those of a rollout that have their turn again; of others all that have not ended well.
+    ///   - targets: those of a rollout that have their turn again; of others all that have not ended well, or were undone. What was undone of a
+    ///     target is done again in any case.
     ///   - givingUp: one of the steps, whose attempt is out on a host that cannot be asked.
     ///   - goesOn: whether what was undone is done again, as by all that takes a run further.
     mutating func reopen(
@@ -68,30 +72,41 @@ extension RunMachine {
                 numbers.insert(number)
             }
         }
+        let turns = try turns(numbers, targets, command)
+        for (rollout, elements) in turns {
+            for element in elements where run.isUndone(element, of: rollout) {
+                numbers.formUnion(stepsToRepeat(of: element, in: rollout, from: nil))
+            }
+        }
         let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
         if let busy = open.first(where: { $0 != givingUp && !canReopen($0) }) {
             let step = run.steps[busy]
             throw refuse(
                 command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
         }
-        let rollouts = try rolloutsToRequeue(numbers, targets, command)
         record(command, by: actor, message: message)
         if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
-        for rollout in rollouts where [.running, .pending, .ready].contains(run.steps[rollout].state) {
-            let asked = targets[rollout] ?? unfinishedTargets(of: rollout)
-            emit(.rollout(ref(rollout), .requeued(Set(asked).union(targetsWith(open, of: rollout)).sorted())))
-        }
+        for (rollout, elements) in turns { emit(.rollout(ref(rollout), .requeued(elements))) }
         if run.state.isTerminal {
             emit(.runState(.running, reason: nil))
             _ = passesGate()
         }
     }
 
+    /// The targets that have their turn again, by rollout.
+    private func turns(_ numbers: Set<Int>, _ targets: [Int: [Int]], _ command: RunCommand) throws(FlowError) -> [(Int, [Int])] {
+        try rolloutsToRequeue(numbers, targets, command).compactMap { rollout in
+            guard numbers.contains(rollout) || [.running, .pending, .ready].contains(run.steps[rollout].state) else { return nil }
+            let chosen = targets[rollout] ?? unfinishedTargets(of: rollout) + run.undoneTargets(of: rollout)
+            return (rollout, Set(chosen).union(targetsWith(numbers, of: rollout)).sorted())
+        }
+    }
+
     /// Targets that have one of these steps to do, and do not run.
-    private func targetsWith(_ steps: [Int], of rollout: Int) -> [Int] {
+    private func targetsWith(_ steps: Set<Int>, of rollout: Int) -> [Int] {
         guard let elements = run.steps[rollout].elements else { return [] }
-        let (steps, open) = (Set(steps), Set(elements.open))
+        let open = Set(elements.open)
         return elements.scopes.indices.filter { target in
             guard !open.contains(target), let scope = elements.scopes[target] else { return false }
             return !steps.isDisjoint(with: run.stepsInside(scope))

@@ -11,7 +11,10 @@ extension RunMachine {
     mutating func advance(_ number: Int, _ spec: RepeatSpec) {
         closeElements(of: number)
         guard let elements = run.steps[number].elements, elements.open.isEmpty else { return }
-        if elements.failed > 0 { return fail(number, failureReason(of: elements)) }
+        if elements.failed > 0 {
+            guard !wasOnlyStopped(number) else { return settle(number, .cancelled, reason: "stopped in the middle of a round") }
+            return fail(number, failureReason(of: elements))
+        }
         if let last = elements.scopes.lastIndex(where: { $0.map(isComplete) ?? false }), let scope = elements.scopes[last] {
             do throws(EvaluationError) {
                 if try holds(spec.until, in: scope) {

@@ -72,7 +72,7 @@ extension RunMachine {
     /// with `from` that one and what comes after it, too.
     func stepsToRepeat(of element: Int, in number: Int, from: String?) -> [Int] {
         guard let scope = run.steps[number].elements?.scopes[element], let rollout = run.rollouts[number] else { return [] }
-        let isWhole = from == nil && (rollout.targets[element].outcome.isDone || rollout.targets[element].undo != nil)
+        let isWhole = run.isUndone(element, of: number) || from == nil && rollout.targets[element].outcome.isDone
         var steps = run.stepsInside(scope).filter { isWhole || run.steps[$0].state != .succeeded && run.steps[$0].state != .skipped }
         if let from, let start = run.ownSteps(scope).first(where: { node($0).name == from }) {
             let later = downstream(of: start).intersection(run.stepsInside(scope))

@@ -138,7 +138,10 @@ extension RunMachine {
         if let reason = breachReason(whole, spec) {
             fail(number, "\(reason); \(rollout.tally.words)")
         } else if rollout.tally[.notStarted] + rollout.tally[.cancelled] > 0 {
+            guard !isStopped else { return settle(number, .cancelled, reason: "stopped: \(rollout.tally.words)") }
             fail(number, "not all targets had their turn: \(rollout.tally.words)")
+        } else if !run.undoneTargets(of: number).isEmpty {
+            fail(number, "\(run.undoneTargets(of: number).count) targets were undone and not done again: \(rollout.tally.words)")
         } else {
             settle(number, .succeeded, value: rollout.tally.value)
         }

@@ -93,26 +93,33 @@ extension RunMachine {
     private mutating func endUndo(_ undo: RunUndo) {
         let wasStopped = run.cancellation != nil
         emit(.undo(.ended))
-        let result = "\(undo.undone) of \(undo.count) undone"
+        let left = run.leftToUndo.reduce(0) { $0 + $1.count } - (undo.count - undo.undone)
+        let result = "\(undo.undone) of \(undo.count) undone" + (left > 0 ? ", \(left) left from before" : "")
         let reason = run.reason.map { "\($0); \(result)" } ?? result
-        let failed = undo.hasFailed ? run.steps.indices.first { run.steps[$0].state == .failed && run.undoItem(around: $0) != nil } : nil
+        let hasFailed = undo.hasFailed || left > 0
+        let failed = hasFailed ? run.steps.indices.first { run.steps[$0].state == .failed && run.undoItem(around: $0) != nil } : nil
         let cause = failed.map { "; step '\(run.steps[$0].path)' failed" + (run.steps[$0].reason.map { ": \($0)" } ?? "") } ?? ""
-        emit(.runState(undo.hasFailed && !wasStopped ? .failed : .cancelled, reason: reason + cause))
+        emit(.runState(hasFailed && !wasStopped ? .failed : .cancelled, reason: reason + cause))
     }
 
     // MARK: - By hand
 
-    /// Somebody has taken a step back by other means, or decides to leave it as it is: its undo, which had ended, goes on behind `number`.
+    /// Somebody has taken a step or target back by other means, or decides to leave it as it is: its undo, which had ended, goes on behind
+    /// `number`, and then with what is left, unless something beside it could not be undone either.
     ///
-    /// Returns false when `number` is no part of such an undo. Targets of rollouts are redone or undone by their rollout.
+    /// Returns false when `number` is no part of such an undo.
     mutating func goOnUndoing(past number: Int, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) -> Bool {
-        guard run.undo == nil, run.state.isTerminal, let item = run.undoItem(around: number), item.element == nil else { return false }
-        let undo = run.stepUndos[item.step.index]?.state
-        guard run.steps[item.step.index].state == .succeeded, undo == .failed || undo == .cancelled else {
+        guard run.undo == nil, let item = run.undoItem(around: number), run.rollouts[item.step.index]?.undoQueue == nil else { return false }
+        guard run.state.isTerminal else {
+            throw refuse(command, because: "step '\(run.steps[number].path)' undoes something", hint: "flowctl undo \(run.id) '\(item.step.path)'")
+        }
+        let undo = run.undoState(of: item)
+        guard item.element != nil || run.steps[item.step.index].state == .succeeded, undo == .failed || undo == .cancelled else {
             throw refuse(command, because: "step '\(item.step.path)' is not left to undo", hint: "flowctl steps \(run.id)")
         }
         record(command, by: actor, message: message)
-        beginUndo([[item]], by: actor, message: message)
+        let isNext = run.leftToUndo.first == [item]
+        beginUndo(isNext ? run.leftToUndo : [[item]], by: actor, message: message)
         emit(.undo(.opened(item)))
         return true
     }

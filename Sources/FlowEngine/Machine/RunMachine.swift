@@ -131,6 +131,7 @@ package struct RunMachine {
         case .quarantine(let reason):
             emit(.paused(true))
             emit(.runState(.paused, reason: reason))
+            standAside()
         }
     }
 
@@ -274,19 +275,28 @@ package struct RunMachine {
         guard isOver(PlanIndex.finally), let body = run.bodyOutcome else { return false }
         let finallyFailed = run.scopes[PlanIndex.finally].hasFailed
         let outcome: RunState = run.cancellation == .kill ? .cancelled : finallyFailed && body == .succeeded ? .failed : body
-        emit(.runState(outcome, reason: outcome == .succeeded ? nil : endReason))
+        emit(.runState(outcome, reason: endReason(of: outcome)))
         return false
     }
 
-    /// The first failure, for people.
-    private var endReason: String? {
-        let failed = run.steps.filter { $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore }
-        // What failed first inside says more than the map or rollout round it, if anything did.
-        if let first = failed.first(where: { $0.elements == nil }) ?? failed.first {
-            return "step '\(first.path)' failed" + (first.reason.map { ": \($0)" } ?? "")
-        }
+    /// Who stopped it and why, and what failed first: for people.
+    private func endReason(of outcome: RunState) -> String? {
+        if outcome == .succeeded { return nil }
+        let reasons = [outcome == .cancelled ? run.stoppedBy?.words : nil, firstFailure].compactMap { $0 }
+        if !reasons.isEmpty { return reasons.joined(separator: "; ") }
         return run.reason
             ?? run.steps.first { $0.state == .cancelled }.map { "step '\($0.path)' was cancelled" + ($0.reason.map { ": \($0)" } ?? "") }
+    }
+
+    private func isKeptGoing(_ step: Step) -> Bool {
+        if case .map(let map) = run.plan.nodes[step.node].kind { map.keepsGoing == true } else { false }
+    }
+
+    private var firstFailure: String? {
+        let failed = run.steps.filter { $0.state == .failed && run.plan.nodes[$0.node].policy.onFailure != .ignore }
+        // What failed first inside says more than the map or rollout round it, if anything did; but for a map that names all that did.
+        let first = failed.first { isKeptGoing($0) } ?? failed.first { $0.elements == nil } ?? failed.first
+        return first.map { "step '\($0.path)' failed" + ($0.reason.map { ": \($0)" } ?? "") }
     }
 
     private var stateNow: RunState {
@@ -301,7 +311,10 @@ package struct RunMachine {
     private mutating func refreshState() {
         guard !run.state.isTerminal else { return }
         let state = stateNow
-        if state != run.state { emit(.runState(state, reason: state == .paused || state == .cancelling || run.undo != nil ? run.reason : nil)) }
+        guard state != run.state else { return }
+        // Its `finally` goes on because somebody stopped it, and it says so.
+        let isKept = state == .paused || run.undo != nil
+        emit(.runState(state, reason: isKept ? run.reason : run.cancellation == nil ? nil : run.stoppedBy?.words))
     }
 }
 

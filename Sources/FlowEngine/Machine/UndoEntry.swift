@@ -36,6 +36,8 @@ package struct RunUndo: Hashable, Sendable {
     /// The next stage has begun: it goes on, since nothing in it stands on anything else of it.
     package internal(set) var hasBegunStage = false
     package internal(set) var undone = 0
+    /// All that it is to take back.
+    package let asked: [[UndoEntry.Item]]
     package let count: Int
 
     /// The targets of a rollout, of which only so many are undone at once; or the steps.
@@ -57,6 +59,7 @@ package struct RunUndo: Hashable, Sendable {
             }
             return groups
         }
+        asked = stages
         count = stages.reduce(0) { $0 + $1.count }
     }
 

@@ -98,11 +98,8 @@ struct Projection {
     /// What the run waits for. The steps that wait are few when a run is `waiting`; when many run, the first are enough.
     private func waits(of run: Run) -> [Waiting] {
         var waits: [Waiting] = []
-        if run.isPaused {
-            waits.append(
-                Waiting(
-                    kind: .hold, subject: run.id.text, since: run.startedAt ?? run.createdAt,
-                    release: "flowctl resume \(run.id)"))
+        if let since = run.pausedAt {
+            waits.append(Waiting(kind: .hold, subject: run.id.text, since: since, release: "flowctl resume \(run.id)"))
         }
         if var wait = run.gateWait {
             wait.release = "flowctl release \(run.id) --break-glass -m REASON"

@@ -225,11 +225,17 @@ package struct MapSpec: Hashable, Sendable, Codable {
     package var width: Int
     /// How many must succeed; nil: all, and none is begun after the first failure.
     package var minSucceeded: Amount?
+    /// Every element has its turn, whatever became of the others, and the step fails in the end if one of them did. nil: no.
+    package var keepsGoing: Bool?
+    /// What is done to each element, for people; nil where the steps say it.
+    package var title: String?
 
-    package init(elements: Elements, width: Int, minSucceeded: Amount? = nil) {
+    package init(elements: Elements, width: Int, minSucceeded: Amount? = nil, keepsGoing: Bool? = nil, title: String? = nil) {
         self.elements = elements
         self.width = width
         self.minSucceeded = minSucceeded
+        self.keepsGoing = keepsGoing
+        self.title = title
     }
 }
 

@@ -32,24 +32,24 @@ enum ExecPlan {
         let command = ShellSpec(
             source: .text(exec.command), target: .element(map: "on", path: ["name"]),
             account: exec.account.map { .literal(.string($0)) })
-        return Plan(flow: flow, summary: "A command on hosts", nodes: nodes(exec, command, width), dsl: "exec-1")
+        return Plan(flow: flow, summary: "A command on hosts", nodes: nodes(exec, command, width), dsl: "exec-2")
     }
 
-    /// Every host has its turn, whatever became of the others, and the run fails in the end if one of them did: a failure inside
-    /// is ignored and leaves no output, which the last step looks for.
+    /// Every host has its turn, whatever became of the others, and the run fails in the end if one of them did. A retry takes those up.
     private static func nodes(_ exec: Wire.Exec, _ command: ShellSpec, _ width: Int) -> [Node] {
-        let failed = ShellSpec(source: .text("echo 'the command failed on a host; the others were done' >&2\nexit 1\n"))
+        let map = MapSpec(
+            elements: .hosts(.literal(.string(exec.selector))), width: width, keepsGoing: true, title: title(of: exec.command))
         return [
-            Node(id: "on", name: "on", kind: .map(MapSpec(elements: .hosts(.literal(.string(exec.selector))), width: width))),
+            Node(id: "on", name: "on", kind: .map(map)),
             Node(
-                id: "on/command", name: "command", scope: "on", kind: .shell(command),
-                policy: Policy(timeoutSeconds: exec.timeoutSeconds, onFailure: .ignore)),
-            Node(
-                id: "when-1", name: "when-1", kind: .choice(.contains(.output(node: "on", path: []), .literal(.null))),
-                needs: ["on"]),
-            Node(
-                id: "failed", name: "failed", kind: .shell(failed), needs: ["on", "when-1"],
-                guards: [BranchGuard(choice: "when-1", answer: true)]),
+                id: "on/command", name: "command", scope: "on", kind: .shell(command), policy: Policy(timeoutSeconds: exec.timeoutSeconds)),
         ]
+    }
+
+    /// The first line of the command, cut to what fits into a sentence.
+    private static func title(of command: String) -> String {
+        let line = command.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+        let isCut = line.count > Limits.titleCharacters || line.count < command.filter { !$0.isNewline }.count
+        return line.prefix(Limits.titleCharacters) + (isCut ? "…" : "")
     }
 }

@@ -94,7 +94,8 @@ struct RandomPlan {
         case 0 where place.depth < 2:
             let elements = JSON.array((0..<random.int(0...4)).map { .string("e\($0)") })
             let minimum: Amount? = random.chance(0.4) ? random.pick([.count(1), .percent(60)]) : nil
-            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3), minSucceeded: minimum)), [])
+            let keepsGoing = minimum == nil && random.chance(0.3) ? true : nil
+            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3), minSucceeded: minimum, keepsGoing: keepsGoing)), [])
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
         case 2: return (.approval(RandomGate.spec(&random)), [])
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])

@@ -16,6 +16,8 @@ extension RunSimulation {
             guard hosts[order.id.step]?.isRunning(order.fence) == true else { return }
             let result = order.isProbe ? answer(toProbe: order) : outcome(order)
             hosts[order.id.step]?.end(order.fence, .ended(result), now: now)
+            // What a probe has seen took effect, whatever became of the attempt.
+            if case .succeeded = result.outcome { effects.succeeded(order.id.step, generation: order.id.generation) }
             // Whoever follows it now, in whatever epoch, learns of it.
             if let current = orders[order.id], current.mode != .start || current.fence == order.fence { schedule(now, .answer(current)) }
         case .answer(let order): answer(order)
@@ -85,6 +87,7 @@ extension RunSimulation {
             hosts[path]?.reboot(now: now)
             if let order = currentOrder(path) { schedule(now + 1, .answer(order)) }
         }
+        try loseRecord()
         guard random.chance(options.silenceRate * 0.3) else { return }
         let running = run.steps.filter { $0.state == .running && $0.elements == nil }.map(\.path)
         guard let path = running.randomElement(using: &random), !isSilent(path) else { return }
@@ -94,6 +97,17 @@ extension RunSimulation {
             schedule(now + 1, .report(AttemptReport(id: order.id, fence: order.fence, event: .unreachable("it does not answer"))))
         }
         if end < forever { schedule(end, .reconnect(path), dies: false) }
+    }
+
+    /// A host loses the record of what it has begun, and what runs ends with it: somebody, or the step itself, removed its folder. The spool
+    /// is the same. Often nobody is there to see it.
+    private mutating func loseRecord() throws(Violation) {
+        guard options.restoreRate == 0, random.chance(options.amnesiaRate) else { return }
+        let begun = run.steps.filter { $0.state == .running && $0.attempt?.row.state == .running }.map(\.path)
+        guard let path = begun.randomElement(using: &random) else { return }
+        hosts[path]?.loseRecords(now: now)
+        if let order = currentOrder(path) { schedule(now + 1, .answer(order)) }
+        if random.chance(0.3) { try crash() }
     }
 
     // MARK: - Workers and hosts
@@ -122,6 +136,7 @@ extension RunSimulation {
             let result = AttemptResult(outcome: .lost("the host has run attempt \(later)"))
             return schedule(now + 1, .report(AttemptReport(id: order.id, fence: order.fence, event: .ended(result))))
         }
+        if !order.isProbe { effects.began(order.id.step) }
         if isCut { cutOff[order.id.step, default: []].insert(order.fence) }
         schedule(until, .finish(order), dies: false)
         schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .started(containment: .session))))
@@ -154,7 +169,7 @@ extension RunSimulation {
         // Nobody follows for an engine that is gone.
         guard order.fence.epoch == epoch, !isPutOff(order, .answer(order)) else { return }
         // This very worker has the start on its way: to ask would forbid it.
-        if case .start = order.mode, hosts[order.id.step]?.records[order.fence] == nil { return }
+        if case .start = order.mode, hosts[order.id.step]?.started.contains(order.fence) != true { return }
         let record = hosts[order.id.step, default: SimulatedHost()].ask(order.id.number, fence: order.fence)
         let event: AttemptReport.Event
         switch record {

@@ -32,6 +32,8 @@ package struct RunSimulation {
         var freezeRate: Double
         /// How often the journal is copied, or taken back to its copy.
         var restoreRate: Double
+        /// How often a host loses the record of what it has begun, while its spool stays. Never where the journal may lose it, too.
+        var amnesiaRate: Double
     }
 
     enum Occurrence {
@@ -71,6 +73,9 @@ package struct RunSimulation {
     var stopped: Set<AttemptID> = []
     var givenUp: Set<AttemptID> = []
     var cutOff: [StepPath: Set<Fence>] = [:]
+    /// What is in effect on the hosts; the generation of each step that somebody called done last.
+    var effects = EffectLedger()
+    var resolved: [StepPath: Int] = [:]
     var ledger = SimulationLedger()
     var rows: RunRows
     private var lives = 0
@@ -85,7 +90,7 @@ package struct RunSimulation {
             steps: random.int(1...12), crashRate: random.pick([0, 0.02, 0.1]), lossRate: random.pick([0, 0.05, 0.3]),
             failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1, 0.25]), silenceRate: random.pick([0, 0, 0.1, 0.4]),
             echoRate: random.pick([0, 0.1, 0.4]), closedSeconds: random.pick([0, 0, 30, 60]), closedHost: random.pick([nil, "h3", "h5"]),
-            freezeRate: random.pick([0, 0, 0.05]), restoreRate: random.pick([0, 0, 0, 0.05]))
+            freezeRate: random.pick([0, 0, 0.05]), restoreRate: random.pick([0, 0, 0, 0.05]), amnesiaRate: random.pick([0, 0.05, 0.2]))
         let plan = RandomPlan.make(using: random.split(), size: options.steps)
         let created = Created(
             flow: plan.flow, revision: Self.hash([7]), plan: Self.hash([8]), binary: nil, inputs: [:], targets: RandomPlan.targets, labels: [:],
@@ -217,6 +222,7 @@ package struct RunSimulation {
         ledger = next
         try checkUndone(decision)
         noteGivenUp(event, before)
+        noteResolved(event)
         if run.state.isTerminal || decision.entries.contains(.paused(false)) { isHeld = false }
         rows.commit(&run)
         // It ends after the commit, and before it has told anybody.

@@ -33,6 +33,8 @@ struct SimulatedHost {
     private(set) var ledger: [Execution] = []
     /// Where each stands in the ledger.
     private var places: [Fence: Int] = [:]
+    /// What was started, also where its record is lost.
+    private(set) var started: Set<Fence> = []
     /// Attempts that still ran when a newer one was started.
     private(set) var emptied: Set<Fence> = []
 
@@ -46,6 +48,7 @@ struct SimulatedHost {
             end(attempt, .ended(.init(outcome: .cancelled)), now: now)
         }
         records[order.fence] = .running(until: until)
+        started.insert(order.fence)
         guard !order.isProbe else { return .started }
         places[order.fence] = ledger.count
         ledger.append(Execution(attempt: order.id.number, generation: order.id.generation, start: now, end: nil, past: past))
@@ -66,6 +69,12 @@ struct SimulatedHost {
     mutating func end(_ attempt: Fence, _ record: Record, now: Int) {
         records[attempt] = record
         if let place = places[attempt], ledger[place].end == nil { ledger[place].end = now }
+    }
+
+    /// All that it knew of attempts is gone, and what ran has ended. It remembers the newest fence.
+    mutating func loseRecords(now: Int) {
+        for attempt in records.keys where isRunning(attempt) { end(attempt, .rebooted, now: now) }
+        records = [:]
     }
 
     /// The machine went down: what ran is gone, and nobody knows how far it came.

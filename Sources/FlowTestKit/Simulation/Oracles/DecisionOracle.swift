@@ -66,8 +66,11 @@ struct DecisionOracle {
         case .resume: return before.state.isTerminal || !before.isPaused ? "a run was resumed that was not paused" : nil
         case .cancel:
             let isOver = before.state.isTerminal || before.bodyOutcome != nil && before.undo == nil
-            return isOver || before.cancellation != nil ? "a run was cancelled that cannot be" : nil
-        case .kill: return before.state.isTerminal || before.cancellation == .kill ? "a run was killed that cannot be" : nil
+            if isOver || before.cancellation != nil && !before.isPaused { return "a run was cancelled that cannot be" }
+            return run.isPaused ? "a run was cancelled and stays paused" : nil
+        case .kill:
+            if before.state.isTerminal || before.cancellation == .kill && !before.isPaused { return "a run was killed that cannot be" }
+            return run.isPaused ? "a run was killed and stays paused" : nil
         case .skip(let path):
             guard let step = before.positions[path] else { return "a step was skipped that is none" }
             if case .approval = before.nodeOf(step).kind { return "an approval was skipped" }
@@ -200,7 +203,8 @@ struct DecisionOracle {
         guard !run.isPaused, run.gate == nil, run.canGoOn(run.steps[step].scope), run.hasItsTurn(run.steps[step].scope) else { return nil }
         switch run.nodeOf(step).kind {
         case .map(let map):
-            return elements.failed == 0 && elements.open.count < map.width ? "the next element of '\(run.steps[step].path)' could begin" : nil
+            return (elements.failed == 0 || map.keepsGoing == true) && elements.open.count < map.width
+                ? "the next element of '\(run.steps[step].path)' could begin" : nil
         case .rollout(let spec):
             guard let rollout = run.rollouts[step], rollout.breach == nil, rollout.undoQueue == nil else { return nil }
             let batch = rollout.targets(of: rollout.batch)
@@ -213,11 +217,17 @@ struct DecisionOracle {
         }
     }
 
+    private var isStop: Bool { decision.entries.contains { if case .cancelRequested = $0 { true } else { false } } }
+    private func says(_ words: String) -> Bool { run.reason?.contains(words) == true }
+
     private func end() -> String? {
         guard run.state.isTerminal, !before.state.isTerminal || decision.entries.contains(.undo(.ended)) else { return nil }
         if run.steps.contains(where: { $0.state.isActive }) { return "it ended with open steps" }
         if run.gate != nil { return "it ended and is closed" }
         if run.isPaused || run.endedAt == nil { return "it ended and is paused, or does not know when" }
+        if run.state == .cancelled, before.cancellation != nil || isStop, !["cancelled by", "killed by"].contains(where: says) {
+            return "it was stopped and does not say by whom: \(run.reason ?? "")"
+        }
         // What an undo leaves behind `UndoLedger` looks at.
         if decision.entries.contains(.undo(.ended)) { return run.reason == nil ? "it was undone and does not say so" : nil }
         let finally = run.stepsOf(PlanIndex.finally)

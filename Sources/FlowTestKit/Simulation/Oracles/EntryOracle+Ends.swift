@@ -74,9 +74,14 @@ extension EntryOracle {
         let before = run.steps[step]
         if isResolved(step, { $0 == .failed }) { return nil }
         if before.elements == nil, run.nodeOf(step).policy.onFailure == .hold { return "'\(before.path)' failed, and its policy is to hold" }
+        if wasOnlyStopped(step) { return "'\(before.path)' was stopped, and is called failed" }
         switch run.nodeOf(step).kind {
         case .approval: return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
-        case .map: return elementsFailed(step) ? nil : "'\(before.path)' failed, and no element did"
+        case .map(let map):
+            if map.keepsGoing == true, before.elements?.queue.isEmpty == false, run.canGoOn(before.scope) {
+                return "'\(before.path)' failed before all its elements had their turn"
+            }
+            return elementsFailed(step) ? nil : "'\(before.path)' failed, and no element did"
         case .rollout(let spec): return rolloutFailed(step, spec)
         case .shell, .copy, .step: return mayFail(step)
         case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' waits in vain too early"
@@ -97,6 +102,17 @@ extension EntryOracle {
         case .repeatUntil(let spec): return roundsFailed(step, spec)
         default: return mayFail(step)
         }
+    }
+
+    /// A map, or rounds, in which nothing has failed, and that nobody lets go on.
+    private func wasOnlyStopped(_ step: Int) -> Bool {
+        switch run.nodeOf(step).kind {
+        case .map, .repeatUntil: break
+        default: return false
+        }
+        let inner = run.stepsIn(step)
+        return run.wasStopped && inner.contains { run.steps[$0].state == .cancelled }
+            && !inner.contains { run.steps[$0].state == .failed && run.isFailure($0) }
     }
 
     private func elementsFailed(_ step: Int) -> Bool {

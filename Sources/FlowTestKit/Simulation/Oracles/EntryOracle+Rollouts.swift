@@ -14,7 +14,7 @@ extension EntryOracle {
         switch run.nodeOf(step).kind {
         case .map(let map):
             if elements.open.count >= max(map.width, 1) { return "'\(path)' is wider than \(map.width)" }
-            return elements.failed == 0 || map.minSucceeded != nil ? nil : "an element of '\(path)' begins after one failed"
+            return elements.failed == 0 || map.minSucceeded != nil || map.keepsGoing == true ? nil : "an element of '\(path)' begins after one failed"
         case .repeatUntil(let spec):
             if !elements.open.isEmpty || elements.failed > 0 { return "two rounds of '\(path)' overlap" }
             return elements.scopes[element] == nil && isReached(spec, step) ? "a round of '\(path)' begins after what it waited for" : nil
@@ -75,6 +75,9 @@ extension EntryOracle {
         if let left = rollout.targets.firstIndex(where: { $0.outcome == .notStarted || $0.outcome == .cancelled }) {
             return "'\(path)' succeeded without target \(elements.keys[left])"
         }
+        if let undone = rollout.targets.firstIndex(where: { $0.undo == .undone }) {
+            return "'\(path)' succeeded, and target \(elements.keys[undone]) was undone"
+        }
         let budget = whole(rollout, spec)
         return budget.found <= budget.borne ? nil : "'\(path)' succeeded with \(budget.found) failures of \(budget.borne)"
     }
@@ -96,7 +99,9 @@ extension EntryOracle {
         let budget = whole(rollout, spec)
         let isIncomplete = rollout.targets.contains { $0.outcome == .notStarted || $0.outcome == .cancelled } && elements.queue.isEmpty
         let between = rollout.betweens[rollout.batch].map { run.stepsOf($0).contains(where: run.isFailure) } ?? false
-        return budget.found > budget.borne || isIncomplete || between ? nil : "'\(run.steps[step].path)' failed without a reason"
+        if budget.found > budget.borne || between || rollout.targets.contains(where: { $0.undo != nil }) { return nil }
+        guard isIncomplete else { return "'\(run.steps[step].path)' failed without a reason" }
+        return run.wasStopped ? "'\(run.steps[step].path)' was stopped, and is called failed" : nil
     }
 
     func rolloutHeld(_ step: Int, _ spec: RolloutSpec) -> String? {

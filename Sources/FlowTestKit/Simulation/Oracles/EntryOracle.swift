@@ -66,7 +66,8 @@ struct EntryOracle {
     private var isRecovery: Bool {
         switch event {
         case .recover: true
-        case .command(.resume, _, _): true
+        // A quarantined run was paused before its attempts were taken over.
+        case .command(.resume, _, _), .command(.cancel, _, _), .command(.kill, _, _): true
         default: false
         }
     }
@@ -246,6 +247,9 @@ struct EntryOracle {
             return end.state == state && end.counts != attempt.isProbe ? nil : "an attempt that ended \(state) is noted as \(end.state)"
         }
         switch event {
+        case .report where attempt.row.state == .running:
+            // Its host had said that it began: that nothing is known of it any more proves nothing.
+            return end.state == .lost && end.counts != attempt.isProbe ? nil : "an attempt that began is called \(end.state)"
         case .report: return end.state == .cancelled && !end.counts ? nil : "an attempt that never started counts"
         case .timer:
             guard let due = run.steps[step].due, due <= now else { return "an attempt is lost before its time" }

@@ -34,6 +34,9 @@ extension ManyRunsSimulation {
         for row in table.rows.values where runs[row.id.run]?.claimRow(at: row.id.step) != row {
             throw violation("the table has a claim at '\(row.id.step)' that its run does not know")
         }
+        for run in runs.values where run.isPaused {
+            if let path = run.claims.first(where: { !$0.value.isGranted })?.key { throw violation("'\(path)' of \(run.id) waits in line in a pause") }
+        }
         for run in runs.values where run.isQueued && run.live > 0 { throw violation("run \(run.id) is queued, and something of it runs") }
     }
 

@@ -125,6 +125,7 @@ extension RunSimulation {
     }
 
     func checkEnd() throws(Violation) {
+        try checkEffects()
         guard !run.steps.contains(where: { $0.state.isActive }) else { throw violation("it ended with open steps: \(summary)") }
         for (path, host) in hosts {
             for attempt in host.records.keys where host.isRunning(attempt) && !isForgotten(attempt, path) {
@@ -159,6 +160,12 @@ extension RunSimulation {
         let step = before.steps[number]
         guard step.waiting?.kind == .unreachable, let attempt = step.attempt else { return }
         givenUp.insert(AttemptID(run: before.id, step: path, generation: step.generation, number: attempt.row.number))
+    }
+
+    /// What somebody calls done need not have run.
+    mutating func noteResolved(_ event: RunMachine.Event) {
+        guard case .command(.resolve(let path, .succeeded), _, _) = event, let number = run.positions[path] else { return }
+        resolved[path] = run.steps[number].generation
     }
 
     /// A gate is bound to what will run: with another revision, other inputs, targets or commands its digest is another.

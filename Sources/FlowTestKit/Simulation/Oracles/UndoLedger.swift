@@ -21,6 +21,8 @@ struct UndoLedger {
     private var asked: [Part: Int] = [:]
     /// The first stage of which something could not be taken back.
     private var failedStage: Int?
+    /// What somebody asked for at last, each with the number of its stage: an undo that goes on behind a step is a part of it.
+    private var whole: [Part: Int] = [:]
     /// The states of all that the undo must leave as they were.
     private var others: [Int: StepState] = [:]
 
@@ -48,6 +50,7 @@ struct UndoLedger {
         case .undo(.closed(let item, .undone)): gone.insert(Part(item))
         case .undo(.closed(let item, _)): failedStage = failedStage ?? asked[Part(item)]
         case .undo(.ended): asked = [:]
+        case .reopened where run.undo == nil: whole = [:]
         default: break
         }
     }
@@ -108,13 +111,32 @@ struct UndoLedger {
         switch command {
         case .undo(let path):
             let expected = undoable(from: path, in: run)
+            whole = asked
             if let missing = expected.subtracting(asked.keys).first { return "'\(run.steps[missing.step].path)' is not to be undone" }
             return Set(asked.keys).subtracting(expected).first.map {
                 "'\(run.steps[$0.step].path)' is to be undone, which is not done, or not asked for"
             }
-        case .skip, .resolve: return items.count == 1 && undoable(in: run).isSuperset(of: items) ? nil : "another step goes on being undone"
+        case .skip(let path), .resolve(let path, _): return wentOn(behind: path, items, run)
         default: return "nobody asked to undo anything"
         }
+    }
+
+    /// Behind a step that somebody settles goes on what it undoes, and then all that was asked for and is there, unless something else beside it
+    /// could not be taken back either.
+    private func wentOn(behind path: StepPath, _ items: [Part], _ run: Run) -> String? {
+        guard let part = path.undonePart, let first = items.first(where: { name(of: $0, run) == part }) else {
+            return "another step goes on being undone"
+        }
+        guard undoable(in: run).contains(first) else { return "'\(path)' goes on undoing what is not there" }
+        let left = Set(whole.keys).intersection(undoable(in: run))
+        let stage = left.compactMap { whole[$0] }.min()
+        let isAlone = left.filter { whole[$0] == stage } == [first]
+        return Set(items) == (isAlone ? left : [first]) ? nil : "behind '\(path)' something else goes on than what is left"
+    }
+
+    private func name(of part: Part, _ run: Run) -> StepPath {
+        let step = run.steps[part.step]
+        return part.target.flatMap { step.elements?.keys[$0] }.map { StepPath("\(step.path)[\($0)]") } ?? step.path
     }
 
     // MARK: - Undoing
@@ -164,7 +186,8 @@ struct UndoLedger {
         if let other = others.first(where: { run.steps[$0.key].state != $0.value }) {
             return "'\(run.steps[other.key].path)' was \(other.value) and is \(run.steps[other.key].state) after the undo"
         }
-        let expected: RunState = failedStage != nil && run.cancellation == nil ? .failed : .cancelled
+        let isLeft = failedStage != nil || !Set(whole.keys).isDisjoint(with: undoable(in: run))
+        let expected: RunState = isLeft && run.cancellation == nil ? .failed : .cancelled
         return state == expected ? nil : "the run is \(state) after the undo, not \(expected)"
     }
 
