@@ -7,7 +7,7 @@ import Testing
 @Suite("Canary rollout", .serialized, .timeLimit(.minutes(8)))
 struct RolloutTests {
     @Test(.enabled(if: SSHLab.obstacle == nil, "the SSH lab cannot be had here"))
-    func `exact batches, a budget, undo on request and redo of the rest, through five kills`() async throws {
+    func `exact batches, a budget, undo on request, redo of the rest and then of what was undone, through five kills`() async throws {
         let place = try Installation()
         let lab = try await SSHLab.start(hosts: 50, in: place.path("lab"))
         try FileManager.default.copyItem(atPath: lab.directory + "/inventory.yaml", toPath: place.home + "/inventory.yaml")
@@ -54,12 +54,18 @@ private final class Canary {
         #expect(redo.status == 0, "\(redo)")
         try await kill("the redo") { self.switched >= done.count + 8 }
         try await kill("the last batch") { self.switched >= 40 }
-        try await ends(run, "succeeded")
+        try await ends(run, "failed")
         for host in lab.hosts.indices {
             #expect(log(host) == (done.contains(host) ? ["switched", "back"] : ["switched"]), "\(host)")
         }
         #expect(kills == 5)
         try await checkAttempts(run, done: done, broken: broken)
+
+        #expect(try await place.flowctl("retry", run, "-m", "those that were undone, too").status == 0)
+        try await ends(run, "succeeded")
+        for host in lab.hosts.indices {
+            #expect(log(host) == (done.contains(host) ? ["switched", "back", "switched"] : ["switched"]), "\(host)")
+        }
         let doctor = try await place.flowctl("doctor")
         #expect(doctor.status == 0, "\(doctor.stdout)")
         await flowd?.terminate()
