@@ -63,7 +63,7 @@ fuzz: setup ## Every route of the API with FLOW_FUZZ (10000) requests of extreme
 crash: setup ## Every crash of store and host runner that the tests take a share of; an hour or two
 	@echo "==> every power cut, store fault and line of the host runner"
 	@FLOW_POWER_CUTS=all FLOW_CRASH_LINES=all FLOW_CRASH_ROUNDS=200 scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
-		--filter 'PowerCutTests|ConformanceTests|HostRunnerLineTests|HostRunnerCrashTests'
+		--filter 'PowerCutTests|LogDamageTests|ConformanceTests|HostRunnerLineTests|HostRunnerCrashTests'
 
 fixtures: setup ## Record the journal of version VERSION for later versions to replay
 	@FLOW_FIXTURES=$(VERSION) scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter FixtureTests

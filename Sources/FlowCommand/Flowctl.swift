@@ -39,7 +39,7 @@ struct Flowctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Engine",
                 subcommands: [
-                    ServerCommand.self, DoctorCommand.self, BackupCommand.self, VersionCommand.self, CompletionCommand.self,
+                    ServerCommand.self, DoctorCommand.self, BackupCommand.self, RepairCommand.self, VersionCommand.self, CompletionCommand.self,
                 ]),
         ])
 

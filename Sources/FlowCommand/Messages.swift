@@ -98,6 +98,11 @@ enum Messages {
         return "\(runs) on in the background, in an engine that ends when it has nothing to do (log: \(home)/flowd.log)."
     }
 
+    static func nobodyWorks(_ count: Int, home: String) -> String {
+        let runs = count == 1 ? "1 run is open here and stands" : "\(count) runs are open here and stand"
+        return "\(runs) still: no engine works on \(home).\nStart one: flowd --home \(home), or: flowctl server --home \(home)"
+    }
+
     // MARK: - Following
 
     static func detached(_ run: RunID) -> String {

@@ -113,12 +113,32 @@ package struct Finding: Hashable, Sendable {
 /// Starts engines for a home that has none.
 package protocol EngineStarter: Sendable {
     /// Opens the home in this process and serves its socket. Throws `.owned` when another engine has it.
-    /// - Parameter inventory: the file of hosts, instead of the home's own.
-    func open(home: String, inventory: String?) async throws(FlowError) -> any OpenEngine
+    /// - Parameters:
+    ///   - inventory: the file of hosts, instead of the home's own.
+    ///   - forWork: whether it takes up the home's runs; one that does not only answers.
+    func open(home: String, inventory: String?, forWork: Bool) async throws(FlowError) -> any OpenEngine
     /// Starts an engine that outlives this process and ends when it has nothing to do. It may not answer yet on return.
     func detach(home: String, inventory: String?) async throws(FlowError)
+    /// Mends the database of a home that no engine has open. Throws `.owned` when one has, `.database` when nothing can be kept.
+    /// - Parameter forgettingSecrets: gives up what a lost key has sealed, and makes a new key.
+    func repair(home: String, forgettingSecrets: Bool) async throws(FlowError) -> RepairReport
     /// Serves in the foreground until it is told to stop.
     func serve(_ options: ServeOptions) async throws(FlowError)
+}
+
+/// What a repair came to, in sentences.
+package struct RepairReport: Hashable, Sendable {
+    package var kept: [String]
+    /// Empty when nothing was lost.
+    package var lost: [String]
+    /// Where everything is as it was; nil when nothing had to be done.
+    package var copy: String?
+
+    package init(kept: [String], lost: [String] = [], copy: String? = nil) {
+        self.kept = kept
+        self.lost = lost
+        self.copy = copy
+    }
 }
 
 /// An engine inside this process.

@@ -24,10 +24,15 @@ package final class FlowServer: Sendable {
         package var inventory: String?
         /// Ends after so many seconds in which no run needs the engine and no client asks; nil never does.
         package var idleSeconds: Double?
+        /// Whether it works on the home's runs and schedules. One that does not answers, hands nothing out, and lets go of the home soon.
+        package var isForWork: Bool
         /// Nothing but warnings unless given: an engine inside a command is not to be heard.
         package var logger: Logger?
 
-        package init(home: String, inventory: String? = nil, idleSeconds: Double? = nil, logger: Logger? = nil) {
+        package init(
+            home: String, inventory: String? = nil, idleSeconds: Double? = nil, isForWork: Bool = true, logger: Logger? = nil
+        ) {
+            self.isForWork = isForWork
             self.home = home
             self.inventory = inventory
             self.idleSeconds = idleSeconds
@@ -42,6 +47,8 @@ package final class FlowServer: Sendable {
 
     /// Seconds that services have to end before they are cancelled.
     private static let shutdownSeconds = 20.0
+    /// Seconds between two tries to start.
+    private static let retrySeconds = 0.5
 
     /// The home's directory, absolute.
     package let home: String
@@ -96,13 +103,31 @@ package final class FlowServer: Sendable {
     /// Serves until SIGTERM or SIGINT, or until idle.
     package static func serve(_ options: Options) async throws(FlowError) {
         try await FlowServer.told(options.home) {
-            let server = try await FlowServer(options, signals: [.sigterm, .sigint])
+            let server = try await startWhenPossible(options)
+            await server.house.keepReserve()
             try await server.group.run()
         }
     }
 
     /// Has the certificate read again, as SIGHUP does in the foreground.
     package func reload() { house.reload() }
+
+    /// On a full disk it waits for room, however long that takes; nothing is served meanwhile, and a signal ends it as usual.
+    private static func startWhenPossible(_ options: Options) async throws -> FlowServer {
+        var isSaid = false
+        while true {
+            do {
+                return try await FlowServer(options, signals: [.sigterm, .sigint])
+            } catch {
+                guard (error as? FlowError)?.code ?? .storage == .storage, Home.isFull(options.home) else { throw error }
+                // With the room that was kept for this it starts, answers, and waits as an engine that runs does.
+                if SQLiteStore.releaseReserve(in: options.home) { continue }
+                if !isSaid { options.logger?.warning("waiting to start", metadata: ["reason": "\((error as? FlowError)?.message ?? "\(error)")"]) }
+                isSaid = true
+            }
+            try await Task.sleep(for: .seconds(retrySeconds))
+        }
+    }
 
     // MARK: - Inside another program
 

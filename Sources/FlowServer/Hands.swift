@@ -22,7 +22,7 @@ struct Hands: Sendable {
     init(
         home: Home, configuration: ServerConfiguration, store: SQLiteStore, vault: Vault, relay: ReportRelay, logger: Logger
     ) throws {
-        let blobs = BlobStore(store)
+        let blobs = BlobStore(store, now: Wall.now)
         let ssh = try SSHPool()
         let store = OutputStore(folder: home.outputs)
         let confinement = try Hands.confinement(home, configuration)

@@ -1,5 +1,6 @@
 import CFlowShims
 package import FlowModel
+import FlowStoreSQLite
 import Glibc
 
 /// `$FLOW_HOME`: the directory that holds everything one engine keeps.
@@ -58,6 +59,9 @@ package struct Home: Hashable, Sendable {
         }
         self.path = absolute
     }
+
+    /// Whether next to nothing can be written there any more.
+    static func isFull(_ path: String) -> Bool { (0..<Int64(StoreLimits.reserveBytes)).contains(Int64(flow_free_bytes(path))) }
 
     /// The user who owns the directory: the first admin.
     package var owner: UInt32 {

@@ -27,6 +27,7 @@ struct House: Sendable {
     private let api: API
     private let activity = Activity()
     private let idleSeconds: Double?
+    private let isForWork: Bool
     private let logger: Logger
 
     init(_ options: FlowServer.Options, logger: Logger) async throws {
@@ -38,12 +39,13 @@ struct House: Sendable {
         let store = try await House.openStore(home)
         var opened: Engine?
         do {
-            let vault = try Vault(home: home.path)
+            let vault = try await onThreadPool { try Vault(home: home.path, check: Vault.Check(store)) }
             let hosts = InventoryService.of(options, configuration, home)
             let relay = ReportRelay()
             let hands = try Hands(
                 home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
-            let gate = RestoreGate(behind: hands.dispatcher, isOpen: !store.isRestored, report: { relay.report($0) })
+            let gate = RestoreGate(
+                behind: hands.dispatcher, isForWork: options.isForWork, isOpen: !store.isRestored, report: { relay.report($0) })
             let changeGate = ChangeGate()
             changes = ChangeBook(
                 store: store, zones: ZoneFiles(home: home.path), gate: changeGate,
@@ -58,7 +60,7 @@ struct House: Sendable {
             opened = engine
             try await changes.connect(engine)
             relay.connect(engine)
-            let blobs = BlobStore(store)
+            let blobs = BlobStore(store, now: Wall.now)
             let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
             let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
             let preparer = RunPreparer(
@@ -84,6 +86,7 @@ struct House: Sendable {
         self.store = store
         self.logger = logger
         idleSeconds = options.idleSeconds
+        isForWork = options.isForWork
     }
 
     /// What is to be served; everything that can be wrong with it is found before the home is opened.
@@ -143,10 +146,19 @@ struct House: Sendable {
             schedules: ScheduleBook(scheduler: scheduler, plans: preparer),
             hooks: HookBook(
                 store: store, engine: engine, plans: preparer, seal: preparer.vault.seal, open: preparer.vault.open, now: Wall.now),
-            changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store)),
+            changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store, now: Wall.now)),
             outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands, certificate: certificate),
             hub: ChangeHub(meters: meters),
             meters: meters, now: Wall.now, logger: logger)
+    }
+
+    /// Keeps some room for the next start, should the disk be full then.
+    func keepReserve() async {
+        do {
+            try await onThreadPool { [store] in store.keepReserve() }
+        } catch {
+            logger.warning("no room was kept for a start on a full disk", metadata: ["error": "\(error)"])
+        }
     }
 
     // MARK: - Services
@@ -165,15 +177,17 @@ struct House: Sendable {
 
     /// In order of start; they end in the opposite order. In the foreground SIGHUP has the certificate read again.
     func services(isForeground: Bool, onReady: @escaping @Sendable (Int?) -> Void) -> [any Service] {
-        var services: [any Service] = [
-            EngineService(engine: engine, store: store, logger: logger), hands.service,
-            RetentionService(
-                engine: engine, store: store, policies: configuration.retentionPolicies,
-                sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
-                now: Wall.now, logger: logger),
-            NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine), caller,
-            ChangeRuleService(book: changes, logger: logger),
-        ]
+        var services: [any Service] = [EngineService(engine: engine, store: store, logger: logger), hands.service]
+        if isForWork {
+            services += [
+                RetentionService(
+                    engine: engine, store: store, policies: configuration.retentionPolicies,
+                    sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
+                    now: Wall.now, logger: logger),
+                NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine), caller,
+            ]
+        }
+        services.append(ChangeRuleService(book: changes, logger: logger))
         if let idleSeconds {
             services.append(
                 IdleService(

@@ -11,16 +11,20 @@ import Synchronization
 /// resumes. Asking hosts about attempts that were out is harmless and goes through.
 final class RestoreGate: AttemptDispatcher {
     private let hands: any AttemptDispatcher
+    /// False in an engine that only answers: for hosts and hands it is as if it had ended before it could ask for anything.
+    private let isForWork: Bool
     private let report: @Sendable (AttemptReport) -> Void
     private let isOpen: Mutex<Bool>
 
-    init(behind hands: any AttemptDispatcher, isOpen: Bool, report: @escaping @Sendable (AttemptReport) -> Void) {
+    init(behind hands: any AttemptDispatcher, isForWork: Bool, isOpen: Bool, report: @escaping @Sendable (AttemptReport) -> Void) {
         self.hands = hands
+        self.isForWork = isForWork
         self.report = report
         self.isOpen = Mutex(isOpen)
     }
 
     func dispatch(_ order: AttemptOrder) {
+        guard isForWork else { return }
         if order.mode == .start, !isOpen.withLock({ $0 }) {
             return report(AttemptReport(id: order.id, fence: order.fence, event: .neverStarted))
         }
@@ -28,8 +32,8 @@ final class RestoreGate: AttemptDispatcher {
     }
 
     func proceed(_ id: AttemptID) { hands.proceed(id) }
-    func stop(_ id: AttemptID, force: Bool) { hands.stop(id, force: force) }
-    func forget(_ id: AttemptID, target: Host?) { hands.forget(id, target: target) }
+    func stop(_ id: AttemptID, force: Bool) { if isForWork { hands.stop(id, force: force) } }
+    func forget(_ id: AttemptID, target: Host?) { if isForWork { hands.forget(id, target: target) } }
 
     /// Pauses the open runs of a restored database, then lets orders through.
     func pauseRestored(engine: Engine, store: SQLiteStore, logger: Logger) async throws {

@@ -36,19 +36,10 @@ struct ServerCare: Caretaker {
 
     func findings() async throws -> [Wire.Finding] {
         var findings = [homeFinding(), spaceFinding()]
-        let damages = try await store.verify()
-        if damages.isEmpty {
-            findings.append(
-                Wire.Finding(name: "journal", level: .ok, message: "every run, audit row and blob is as it was written"))
-        }
-        findings += damages.map { damage in
-            Wire.Finding(
-                name: "journal", level: .fail, message: "\(damage.subject): \(damage.message)",
-                hint: "Keep a copy of \(home.path), then restore a backup.")
-        }
-        findings += try await rowFindings()
-        findings += try await claimFindings()
-        findings.append(try await orphanFinding())
+        findings += await look("journal") { try await journalFindings() }
+        findings += await look("rows") { try await rowFindings() }
+        findings += await look("locks") { try await claimFindings() }
+        findings += await look("orphans") { [try await orphanFinding()] }
         let level = Confinement.level()
         findings.append(
             level.isComplete
@@ -67,6 +58,34 @@ struct ServerCare: Caretaker {
     }
 
     func figures() async throws -> [Figure] { try await numbers.figures() }
+
+    /// What cannot be looked at is a finding, too: a damaged database must not keep the rest from being said.
+    private func look(_ name: String, _ work: () async throws -> [Wire.Finding]) async -> [Wire.Finding] {
+        do {
+            return try await work()
+        } catch {
+            let reason = (error as? FlowError)?.message ?? (error as? StoreError)?.reason ?? "\(error)"
+            return [Wire.Finding(name: name, level: .fail, message: "this could not be looked at: \(reason)", hint: repairHint)]
+        }
+    }
+
+    private var repairHint: String { "stop the engine, then: flowctl repair --home \(home.path)" }
+
+    private func journalFindings() async throws -> [Wire.Finding] {
+        let damages = try await store.verify()
+        guard !damages.isEmpty else {
+            return [Wire.Finding(name: "journal", level: .ok, message: "every run, audit row and blob is as it was written")]
+        }
+        return damages.map { damage in
+            let hint =
+                switch damage.mend {
+                case .repair: "\(repairHint) makes indexes anew, and says what it can keep"
+                case .storeAgain: "the flow that it belongs to stores it again: flowctl flow add FILE, or a new run of the file"
+                case .restore: "Keep a copy of \(home.path), then restore a backup."
+                }
+            return Wire.Finding(name: "journal", level: .fail, message: "\(damage.subject): \(damage.message)", hint: hint)
+        }
+    }
 
     private func rowFindings() async throws -> [Wire.Finding] {
         let (compared, found) = try await RowCheck(engine: engine, reader: store).differences()
@@ -141,7 +160,7 @@ struct ServerCare: Caretaker {
     // MARK: - Backup and audit
 
     func backup() async throws -> Backup {
-        let path = home.path + "/backup-\(SystemRandom.bytes(8).base64URL).tmp"
+        let path = store.pathForBackup(named: SystemRandom.bytes(8).base64URL)
         try await store.backup(to: path, now: Wall.now())
         do {
             let file = try await onThreadPool { try BackupFile(path: path) }

@@ -35,13 +35,25 @@ final class Checkpointer: Sendable {
     func checkpointIfDue(_ database: Database) throws {
         guard pages.load(ordering: .relaxed) >= limit else { return }
         pages.store(0, ordering: .relaxed)
+        try checkpoint(database, SQLITE_CHECKPOINT_PASSIVE)
+    }
+
+    /// Copies all of the log and cuts it to nothing; false when it had to stay.
+    func empty(_ pool: DatabasePool) throws -> Bool {
+        try pool.writeWithoutTransaction { try checkpoint($0, SQLITE_CHECKPOINT_TRUNCATE) }
+    }
+
+    /// Throws when the database is lost to this process.
+    @discardableResult
+    private func checkpoint(_ database: Database, _ mode: CInt) throws -> Bool {
         errno = 0
-        let code = sqlite3_wal_checkpoint_v2(database.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        let code = sqlite3_wal_checkpoint_v2(database.sqliteConnection, nil, mode, nil, nil)
         let systemError = errno
-        guard code != SQLITE_OK, code != SQLITE_BUSY else { return }
+        guard code != SQLITE_OK else { return true }
+        guard code & 0xFF != SQLITE_BUSY else { return false }
         let message = "checkpoint: \(database.lastErrorMessage ?? "SQLite failed")"
         let failure = StoreFailure.writing(SQLiteFault(code: code, message: message, systemError: systemError))
-        if case .refused = failure { return }
+        if case .refused = failure { return false }
         throw failure
     }
 }

@@ -80,13 +80,19 @@ extension SQLiteStore {
         }
     }
 
-    /// Stored unless it is there already.
-    static func insertBlob(_ digest: Digest, size: Int, bytes: [UInt8]?, _ database: Database) throws {
+    /// Stored unless it is there already, as it should be.
+    static func insertBlob(_ digest: Digest, size: Int, bytes: [UInt8]?, at: Instant = Instant(milliseconds: 0), _ database: Database) throws {
         var query = try Query(
-            database, "blob", "INSERT INTO blob (digest, size, bytes) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING")
+            database, "blob",
+            """
+            INSERT INTO blob (digest, size, bytes, at) VALUES (?, ?, ?, ?) ON CONFLICT (digest)
+            DO UPDATE SET bytes = excluded.bytes, size = excluded.size, at = max(at, excluded.at)
+            WHERE bytes IS NOT excluded.bytes OR size <> excluded.size OR at < excluded.at
+            """)
         query.bind(digest)
         query.bind(size)
         query.bind(bytes)
+        query.bind(at)
         try query.run()
     }
 

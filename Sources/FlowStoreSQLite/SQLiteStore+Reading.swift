@@ -137,6 +137,10 @@ extension SQLiteStore {
 
     /// The stored bytes, checked against their name; nil when there are none.
     func blobBytes(_ digest: Digest, _ database: Database) throws -> [UInt8]? {
+        try SQLiteStore.blobBytes(digest, blobFiles, database)
+    }
+
+    static func blobBytes(_ digest: Digest, _ blobFiles: BlobFiles, _ database: Database) throws -> [UInt8]? {
         var query = try Query(database, "blob", "SELECT number, size, bytes FROM blob WHERE digest = ?")
         query.bind(digest)
         guard try query.next() else { return nil }

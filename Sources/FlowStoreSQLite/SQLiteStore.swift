@@ -28,6 +28,8 @@ package final class SQLiteStore: Sendable {
     let blobFiles: BlobFiles
     /// Held while a backup is taken: what it needs must not be deleted.
     let backups = Atomic<Int>(0)
+    /// When blobs were last asked for by somebody who may be about to name them.
+    let wantedBlobs = Mutex(WantedBlobs())
     private let lock: OwnerLock
     private let crumb: BreadcrumbFile
     private let restored: Mutex<Bool>
@@ -51,6 +53,7 @@ package final class SQLiteStore: Sendable {
         try DatabaseFile.prepare(directory: directory)
         let file = DatabaseFile(directory: directory, migrations: migrations)
         let lock = try OwnerLock(directory: directory, socket: socket, now: now)
+        removeLeftovers(in: directory)
         do {
             if try file.isMissing(after: lock.previous) { try file.create() }
             return try SQLiteStore(file: file, lock: lock, now: now, checkpointPages: checkpointPages)
@@ -61,13 +64,24 @@ package final class SQLiteStore: Sendable {
         }
     }
 
+    /// Where a backup that is to be sent somewhere is made.
+    package func pathForBackup(named name: String) -> String { "\(directory)/backup-\(name).tmp" }
+
+    /// What commands that were killed have begun: only who owns the directory makes such files.
+    private static func removeLeftovers(in directory: String) {
+        for name in Files.names(in: directory) {
+            let isBackup = name.hasPrefix("backup-") && (name.hasSuffix(".tmp") || name.contains(".tmp.incomplete"))
+            if isBackup || name.hasPrefix(RepairDraft.prefix) { unlink("\(directory)/\(name)") }
+        }
+    }
+
     private init(file: DatabaseFile, lock: OwnerLock, now: Instant, checkpointPages: Int) throws {
         directory = file.directory
         self.lock = lock
         pool = try DatabasePool(path: file.path, configuration: SQLiteStore.configuration())
         try file.check(version: try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 })
         try SQLiteStore.makeDurable(pool, file)
-        try SQLiteStore.upgrade(pool, file)
+        try SQLiteStore.upgrade(pool, file, now: now)
         restored = Mutex(try SQLiteStore.raiseEpochAfterRestore(pool, now: now))
         checkpointer = try Checkpointer(pool, every: checkpointPages)
         blobFiles = try BlobFiles(directory: file.directory)
@@ -78,13 +92,17 @@ package final class SQLiteStore: Sendable {
         try lock.note(isOpen: true)
     }
 
-    /// Copies the log into the database, closes all connections and lets another engine in.
+    /// Copies the log into the database, closes all connections and lets another engine in: `journal.db` alone is whole then.
+    ///
+    /// Where it cannot be copied now (no room, a reader that goes on), log and database are left as a killed engine leaves them.
     package func close() throws(StoreError) {
         defer { lock.release() }
         do {
-            // The log goes away with the last connection, so from here on its absence is no sign of loss.
-            try lock.note(isOpen: false)
             checkpointer.stop(pool)
+            // The connections that read cannot copy, and the last one to be closed is one of them.
+            let isWhole = try lost.withLock { $0 } == nil && checkpointer.empty(pool)
+            // From here on the log's absence is no sign of loss.
+            if isWhole { try lock.note(isOpen: false) }
             try pool.close()
         } catch {
             throw StoreFailure.writing(error)

@@ -73,7 +73,8 @@ package enum StoreFailure {
                 hint: "df -h \(path); flowctl doctor")
         case .corrupt(let why):
             return FlowError(
-                .database, subject: path, "\(path) does not say what was written: \(why).", hint: "flowctl doctor")
+                .database, subject: path, "\(path) does not say what was written: \(why).",
+                hint: "stop the engine, then: flowctl repair")
         case .fatal(let why):
             return FlowError(.storage, subject: path, "\(path) can no longer be used: \(why).", hint: "flowctl doctor")
         }

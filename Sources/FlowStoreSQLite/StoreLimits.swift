@@ -14,6 +14,16 @@ package enum StoreLimits {
     package static let stepIndexBits = 24
     /// Rows that retention deletes in one transaction.
     package static let deletedRows = 10_000
+    /// Seconds for which a blob that nothing names is kept after it was stored or asked for.
+    package static let blobGraceSeconds = 86_400.0
+    /// Blobs of which it is remembered when they were last asked for. With more, all of them count as asked for.
+    package static let wantedBlobs = 10_000
+    /// Free pages that stay in the database for what comes next.
+    package static let keptFreePages = 256
+    /// Free pages that go back to the disk in one transaction.
+    package static let pagesGivenBack = 500
+    /// Bytes that are kept for a start on a full disk.
+    package static let reserveBytes = 1 << 20
     /// Bytes of an audit row's detail.
     package static let auditDetailBytes = 64 << 10
     /// Findings that a verification reports before it stops.

@@ -11,8 +11,13 @@ struct HomeEngines: EngineStarter {
     private static let idleSeconds = 5.0
     private static let startSeconds = 20.0
 
-    func open(home: String, inventory: String?) async throws(FlowError) -> any OpenEngine {
-        OpenServer(server: try await FlowServer.open(FlowServer.Options(home: home, inventory: inventory)))
+    func open(home: String, inventory: String?, forWork: Bool) async throws(FlowError) -> any OpenEngine {
+        OpenServer(server: try await FlowServer.open(FlowServer.Options(home: home, inventory: inventory, isForWork: forWork)))
+    }
+
+    func repair(home: String, forgettingSecrets: Bool) async throws(FlowError) -> RepairReport {
+        let report = try await FlowServer.repair(home: home, forgettingSecrets: forgettingSecrets)
+        return RepairReport(kept: report.kept, lost: report.lost, copy: report.copy)
     }
 
     func serve(_ options: ServeOptions) async throws(FlowError) {
@@ -151,7 +156,7 @@ struct HomeEngines: EngineStarter {
     /// Why no engine can be opened on the home now; nil when one can.
     private static func obstacle(_ home: String) async -> FlowError? {
         do throws(FlowError) {
-            try await FlowServer.open(FlowServer.Options(home: home)).close()
+            try await FlowServer.open(FlowServer.Options(home: home, isForWork: false)).close()
             return nil
         } catch {
             return error

@@ -42,19 +42,28 @@ struct LocalFiles: FileAccess {
     func receive(
         _ path: String, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws {
+        // Written aside: a command that is killed leaves nothing that could be taken for the file.
+        let draft = path + ".incomplete"
         // A backup holds everything that the home does: it is its owner's alone.
-        let descriptor = try await onThread { () throws(FlowError) in try LocalFiles.createFile(path, mode: 0o600) }
+        let descriptor = try await onThread { () throws(FlowError) in
+            guard access(path, F_OK) != 0 else { throw LocalFiles.exists(path) }
+            return try LocalFiles.createDraft(draft)
+        }
         do {
             try await produce { bytes in
                 try await onThread { () throws(FlowError) in try LocalFiles.write(bytes, to: descriptor, path) }
             }
             try await onThread { () throws(FlowError) in
                 guard fsync(descriptor) == 0 else { throw LocalFiles.unwritable(path, errno) }
+                // Does not replace what came meanwhile, as a rename would.
+                guard link(draft, path) == 0 else { throw errno == EEXIST ? LocalFiles.exists(path) : LocalFiles.unwritable(path, errno) }
+                try LocalFiles.synchronizeFolder(of: path)
             }
+            unlink(draft)
             close(descriptor)
         } catch {
+            unlink(draft)
             close(descriptor)
-            unlink(path)
             throw error
         }
     }
@@ -85,12 +94,35 @@ struct LocalFiles: FileAccess {
     private static func createFile(_ path: String, mode: mode_t) throws(FlowError) -> Int32 {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
-            guard errno == EEXIST else { throw unwritable(path, errno) }
-            throw FlowError(
-                .conflict, subject: path, "\(path) was not written: it exists, and nothing is written over.",
-                hint: "choose another name, or remove it")
+            throw errno == EEXIST ? exists(path) : unwritable(path, errno)
         }
         return descriptor
+    }
+
+    private static func exists(_ path: String) -> FlowError {
+        FlowError(
+            .conflict, subject: path, "\(path) was not written: it exists, and nothing is written over.", hint: "choose another name, or remove it")
+    }
+
+    /// A file that is only ours until it is closed; what a killed command has left of it is used again.
+    private static func createDraft(_ path: String) throws(FlowError) -> Int32 {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw unwritable(path, errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, ftruncate(descriptor, 0) == 0, fchmod(descriptor, 0o600) == 0 else {
+            let code = errno
+            close(descriptor)
+            guard code == EWOULDBLOCK else { throw unwritable(path, code) }
+            throw FlowError(.conflict, subject: path, "\(path) was not written: another command is writing it.", hint: "choose another name")
+        }
+        return descriptor
+    }
+
+    private static func synchronizeFolder(of path: String) throws(FlowError) {
+        let folder = String(path[...(path.lastIndex(of: "/") ?? path.startIndex)])
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unwritable(folder, errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw unwritable(folder, errno) }
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(FlowError) {

@@ -151,4 +151,71 @@ struct DamageTests {
         #expect(messages.contains("step 'nap': state is 'skipped' in its row, 'succeeded' in its journal"), "\(messages)")
         try await second.close()
     }
+
+    @Test func `a damaged index is named by doctor, which answers, with the command that mends it`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let first = try await FlowServer.open(.init(home: home.path))
+        let run = try await ended(Client(socket: first.socket), "done")
+        try await first.close()
+        // Every index of the table of runs, and that of the journal: each in turn loses its root page.
+        for index in ["run_state", "run_flow", "run_ended", "run_live", "journal_run", "sqlite_autoindex_run_1", "step_output", "user_person"] {
+            let sound = try home.read("journal.db")
+            let page = try rootPage(of: index, home)
+            var bytes = sound
+            for place in (page - 1) * 4_096..<page * 4_096 { bytes[place] = 0x5A }
+            try home.write("journal.db", bytes)
+            do {
+                let server = try await FlowServer.open(.init(home: home.path))
+                let (status, body) = try await Client(socket: server.socket).send("GET", "/v1/doctor")
+                let text = String(decoding: body, as: UTF8.self)
+                // Without the table of people nobody can be told who asks, and that is said instead.
+                #expect(status == (index == "user_person" ? 500 : 200) && text.contains("flowctl repair"), "\(index): \(status) \(text.prefix(300))")
+                try await server.close()
+            } catch let error as FlowError {
+                // What the engine needs to start is refused then, not guessed.
+                #expect([.database, .storage].contains(error.code), "\(index): \(error.code) \(error.message)")
+            }
+            let report = try await FlowServer.repair(home: home.path, forgettingSecrets: false)
+            #expect(report.lost == [] && report.copy != nil, "\(index): \(report)")
+            let mended = try await FlowServer.open(.init(home: home.path))
+            let journal = try await findings(Client(socket: mended.socket), "journal")
+            #expect(journal.map(\.level) == [.ok], "\(index): \(journal)")
+            #expect(try await Client(socket: mended.socket).value(Wire.Run.self, "GET", "/v1/runs/\(run.id)").state == .succeeded)
+            try await mended.close()
+        }
+    }
+
+    private func rootPage(of index: String, _ home: TemporaryHome) throws -> Int {
+        let queue = try DatabaseQueue(path: home.path + "/journal.db")
+        defer { try? queue.close() }
+        return try queue.read { database in
+            try #require(try Int.fetchOne(database, sql: "SELECT rootpage FROM sqlite_master WHERE name = ?", arguments: [index]), "\(index)")
+        }
+    }
+
+    @Test func `every file of a home is its owner's alone, whatever the mask is`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let mask = umask(0)
+        defer { umask(mask) }
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        let run = try await client.start("writes", [Nodes.shell("say", "head -c 300000 /dev/zero | tr '\\0' x")])
+        _ = try await client.events(of: run.id) { $0.contains("event: end") }
+        let (status, _) = try await client.send("GET", "/v1/backup")
+        #expect(status == 200)
+        let files = FileManager.default.enumerator(atPath: home.path)
+        var seen = 0
+        // What is in the spool is for the accounts of steps to write, in a folder that only its owner enters.
+        while let name = files?.nextObject() as? String {
+            if name.hasPrefix("spool/") { continue }
+            let mode = try FileManager.default.attributesOfItem(atPath: "\(home.path)/\(name)")[.posixPermissions] as? Int ?? 0
+            // The home itself keeps others from the socket, unless it is opened to a group.
+            #expect(mode & 0o077 == 0 || name == "flow.sock" && mode == 0o660, "\(name) \(String(mode, radix: 8))")
+            seen += 1
+        }
+        #expect(seen > 5)
+        try await server.close()
+    }
 }

@@ -149,7 +149,7 @@ struct FlowServerTests {
         defer { other.remove() }
         try Data(copy).write(to: URL(filePath: other.path + "/journal.db"))
         chmod(other.path + "/journal.db", 0o600)
-        for name in ["secret.key", "secret.check"] {
+        for name in ["secret.key"] {
             try Data(try home.read(name)).write(to: URL(filePath: "\(other.path)/\(name)"))
             chmod("\(other.path)/\(name)", 0o600)
         }

@@ -18,5 +18,10 @@ struct TemporaryHome: Sendable {
         chmod("\(path)/\(name)", mode)
     }
 
+    func write(_ name: String, _ bytes: [UInt8]) throws {
+        try Data(bytes).write(to: URL(filePath: "\(path)/\(name)"))
+        chmod("\(path)/\(name)", 0o600)
+    }
+
     func read(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: "\(path)/\(name)"))) }
 }

@@ -15,7 +15,7 @@ struct BackupTests {
         let (scratch, other) = (try Scratch(), try Scratch())
         let store = try scratch.open()
         let epoch = try store.beginEpoch()
-        let blob = try await BlobStore(store).store([UInt8](repeating: 9, count: 3 << 20 + 7))
+        let blob = try await BlobStore(store, now: { start }).store([UInt8](repeating: 9, count: 3 << 20 + 7))
         let isDone = Flag()
         async let written = write(store, Chain(epoch: epoch), until: isDone)
         for number in 1...5 {
@@ -24,7 +24,7 @@ struct BackupTests {
             let home = try Scratch()
             let restored = try restore(file, in: home, now: start)
             #expect(try await restored.verify() == [])
-            #expect(try await BlobStore(restored).read(blob)?.count == 3 << 20 + 7)
+            #expect(try await BlobStore(restored, now: { start }).read(blob)?.count == 3 << 20 + 7)
             #expect(restored.isRestored)
             try restored.close()
         }
@@ -76,10 +76,38 @@ struct BackupTests {
         #expect(error?.code == .conflict)
         #expect(try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/file")) == Data("precious".utf8))
         await #expect(throws: FlowError.self) { try await store.backup(to: scratch.path + "/none/file", now: start) }
-        let digest = try await BlobStore(store).store([UInt8](repeating: 1, count: 100_000))
+        let digest = try await BlobStore(store, now: { start }).store([UInt8](repeating: 1, count: 100_000))
         try FileManager.default.removeItem(atPath: "\(scratch.path)/blobs/\(digest.hex.prefix(2))/\(digest.hex.dropFirst(2))")
         await #expect(throws: FlowError.self) { try await store.backup(to: scratch.path + "/broken", now: start) }
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/broken"))
         #expect(!FileManager.default.fileExists(atPath: scratch.path + "/broken.incomplete"))
+    }
+
+    @Test func `a backup is restored over what a killed engine left, and a log of another database is refused with the way on`() async throws {
+        let (scratch, home) = (try Scratch(), try Scratch())
+        let store = try scratch.open()
+        var chain = Chain(epoch: try store.beginEpoch())
+        try store.commit(chain.batch([runID(1)]))
+        try await store.backup(to: scratch.path + "/backup", now: start)
+        try store.commit(chain.batch([runID(2)]))
+        // As documented: everything of the database goes away, the rest stays as the killed engine left it.
+        try FileManager.default.copyItem(atPath: scratch.path + "/owner.lock", toPath: home.path + "/owner.lock")
+        let restored = try restore(scratch.path + "/backup", in: home, now: start)
+        #expect(restored.isRestored)
+        #expect(try await restored.runs(RunQuery(limit: 10)).map(\.id) == [runID(1)])
+        try restored.close()
+
+        let other = try Scratch()
+        for name in ["owner.lock", "journal.db-wal", "journal.db-shm"] {
+            try FileManager.default.copyItem(atPath: "\(scratch.path)/\(name)", toPath: "\(other.path)/\(name)")
+        }
+        let error = #expect(throws: FlowError.self) { _ = try restore(scratch.path + "/backup", in: other, now: start) }
+        #expect(error?.message.contains("belongs to another database") == true)
+        #expect(error?.hint == "mv \(other.database)-wal \(other.database)-wal.other")
+        try FileManager.default.moveItem(atPath: other.database + "-wal", toPath: other.database + "-wal.other")
+        let again = try other.open()
+        #expect(again.isRestored)
+        try again.close()
+        try store.close()
     }
 }

@@ -89,7 +89,7 @@ struct PeopleTests {
     @Test func `a flow is registered by name with blobs that are stored, and its trace with it`() async throws {
         try await withStore { store in
             let registry = Registry(store)
-            let plan = try await BlobStore(store).store(Array("{}".utf8))
+            let plan = try await BlobStore(store, now: { start }).store(Array("{}".utf8))
             var flow = RegisteredFlow(
                 name: "release", revision: sha256([1]), plan: plan, binary: nil, source: "release.swift", user: "alice",
                 at: start)
@@ -129,7 +129,7 @@ struct PeopleTests {
 
     @Test func `an upload is stored only if it is what its name says, and no larger than allowed`() async throws {
         try await withStore { store in
-            let blobs = BlobStore(store)
+            let blobs = BlobStore(store, now: { start })
             for size in [0, 10, 65_536, 65_537, 300_000] {
                 let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0) }
                 let parts = AsyncStream<[UInt8]> { stream in

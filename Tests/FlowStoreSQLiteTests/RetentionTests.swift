@@ -55,7 +55,7 @@ struct RetentionTests {
         #expect(try store.journal(of: old[0]) == nil)
         #expect(try store.lastSequence() == 55)
         #expect(try await Audit(store).rows(limit: 10).count == 1)
-        #expect(try await BlobStore(store).read(sha256([6])) == [6])
+        #expect(try await BlobStore(store, now: { start }).read(sha256([6])) == [6])
         #expect(try await store.verify() == [])
         try store.close()
         let file = try DatabaseQueue(path: scratch.database)

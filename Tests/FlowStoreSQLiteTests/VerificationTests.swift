@@ -149,13 +149,57 @@ struct VerificationTests {
         let store = try scratch.open()
         defer { try? store.close() }
         let bytes = [UInt8](repeating: 3, count: 100_000)
-        let digest = try await BlobStore(store).store(bytes)
+        let digest = try await BlobStore(store, now: { start }).store(bytes)
         let path = "\(scratch.path)/blobs/\(digest.hex.prefix(2))/\(digest.hex.dropFirst(2))"
-        #expect(try await BlobStore(store).read(digest) == bytes)
+        #expect(try await BlobStore(store, now: { start }).read(digest) == bytes)
         try Data(bytes.dropLast() + [4]).write(to: URL(fileURLWithPath: path))
-        await #expect(throws: FlowError.self) { _ = try await BlobStore(store).read(digest) }
+        await #expect(throws: FlowError.self) { _ = try await BlobStore(store, now: { start }).read(digest) }
         #expect(try await store.verify().count == 1)
         try FileManager.default.removeItem(atPath: path)
         #expect(try await store.verify().count == 1)
+    }
+
+    @Test func `each page of the database that is lost is found, or nothing opens; what repair makes of it is sound, or it says that it cannot`()
+        async throws
+    {
+        let scratch = try Scratch()
+        try await sample(scratch)
+        // Free pages may be lost.
+        let file = try DatabaseQueue(path: scratch.database)
+        try await file.vacuum()
+        try file.close()
+        let sound = [UInt8](try Data(contentsOf: URL(filePath: scratch.database)))
+        let folder = try CrashFolder()
+        var (refused, found, mended, given) = (0, 0, 0, 0)
+        for page in 1...sound.count / 4_096 {
+            var bytes = sound
+            for place in (page - 1) * 4_096..<page * 4_096 { bytes[place] = 0 }
+            try folder.lay(out: ["journal.db": bytes])
+            do {
+                let store = try SQLiteStore.open(in: folder.path, now: start)
+                let findings = try await store.verify()
+                #expect(!findings.isEmpty, "page \(page) is lost in silence")
+                #expect(findings.allSatisfy { !$0.message.isEmpty })
+                found += 1
+                try? store.close()
+            } catch {
+                #expect([.database, .storage].contains(error.code), "page \(page): \(error)")
+                refused += 1
+            }
+            try folder.lay(out: ["journal.db": bytes])
+            do {
+                let report = try Repair.run(in: folder.path, now: start)
+                let store = try SQLiteStore.open(in: folder.path, now: start)
+                #expect(try await store.verify().filter { $0.mend == .repair } == [], "page \(page): \(report)")
+                try store.close()
+                mended += 1
+            } catch let error as FlowError {
+                #expect(error.code == .database && !error.message.isEmpty, "page \(page): \(error)")
+                #expect(try [UInt8](Data(contentsOf: URL(filePath: folder.path + "/journal.db"))) == bytes, "page \(page): nothing is changed")
+                given += 1
+            }
+        }
+        print("lost pages: \(refused) refused at the start, \(found) found; \(mended) mended, \(given) beyond repair")
+        #expect(found > 10 && mended > 10)
     }
 }

@@ -132,6 +132,45 @@ struct DiskTests {
     }
 
     @Test(.enabled(if: SmallDisk.obstacle == nil, "needs root and the right to mount"))
+    func `full before flowd starts: it serves reads in the room that it kept, or waits for room, and goes on by itself`() async throws {
+        let place = try Place()
+        try Self.hello(place)
+        let home = place.folder.appending(path: ".flow").path
+        let disk = try SmallDisk(at: home, kibibytes: 8_192)
+        defer { disk.unmount() }
+        func flowd() throws -> Program {
+            try place.start(program: "/bin/sh", ["-c", "exec \"$0\" --home \"$1\" 2>> flowd.log", Place.binary("flowd").path, home])
+        }
+        func log() -> String { (try? String(contentsOf: place.folder.appending(path: "flowd.log"), encoding: .utf8)) ?? "" }
+        let first = try flowd()
+        try await fact("flowd serves, and keeps some room") {
+            FileManager.default.fileExists(atPath: place.socket) && FileManager.default.fileExists(atPath: "\(home)/reserve")
+        }
+        #expect(try await place.run("run", "hello.json").status == 0)
+        let kept = try await place.runs()
+        await first.kill()
+        try disk.fill()
+        let second = try flowd()
+        try await fact("flowd answers on a full disk") { try await place.run("version").out.contains("server") }
+        #expect(try await place.runs() == kept)
+        #expect(try await place.run("run", "hello.json", "--detach").status == 5)
+        await second.kill()
+        // The room is used up now.
+        try disk.fill()
+        let third = try flowd()
+        try await fact("flowd waits, and says for what") { log().contains("waiting to start") }
+        #expect(third.status == nil, "it has not left")
+        disk.makeRoom()
+        try await fact("flowd serves") { try await place.run("version").out.contains("server") }
+        #expect(try await place.run("run", "hello.json").status == 0)
+        #expect(try await place.runs().count == kept.count + 1)
+        third.signal(SIGTERM)
+        await third.ended()
+        disk.unmount()
+        try await place.leave()
+    }
+
+    @Test(.enabled(if: SmallDisk.obstacle == nil, "needs root and the right to mount"))
     func `too small for a database, or read-only: refused, and nothing is half made`() async throws {
         let place = try Place()
         try Self.hello(place)

@@ -213,6 +213,59 @@ struct HomeTests {
         #expect(try await place.run("run", "hello.json").status == 0)
         try await place.leave()
     }
+
+    @Test func `who only looks at a home leaves its open runs as they are, and the home free for flowd`() async throws {
+        let place = try Place()
+        let home = place.folder.appending(path: ".flow").path
+        let trace = place.folder.appending(path: "trace").path
+        let gate = place.folder.appending(path: "gate").path
+        try place.write(
+            "long", Place.shell("wait", "while [ ! -e \(gate) ]; do sleep 0.1; done"), Place.shell("after", "echo x >> \(trace)", needs: ["wait"]))
+        let first = try place.start(["run", "long.json"])
+        try await fact("the step runs") { first.output.contains("wait running") }
+        first.signal(SIGKILL)
+        _ = await first.result()
+        try Data().write(to: URL(filePath: gate))
+        let list = try await place.run("list")
+        #expect(list.status == 0 && list.err.contains("stands still"), "\(list.err)")
+        #expect(list.err.contains("flowd --home"))
+        #expect(try await place.run("doctor").status == 0)
+        #expect(!FileManager.default.fileExists(atPath: trace), "nothing was started by looking")
+        let flowd = try place.start(program: Place.binary("flowd").path, ["--home", home])
+        try await fact("flowd has the home and goes on with the run") { FileManager.default.fileExists(atPath: trace) }
+        flowd.signal(SIGTERM)
+        await flowd.ended()
+        try await place.leave()
+    }
+
+    @Test func `flowd is told which program has the home, and how to take its place`() async throws {
+        let place = try Place()
+        let home = place.folder.appending(path: ".flow").path
+        let server = try place.start(["server"])
+        try await fact("the server serves") { FileManager.default.fileExists(atPath: place.socket) }
+        let refused = try place.start(program: Place.binary("flowd").path, ["--home", home])
+        await refused.ended()
+        #expect(refused.status == 5 && refused.errors.contains("flowctl server)"), "\(refused.errors)")
+        #expect(refused.errors.contains("pid \(server.pid) (") && refused.errors.contains("kill \(server.pid) ("), "\(refused.errors)")
+        server.signal(SIGTERM)
+        await server.ended()
+        try await place.leave()
+    }
+
+    @Test func `a backup that is killed leaves nothing that looks like one, and the next one is whole`() async throws {
+        let place = try Place()
+        try place.write("hello", Place.shell("x", "true"))
+        #expect(try await place.run("run", "hello.json").status == 0)
+        try Data("half".utf8).write(to: place.folder.appending(path: "b.db.incomplete"))
+        try Data("half".utf8).write(to: place.folder.appending(path: ".flow/backup-x.tmp"))
+        let backup = try await place.run("backup", "b.db")
+        #expect(backup.status == 0 && backup.err.contains("secret.key is not in it"), "\(backup.err)")
+        let names = try FileManager.default.contentsOfDirectory(atPath: place.folder.path)
+        #expect(names.contains("b.db") && !names.contains("b.db.incomplete"))
+        #expect(try !FileManager.default.contentsOfDirectory(atPath: place.folder.path + "/.flow").contains("backup-x.tmp"))
+        #expect(try await place.run("backup", "b.db").status == 4)
+        try await place.leave()
+    }
 }
 
 /// `flowctl` as an account that owns nothing here.

@@ -37,7 +37,7 @@ struct HelpTests {
             "approve",
             "reject", "inventory list", "inventory add", "inventory import-known-hosts", "hosts", "ping", "user add",
             "user link",
-            "user list", "user remove", "token create", "token list", "token revoke", "server", "doctor", "backup", "version",
+            "user list", "user remove", "token create", "token list", "token revoke", "server", "doctor", "backup", "repair", "version",
             "completion",
         ]
         #expect(contract.filter { !known.contains($0) } == [])

@@ -104,9 +104,21 @@ struct SessionTests {
             return call.path == "/healthz"
                 ? SessionTests.health : .json(Sample.page([Sample.json(Sample.run(.running, steps: nil))]))
         }
-        #expect(await world.run("list") == .succeeded)
+        // What may change something takes the runs up.
+        #expect(await world.run("watch", "x") != .usage)
         #expect(world.known.closed == 1 && world.known.detached == 1)
         #expect(world.err.contains("1 run goes on in the background"))
+    }
+
+    @Test func `who only looks leaves no engine behind, and says that nobody works on the open runs`() async {
+        let world = World(environment: [:]) { call, world in
+            guard world.isOpen else { return .failure(TransportFailure(.nobody, "")) }
+            return call.path == "/healthz"
+                ? SessionTests.health : .json(Sample.page([Sample.json(Sample.run(.running, steps: nil))]))
+        }
+        #expect(await world.run("list") == .succeeded)
+        #expect(world.known.opened == 1 && world.known.closed == 1 && world.known.detached == 0)
+        #expect(world.err.contains("1 run is open here and stands still"), "\(world.err)")
     }
 
     @Test func `a run that waits for a person needs no engine`() async {

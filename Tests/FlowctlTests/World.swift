@@ -159,13 +159,18 @@ extension World: FlowFileLoader {
 }
 
 extension World: EngineStarter {
-    func open(home: String, inventory: String?) async throws(FlowError) -> any OpenEngine {
+    func open(home: String, inventory: String?, forWork: Bool) async throws(FlowError) -> any OpenEngine {
         if let openError { throw openError }
         state.withLock { $0.opened += 1 }
         return self
     }
 
     func detach(home: String, inventory: String?) async throws(FlowError) { state.withLock { $0.detached += 1 } }
+    func repair(home: String, forgettingSecrets: Bool) async throws(FlowError) -> RepairReport {
+        if let openError { throw openError }
+        guard forgettingSecrets else { return RepairReport(kept: ["journal.db and its log are whole"]) }
+        return RepairReport(kept: ["secret.key is new"], lost: ["run 7"], copy: "\(home)/damaged-1")
+    }
     func serve(_ options: ServeOptions) async throws(FlowError) { state.withLock { $0.opened += 1 } }
     var isOpen: Bool { state.withLock { $0.opened + $0.detached > $0.closed } }
 }

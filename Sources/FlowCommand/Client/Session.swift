@@ -8,6 +8,8 @@ import Synchronization
 final class Session: Sendable {
     /// How long the engine is needed.
     enum Need: Sendable {
+        /// To answer questions: one opened here takes up nothing, and leaves nothing behind.
+        case look
         /// For this command: one opened here ends with it, unless a run can go on; then another is left to go on with it.
         case command
         /// Beyond this command: a home without an engine gets one of its own.
@@ -29,6 +31,8 @@ final class Session: Sendable {
     private let homeTransport: HomeTransport?
     private let surroundings: Surroundings
     private let engine = Mutex<(any OpenEngine)?>(nil)
+    /// Runs that could go on when an engine was opened only to look.
+    private let lookedAt = Mutex<Set<RunID>?>(nil)
 
     /// Runs `work` with a session and closes it, also when `work` throws.
     static func with<Value>(
@@ -97,6 +101,10 @@ final class Session: Sendable {
         guard case .home(let home) = place else { return }
         try await reach(home, need)
         try await checkInventory(home)
+        if need == .look, isEmbedded {
+            let open = Set(await runsThatCanGoOn().map(\.id))
+            lookedAt.withLock { $0 = open }
+        }
         homeTransport?.whenLost { [weak self] in
             guard let self, !self.isEmbedded else { return false }
             try await self.reach(home, need)
@@ -139,8 +147,8 @@ final class Session: Sendable {
 
     private func start(_ home: String, _ need: Need) async throws(FlowError) {
         switch need {
-        case .command:
-            let opened = try await surroundings.engines.open(home: home, inventory: inventory)
+        case .look, .command:
+            let opened = try await surroundings.engines.open(home: home, inventory: inventory, forWork: need == .command)
             engine.withLock { $0 = opened }
         case .beyond: try await surroundings.engines.detach(home: home, inventory: inventory)
         }
@@ -178,6 +186,10 @@ final class Session: Sendable {
         engine.withLock { $0 = nil }
         try await opened.close()
         guard !open.isEmpty else { return }
+        // Who only looked leaves the runs as they were, unless another command came meanwhile and made them go on.
+        if let before = lookedAt.withLock({ $0 }), before.isSuperset(of: open.map(\.id)) {
+            return try await surroundings.terminal.say(Messages.nobodyWorks(open.count, home: home))
+        }
         do throws(FlowError) {
             try await surroundings.engines.detach(home: home, inventory: inventory)
         } catch {

@@ -13,7 +13,7 @@ struct ApprovalsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let query: [(String, String?)] = [("state", all ? "all" : nil), ("run", run), ("limit", "\(CommandLimits.page)")]
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", "/v1/approvals", query: query)
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(json.pretty) }

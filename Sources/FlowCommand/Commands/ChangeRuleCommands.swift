@@ -88,7 +88,7 @@ struct ChangeRuleList<Family: ChangeRuleFamily>: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", ChangeRuleText.path(Family.kind))
             let terminal = Surroundings.here.terminal
             if show.isJSON { return try await terminal.show(json.pretty) }
@@ -115,7 +115,7 @@ struct ChangeRuleShow<Family: ChangeRuleFamily>: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             try await ChangeRuleText.showOne(try await session.client.request("GET", ChangeRuleText.path(Family.kind, name)), show, session)
         }
     }

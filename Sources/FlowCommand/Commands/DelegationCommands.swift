@@ -17,7 +17,7 @@ struct ApprovalGroup: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let approval = try await findApproval(session, run: run, step: step)
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(try body(approval).pretty) }
@@ -59,7 +59,7 @@ struct ApprovalGroup: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/delegations")
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(json.pretty) }

@@ -12,7 +12,7 @@ struct DiffCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let here = Surroundings.here
             let left = RunSide(try await session.client.run(one), try await session.client.steps(of: one))
             let right = RunSide(try await session.client.run(other), try await session.client.steps(of: other))

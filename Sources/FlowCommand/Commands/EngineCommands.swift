@@ -52,7 +52,7 @@ struct DoctorCommand: AsyncParsableCommand {
     /// What the engine finds about itself; that it cannot be reached is a finding, too.
     private func engineFindings() async -> [Finding] {
         do {
-            return try await Session.with(connection) { session in
+            return try await Session.with(connection, need: .look) { session in
                 let where_ = session.isEmbedded ? "opened here for this command" : "answers at \(session.client.address())"
                 let found = try await session.client.fetch(Wire.Page<Wire.Finding>.self, "GET", "/v1/doctor").items
                 return [Finding("engine", .ok, where_)] + found.map(Finding.init)
@@ -118,7 +118,7 @@ struct BackupCommand: AsyncParsableCommand {
 
     func run() async throws {
         let here = Surroundings.here
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             var bytes = 0
             do {
                 try await here.files.receive(here.absolute(file)) { write in
@@ -134,7 +134,8 @@ struct BackupCommand: AsyncParsableCommand {
                 throw FlowClient.flowError(error, at: session.client.address())
             }
             try await here.terminal.say(
-                "Wrote \(bytes) bytes to \(file). Keep the key file of the home with it: sealed secrets need it.")
+                "Wrote \(bytes) bytes to \(file). secret.key is not in it: keep a copy of the key in another place. Without it sealed secrets stay closed."
+            )
         }
     }
 }

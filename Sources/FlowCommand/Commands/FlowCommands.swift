@@ -48,7 +48,7 @@ struct FlowCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/flows")
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(json.pretty) }
@@ -74,7 +74,7 @@ struct FlowCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/flows/\(percentEncoded(name))")
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(json.pretty) }

@@ -19,7 +19,7 @@ struct GraphCommand: AsyncParsableCommand {
         if FlowSource.isFile(subject) {
             return try await draw(try await Surroundings.here.loader.load(subject).plan, states: [:])
         }
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             if GraphCommand.looksLikeRun(subject) {
                 let preview = try await session.client.preview(of: subject)
                 let steps = try await session.client.steps(of: subject)

@@ -57,7 +57,7 @@ struct HookCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/hooks")
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(json.pretty) }

@@ -14,7 +14,7 @@ struct InventoryCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/inventory")
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(json.pretty) }
@@ -154,7 +154,7 @@ struct HostsCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", "/v1/inventory/hosts", query: [("selector", selector)])
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(json.pretty) }

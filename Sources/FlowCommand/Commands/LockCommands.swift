@@ -12,7 +12,7 @@ struct LocksCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", "/v1/locks", query: [("name", name)])
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(json.pretty) }

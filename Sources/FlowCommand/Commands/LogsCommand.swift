@@ -25,7 +25,7 @@ struct LogsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: follow ? .command : .look) { session in
             let found = try await session.client.run(run)
             if let step { return try await one(StepPath(step), of: found.id, session) }
             let logs = LogFollower(session: session) { step, _ in step.text }

@@ -51,7 +51,7 @@ struct UserCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/users")
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(json.pretty) }
@@ -133,7 +133,7 @@ struct TokenCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/tokens", query: [("all", all ? "true" : nil)])
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(json.pretty) }

@@ -31,7 +31,7 @@ struct ListCommand: AsyncParsableCommand {
         let labels = try pairs(of: label, option: "--label").map { ("label", Optional("\($0.name)=\($0.text)")) }
         let states = state.isEmpty ? nil : state.map(\.rawValue).joined(separator: ",")
         let query = [("limit", "\(limit)"), ("state", states), ("flow", flow), ("where", terms), ("after", after)] + labels
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", "/v1/runs", query: query)
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(json.pretty) }
@@ -53,7 +53,7 @@ struct ShowCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", session.client.path(run))
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(json.pretty) }
@@ -77,7 +77,7 @@ struct StepsCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let steps = try await session.client.steps(of: run).filter { state.isEmpty || state.contains($0.state) }
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(try body(Wire.Page(items: steps)).pretty) }
@@ -121,7 +121,7 @@ struct WhyCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", session.client.path(run, "/why"))
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(json.pretty) }

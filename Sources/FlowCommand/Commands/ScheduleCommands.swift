@@ -17,7 +17,7 @@ struct ScheduleCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/schedules")
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(json.pretty) }
@@ -45,7 +45,7 @@ struct ScheduleCommands: AsyncParsableCommand {
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
-            try await Session.with(connection) { session in
+            try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", ScheduleText.path(name))
                 let times = try await session.client.request("GET", ScheduleText.path(name, "occurrences"), query: [("limit", String(times))])
                 let terminal = Surroundings.here.terminal

@@ -56,7 +56,7 @@ enum ScheduleText {
     }
 
     static func list(_ path: String, _ query: [(String, String?)], _ options: ShowOptions, _ connection: ConnectionOptions) async throws {
-        try await Session.with(connection) { session in
+        try await Session.with(connection, need: .look) { session in
             try await show(try await session.client.request("GET", path, query: query), options, session)
         }
     }

@@ -169,6 +169,8 @@ final class Writer {
             takeWhatFollows()
             commit()
             work(store)
+            // It may have removed plans that nothing named any more: the next run of one stores it again.
+            planDigests.removeAll()
         }
     }
 

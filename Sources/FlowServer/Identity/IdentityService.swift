@@ -37,7 +37,8 @@ package final class IdentityService: Identities {
         self.now = now
     }
 
-    /// Makes the owner of the home the first admin, while there is none.
+    /// Makes the owner of the home the first admin, while there is none. Root, who can do all that the owner can, is the same person: of
+    /// a service the owner is an account that nobody logs in to.
     package func ensureAdmin(owner uid: UInt32) async throws {
         let users = try await accounts.users()
         guard !users.contains(where: { $0.roles.contains(Role.admin.rawValue) }) else { return }
@@ -46,6 +47,11 @@ package final class IdentityService: Identities {
             try await accounts.add(user: name, roles: [Role.admin.rawValue], by: Actor.engine.user, at: now())
         } else {
             try await accounts.setRoles([Role.admin.rawValue], of: name, by: Actor.engine.user, at: now())
+        }
+        let root = try await IdentityService.name(of: 0)
+        if root != name, try await accounts.actor(user: root) == nil {
+            try await accounts.add(user: root, roles: [], by: Actor.engine.user, at: now())
+            try await accounts.link(root, to: name, by: Actor.engine.user, at: now())
         }
         forget()
     }

@@ -11,7 +11,7 @@ struct PlanLibrary: Sendable {
 
     /// The plan that is stored under `digest`.
     func plan(_ digest: Digest) async throws(FlowError) -> LoadedPlan {
-        if let known = cache[digest] { return known }
+        if let known = cache[digest] { return wanted(known) }
         guard let bytes = try await blobs.read(digest) else {
             throw FlowError(
                 .notFound, subject: digest.hex, "There is no plan \(digest).", hint: "Store it with PUT /v1/blobs/\(digest)")
@@ -29,7 +29,7 @@ struct PlanLibrary: Sendable {
     func plan(_ plan: Plan) async throws(FlowError) -> LoadedPlan {
         let bytes = try canonical(plan)
         let digest = Digest.of(bytes)
-        if let known = cache[digest] { return known }
+        if let known = cache[digest] { return wanted(known) }
         let loaded = try await admit(plan, digest: digest)
         _ = try await blobs.store(bytes)
         return loaded
@@ -55,6 +55,12 @@ struct PlanLibrary: Sendable {
         }
         let loaded = LoadedPlan(plan: plan, revision: revision, digest: digest)
         cache.insert(loaded)
+        return wanted(loaded)
+    }
+
+    /// What it names is kept until a run or a flow does, even if nothing else names it.
+    private func wanted(_ loaded: LoadedPlan) -> LoadedPlan {
+        blobs.want([loaded.digest] + loaded.plan.withCalls.flatMap { $0.assets.map(\.digest) + ($0.calls ?? []).compactMap(\.binary) })
         return loaded
     }
 

@@ -7,7 +7,8 @@ import NIOCore
 struct StoredBlobs: BlobVault {
     let blobs: BlobStore
 
-    func contains(_ digest: Digest) async throws -> Bool { try await blobs.contains(digest) }
+    /// One that was damaged is not: whoever asks stores it again.
+    func contains(_ digest: Digest) async throws -> Bool { try await blobs.isSound(digest) }
 
     func put(_ digest: Digest, next: @Sendable () async throws -> ByteBuffer?) async throws {
         try await withoutActuallyEscaping(next) { next in

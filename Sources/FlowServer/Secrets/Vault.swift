@@ -6,46 +6,75 @@ import Glibc
 
 /// Seals secrets with the key file of the home (AES-256-GCM), and opens them again for the hands.
 ///
-/// The key never leaves the file and this value. A canary that was sealed with it stands beside it: a key that was replaced is
-/// noticed at start, not when the first step needs a secret.
+/// The key never leaves the file and this value. A canary that was sealed with it is in the database, and in each backup of it: a key
+/// that is missing or was replaced is noticed at start, not when the first step needs a secret, and the right one is known when it comes.
 package struct Vault: Sendable {
+    /// What the database knows of its key.
+    package struct Check: Sendable {
+        /// The canary; nil in a database that has had no key.
+        package var canary: @Sendable () throws -> String?
+        package var keep: @Sendable (String) throws -> Void
+        /// Something that was sealed, or nil when nothing is.
+        package var sample: @Sendable () throws -> String?
+
+        package init(
+            canary: @escaping @Sendable () throws -> String?, keep: @escaping @Sendable (String) throws -> Void,
+            sample: @escaping @Sendable () throws -> String?
+        ) {
+            self.canary = canary
+            self.keep = keep
+            self.sample = sample
+        }
+    }
+
     private let key: SymmetricKey
     private static let context = Array("flow-sealed-1".utf8)
     private static let canary = "flow-canary"
 
-    /// Reads `secret.key` in `home`, or makes one where there is none.
-    package init(home: String) throws(FlowError) {
+    /// Reads `secret.key` in `home`. Makes one where there is none and nothing is sealed that would stay closed then.
+    package init(home: String, check: Check) throws {
         let path = home + "/secret.key"
-        let canaryPath = home + "/secret.check"
-        let bytes: [UInt8]
-        if let found = try SecretFile.read(path) {
-            bytes = found
-        } else if try SecretFile.read(canaryPath) != nil {
-            throw FlowError(
-                .storage, subject: path, "The server did not start: \(path) is gone, and sealed secrets need it.",
-                hint: "Put the key back, or remove \(canaryPath) and accept that sealed inputs are lost.")
-        } else {
-            bytes = SystemRandom.bytes(32)
-            try SecretFile.create(path, bytes)
+        // Before the canary was in the database it was in a file; of another key than the database's it means nothing.
+        let oldCanary = home + "/secret.check"
+        let found = try SecretFile.read(path)
+        if found == nil, try check.sample() != nil {
+            throw Vault.refusal(path, "is missing, and the database holds secrets that are sealed with it", "Put the key back")
         }
-        guard bytes.count == 32 else {
-            throw FlowError(
-                .storage, subject: path, "The server did not start: \(path) has \(bytes.count) bytes, a key has 32.")
+        if found == nil { try SecretFile.create(path, SystemRandom.bytes(32)) }
+        guard let bytes = try found ?? SecretFile.read(path), bytes.count == 32 else {
+            throw Vault.refusal(path, "has \(found?.count ?? 0) bytes, a key has 32", "Put the right key back")
         }
         key = SymmetricKey(data: bytes)
-        try checkCanary(canaryPath, keyPath: path)
+        let old = found == nil ? nil : try SecretFile.read(oldCanary).map { String(decoding: $0, as: UTF8.self) }
+        let known = try check.canary() ?? old
+        let isRight = known.map(isCanary) ?? true
+        // A key that does not fit does no harm where nothing is sealed: a new home began with a key of its own.
+        if !isRight || known == nil, let sample = try check.sample(), (try? open(sample)) == nil {
+            throw Vault.refusal(path, "is not the key that the secrets in the database were sealed with", "Put the right key back")
+        }
+        if try !isRight || check.canary() == nil { try check.keep(try seal(Vault.canary)) }
+        unlink(oldCanary)
     }
 
-    private func checkCanary(_ path: String, keyPath: String) throws(FlowError) {
-        guard let sealed = try SecretFile.read(path) else {
-            return try SecretFile.create(path, Array(try seal(Vault.canary).utf8))
-        }
-        guard (try? open(String(decoding: sealed, as: UTF8.self))) == Vault.canary else {
-            throw FlowError(
-                .storage, subject: keyPath,
-                "The server did not start: \(keyPath) is not the key that the secrets of this home were sealed with.",
-                hint: "Put the right key back.")
-        }
+    /// Makes a new key in place of one that was lost: what that one sealed stays closed for ever. Gives where the old file is.
+    package static func renew(home: String, check: Check, now: Instant) throws -> String? {
+        let path = home + "/secret.key"
+        let aside = "\(path).given-up-\(now.milliseconds)"
+        let hasOld = rename(path, aside) == 0
+        try SecretFile.create(path, SystemRandom.bytes(32))
+        guard let bytes = try SecretFile.read(path) else { throw refusal(path, "is gone again", "Look who removes it") }
+        try check.keep(try Vault(key: SymmetricKey(data: bytes)).seal(canary))
+        return hasOld ? aside : nil
+    }
+
+    private init(key: SymmetricKey) { self.key = key }
+
+    private func isCanary(_ sealed: String) -> Bool { (try? open(sealed)) == Vault.canary }
+
+    private static func refusal(_ path: String, _ what: String, _ next: String) -> FlowError {
+        FlowError(
+            .storage, subject: path, "The server did not start: \(path) \(what).",
+            hint: "\(next). If it is lost for good: flowctl repair --forget-secrets gives up what it sealed.")
     }
 
     /// The secret as base64 of nonce, ciphertext and tag.
@@ -112,12 +141,21 @@ enum SecretFile {
         return Array(buffer.prefix(count))
     }
 
-    /// Writes a new file, durably. Never replaces one.
+    /// Writes a new file, durably: all of it is there or nothing. Never replaces one.
     static func create(_ path: String, _ bytes: [UInt8]) throws(FlowError) {
-        let file = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let draft = path + ".new"
+        unlink(draft)
+        let file = Glibc.open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw fault("write", path) }
-        defer { close(file) }
-        guard write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else { throw fault("write", path) }
+        defer {
+            close(file)
+            unlink(draft)
+        }
+        guard write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0, link(draft, path) == 0 else { throw fault("write", path) }
+        let folder = Glibc.open(String(path[...(path.lastIndex(of: "/") ?? path.startIndex)]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw fault("write", path) }
+        defer { close(folder) }
+        guard fsync(folder) == 0 else { throw fault("write", path) }
     }
 
     private static func fault(_ verb: String, _ path: String) -> FlowError {

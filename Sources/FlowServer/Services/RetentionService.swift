@@ -4,7 +4,8 @@ import FlowStoreSQLite
 import Logging
 import ServiceLifecycle
 
-/// Deletes runs that ended long ago, a few at a time, so that the writer is never held up for long.
+/// Deletes runs that ended long ago and blobs that nothing names any more, and gives their room back to the disk: a little at a time,
+/// so that the writer is never held up for long.
 struct RetentionService: Service {
     private static let everySeconds = 3_600.0
     private static let pauseSeconds = 0.2
@@ -20,7 +21,6 @@ struct RetentionService: Service {
     let logger: Logger
 
     func run() async throws {
-        guard policies.contains(where: { $0.days != nil || $0.runs != nil }) else { return try await gracefulShutdown() }
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 await sweep()
@@ -37,6 +37,8 @@ struct RetentionService: Service {
                 if let cutoff = try await cutoff(of: policy, runs) { try await delete(runs, endedBefore: cutoff, &deleted) }
             }
             try await sweepOutputs()
+            try await sweepBlobs()
+            try await giveBack()
         } catch is CancellationError {
             return
         } catch {
@@ -44,6 +46,26 @@ struct RetentionService: Service {
             logger.warning("retention stopped early", metadata: ["error": "\(error)"])
         }
         if deleted > 0 { logger.info("retention", metadata: ["runs": "\(deleted)"]) }
+    }
+
+    private func sweepBlobs() async throws {
+        let time = now()
+        guard try await onWriter({ try $0.isBlobSweepDue(now: time) }) ?? false else { return }
+        let cutoff = time + -StoreLimits.blobGraceSeconds
+        let unused = try await store.unusedBlobs(storedBefore: cutoff)
+        guard !unused.digests.isEmpty else { return }
+        let bytes = try await onWriter { try $0.removeBlobs(unused, storedBefore: cutoff) } ?? 0
+        logger.info("blobs that nothing named were removed", metadata: ["bytes": "\(bytes)"])
+    }
+
+    private func giveBack() async throws {
+        while try await onWriter({ try $0.giveBackPages() }) ?? false, !Task.isCancelled {
+            try await Task.sleep(for: .seconds(RetentionService.pauseSeconds))
+        }
+    }
+
+    private func onWriter<Value: Sendable>(_ work: @escaping @Sendable (SQLiteStore) throws -> Value) async throws -> Value? {
+        try await engine.exclusively { store in try (store as? SQLiteStore).map(work) }
     }
 
     /// The later of the two bounds; nil when neither deletes anything.
@@ -57,10 +79,10 @@ struct RetentionService: Service {
     private func delete(_ runs: RetainedRuns, endedBefore cutoff: Instant, _ deleted: inout Int) async throws {
         var hasMore = true
         while hasMore, !Task.isCancelled {
-            let result = try await engine.exclusively { store in
-                guard let store = store as? SQLiteStore else { return SQLiteStore.Deletion.nothing }
-                return try store.deleteRuns(runs, endedBefore: cutoff, limit: RetentionService.runsAtOnce)
-            }
+            let result =
+                try await onWriter {
+                    try $0.deleteRuns(runs, endedBefore: cutoff, limit: RetentionService.runsAtOnce)
+                } ?? SQLiteStore.Deletion.nothing
             deleted += result.runs
             hasMore = result.hasMore
             if hasMore { try await Task.sleep(for: .seconds(RetentionService.pauseSeconds)) }

@@ -18,9 +18,9 @@ struct BlobFiles: Sendable {
 
     func path(of digest: Digest) -> String { "\(root)/\(digest.hex.prefix(2))/\(digest.hex.dropFirst(2))" }
 
-    /// Writes the bytes under their digest, durably, unless they are there.
+    /// Writes the bytes under their digest, durably, unless they are there: a file that was damaged since is replaced.
     func write(_ bytes: [UInt8], as digest: Digest) throws(FileFault) {
-        guard Files.status(path(of: digest))?.st_size ?? -1 != bytes.count else { return }
+        if Files.status(path(of: digest))?.st_size ?? -1 == bytes.count, (try? read(digest, size: bytes.count)) == bytes { return }
         let upload = try Upload(self)
         try upload.append(bytes)
         try upload.finish(as: digest)

@@ -1,14 +1,19 @@
 internal import FlowEngine
 package import FlowModel
 internal import GRDB
+internal import Synchronization
 
 /// Plans, binaries and scripts by their SHA-256, for uploads and for whoever runs them.
 ///
 /// When `store` returns, the bytes are durable and can be read by their digest. What is read has been checked.
 package struct BlobStore: Sendable {
     private let store: SQLiteStore
+    private let now: @Sendable () -> Instant
 
-    package init(_ store: SQLiteStore) { self.store = store }
+    package init(_ store: SQLiteStore, now: @escaping @Sendable () -> Instant) {
+        self.store = store
+        self.now = now
+    }
 
     /// Stores the bytes and gives their digest.
     @discardableResult
@@ -57,9 +62,29 @@ package struct BlobStore: Sendable {
         return try await store.read { try store.blobBytes(digest, $0) }
     }
 
-    /// Whether the digest can be read.
+    /// Whether the bytes are there, as they were stored.
+    package func isSound(_ digest: Digest) async throws(FlowError) -> Bool {
+        want([digest])
+        let store = store
+        return try await store.read { database in
+            do {
+                return try store.blobBytes(digest, database) != nil
+            } catch StoreError.corrupt {
+                return false
+            }
+        }
+    }
+
+    /// Keeps them for the time in which somebody who has them may name them in a run or a flow.
+    package func want(_ digests: [Digest]) {
+        let now = now()
+        store.wantedBlobs.withLock { $0.note(digests, at: now) }
+    }
+
+    /// Whether the digest is known. It is kept for a while then, see `want`.
     package func contains(_ digest: Digest) async throws(FlowError) -> Bool {
-        try await store.read { database in
+        want([digest])
+        return try await store.read { database in
             var query = try Query(database, "blob", "SELECT number FROM blob WHERE digest = ?")
             query.bind(digest)
             return try query.next()
@@ -71,9 +96,10 @@ package struct BlobStore: Sendable {
         _ digest: Digest, size: Int, small: [UInt8]?, file: @escaping @Sendable () throws -> Void
     ) async throws(FlowError) {
         let bytes = size <= StoreLimits.blobRowBytes ? small : nil
+        let at = now()
         try await store.transaction { database in
             if bytes == nil { try file() }
-            try SQLiteStore.insertBlob(digest, size: size, bytes: bytes, database)
+            try SQLiteStore.insertBlob(digest, size: size, bytes: bytes, at: at, database)
         }
     }
 
@@ -84,4 +110,18 @@ package struct BlobStore: Sendable {
             throw StoreFailure.told(error, path: store.directory + "/blobs")
         }
     }
+}
+
+/// When blobs were last asked for.
+struct WantedBlobs {
+    private var times: [Digest: Instant] = [:]
+    /// All of them were, as far as is remembered.
+    private var all: Instant?
+
+    mutating func note(_ digests: [Digest], at now: Instant) {
+        if times.count + digests.count > StoreLimits.wantedBlobs { (times, all) = ([:], now) }
+        for digest in digests { times[digest] = now }
+    }
+
+    func contains(_ digest: Digest, since: Instant) -> Bool { [all, times[digest]].contains { $0.map { $0 >= since } ?? false } }
 }

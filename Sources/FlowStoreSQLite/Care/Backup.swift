@@ -5,12 +5,27 @@ internal import GRDBSQLite
 internal import Glibc
 internal import Synchronization
 
+/// A copy that knows what it is.
+enum Backup {
+    /// A copy of the database as of one commit.
+    static func copyRows(_ database: Database, to path: String) throws {
+        // VACUUM INTO refuses a file that has content; an empty one keeps the rows from other users.
+        _ = try Files.Descriptor(opening: path, O_RDWR | O_CREAT | O_EXCL)
+        try database.execute(sql: "VACUUM INTO ?", arguments: [path])
+    }
+
+    /// The next start on this database is that of a restored backup.
+    static func mark(_ database: Database, now: Instant) throws {
+        try database.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('backup', ?)", arguments: [now.milliseconds])
+    }
+}
+
 extension SQLiteStore {
     /// Writes everything, blobs included, as it is at one moment, to one new file, while the engine goes on.
     ///
     /// The file is complete and durable when this returns, and not there otherwise; a file that exists is refused. To restore,
-    /// stop the engine, put the file in place of `journal.db` (without `journal.db-wal`) and start it: the database comes up
-    /// as restored (`isRestored`), in an epoch beyond any that its hosts have seen.
+    /// stop the engine, put the file in place of `journal.db` (without `journal.db-wal`) and start it, whatever the last engine left
+    /// there: the database knows that it is a backup. It comes up as restored (`isRestored`), in an epoch beyond any that its hosts have seen.
     package func backup(to path: String, now: Instant) async throws(FlowError) {
         guard !Files.exists(path) else {
             throw FlowError(.conflict, subject: path, "No backup was written: \(path) exists already.")
@@ -39,9 +54,7 @@ extension SQLiteStore {
         configuration.busyMode = .timeout(StoreLimits.busySeconds)
         let source = try DatabaseQueue(path: directory + "/journal.db", configuration: configuration)
         defer { try? source.close() }  // It only read.
-        // VACUUM INTO refuses a file that has content; an empty one keeps the rows from other users.
-        _ = try Files.Descriptor(opening: draft, O_RDWR | O_CREAT | O_EXCL)
-        try source.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [draft]) }
+        try source.writeWithoutTransaction { try Backup.copyRows($0, to: draft) }
     }
 
     /// Brings the blob files in as rows, marks the copy as a backup and makes it durable.
@@ -55,8 +68,7 @@ extension SQLiteStore {
                 else { throw StoreError.corrupt("table blob holds a row that cannot be read") }
                 try copyBlob(Digest(bytes: digest), row: number, size: size, database)
             }
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO meta VALUES ('backup', ?)", arguments: [now.milliseconds])
+            try Backup.mark(database, now: now)
         }
         try copy.close()
         try Files.Descriptor(opening: draft, O_RDWR).synchronize()

@@ -1,10 +1,10 @@
-internal import FlowEngine
+package import FlowEngine
 internal import Foundation
 internal import GRDB
 
 extension StoreError {
     /// The sentence inside.
-    var reason: String {
+    package var reason: String {
         switch self {
         case .refused(let why), .corrupt(let why), .fatal(let why): why
         }

@@ -7,6 +7,14 @@ package struct Finding: Hashable, Sendable {
     /// The row, run or file.
     package var subject: String
     package var message: String
+
+    /// What can be done about it.
+    package enum Mend: Hashable, Sendable { case repair, storeAgain, restore }
+
+    package var mend: Mend {
+        if subject == Verifier.structure { return .repair }
+        return subject.hasPrefix(Verifier.blob) ? .storeAgain : .restore
+    }
 }
 
 extension SQLiteStore {
@@ -17,13 +25,11 @@ extension SQLiteStore {
     package func verify() async throws(FlowError) -> [Finding] {
         do {
             return try await BackupThread.run { [self] in
-                var verifier = Verifier(store: self)
                 do {
-                    try pool.read { try verifier.run($0) }
+                    return try pool.read { Verifier.findings($0, blobs: blobFiles) }
                 } catch {
-                    verifier.note("journal.db", "the check ended early: \(StoreFailure.reading(error))")
+                    return [Finding(subject: "journal.db", message: "it cannot be read: \(StoreFailure.reading(error).reason)")]
                 }
-                return verifier.findings
             }
         } catch {
             throw StoreFailure.told(error, path: directory + "/journal.db")
@@ -31,50 +37,62 @@ extension SQLiteStore {
     }
 }
 
-private struct Verifier {
-    let store: SQLiteStore
+/// The look at everything that a database says.
+struct Verifier {
     private(set) var findings: [Finding] = []
 
-    init(store: SQLiteStore) { self.store = store }
+    /// What is wrong; each part is looked at whatever the others say.
+    /// - Parameter blobs: where large blobs are; blobs are not looked at without it.
+    static func findings(_ database: Database, blobs: BlobFiles?) -> [Finding] {
+        var verifier = Verifier()
+        verifier.run(database, blobs)
+        return verifier.findings
+    }
 
     mutating func note(_ subject: String, _ message: String) {
         if findings.count < StoreLimits.findings { findings.append(Finding(subject: subject, message: message)) }
     }
 
     /// Goes on after a finding: the next run may be sound.
-    private mutating func attempt(_ subject: String, _ body: (inout Verifier) throws -> Void) throws {
+    private mutating func attempt(_ subject: String, _ body: (inout Verifier) throws -> Void) {
         do {
             try body(&self)
-        } catch let error as StoreError {
-            note(subject, "\(error.reason)")
-        } catch let error as DatabaseError {
-            note(subject, SQLiteFault(error).reason)
-        } catch let fault as SQLiteFault {
-            note(subject, fault.reason)
+        } catch {
+            note(subject, StoreFailure.reading(error).reason)
         }
     }
 
-    mutating func run(_ database: Database) throws {
-        try attempt("journal.db") { me in
-            for line in try String.fetchAll(database, sql: "PRAGMA integrity_check(\(StoreLimits.findings))") where line != "ok" {
-                me.note("journal.db", line)
-            }
-        }
-        try attempt("table journal") { try $0.checkRuns(database) }
-        try attempt("table journal") { try $0.checkStrays(database) }
-        try attempt("table audit") { me in
+    private mutating func run(_ database: Database, _ blobs: BlobFiles?) {
+        attempt("journal.db") { try $0.checkStructure(database) }
+        attempt("table journal") { try $0.checkRuns(database) }
+        attempt("table journal") { try $0.checkStrays(database) }
+        attempt("table audit") { me in
             for problem in try AuditChain.problems(database) { me.note("table audit", problem) }
         }
-        try attempt("blobs") { try $0.checkBlobs(database) }
+        guard let blobs else { return }
+        attempt("blobs") { try $0.checkBlobs(blobs, database) }
     }
+
+    /// SQLite's own check: pages, and each index against its table.
+    private mutating func checkStructure(_ database: Database) throws {
+        for line in try String.fetchAll(database, sql: "PRAGMA integrity_check(\(StoreLimits.findings))") where line != "ok" {
+            // A heading comes before what it heads, in one line or in its own.
+            note(Verifier.structure, line.split(separator: "\n").joined(separator: ": "))
+        }
+    }
+
+    /// The subject of what SQLite itself finds.
+    static let structure = "journal.db"
+    /// How the subject of a damaged blob begins.
+    static let blob = "blob row"
 
     private mutating func checkRuns(_ database: Database) throws {
         let runs = try Query(database, "run", "SELECT number, id FROM run ORDER BY number")
         while try runs.next() {
             let number = try runs.int(0)
-            try attempt("run number \(number)") { me in
+            attempt("run number \(number)") { me in
                 let id = try runs.runID(1)
-                try me.attempt("run \(id)") { try $0.checkChain(of: id, number, database) }
+                me.attempt("run \(id)") { try $0.checkChain(of: id, number, database) }
             }
         }
     }
@@ -131,12 +149,12 @@ private struct Verifier {
         }
     }
 
-    private mutating func checkBlobs(_ database: Database) throws {
+    private mutating func checkBlobs(_ blobs: BlobFiles, _ database: Database) throws {
         let rows = try Query(database, "blob", "SELECT number, digest FROM blob ORDER BY number")
         while try rows.next() {
             let number = try rows.int(0)
-            try attempt("blob row \(number)") { me in
-                _ = try me.store.blobBytes(try rows.digest(1), database)
+            attempt("\(Verifier.blob) \(number)") { _ in
+                _ = try SQLiteStore.blobBytes(try rows.digest(1), blobs, database)
             }
         }
     }

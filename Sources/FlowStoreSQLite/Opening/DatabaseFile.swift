@@ -43,17 +43,24 @@ struct DatabaseFile {
         }
     }
 
-    /// Throws unless the file is a Flow database of a known version, with its write-ahead log; true when there is none yet.
+    /// Throws unless the file is a Flow database of a known version, with its whole write-ahead log; true when there is none yet.
     ///
-    /// Reads the header only: opening a file through SQLite can already change it.
+    /// Reads without SQLite: opening a file through SQLite can already change it.
     func isMissing(after previous: OwnerLock.Holder?) throws(FlowError) -> Bool {
+        guard let header = try existingHeader() else { return true }
+        try checkLog(header, after: previous)
+        return false
+    }
+
+    /// The first bytes of the database; nil when there is no file, and none was lost. Throws for a file that is no Flow database.
+    func existingHeader() throws(FlowError) -> [UInt8]? {
         guard let status = Files.status(path) else {
             guard !Files.exists(path + "-wal") else {
                 throw refusal(
                     "it is missing, but its write-ahead log journal.db-wal is there. Put the database back or restore a backup."
                 )
             }
-            return true
+            return nil
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw refusal("it is not a file.", hint: elsewhere) }
         let header = try header()
@@ -69,15 +76,53 @@ struct DatabaseFile {
                 hint: elsewhere)
         }
         try check(version: word(header, at: 60))
-        if previous?.isOpen == true, !Files.exists(path + "-wal") {
+        return header
+    }
+
+    /// Throws when the write-ahead log does not say all that was acknowledged, or belongs to another database.
+    private func checkLog(_ header: [UInt8], after previous: OwnerLock.Holder?) throws(FlowError) {
+        let log = path + "-wal"
+        let size = Files.status(log)?.st_size
+        guard DatabaseFile.takesLog(header) else {
+            // A backup, or a database that nobody has opened yet: what its directory's last engine left behind is of another database.
+            guard size ?? 0 > 0 else { return }
+            throw refusal(
+                "it is a backup, and the write-ahead log journal.db-wal beside it belongs to another database. Nothing was changed.",
+                hint: "mv \(log) \(log).other")
+        }
+        guard size != nil else {
+            guard previous?.isOpen == true else { return }
             throw refusal(
                 """
                 the engine that had it open did not end by itself, and its write-ahead log journal.db-wal is missing: \
-                what was acknowledged last would be lost. Put that file back, or restore a backup.
-                """,
-                hint: "rm \(directory)/owner.lock  # only to go on without it")
+                what was acknowledged last would be lost. Put that file back, restore a backup, or keep what is in journal.db alone.
+                """, hint: Self.repair(directory))
         }
-        return false
+        let damage: LogDamage?
+        do throws(FileFault) {
+            damage = try LogDamage.find(
+                log: log, database: path, pageSize: DatabaseFile.pageSize(header),
+                isSameBoot: previous?.isOpen == true && previous?.boot == OwnerLock.boot)
+            // What SQLite will find there counts as committed: a power cut must not take it away again.
+            try Files.Descriptor(opening: log, O_RDWR).synchronize()
+        } catch {
+            throw FlowError(
+                .storage, subject: log, "\(path) was not opened: \(error.description).", hint: "dmesg | tail, then a look at the disk")
+        }
+        guard let damage else { return }
+        throw refusal(
+            "its write-ahead log journal.db-wal was damaged: \(damage.reason). What was acknowledged would be lost. Nothing was changed.",
+            hint: Self.repair(directory))
+    }
+
+    static func repair(_ directory: String) -> String { "flowctl repair --home \(directory)  # keeps a copy, and says what can be kept" }
+
+    /// Whether a log can belong to the database: not yet, as long as SQLite has not opened it for one. No backup has been.
+    static func takesLog(_ header: [UInt8]) -> Bool { header[18] == 2 }
+
+    static func pageSize(_ header: [UInt8]) -> Int {
+        let size = Int(header[16]) << 8 | Int(header[17])
+        return size == 1 ? 65_536 : max(512, size)
     }
 
     /// Throws for a schema that is newer than this program.
@@ -112,17 +157,25 @@ struct DatabaseFile {
     func create() throws {
         let draft = path + ".new"
         for name in Files.names(in: directory) where name.hasPrefix("journal.db.new") { unlink("\(directory)/\(name)") }
-        _ = try Files.Descriptor(opening: draft, O_RDWR | O_CREAT | O_EXCL)
-        let queue = try DatabaseQueue(path: draft, configuration: Configuration())
-        try queue.writeWithoutTransaction { database in
-            try database.execute(sql: "PRAGMA page_size = 4096; PRAGMA application_id = \(Migration.applicationID)")
-        }
+        let queue = try DatabaseFile.makeNew(draft)
         try migrate(queue)
         try queue.close()
         try Files.Descriptor(opening: draft, O_RDWR).synchronize()
         guard link(draft, path) == 0 else { throw FileFault("link", path) }
         unlink(draft)
         try Files.synchronize(directory: directory)
+    }
+
+    /// An empty database at a path where nothing is, for its owner alone.
+    static func makeNew(_ path: String) throws -> DatabaseQueue {
+        _ = try Files.Descriptor(opening: path, O_RDWR | O_CREAT | O_EXCL)
+        let queue = try DatabaseQueue(path: path, configuration: Configuration())
+        try queue.writeWithoutTransaction { database in
+            // Pages that become free can go back to the disk, see `Room`.
+            try database.execute(
+                sql: "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = \(Migration.applicationID)")
+        }
+        return queue
     }
 
     /// Runs the migrations that the database lacks, each in a transaction of its own with its version number.

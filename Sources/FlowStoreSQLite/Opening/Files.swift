@@ -57,6 +57,21 @@ enum Files {
             return bytes
         }
 
+        /// Up to `count` bytes from `offset`; fewer only at the end of the file.
+        borrowing func read(_ count: Int, at offset: Int) throws(FileFault) -> [UInt8] {
+            guard lseek(number, off_t(offset), SEEK_SET) >= 0 else { throw FileFault("lseek", path) }
+            return try read(count)
+        }
+
+        borrowing func write(_ bytes: [UInt8], at offset: Int) throws(FileFault) {
+            guard lseek(number, off_t(offset), SEEK_SET) >= 0 else { throw FileFault("lseek", path) }
+            try write(bytes)
+        }
+
+        borrowing func truncate(to size: Int) throws(FileFault) {
+            guard ftruncate(number, off_t(size)) == 0 else { throw FileFault("ftruncate", path) }
+        }
+
         borrowing func synchronize() throws(FileFault) {
             guard fsync(number) == 0 else { throw FileFault("fsync", path) }
         }
@@ -71,6 +86,22 @@ enum Files {
 
     static func rename(_ old: String, to new: String) throws(FileFault) {
         guard Glibc.rename(old, new) == 0 else { throw FileFault("rename", new) }
+    }
+
+    static func remove(_ path: String) throws(FileFault) {
+        guard unlink(path) == 0 else { throw FileFault("unlink", path) }
+    }
+
+    /// Copies a file to one that is not there yet, for its owner alone, durably.
+    static func copy(_ path: String, to new: String) throws(FileFault) {
+        let source = try Descriptor(opening: path, O_RDONLY)
+        let target = try Descriptor(opening: new, O_WRONLY | O_CREAT | O_EXCL)
+        while true {
+            let part = try source.read(1 << 20)
+            try target.write(part)
+            if part.count < 1 << 20 { break }
+        }
+        try target.synchronize()
     }
 
     /// Makes renames and new files in the directory survive a power cut.

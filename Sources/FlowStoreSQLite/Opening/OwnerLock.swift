@@ -16,6 +16,8 @@ package final class OwnerLock: Sendable {
         package var socket: String?
         /// Whether it has the journal open; true in the file of an engine that was killed.
         var isOpen: Bool
+        /// The start of the machine in which it was written: what is in memory since then is known to be exact.
+        var boot: String?
     }
 
     private let descriptor: Mutex<CInt?>
@@ -44,7 +46,7 @@ package final class OwnerLock: Sendable {
         holder = Mutex(
             Holder(pid: Int(getpid()), host: OwnerLock.hostName(), startedAt: now, socket: socket, isOpen: wasOpen))
         do throws(FileFault) {
-            try note(isOpen: wasOpen)
+            try note(isOpen: wasOpen, boot: previous?.boot)
         } catch {
             throw StoreFailure.told(error, path: path)
         }
@@ -66,9 +68,24 @@ package final class OwnerLock: Sendable {
         let socket = holder.socket.map { ", reachable at \($0)" } ?? ""
         return FlowError(
             .owned, subject: path,
-            "\(path) was not opened: the engine with pid \(holder.pid) on \(holder.host), started \(holder.startedAt)\(socket), owns it.",
-            hint: holder.socket == nil ? "kill \(holder.pid)" : "flowctl list")
+            "\(path) was not opened: the engine with pid \(holder.pid)\(program(of: holder)) on \(holder.host), started \(holder.startedAt)\(socket), owns it.",
+            hint: "flowctl uses that engine by itself. To put another in its place: kill \(holder.pid) (what runs goes on, and is taken up again)")
     }
+
+    /// What was typed to start it, where that can be seen.
+    private static func program(of holder: Holder) -> String {
+        guard holder.host == hostName(), let file = try? Files.Descriptor(opening: "/proc/\(holder.pid)/cmdline", O_RDONLY),
+            let bytes = try? file.read(200), !bytes.isEmpty
+        else { return "" }
+        let words = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        return " (\(words.joined(separator: " ").filter { $0.isASCII && !$0.isNewline }))"
+    }
+
+    /// What tells this start of the machine from others.
+    static let boot: String? = {
+        guard let bytes = try? Files.Descriptor(opening: "/proc/sys/kernel/random/boot_id", O_RDONLY).read(64) else { return nil }
+        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(String.init)
+    }()
 
     private static func hostName() -> String {
         var buffer = [CChar](repeating: 0, count: 256)
@@ -77,9 +94,10 @@ package final class OwnerLock: Sendable {
     }
 
     /// Writes who holds it and whether the journal is open. That it was closed must be known for certain before its log goes away.
-    func note(isOpen: Bool) throws(FileFault) {
+    func note(isOpen: Bool, boot: String? = OwnerLock.boot) throws(FileFault) {
         let text = holder.withLock { holder in
             holder.isOpen = isOpen
+            holder.boot = boot
             return holder.text
         }
         guard let number = descriptor.withLock({ $0 }) else { return }
@@ -110,6 +128,7 @@ extension OwnerLock.Holder {
         var members: [String: JSON] = [
             "pid": .int(pid), "host": .string(host), "startedAt": .string("\(startedAt)"), "isOpen": .bool(isOpen),
         ]
+        members["boot"] = boot.map(JSON.string)
         members["socket"] = socket.map(JSON.string)
         return JSON.object(members).canonical
     }

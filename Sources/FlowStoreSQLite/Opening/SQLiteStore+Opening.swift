@@ -1,3 +1,4 @@
+internal import FlowEngine
 internal import FlowModel
 internal import GRDB
 internal import GRDBSQLite
@@ -40,17 +41,33 @@ extension SQLiteStore {
         }
     }
 
-    /// Brings an older schema up to date, keeping a copy from before.
-    static func upgrade(_ pool: DatabasePool, _ file: DatabaseFile) throws {
+    /// Brings an older schema up to date, keeping a copy from before, which is a backup like any other.
+    static func upgrade(_ pool: DatabasePool, _ file: DatabaseFile, now: Instant) throws {
         let version = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
         guard version < file.migrations.last?.version ?? 0 else { return }
         let copy = file.path + ".schema\(version)"
         unlink(copy)
-        try pool.writeWithoutTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [copy]) }
+        try pool.writeWithoutTransaction { try Backup.copyRows($0, to: copy) }
+        let queue = try DatabaseQueue(path: copy)
+        try queue.write { try Backup.mark($0, now: now) }
+        try queue.close()
         try Files.Descriptor(opening: copy, O_RDWR).synchronize()
         try file.migrate(pool)
+        try makeShrinkable(pool)
         // So that the file's header tells an older program at once.
         _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+    }
+
+    /// A database from before pages could go back to the disk is written anew, once; where there is no room for that it stays as it is.
+    private static func makeShrinkable(_ pool: DatabasePool) throws {
+        try pool.writeWithoutTransaction { database in
+            guard try Int.fetchOne(database, sql: "PRAGMA auto_vacuum") != 2 else { return }
+            do {
+                try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
+            } catch {
+                guard case .refused = StoreFailure.writing(error) else { throw error }
+            }
+        }
     }
 
     /// Starts a restored database in an epoch beyond any that its hosts can have seen since the backup was taken.

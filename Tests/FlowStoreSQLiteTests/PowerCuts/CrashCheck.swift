@@ -129,6 +129,12 @@ final class CrashFolder: Sendable {
         }
     }
 
+    /// Only these files.
+    func lay(out files: [String: [UInt8]]) throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) { try FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+        for (name, bytes) in files { try write(bytes, name) }
+    }
+
     private func write(_ bytes: [UInt8], _ name: String) throws {
         guard FileManager.default.createFile(atPath: "\(path)/\(name)", contents: Data(bytes), attributes: [.posixPermissions: 0o600]) else {
             throw StoreConformance.Failure(description: "\(path)/\(name) was not written: \(String(cString: strerror(errno)))")
