@@ -27,7 +27,8 @@ public struct RetryPolicy: Sendable {
     let retry: Retry
 
     /// `count` attempts in all. The delay before an attempt starts at `delay`, grows by `factor` up to `maxDelay`, and chance
-    /// takes off up to the share `jitter`. `statuses`: the exit statuses worth another attempt, all but 0 unless given.
+    /// takes off up to the share `jitter`. `statuses`: the exit statuses worth another attempt, all but 0 unless given; where they
+    /// are given nothing else is worth one, no time-out and no signal, but for an attempt that was lost.
     public static func attempts(
         _ count: Int, delay: Duration = .seconds(1), factor: Double = 2, maxDelay: Duration = .minutes(5),
         jitter: Double = 0.2, maxElapsed: Duration? = nil, on statuses: [Int]? = nil

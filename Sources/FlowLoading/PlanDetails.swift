@@ -46,6 +46,10 @@ package enum PlanDetails {
             if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && Int(mode, radix: 8) != nil) {
                 faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")
             }
+            if let start = copy.from.leadingText, !start.hasPrefix("/") {
+                faults.append(
+                    "its source path must be absolute, since 'from:' names a file on the engine's machine, found one that begins with '\(start)'")
+            }
             if let start = copy.to.leadingText, !start.hasPrefix("/") {
                 faults.append("its target path must be absolute, found one that begins with '\(start)'")
             }

@@ -59,6 +59,10 @@ package enum Limits {
     package static let supersededDigests = 16
     /// Delegations that a person can have at once.
     package static let delegations = 100
+    /// Seconds before its report at which the end of an attempt is noted by itself: less is the report's way.
+    package static let lateEndSeconds = 2.0
+    /// Seconds before its report at which no host is believed that an attempt ended: ten years.
+    package static let knownEndSeconds = 315_360_000.0
     /// Seconds between TERM and KILL.
     package static let graceSeconds = 10.0
     /// Seconds after which an attempt on a host that cannot be asked counts as lost, from the moment at which the host itself ends it.

@@ -26,10 +26,11 @@ struct Hands: Sendable {
         let ssh = try SSHPool()
         let store = OutputStore(folder: home.outputs)
         let confinement = try Hands.confinement(home, configuration)
-        let spool = try Hands.spool(home, confinement)
+        let localSpool = try Hands.spool(home, confinement)
+        let spool = localSpool?.path
         localAccount = confinement.account?.user
         commands = TriedConfinement(Hands.forCommands(confinement, spool))
-        let local = LocalTransport(confinement: commands)
+        let local = LocalTransport(confinement: commands, spool: localSpool)
         dispatcher = WorkerPool(
             places: configuration.workers?.concurrency ?? WorkerLimits.places, home: home.path,
             spool: spool,
@@ -41,7 +42,7 @@ struct Hands: Sendable {
                 return bytes
             }, open: { try vault.open($0) }, confinement: confinement, logger: logger, report: { relay.report($0) })
         outputs = StoredOutputs(store: store)
-        reach = HostReach(ssh: ssh)
+        reach = HostReach(ssh: ssh, logger: logger)
         self.ssh = ssh
         self.logger = logger
     }
@@ -64,23 +65,24 @@ struct Hands: Sendable {
 
     /// The records of local attempts, the home's own: two homes on one machine know nothing of each other. Made here, since who works in
     /// it may not enter the home; nil: `$FLOW_SPOOL` says.
-    private static func spool(_ home: Home, _ confinement: LaunchConfinement) throws -> String? {
+    private static func spool(_ home: Home, _ confinement: LaunchConfinement) throws -> LocalSpool? {
         guard getenv("FLOW_SPOOL") == nil else { return nil }
         let path = try realPath(home.path) + (confinement.account.map { "/spool-\($0.user)" } ?? "/spool")
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Hands.spoolFault(path) }
-        if let account = confinement.account, chown(path, account.user, account.group) != 0 { throw Hands.spoolFault(path) }
-        return path
+        let spool = LocalSpool(path: path, owner: confinement.account)
+        let code = spool.make()
+        guard code == 0 else { throw Hands.spoolFault(path, code) }
+        return spool
     }
 
     private static func realPath(_ path: String) throws -> String {
-        guard let real = realpath(path, nil) else { throw spoolFault(path) }
+        guard let real = realpath(path, nil) else { throw spoolFault(path, errno) }
         defer { free(real) }
         return String(cString: real)
     }
 
-    private static func spoolFault(_ path: String) -> FlowError {
+    private static func spoolFault(_ path: String, _ code: Int32) -> FlowError {
         FlowError(
-            .storage, subject: path, "The server did not start: \(path) could not be made: \(String(cString: strerror(errno))).",
+            .storage, subject: path, "The server did not start: \(path) could not be made: \(String(cString: strerror(code))).",
             hint: "flowctl doctor")
     }
 

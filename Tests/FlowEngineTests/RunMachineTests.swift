@@ -132,6 +132,40 @@ struct RunMachineTests {
         #expect(machine["a"].state == .failed)
     }
 
+    @Test(arguments: [
+        AttemptResult(outcome: .timedOut), AttemptResult(outcome: .failed(.init(.signal, "ended by signal 9")), exitStatus: 75, signal: 9),
+        AttemptResult(outcome: .failed(.init(.unreachable, "nobody is there"))), AttemptResult(outcome: .cancelled),
+    ])
+    func `where exit statuses are named nothing else gets another attempt`(_ result: AttemptResult) throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 3, exitStatuses: [75])))])
+        try machine.report("a", .ended(result))
+        #expect(machine["a"].state == .failed)
+        var other = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 3)))])
+        try other.report("a", .ended(result))
+        #expect(other["a"].state == .backingOff)
+    }
+
+    @Test func `a status that is named gets another attempt, and so does an attempt that was lost`() throws {
+        for result in [AttemptResult(outcome: .failed(.init(.exitStatus, "busy")), exitStatus: 75), AttemptResult(outcome: .lost("gone"))] {
+            var machine = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 3, exitStatuses: [75])))])
+            try machine.report("a", .ended(result))
+            #expect(machine["a"].state == .backingOff)
+        }
+    }
+
+    @Test func `an end that its host knows to be old is dated by the host, never before its start or after now`() throws {
+        for (ago, expected) in [(60.0, 40.0), (1_000, 0), (1.5, 100), (-5, 100), (1e300, 100), (.nan, 100)] {
+            var machine = try MachineHarness([shell("a")])
+            let start = try #require(machine["a"].attempt?.row.startedAt)
+            machine.now = start + 100
+            try machine.report("a", .ended(AttemptResult(outcome: .succeeded(output: [:], changed: nil), endedSecondsAgo: ago)))
+            #expect(machine["a"].attempt?.row.endedAt == start + expected, "\(ago)")
+            #expect(machine["a"].endedAt == start + expected, "\(ago)")
+            #expect(machine.run.endedAt == start + 100, "the run ended when that was known")
+            #expect(try Entry.decode(Entry.encode(machine.entries, spill: { _ in MachineHarness.digest }), fetch: { _ in nil }) == machine.entries)
+        }
+    }
+
     @Test func `a lost attempt of a step without retry is unknown, and waits for a decision`() throws {
         var machine = try MachineHarness([shell("a"), shell("b", needs: ["a"])])
         try machine.report("a", .ended(AttemptResult(outcome: .lost("the host was rebooted"))))

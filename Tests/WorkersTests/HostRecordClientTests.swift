@@ -21,7 +21,7 @@ struct HostRecordClientTests {
 
     @Test func `a host that falls silent is asked again on a new connection`() async throws {
         let host = ScriptedHost([
-            .says(Self.hello + "started session\n"), .says(Self.hello + "started session\ntick\nO 0 2\nhi" + "ended 0 - 2 0 0 0\n"),
+            .says(Self.hello + "started session\n"), .says(Self.hello + "started session\ntick\nO 0 2\nhi" + "ended 0 - 2 0 0 0 0\n"),
         ])
         let sink = CollectingSink()
         let events = Mutex<[AttemptReport.Event]>([])
@@ -63,16 +63,40 @@ struct HostRecordClientTests {
         #expect(reason.contains("attempt 3") && reason.contains("backup"))
     }
 
-    @Test(arguments: ["absent": false, "ended 0 - 0 0 0 0": true])
+    @Test(arguments: ["absent": false, "ended 0 - 0 0 0 0 250": true])
     func `another place is asked too: an end is taken, and that it knows nothing proves nothing`(_ answer: String, _ isEnd: Bool) async throws {
         let host = ScriptedHost([.says(Self.hello + answer + "\n")])
         let outcome = await client(host).attach(
             Self.id, fence: Self.fence, target: "web-1", place: Place(bootID: "other", spoolID: "spool"), sink: CollectingSink(), report: { _ in })
         switch outcome {
-        case .ended: #expect(isEnd)
+        case .ended(let end): #expect(isEnd && end.secondsAgo == 2.5)
         case .lost(let reason): #expect(!isEnd && reason.contains("rebooted"))
         default: Issue.record("\(outcome)")
         }
+    }
+
+    @Test(arguments: ["absent", "gone"])
+    func `a record that vanishes after the start is lost, never one that never started`(_ answer: String) async throws {
+        let host = ScriptedHost([.says(Self.hello + "started session\n"), .says(Self.hello + answer + "\n")])
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: CollectingSink(), placed: { _ in true }, report: { _ in })
+        guard case .lost(let reason) = outcome else { throw CancellationError() }
+        #expect(reason.contains("its record is gone"))
+    }
+
+    @Test func `what was compared is said: the boot id, the spool id, or a backup`() async throws {
+        func lost(_ place: Place) async throws -> String {
+            let host = ScriptedHost([.says(Self.hello + "absent\n")])
+            let outcome = await client(host).attach(
+                Self.id, fence: Self.fence, target: "web-1", place: place, sink: CollectingSink(), report: { _ in })
+            guard case .lost(let reason) = outcome else { throw CancellationError() }
+            return reason
+        }
+        #expect(try await lost(Place(bootID: "earlier", spoolID: "spool")).contains("rebooted"))
+        let spool = try await lost(Place(bootID: "boot", spoolID: "earlier"))
+        #expect(spool.contains("spool") && !spool.contains("rebooted"))
+        let restored = try await lost(.beforeRestore)
+        #expect(restored.contains("backup") && !restored.contains("rebooted"))
     }
 
     @Test func `a record that could not be removed is noted, never an error`() async throws {

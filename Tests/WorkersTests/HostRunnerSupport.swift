@@ -50,7 +50,9 @@ struct RunnerAnswer {
     var value: [UInt8]?
     /// The host could not keep the value.
     var lostValue = false
-    /// All other lines, in order.
+    /// How many centiseconds ago it said that the attempt had ended.
+    var ago: Int?
+    /// All other lines, in order; that of the end without how long ago it was.
     var lines: [String] = []
 
     var last: String { lines.last ?? "" }
@@ -82,6 +84,9 @@ struct RunnerAnswer {
             case "V": value = take(try size(1))
             // A sign of life.
             case "tick": break
+            case "ended" where words.count == 8:
+                ago = Int(words[7])
+                lines.append(words.dropLast().joined(separator: " "))
             default: lines.append(line)
             }
         }

@@ -153,11 +153,79 @@ struct SwiftStepTests {
             pool.dispatch(attached(running, at: place))
             pool.dispatch(attached(order("echo", "y", step: "other"), at: place))
             #expect(try await comesTrue { second.reports.events(of: order("echo", step: "other").id) == [.neverStarted] })
-            #expect(second.reports.events(of: running.id).isEmpty)
+            #expect(second.reports.result(of: running.id) == nil)
             try "".write(toFile: folder.file("free"), atomically: true, encoding: .utf8)
             #expect(try await second.result(of: running.id).outcome == .succeeded(output: .null, changed: nil))
             #expect(try await second.output(running.id) == "waiting\n")
         }
+    }
+
+    /// An engine that is killed while it hands steps out: the process has not taken what was given to it.
+    @Test func `a step that was given to a process and not taken has never started, and starts`() async throws {
+        let folder = try TestFolder()
+        let (stubborn, given) = (order("stubborn", .string(folder.file("never"))), order("echo", "once"))
+        let first = try PoolUnderTest(folder: folder)
+        try await first.crash { pool async throws in
+            pool.dispatch(stubborn)
+            #expect(try await comesTrue { first.reports.events(of: stubborn.id).contains(.started(containment: .process)) })
+            let pid = try #require(try folder.pids().first)
+            kill(pid, SIGSTOP)
+            pool.dispatch(given)
+            #expect(try await comesTrue { try folder.records(of: "started").count == 2 })
+        }
+        #expect(!first.reports.events(of: given.id).contains(.started(containment: .process)), "nobody has taken it")
+        guard case .placed(let place) = first.reports.events(of: given.id).first else { throw CancellationError() }
+        for pid in try folder.pids() { kill(pid, SIGKILL) }
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            pool.dispatch(attached(given, at: place))
+            #expect(try await comesTrue { second.reports.events(of: given.id) == [.neverStarted] })
+            // As the engine hands it out after that: it knows of no attempt that was there.
+            var again = AttemptOrder.of(given.work, step: "echo", number: 2, epoch: 2)
+            again.lastSent = 0
+            #expect(try await second.carryOut(again, on: pool).output?["said"] == "once")
+            #expect(second.reports.events(of: again.id)[1] == .started(containment: .process))
+        }
+    }
+
+    @Test func `what was running at a power cut is lost, though the record of its begin did not reach the disk`() async throws {
+        let folder = try TestFolder()
+        let step = order("stubborn", .string(folder.file("never")))
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [step])
+        for pid in try folder.pids() { kill(pid, SIGKILL) }
+        // What the journal of the file system brings back: the synced file, with the boot of before, and the other one empty.
+        let steps = folder.file("home/steps")
+        for name in try FileManager.default.contentsOfDirectory(atPath: steps) {
+            let path = "\(steps)/\(name)"
+            if name.hasSuffix(".record") { truncate(path, 0) }
+            guard name.hasSuffix(".started") else { continue }
+            let text = try String(contentsOfFile: path, encoding: .utf8).replacingOccurrences(of: place.bootID, with: "earlier")
+            try text.write(toFile: path, atomically: false, encoding: .utf8)
+        }
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            guard case .lost = try await second.carryOut(attached(step, at: place), on: pool).outcome else {
+                Issue.record("\(second.reports.events(of: step.id))")
+                return
+            }
+        }
+    }
+
+    @Test func `what cannot be asked about is lost, never failed`() async throws {
+        let folder = try TestFolder()
+        let step = order("stubborn", .string(folder.file("free")))
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [step])
+        // Its secret cannot be opened any more, so that its output could not be masked.
+        var asked = attached(step, at: place)
+        asked.work = .step(StepWork(node: "stubborn", binary: Self.binary, inputs: [.string(SealedText.marker("unreadable"))]))
+        let second = try PoolUnderTest(folder: folder, open: { _ in throw CancellationError() })
+        try await second.with { pool async throws in
+            guard case .lost = try await second.carryOut(asked, on: pool).outcome else {
+                Issue.record("\(second.reports.events(of: step.id))")
+                return
+            }
+        }
+        try "".write(toFile: folder.file("free"), atomically: true, encoding: .utf8)
     }
 
     @Test func `the next engine cancels one step of a process and not the other`() async throws {

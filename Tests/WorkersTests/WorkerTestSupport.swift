@@ -30,6 +30,11 @@ final class TestFolder: Sendable {
         }
     }
 
+    /// The processes that Swift steps were given to.
+    func pids() throws -> Set<pid_t> {
+        Set(try records(of: "started").compactMap { try JSON.parse(Array($0.utf8))["pid"]?.intValue }.map { pid_t($0) })
+    }
+
     func read(_ name: String) -> String? { FileManager.default.contents(atPath: file(name)).map { String(decoding: $0, as: UTF8.self) } }
 }
 
@@ -92,15 +97,20 @@ final class PoolUnderTest: Sendable {
     private let held = Mutex(Held())
     private let proceeds: Bool
     private let transport: any Transport
+    private let open: SecretOpener
     private let forgets = Mutex(true)
 
     var reports: Told { told.withLock { $0 } }
     var home: String { folder.file("home") }
     static let run = RunID(at: Instant(milliseconds: 0), random: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 
-    init(folder: TestFolder, proceeds: Bool = true, transport: any Transport = LocalTransport()) throws {
+    init(
+        folder: TestFolder, proceeds: Bool = true, transport: any Transport = LocalTransport(),
+        open: @escaping SecretOpener = { String($0.reversed()) }
+    ) throws {
         self.folder = folder
         self.transport = transport
+        self.open = open
         self.proceeds = proceeds
         outputs = OutputStore(folder: folder.file("output"))
         try FileManager.default.createDirectory(atPath: folder.file("home"), withIntermediateDirectories: true)
@@ -137,7 +147,7 @@ final class PoolUnderTest: Sendable {
         let transport = transport
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: { _ in transport }, outputs: outputs, blobs: blobs,
-            open: { String($0.reversed()) }, report: { [weak self] in self?.take($0) })
+            open: open, report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool
     }

@@ -250,7 +250,7 @@ package enum Routes {
             InventoryHandlers.importKnownHosts),
         Route(
             .post, "/v1/inventory/ping", "inventory.ping", .role(.operator),
-            .takes(Wire.Ping.self, gives: Wire.Page<Wire.PingResult>.self, "Logs in to hosts and runs `true`."),
+            .takes(Wire.Ping.self, gives: Wire.Page<Wire.PingResult>.self, "Logs in to hosts and starts what runs steps there."),
             InventoryHandlers.ping),
     ]
 

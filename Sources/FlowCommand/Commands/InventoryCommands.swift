@@ -165,10 +165,10 @@ struct HostsCommand: AsyncParsableCommand {
     }
 }
 
-/// `ping SELECTOR`: logs in to every host and runs `true`.
+/// `ping SELECTOR`: logs in to every host and starts the runner.
 struct PingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ping", abstract: "Logs in to hosts and runs true, to see whether they can be reached.")
+        commandName: "ping", abstract: "Logs in to hosts and starts what runs steps there, to see whether one could run.")
     @Argument(help: "A selector, such as 'group:web'.") var selector: String
     @OptionGroup var show: ShowOptions
     @OptionGroup var connection: ConnectionOptions

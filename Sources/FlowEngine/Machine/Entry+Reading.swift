@@ -26,6 +26,10 @@ extension Entry {
             self = .unreachable(
                 step, try reader.optional { try $0.text() }, until: try reader.optional { try $0.instant() })
         case 14: self = .attemptEnded(step, try reader.attemptEnd())
+        case 80:
+            var end = try reader.attemptEnd()
+            end.at = try reader.instant()
+            self = .attemptEnded(step, end)
         case 15: self = .settled(step, try reader.settlement(fetch: fetch))
         case 16: self = .sleeping(step, until: try reader.instant())
         case 17: self = .backingOff(step, until: try reader.instant(), reason: try reader.text())

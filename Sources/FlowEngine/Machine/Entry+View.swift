@@ -100,7 +100,7 @@ extension Entry {
                 "attemptState": .string(end.state.rawValue), "cause": text(end.cause?.rawValue), "exitStatus": int(end.exitStatus),
                 "signal": int(end.signal),
                 "outputBytes": .int(end.outputBytes), "truncated": .bool(end.truncated), "message": text(end.message),
-                "lastLine": text(end.lastLine),
+                "lastLine": text(end.lastLine), "endedAt": end.at.map { .string($0.description) } ?? .null,
             ]
         case .settled(_, let settlement):
             return [

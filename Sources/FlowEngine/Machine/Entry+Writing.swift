@@ -17,7 +17,8 @@ extension Entry {
         case .adopted: 11
         case .stopping: 12
         case .unreachable: 13
-        case .attemptEnded: 14
+        // An end that was noticed late says when it was.
+        case .attemptEnded(_, let end): end.at == nil ? 14 : 80
         case .settled: 15
         case .sleeping: 16
         case .backingOff: 17
@@ -99,7 +100,9 @@ extension Entry {
         case .unreachable(_, let reason, let until):
             out.write(reason)
             out.write(until) { $0.write($1) }
-        case .attemptEnded(_, let end): out.write(end)
+        case .attemptEnded(_, let end):
+            out.write(end)
+            if let at = end.at { out.write(at) }
         case .settled(_, let settlement): out.write(settlement, spill: spill)
         case .sleeping(_, let until): out.write(until)
         case .backingOff(_, let until, let reason):

@@ -120,6 +120,8 @@ package enum Entry: Hashable, Sendable {
         package var truncated: Bool
         package var message: String?
         package var lastLine: String?
+        /// When it ended, by what its host said, where that was well before anybody could ask: the engine was away, or the host was.
+        package var at: Instant?
     }
 
     package struct Settlement: Hashable, Sendable {

@@ -220,7 +220,10 @@ extension Run {
     }
 
     private mutating func settle(_ settlement: Entry.Settlement, _ number: Int, at: Instant) {
+        let wasRunning = steps[number].state == .running
         enter(settlement.state, number, at: at)
+        // It ended with its attempt, which may have been noticed late.
+        if wasRunning, let end = steps[number].attempt?.row.endedAt { steps[number].endedAt = end }
         steps[number].reason = settlement.reason
         steps[number].value = settlement.value
         steps[number].changed = settlement.changed
@@ -264,7 +267,7 @@ extension Run {
         // What was not sent, and what its host knows nothing of, has left nothing there.
         if end.counts || attempt.row.state == .running || end.state != .cancelled { steps[number].lastSent = attempt.row.number }
         attempt.row.state = end.state
-        attempt.row.endedAt = at
+        attempt.row.endedAt = end.at ?? at
         attempt.row.exitStatus = end.exitStatus
         attempt.row.signal = end.signal
         attempt.row.message = end.message

@@ -170,8 +170,16 @@ extension RunMachine {
         let end = Entry.AttemptEnd(
             state: state, cause: cause, counts: counts, exitStatus: result?.exitStatus, signal: result?.signal,
             outputBytes: result?.outputBytes ?? 0, truncated: result?.truncated ?? false, message: message,
-            lastLine: result?.lastLine)
+            lastLine: result?.lastLine, at: moment(of: result, number))
         emit(.attemptEnded(ref(number), end))
+    }
+
+    /// When the attempt ended, where its host knows that it was well before now; never before it was handed out.
+    private func moment(of result: AttemptResult?, _ number: Int) -> Instant? {
+        guard let ago = result?.endedSecondsAgo, ago >= Limits.lateEndSeconds, ago <= Limits.knownEndSeconds,
+            let start = run.steps[number].attempt?.row.startedAt
+        else { return nil }
+        return min(max(start, context.now + -ago), context.now)
     }
 
     private mutating func take(_ result: AttemptResult, for number: Int) {
@@ -191,11 +199,11 @@ extension RunMachine {
             let limit = node(number).policy.timeoutSeconds.map { " of \(JSON.double($0).text) s" } ?? ""
             endAttempt(number, .timedOut, counts: true, message: "the time-out\(limit) was over", result: result)
             if wasStopping { return settle(number, .cancelled) }
-            retryOrFail(number, "the time-out\(limit) was over", isRetryable: true)
+            retryOrFail(number, "the time-out\(limit) was over", isRetryable: isRetryableWithoutStatus(number))
         case .cancelled:
             endAttempt(number, .cancelled, counts: true, message: nil, result: result)
             if wasStopping { return settle(number, .cancelled) }
-            retryOrFail(number, "the worker stopped it", isRetryable: true)
+            retryOrFail(number, "the worker stopped it", isRetryable: isRetryableWithoutStatus(number))
         case .lost(let message):
             endAttempt(number, .lost, counts: true, message: message, result: result)
             takeLoss(number, message, wasStopping: wasStopping)
@@ -243,11 +251,13 @@ extension RunMachine {
 
     private func isRetryable(_ number: Int, _ failure: AttemptResult.Failure, exitStatus: Int?) -> Bool {
         guard failure.isRetryable else { return false }
-        guard failure.cause == .exitStatus, let allowed = node(number).policy.retry?.exitStatuses, let exitStatus else {
-            return true
-        }
-        return allowed.contains(exitStatus)
+        guard let allowed = node(number).policy.retry?.exitStatuses else { return true }
+        return failure.cause == .exitStatus && exitStatus.map(allowed.contains) ?? false
     }
+
+    /// Whether an end without a status is worth another attempt: where statuses are named, only they are. An attempt whose end nobody knows
+    /// is not meant: that is taken up by whoever has given `retry:`.
+    private func isRetryableWithoutStatus(_ number: Int) -> Bool { node(number).policy.retry?.exitStatuses == nil }
 
     /// - Parameter pause: seconds that the step itself has asked for, which no policy shortens.
     private mutating func retryOrFail(_ number: Int, _ reason: String, isRetryable: Bool, after pause: Double? = nil) {
@@ -311,9 +321,4 @@ extension RunMachine {
             takeLoss(number, "it can no longer be asked about", wasStopping: isStopping)
         }
     }
-}
-
-extension Place {
-    /// No host's: what was placed before the database was restored.
-    static let beforeRestore = Place(bootID: "before-restore", spoolID: "before-restore")
 }

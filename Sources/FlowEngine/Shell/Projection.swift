@@ -131,7 +131,8 @@ struct Projection {
             case .hold: step.elements == nil ? "flowctl retry \(run.id)" : "flowctl release \(place), or: flowctl retry \(run.id)"
             case .soak: "flowctl release \(place)"
             case .unknown: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
-            case .unreachable: "flowctl ping \(step.attempt?.row.target ?? "HOST")"
+            // What runs here is reached without a host.
+            case .unreachable: step.attempt?.row.target.map { "flowctl ping \($0)" } ?? "flowctl doctor"
             case .timer, .breakpoint: "flowctl release \(place)"
             case .signal: signalHint(of: step, in: run)
             case .lock, .rate: "flowctl locks"

@@ -92,6 +92,10 @@ package struct Place: Hashable, Sendable, Codable {
         self.bootID = bootID
         self.spoolID = spoolID
     }
+
+    /// No host's: what was placed before the database was restored. It may have ended and been removed after the backup, so that a host
+    /// that knows nothing of it proves nothing.
+    package static let beforeRestore = Place(bootID: "before-restore", spoolID: "before-restore")
 }
 
 /// A command or script. Texts may hold sealed secrets (`SealedText`); the worker opens them last.

@@ -94,10 +94,12 @@ package struct AttemptResult: Hashable, Sendable {
     package var truncated: Bool
     /// The last line of output, at most 200 characters, without control characters.
     package var lastLine: String?
+    /// For how long it was over when its host told of it, by the host's own clock; nil where that is not known.
+    package var endedSecondsAgo: Double?
 
     package init(
         outcome: Outcome, exitStatus: Int? = nil, signal: Int? = nil, outputBytes: Int = 0, truncated: Bool = false,
-        lastLine: String? = nil
+        lastLine: String? = nil, endedSecondsAgo: Double? = nil
     ) {
         self.outcome = outcome
         self.exitStatus = exitStatus
@@ -105,6 +107,7 @@ package struct AttemptResult: Hashable, Sendable {
         self.outputBytes = outputBytes
         self.truncated = truncated
         self.lastLine = lastLine
+        self.endedSecondsAgo = endedSecondsAgo
     }
 }
 

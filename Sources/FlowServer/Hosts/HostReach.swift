@@ -1,13 +1,15 @@
 import FlowModel
 import FlowWire
+import Logging
 import Workers
 
-/// Asks hosts something outside of any run: their keys, and whether they let us in.
+/// Asks hosts something outside of any run: their keys, and whether a step could run there.
 struct HostReach: Sendable {
     /// Hosts asked at once.
     private static let width = 64
 
     let ssh: SSHPool
+    let logger: Logger
 
     func scan(address: String, port: Int) async throws -> [Wire.HostKey] {
         do {
@@ -43,11 +45,12 @@ struct HostReach: Sendable {
         let start = ContinuousClock.now
         var message: String?
         do {
-            let channel = try await ssh.transport(to: host).open("true")
-            message = await HostReach.end(of: channel)
+            try await HostRecordClient(transport: ssh.transport(to: host), spool: nil, logger: logger).hello()
         } catch let error as TransportError where error.phase == .hostKey && !host.hostKeys.isEmpty {
             // A host without any key is told this by the transport.
             message = "\(error) If it is the right one, accept it with: flowctl inventory add \(host.name) \(host.address) --port \(host.port)"
+        } catch let failure as AttemptResult.Failure {
+            message = failure.message
         } catch {
             message = "\(error)"
         }
@@ -56,23 +59,5 @@ struct HostReach: Sendable {
             host: host.name, ok: message == nil,
             tookSeconds: Double(took.seconds) + Double(took.attoseconds / 1_000_000_000_000_000) / 1000,
             message: message)
-    }
-
-    /// nil when the command ended with status 0.
-    private static func end(of channel: any TransportChannel) async -> String? {
-        var message: String? = "the connection ended before the command did"
-        do {
-            try await channel.finishInput()
-            while let event = try await channel.next() {
-                if case .exited(let status, let signal) = event {
-                    message =
-                        status == 0 ? nil : "'true' ended with \(status.map { "status \($0)" } ?? "signal \(signal ?? 0)")"
-                }
-            }
-        } catch {
-            message = "\(error)"
-        }
-        channel.close()
-        return message
     }
 }

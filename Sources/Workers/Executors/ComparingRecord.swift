@@ -48,7 +48,7 @@ struct ComparingRecord: HostRecording {
         }
         let words = (found ?? "").split(whereSeparator: \.isWhitespace)
         guard words.count == 2, words[0] == file.digest.hex, let mode = Int(words[1], radix: 8) else { return false }
-        return work.mode.map { Int($0, radix: 8) == mode } ?? true
+        return Int(work.mode ?? file.mode, radix: 8) == mode
     }
 
     /// Digest and mode of the file at the goal; empty when there is none.

@@ -2,8 +2,9 @@ import FlowModel
 
 /// Copies a file to a target: compared by SHA-256 first, written beside its goal, synced, and put in its place at once.
 ///
-/// Output: `{"changed","sha256","bytes"}`. A file that is there already, with the mode asked for, is left alone and nothing is sent.
-/// A symbolic link at the goal is followed; the owner of a file that is replaced stays where the account may say so.
+/// Output: `{"changed","sha256","bytes"}`. A file that is there already, with the mode asked for, is left alone and nothing is sent; no
+/// mode means that of the source. A symbolic link at the goal is followed; the owner of a file that is replaced stays where the account may
+/// say so. A goal that is a mount point cannot be replaced: it is written over.
 struct CopyExecutor: Executor {
     let hosts: @Sendable (Host?) -> any HostRecording
     let transports: @Sendable (Host?) -> any Transport
@@ -24,7 +25,7 @@ struct CopyExecutor: Executor {
             try CopyExecutor.check(work)
             return try await carryOut(attempt, work, SecretPatterns(secrets.opened))
         } catch {
-            return .failed(error)
+            return attempt.refused(error)
         }
     }
 
@@ -57,21 +58,24 @@ struct CopyExecutor: Executor {
             if let file { record = ComparingRecord(record: record, transport: transports(order.target), work: work, file: file) }
             let recorder = OutputRecorder(store: outputs, id: order.id, cap: job.outputCap, patterns: patterns)
             let outcome = await HostConversation(record: record, attempt: attempt, sink: recorder).outcome(of: job)
-            if let report = attempt.report(of: outcome) { return report }
+            let output = await recorder.finish()
+            if let report = attempt.report(of: outcome) { return report.with(output) }
             guard case .ended(let end) = outcome else { return .cancelled }
-            var result = ShellResult(
-                end: end, output: await recorder.finish(), shape: CopyExecutor.shape, patterns: patterns
-            ).result
+            var result = ShellResult(end: end, output: output, shape: CopyExecutor.shape, patterns: patterns).result
             if case .succeeded(let output, let changed) = result.outcome {
                 result.outcome = .succeeded(output: output["value"] ?? .null, changed: changed)
             }
             return .ended(result)
         } catch {
-            return .failed(error)
+            return attempt.refused(error)
         }
     }
 
     private static func check(_ work: CopyWork) throws(AttemptResult.Failure) {
+        guard work.from.hasPrefix("/") else {
+            throw .init(
+                .input, "nothing was copied: '\(work.from)' is not the absolute path of a file; 'from:' names one on the engine's machine")
+        }
         guard work.to.hasPrefix("/"), !work.to.hasSuffix("/"), !work.to.utf8.contains(where: { $0 == 0 || $0 == 0x0A }) else {
             throw .init(.input, "nothing was copied: '\(work.to)' is not the absolute path of a file")
         }
@@ -88,7 +92,7 @@ struct CopyExecutor: Executor {
         let values = ShellWork(
             interpreter: .sh, source: .text(""),
             variables: [
-                .init(name: "to", value: work.to), .init(name: "mode", value: work.mode ?? ""),
+                .init(name: "to", value: work.to), .init(name: "mode", value: work.mode ?? file?.mode ?? ""),
                 .init(name: "sum", value: file?.digest.hex ?? ""), .init(name: "size", value: String(file?.bytes.count ?? 0)),
             ])
         return HostJob(
@@ -105,19 +109,39 @@ struct CopyExecutor: Executor {
         folder=${to%/*}
         [ -d "$folder/" ] || refuse "the directory $folder does not exist"
         new=$(mktemp "$folder/.flow.XXXXXXXXXX") || refuse "nothing can be written in $folder"
-        trap 'rm -f "$new"' EXIT
+        old=
+        leave() {
+          [ -z "$old" ] || { cat "$old" >"$to" && chmod "$kept" "$to"; }
+          rm -f "$new" ${old:+"$old"}
+        }
+        trap leave EXIT
         trap 'exit 143' HUP INT TERM
-        cat "${0%/*}/data" >"$new" || refuse "no room in $folder"
+        # Nothing is sent of an empty file.
+        [ "$size" = 0 ] || cat "${0%/*}/data" >"$new" || refuse "no room in $folder"
         found=$(sha256sum "$new")
         [ "${found%% *}" = "$sum" ] || refuse "other bytes arrived than were sent"
-        kept=644
-        if [ -e "$to" ]; then
-          kept=$(stat -c %a "$to")
-          chown "$(stat -c %u:%g "$to")" "$new" 2>/dev/null || :
-        fi
-        chmod "${mode:-$kept}" "$new"
+        [ ! -e "$to" ] || chown "$(stat -c %u:%g "$to")" "$new" 2>/dev/null || :
+        chmod "$mode" "$new"
         sync "$new" 2>/dev/null || sync
-        mv -f "$new" "$to"
+        mounted() {
+          while read -r _ _ _ _ point _; do
+            case $point in *\\*) point=$(printf %b "$point") ;; esac
+            [ "$point" != "$1" ] || return 0
+          done </proc/self/mountinfo
+          return 1
+        }
+        if ! why=$(mv -f "$new" "$to" 2>&1); then
+          mounted "$(readlink -f "$to")" || refuse "$why"
+          # No other file can take the place of a mount point: it is written over, and written back when that fails.
+          kept=$(stat -c %a "$to")
+          spare=$(mktemp "$folder/.flow.XXXXXXXXXX") && cat "$to" >"$spare" || { rm -f "$spare"; refuse "no room in $folder to keep what was there"; }
+          old=$spare
+          { chmod "$mode" "$to" && cat "$new" && sync; } >"$to" || refuse "it is a mount point, and cannot be written over"
+          found=$(sha256sum "$to")
+          [ "${found%% *}" = "$sum" ] || refuse "it is a mount point, and other bytes are there than were written"
+          rm -f "$new" "$old"
+          old=
+        fi
         trap - EXIT
         sync "$folder/" 2>/dev/null || sync
         printf 'sha256=%s\nbytes=%s\nchanged=true\n' "$sum" "$size" >"$FLOW_OUTPUT"

@@ -78,9 +78,23 @@ extension LiveAttempt {
         case .neverStarted?: return wasStopped ? .cancelled : .neverStarted
         case .lost(let reason)?: return .ended(AttemptResult(outcome: .lost(reason)))
         case .refused(let failure)?:
-            if wasStopped { return .cancelled }
-            // Only a start that was refused is certain not to have run.
-            return order.mode == .start ? .failed(failure) : .ended(AttemptResult(outcome: .lost(failure.message)))
+            return wasStopped ? .cancelled : refused(failure)
         }
+    }
+
+    /// What to report where it was not even asked about: only a start is certain not to have run.
+    func refused(_ failure: AttemptResult.Failure) -> AttemptReport.Event {
+        order.mode == .start ? .failed(failure) : .ended(AttemptResult(outcome: .lost("it could not be asked about: \(failure.message)")))
+    }
+}
+
+extension AttemptReport.Event {
+    /// With what has come of the output of an attempt that did not end by itself.
+    func with(_ output: OutputRecorder.Summary) -> AttemptReport.Event {
+        guard case .ended(var result) = self, output.bytes > 0 else { return self }
+        result.outputBytes = output.bytes
+        result.truncated = output.isTruncated || output.fault != nil
+        result.lastLine = output.lastLine
+        return .ended(result)
     }
 }

@@ -17,14 +17,15 @@ struct ShellExecutor: Executor {
         do throws(AttemptResult.Failure) {
             (job, patterns) = try await makeJob(attempt.order, sealed)
         } catch {
-            return .failed(error)
+            return attempt.refused(error)
         }
         let recorder = OutputRecorder(store: outputs, id: attempt.id, cap: job.outputCap, patterns: patterns)
         let conversation = HostConversation(record: hosts(attempt.order.target), attempt: attempt, sink: recorder)
         let outcome = await conversation.outcome(of: job)
-        if let report = attempt.report(of: outcome) { return report }
+        let output = await recorder.finish()
+        if let report = attempt.report(of: outcome) { return report.with(output) }
         guard case .ended(let end) = outcome else { return .cancelled }
-        return .ended(ShellResult(end: end, output: await recorder.finish(), shape: sealed.output, patterns: patterns).result)
+        return .ended(ShellResult(end: end, output: output, shape: sealed.output, patterns: patterns).result)
     }
 
     private func makeJob(
@@ -81,7 +82,7 @@ struct ShellResult {
             outcome: outcome, exitStatus: end.exitStatus, signal: end.signal,
             outputBytes: max(output.bytes, end.stdoutBytes + end.stderrBytes),
             truncated: output.isTruncated || output.fault != nil || end.stdoutBytes + end.stderrBytes > output.bytes,
-            lastLine: output.lastLine)
+            lastLine: output.lastLine, endedSecondsAgo: end.secondsAgo)
     }
 
     private var outcome: AttemptResult.Outcome {

@@ -8,6 +8,8 @@ import struct Crypto.SHA256
 struct SourceFile: Sendable {
     var bytes: [UInt8]
     var digest: Digest
+    /// Who may read, write and run it, in octal: what a copy gets that is given no other.
+    var mode: String
 
     /// Its length. Throws the failure when it is no file that can be sent.
     static func size(_ path: String, _ confinement: LaunchConfinement) async throws(AttemptResult.Failure) -> Int {
@@ -18,7 +20,9 @@ struct SourceFile: Sendable {
         try await unwrap {
             try openFile(path, confinement).closing { file in
                 let bytes = try file.bytes()
-                return SourceFile(bytes: bytes, digest: SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) })
+                return SourceFile(
+                    bytes: bytes, digest: SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) },
+                    mode: String(file.mode & 0o777, radix: 8))
             }
         }
     }
@@ -39,6 +43,7 @@ struct SourceFile: Sendable {
         var path: String
         var descriptor: CInt
         var size: Int
+        var mode: mode_t
 
         func closing<Value>(_ body: (Open) throws -> Value) rethrows -> Value {
             defer { close(descriptor) }
@@ -80,7 +85,7 @@ struct SourceFile: Sendable {
             let reason = isFile ? "it has \(size) bytes; at most \(Limits.copyBytes) are copied" : "it is not a plain file"
             throw AttemptResult.Failure(.input, "nothing was copied: \(path): \(reason)")
         }
-        return Open(path: path, descriptor: descriptor, size: size)
+        return Open(path: path, descriptor: descriptor, size: size, mode: status.st_mode)
     }
 
     private static func realPath(_ descriptor: CInt) -> String? {

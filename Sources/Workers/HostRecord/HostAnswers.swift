@@ -23,12 +23,13 @@ struct HostValue {
 }
 
 extension HostEnd {
-    /// `ended STATUS REASON OUT OUT-DROPPED ERR ERR-DROPPED`
+    /// `ended STATUS REASON OUT OUT-DROPPED ERR ERR-DROPPED AGO`
     init(words: [String], value: HostValue) throws {
-        let numbers = words.dropFirst(3).compactMap(Int.init)
-        guard words.count == 7, let status = Int(words[1]), numbers.count == 4, numbers.allSatisfy({ (0...1 << 60).contains($0) }) else {
+        let numbers = words.dropFirst(3).prefix(4).compactMap(Int.init)
+        guard words.count == 8, let status = Int(words[1]), numbers.count == 4, numbers.allSatisfy({ (0...1 << 60).contains($0) }) else {
             throw HostFault.garbled("its end has no sense")
         }
+        let ago = Int(words[7]).flatMap { (0...1 << 60).contains($0) ? Double($0) / 100 : nil }
         // What a shell makes of a signal; a script that exits so by itself looks the same, so the status is kept too.
         let signal = status > 128 && status <= 192 ? status - 128 : nil
         let cause: Cause =
@@ -39,7 +40,8 @@ extension HostEnd {
             }
         self.init(
             cause: cause, exitStatus: status, signal: signal, stdoutBytes: numbers[0] + numbers[1],
-            stderrBytes: numbers[2] + numbers[3], output: value.bytes, outputIsTooLong: value.isTooLong, outputWasLost: value.wasLost)
+            stderrBytes: numbers[2] + numbers[3], output: value.bytes, outputIsTooLong: value.isTooLong, outputWasLost: value.wasLost,
+            secondsAgo: ago)
     }
 }
 
@@ -51,10 +53,14 @@ extension HostOutcome {
         case ("died", "timedOut"): self = .ended(HostEnd(cause: .timedOut))
         case ("died", _): self = .lost("the process that watched over it on the host was killed")
         case ("absent", _): self = .neverStarted
+        case ("gone", _): self = .lost(HostOutcome.recordIsGone)
         case ("rebooted", _): self = .lost("the host was rebooted while it ran")
         default: throw HostFault.garbled("'\(words.joined(separator: " ").prefix(80))' is no frame")
         }
     }
+
+    /// Why nobody knows what came of an attempt that had begun.
+    static let recordIsGone = "it began on the host, and its record is gone from there, or cannot be read"
 }
 
 extension AttemptResult.Failure {

@@ -5,6 +5,8 @@ actor HostBuffer {
     private var pending: [UInt8] = []
     private var start = 0
     private var complaint: [UInt8] = []
+    /// How the other side ended, if it has: `status 1`, `signal 9`.
+    private var end: String?
 
     init(_ channel: any TransportChannel, _ patience: HostPatience) { (self.channel, self.patience) = (channel, patience) }
 
@@ -21,11 +23,20 @@ actor HostBuffer {
                 noise += line.utf8.count + 1
             }
         } catch let error as TransportError {
+            if let end { throw HostFault.shell(end: end, said: String((rest ?? first ?? lastComplaint).prefix(120))) }
             guard let first else { throw error }
             throw HostFault.garbled("it says '\(first.prefix(80))' instead of hello")
         }
         throw HostFault.garbled("it says '\(first?.prefix(80) ?? "")' and more instead of hello")
     }
+
+    /// What came without an end of line.
+    private var rest: String? {
+        let text = String(decoding: pending[start...], as: UTF8.self).trimmingPrefix { $0.isWhitespace }
+        return text.isEmpty ? nil : String(text)
+    }
+
+    private var lastComplaint: String { String(String(decoding: complaint, as: UTF8.self).split(whereSeparator: \.isNewline).last ?? "") }
 
     /// The next line. Throws what the host says instead of an answer.
     func line() async throws -> String {
@@ -72,8 +83,9 @@ actor HostBuffer {
                 pending += bytes
                 return
             case .stderr(let bytes): complaint = Array((complaint + bytes).suffix(400))
-            case .exited:
-                let text = String(decoding: complaint, as: UTF8.self).split(whereSeparator: \.isNewline).last ?? ""
+            case .exited(let status, let signal):
+                end = status.map { "status \($0)" } ?? signal.map { "signal \($0)" } ?? "no status"
+                let text = lastComplaint
                 throw TransportError(
                     .stream, "the connection to the runner ended" + (text.isEmpty ? "" : ": \(text)"), mayHaveRun: true)
             }

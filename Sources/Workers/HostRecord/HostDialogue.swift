@@ -4,7 +4,7 @@ internal import FlowModel
 ///
 /// Reading belongs to one task at a time.
 final class HostDialogue: Sendable {
-    enum Verb: String { case start, attach, kill, forget }
+    enum Verb: String { case hello, start, attach, kill, forget }
 
     /// Who the place says it is.
     let place: Place

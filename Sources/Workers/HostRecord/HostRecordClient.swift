@@ -41,10 +41,11 @@ package struct HostRecordClient: HostRecording, Sendable {
             conversation.close()
             return .neverStarted
         }
+        let begun = Begun()
         do {
             return try await closingOnError(conversation) {
                 try await conversation.send(try HostRequest.start(id, fence, target, place, job))
-                return try await follow(conversation, id, sink, (0, 0), report)
+                return try await follow(conversation, id, sink, (0, 0), begun, report)
             }
         } catch HostFault.said("known", let attempt) {
             return .lost(HostRecordClient.forgotten(attempt))
@@ -54,7 +55,7 @@ package struct HostRecordClient: HostRecording, Sendable {
             // It may have been sent: from here on only the host knows.
             if Task.isCancelled { return .lost(HostRecordClient.detached) }
             report(.unreachable("\(error)"))
-            return await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, isKnownUnreachable: true)
+            return await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, begun, isKnownUnreachable: true)
         }
     }
 
@@ -63,12 +64,12 @@ package struct HostRecordClient: HostRecording, Sendable {
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
         report: @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome {
-        await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, isKnownUnreachable: false)
+        await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, Begun(), isKnownUnreachable: false)
     }
 
     private func attach(
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
-        report: @Sendable (AttemptReport.Event) -> Void, isKnownUnreachable: Bool
+        report: @Sendable (AttemptReport.Event) -> Void, _ begun: Begun, isKnownUnreachable: Bool
     ) async -> HostOutcome {
         var isUnreachable = isKnownUnreachable
         var pause = HostRecordLimits.firstPauseSeconds
@@ -82,11 +83,12 @@ package struct HostRecordClient: HostRecording, Sendable {
                 let outcome = try await closingOnError(conversation) {
                     let offsets = (await sink.taken(.stdout), await sink.taken(.stderr))
                     try await conversation.send([HostRequest.attach(id, fence, target, offsets)])
-                    return try await follow(conversation, id, sink, offsets, report)
+                    return try await follow(conversation, id, sink, offsets, begun, report)
                 }
-                // That another place knows nothing of it proves nothing.
-                if case .neverStarted = outcome, found != place { return .lost(HostRecordClient.moved(from: place, to: found)) }
-                return outcome
+                guard case .neverStarted = outcome else { return outcome }
+                // That another place knows nothing of it proves nothing, nor that this one does any more.
+                if let moved = found.isNot(place) { return .lost(moved) }
+                return begun.isSo ? .lost(HostOutcome.recordIsGone) : outcome
             } catch HostFault.said("refused", let later) {
                 return .lost("the host has been asked with a later fence (\(later)) than \(fence)")
             } catch {
@@ -157,23 +159,22 @@ package struct HostRecordClient: HostRecording, Sendable {
     /// Nothing that a host sends is believed: frames are bounded, output must go on where it was, and after the start a host can no
     /// longer say that it refused.
     private func follow(
-        _ conversation: HostDialogue, _ id: AttemptID, _ sink: any OutputSink, _ taken: (Int, Int),
+        _ conversation: HostDialogue, _ id: AttemptID, _ sink: any OutputSink, _ taken: (Int, Int), _ begun: Begun,
         _ report: @Sendable (AttemptReport.Event) -> Void
     ) async throws -> HostOutcome {
         var next: [HostStream: Int] = [.stdout: taken.0, .stderr: taken.1]
         var value = HostValue()
-        var isStarted = false
         while true {
             let words: [String]
             do {
                 words = try await conversation.line().split(separator: " ").map(String.init)
-            } catch HostFault.said(let code, let text) where isStarted {
+            } catch HostFault.said(let code, let text) where begun.isSo {
                 throw HostFault.garbled("it started it, and then it says \(code) \(text)")
             }
             switch words.first {
             case "tick": continue
             case "started":
-                isStarted = true
+                begun.note()
                 report(.started(containment: words.last.flatMap(Containment.init) ?? .session))
             case "O", "E":
                 let stream = words[0] == "O" ? HostStream.stdout : .stderr
@@ -197,6 +198,20 @@ package struct HostRecordClient: HostRecording, Sendable {
 
     // MARK: - Connections
 
+    /// Proves that a step could run there: its shell runs the runner, which has what it needs and a spool that it can write in.
+    ///
+    /// Throws `TransportError` when it cannot be reached, and `AttemptResult.Failure` with what a step would fail with.
+    package func hello() async throws {
+        do {
+            let conversation = try await open(.hello)
+            defer { conversation.close() }
+            let answer = try await conversation.answer()
+            guard answer == "ready" else { throw HostFault.garbled("it answered '\(answer.prefix(80))'") }
+        } catch let fault as HostFault {
+            throw AttemptResult.Failure(hostFault: fault)
+        }
+    }
+
     private func open(_ verb: HostDialogue.Verb, extraSeconds: Double = 0) async throws -> HostDialogue {
         try await HostDialogue(transport, verb: verb, spool: spool, silenceSeconds: silenceSeconds + extraSeconds)
     }
@@ -211,11 +226,6 @@ package struct HostRecordClient: HostRecording, Sendable {
     }
 
     private static let detached = "it was not asked about any more"
-
-    private static func moved(from old: Place, to new: Place) -> String {
-        old.bootID != new.bootID
-            ? "the host was rebooted since it was started" : "the host's spool is not the one that it was started in"
-    }
 
     private static func forgotten(_ attempt: String) -> String {
         "the host has run attempt \(attempt) of it, of which the journal knows nothing: the database came out of a backup"

@@ -17,12 +17,16 @@ enum HostRecordLimits {
     static let inlineBytes = 2_048
     /// What login files may write before the hello.
     static let noiseBytes = 64 << 10
+    /// Bytes of one word of the runner's text in its command; `csh` takes no word of 8,192.
+    static let wordBytes = 4_000
 }
 
 /// What a host said instead of an answer, or what makes no sense.
 enum HostFault: Error, CustomStringConvertible {
     case said(String, String)
     case garbled(String)
+    /// The login shell of the account ended without having run anything, with this status or signal, and printed this.
+    case shell(end: String, said: String)
 
     /// Whether it said why it does not do it.
     var isRefusal: Bool { if case .said = self { true } else { false } }
@@ -30,6 +34,9 @@ enum HostFault: Error, CustomStringConvertible {
     var description: String {
         switch self {
         case .said(let code, let text): "\(code) \(text)"
+        case .shell(let end, let said):
+            "the account's login shell ended with \(end) and ran nothing\(said.isEmpty ? "" : ", it said '\(said)'"); no step can run "
+                + "as an account that may not log in (nologin, false), or whose shell does not take '-c COMMAND'"
         case .garbled(let message): "the host's answer makes no sense: \(message)"
         }
     }

@@ -42,7 +42,7 @@ package enum HostOutcome: Sendable {
     case ended(HostEnd)
     /// No record, and the host's ids are those of the place: it never ran.
     case neverStarted
-    /// Nobody knows: another boot id or spool id than those of the place.
+    /// Nobody knows: another boot id or spool id than those of the place, or it had begun and its record is gone.
     case lost(String)
     /// Nothing was started: unreachable, refused, no room, no interpreter.
     case refused(AttemptResult.Failure)
@@ -65,10 +65,12 @@ package struct HostEnd: Hashable, Sendable {
     package var outputIsTooLong: Bool
     /// The host could not keep what it wrote there.
     package var outputWasLost: Bool
+    /// How long it was over when the host said so, by the host's clock; nil where it was booted since.
+    package var secondsAgo: Double?
 
     package init(
         cause: Cause, exitStatus: Int? = nil, signal: Int? = nil, stdoutBytes: Int = 0, stderrBytes: Int = 0,
-        output: [UInt8]? = nil, outputIsTooLong: Bool = false, outputWasLost: Bool = false
+        output: [UInt8]? = nil, outputIsTooLong: Bool = false, outputWasLost: Bool = false, secondsAgo: Double? = nil
     ) {
         self.cause = cause
         self.exitStatus = exitStatus
@@ -78,6 +80,7 @@ package struct HostEnd: Hashable, Sendable {
         self.output = output
         self.outputIsTooLong = outputIsTooLong
         self.outputWasLost = outputWasLost
+        self.secondsAgo = secondsAgo
     }
 }
 

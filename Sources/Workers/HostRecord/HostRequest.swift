@@ -85,12 +85,36 @@ enum HostRequest {
 
 /// The runner's text, as it is given to a place's shell.
 package enum HostRunner {
-    /// The constant command for a verb.
+    /// The constant command for a verb, as every login shell reads it alike: `sh` and its kin, `csh`, `tcsh`, `fish`.
     /// - Parameter shell: what runs the runner; all of them can.
     package static func command(_ verb: String, spool: String?, shell: String = "/bin/sh") -> String {
-        let prefix = spool.map { "FLOW_SPOOL=\(Prelude.quoted($0)); export FLOW_SPOOL; " } ?? ""
-        return "\(prefix)exec \(shell) -c '\(text)' flow-runner \(verb)"
+        guard let spool else { return "exec \(shell) -c '\(loader)' flow-runner \(verb) \(words)" }
+        // Only this machine is told where, and its commands go through /bin/sh: nothing has to be put together again.
+        return "FLOW_SPOOL=\(Prelude.quoted(spool)); export FLOW_SPOOL; exec \(shell) -c '\(text)' flow-runner \(verb)"
     }
+
+    /// Puts the text together again, with the verb as its only argument.
+    private static let loader = #"v=$1; shift; t=$(printf %b "$@"); set -- "$v"; eval "$t""#
+
+    /// The text in words that mean themselves within single quotes everywhere: no newline and no `!`, which `csh` reads there, and no two
+    /// backslashes together, of which `fish` makes one.
+    private static let words: String = {
+        var words: [String] = []
+        var word = ""
+        for character in text.unicodeScalars {
+            switch character {
+            case "\n": word += #"\n"#
+            case "\\": word += #"\0134"#
+            case "!": word += #"\0041"#
+            default: word.unicodeScalars.append(character)
+            }
+            if word.utf8.count >= HostRecordLimits.wordBytes {
+                words.append(word)
+                word = ""
+            }
+        }
+        return (words + [word]).filter { !$0.isEmpty }.map { "'\($0)'" }.joined(separator: " ")
+    }()
 
     /// Without comments and indentation. It holds no single quote.
     package static let text: String = {

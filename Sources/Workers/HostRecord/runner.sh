@@ -93,44 +93,60 @@ unlock() { exec 9<&-; }
 # Puts files on the disk; an old sync takes no names.
 settle() { sync "$@" 2>/dev/null || sync; }
 
-# The recorded fence: the highest of what was asked with and of what was started.
+# mark: EPOCH.NUMBER of the newest attempt of the step in folder $1 that was begun and not forgotten; false when there is none.
+marked() { mark= k=; { read -r k mark <"$1.begun"; } 2>/dev/null; [ "$k" = attempt ] && numbers "${mark%.*}" "${mark#*.}"; }
+
+# The recorded fence: the highest of what was asked with, of what was started, and of what was begun; false when it cannot be read.
 recorded() {
   e=0 n=0
-  [ ! -r "$d/fence" ] || read -r e n <"$d/fence"
+  [ ! -e "$d/fence" ] || { e= n=; { read -r e n <"$d/fence"; } 2>/dev/null; numbers "$e" "$n" || return 1; }
+  ! marked "$d" || { above "${mark%.*}" "${mark#*.}" "$e" "$n" && e=${mark%.*} n=${mark#*.}; }
   for f in "$d"/[0-9]*.[0-9]*; do
     [ -d "$f" ] || continue
     f=${f##*/}
     above "${f%.*}" "${f#*.}" "$e" "$n" && e=${f%.*} n=${f#*.}
   done
+  return 0
 }
 above() { [ "$1" -gt "$3" ] || { [ "$1" -eq "$3" ] && [ "$2" -gt "$4" ]; }; }
 
 # Asking raises the fence, so that a start that comes later does nothing.
 raise() {
-  recorded
+  # What is no fence is replaced by that of who asks.
+  recorded || e=0 n=0
   above "$e" "$n" "$epoch" "$number" && fail refused "$e.$n"
   above "$epoch" "$number" "$e" "$n" || return 0
+  [ ! -d "$d/fence" ] || rm -rf "$d/fence"
   { say "$epoch $number" >"$d/fence.new"; } 2>/dev/null && settle "$d/fence.new" && mv -f "$d/fence.new" "$d/fence" ||
     fail storage "cannot write in $d"
 }
 
-# a: the folder of the attempt asked about; empty when there is none.
+# a: the folder of the attempt asked about, also one that was begun and is gone; empty when nothing was begun.
 find_attempt() {
   a=
   for f in "$d"/[0-9]*."$number"; do
     [ ! -d "$f" ] || a=$f
   done
+  [ -n "$a" ] || ! marked "$d" || [ "${mark#*.}" != "$number" ] || a=$d/$mark
 }
 
+# Loads the record of the attempt in folder $1: its own; where that is gone, the mark beside the folder of its step; where that is gone
+# too, what was loaded of it before.
 load() {
+  read_record "$1/started" || { marked "${1%/*}" && [ "$mark" = "${1##*/}" ] && read_record "${1%/*}.begun"; } || [ "$loaded" = "$1" ] || return 1
+  loaded=$1
+}
+read_record() {
+  [ -f "$1" ] && [ -s "$1" ] && [ -r "$1" ] || return 1
   r_boot= r_pid=0 r_birth=0 r_grace=1000 r_level= r_cgroup= r_account= r_tmp=
-  [ -r "$1/started" ] || return 1
   while read -r k v; do
     case $k in
       boot) r_boot=$v ;; pid) r_pid=$v ;; birth) r_birth=$v ;; grace) r_grace=$v ;; containment) r_level=$v ;;
       cgroup) r_cgroup=$v ;; account) r_account=$v ;; tmp) r_tmp=$v ;;
     esac
-  done <"$1/started"
+  done <"$1"
+  # One that was cut short lacks these, which come last.
+  case $r_level in session) ;; cgroup) [ -n "$r_cgroup" ] ;; *) false ;; esac && [ -n "$r_boot" ] && numbers "$r_pid" "$r_birth" "$r_grace"
 }
 
 # Whether the supervisor of the loaded record lives.
@@ -206,7 +222,7 @@ deliver() {
 finish() {
   load "$1" || return 0
   [ ! -e "$1/ended" ] || return 0
-  [ -e "$1/stop" ] || say "$2" >"$1/stop"
+  [ -e "$1/stop" ] || { say "$2" >"$1/stop"; } 2>/dev/null
   while :; do
     empty "$1" "$3"
     if [ -e "$1/ended" ] || ! supervised; then return 0; fi
@@ -227,7 +243,7 @@ receive() {
   if [ -n "$cgroup" ] && [ -w "$cgroup/cgroup.procs" ]; then level=cgroup; else cgroup=; fi
   # The end is written over a block that is there already, so that a full disk cannot lose it.
   { printf "%b" "$prelude" >"$t/prelude" && printf "%b" "$script" >"$t/script" && printf "%b" "$dir" >"$t/dir" &&
-    printf "%120s\n" "" >"$t/ended.new"; } 2>/dev/null || drop storage "no room in $s"
+    true >"$t/stdout" && true >"$t/stderr" && printf "%120s\n" "" >"$t/ended.new"; } 2>/dev/null || drop storage "no room in $s"
   for part in $parts; do
     length=${part#*:}
     part=$t/${part%:*}
@@ -257,40 +273,58 @@ supervise() {
   look self
   me=$pid mine=$birth
   lock
-  recorded
+  recorded || drop storage "cannot read the fence in $d"
   above "$epoch" "$number" "$e" "$n" || drop refused "$e.$n"
+  # The one that was begun last may have lost its folder.
+  begun=
+  ! marked "$d" || begun=$d/$mark
   # What the engine does not know of ran before its journal was taken back to an earlier copy.
-  for f in "$d"/[0-9]*.[0-9]*; do
-    [ "$after" = - ] || [ ! -d "$f" ] || [ "${f##*.}" -le "$after" ] || drop known "${f##*.}"
+  for f in "$d"/[0-9]*.[0-9]* ${begun:+"$begun"}; do
+    [ -d "$f" ] || [ "$f" = "$begun" ] || continue
+    [ "$after" = - ] || [ "${f##*.}" -le "$after" ] || drop known "${f##*.}"
   done
-  for f in "$d"/[0-9]*.[0-9]*; do
-    [ ! -d "$f" ] || finish "$f" superseded "$grace"
+  for f in "$d"/[0-9]*.[0-9]* ${begun:+"$begun"}; do
+    [ -d "$f" ] || [ "$f" = "$begun" ] || continue
+    finish "$f" superseded "$grace"
   done
   r_account=$account tmp=
   if [ -n "$account" ]; then
     command -v sudo >/dev/null || drop missing "sudo, which account $account needs"
-    tmp=$(as mktemp -d /tmp/flow.XXXXXXXXXX 2>"$t/dd") || { read -r line <"$t/dd"; drop sudo "$line"; }
+    tmp=$(as mktemp -d /tmp/flow.XXXXXXXXXX 2>"$t/dd") || complain
     cat "$t/prelude" "$t/script" "$t/dir" ${data:+"$t/data"} >"$t/all" || drop storage "no room in $s"
   fi
   clock
   due=-
   [ "$timeout" = - ] || due=$((now + timeout))
-  {
-    say "boot $boot"
-    say "pid $me"
-    say "birth $mine"
-    say "at $now"
-    say "deadline $due"
-    say "grace $grace"
-    say "containment $level"
-    [ -z "$cgroup" ] || say "cgroup $cgroup"
-    [ -z "$account" ] || say "account $account"
-    [ -z "$tmp" ] || say "tmp $tmp"
-  } >"$t/started" && settle "$t/started" "$t/ended.new" && mv "$t" "$a" || drop storage "no room in $s"
+  # In one piece: a disk that fills up keeps all of it or nothing.
+  record="attempt $epoch.$number
+boot $boot
+pid $me
+birth $mine
+at $now
+deadline $due
+grace $grace
+containment $level${cgroup:+
+cgroup $cgroup}${account:+
+account $account}${tmp:+
+tmp $tmp}"
+  { say "$record" >"$t/started"; } 2>/dev/null && settle "$t/started" "$t/ended.new" && mv "$t" "$a" || drop storage "no room in $s"
+  # Once more beside the folder, which its own script or somebody who cleans up may take away. Nothing runs before that is written.
+  { say "$record" >"$d.begun"; } 2>/dev/null || { t=$a; drop storage "no room in $s"; }
   unlock
   load "$a"
   exec >/dev/null
   run
+}
+
+# What sudo says is output of the attempt, and the reason: warnings come before and after what matters.
+complain() {
+  all=
+  while read -r line || [ -n "$line" ]; do
+    [ -z "$line" ] || [ ${#all} -gt 1000 ] || all="$all; $line"
+    say "said $line"
+  done <"$t/dd"
+  drop sudo "${all#; }"
 }
 
 # fd 3 and 4 read the two pipes, 5 and 6 write the two spools, 8 tells the follower. 7 and 9 hold the pipes open until the script is over,
@@ -373,7 +407,7 @@ launch() {
 # What runs as another account: it takes its files from standard input, since it can read none of ours.
 loader="
 t=\$1 program=\$2
-part() { [ \"\$2\" = 0 ] || dd bs=1048576 iflag=count_bytes,fullblock count=\"\$2\" of=\"\$t/\$1\" 2>/dev/null || exit 125; }
+part() { : >\"\$t/\$1\" || exit 125; [ \"\$2\" = 0 ] || dd bs=1048576 iflag=count_bytes,fullblock count=\"\$2\" of=\"\$t/\$1\" 2>/dev/null || exit 125; }
 umask 077
 part prelude \"\$3\"
 part script \"\$4\"
@@ -434,8 +468,10 @@ watch() {
   # A subshell does not inherit traps, and the follower may go at any time.
   trap : HUP PIPE
   pause=0.02 last= sent=0 gone= leader= orphaned=
+  clock
   while :; do
-    sleep "$pause" 3<&- 4<&- 5>&- 6>&- 8>&- &
+    nap
+    sleep "$nap" 3<&- 4<&- 5>&- 6>&- 8>&- &
     sleeper=$!
     wait "$sleeper" || sleep 1
     clock
@@ -473,6 +509,14 @@ watch() {
     tick
   done
 }
+# nap: the pause, but none that lasts beyond the deadline.
+nap() {
+  nap=$pause
+  [ "$due" != - ] && [ -z "$gone" ] && [ "$now" -lt "$due" ] || return 0
+  left=$((due - now)) centiseconds=100
+  [ "$pause" = 1 ] || centiseconds=$((1${pause#0.} - 100))
+  [ "$left" -ge "$centiseconds" ] || nap=0.$((left / 10))$((left % 10))
+}
 # A follower that does not read must never hold up the watch.
 tick() {
   seen=0
@@ -500,6 +544,7 @@ send() {
 }
 # What both had at one moment: a last line of one must not overtake what the other had before it.
 send_grown() {
+  [ -n "$spools" ] || return 0
   me=$r_pid
   size 5 && grown=$size && size 6 || return 0
   [ "$grown" -le "$sento" ] || { send O 5 "$sento" "$grown"; sento=$grown; }
@@ -507,11 +552,15 @@ send_grown() {
 }
 open_spools() {
   exec 5<"$a/stdout" 6<"$a/stderr"
+  spools=yes
   [ "$sento" = 0 ] || dd bs=1 iflag=skip_bytes skip="$sento" count=0 <&5 2>/dev/null
   [ "$sente" = 0 ] || dd bs=1 iflag=skip_bytes skip="$sente" count=0 <&6 2>/dev/null
 }
+# Whether file $1 of the attempt still has $2 bytes.
+holds() { [ -f "$a/$1" ] && [ -r "$a/$1" ] && [ "$(wc -c <"$a/$1")" -ge "$2" ]; }
 send_end() {
   if [ ! -e "$a/ended" ]; then
+    [ -d "$a" ] || { say gone; return; }
     reason=died
     [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
     # What the supervisor would have taken away.
@@ -520,15 +569,25 @@ send_end() {
     say "died $reason"
     return
   fi
-  read -r status reason at outs outd errs errd value <"$a/ended"
-  [ "$outs" -le "$sento" ] || send O 5 "$sento" "$outs"
-  [ "$errs" -le "$sente" ] || send E 6 "$sente" "$errs"
+  status=
+  { read -r status reason over outs outd errs errd value <"$a/ended"; } 2>/dev/null
+  numbers "$status" "$over" "$outs" "$outd" "$errs" "$errd" "${value#-}" || { say gone; return; }
+  if [ -n "$asked" ]; then
+    holds stdout "$outs" && holds stderr "$errs" || spools=
+    [ "$value" -le 0 ] || holds value "$value" || value=-1
+  fi
+  # Where somebody has taken the output away, its end says how much there was.
+  [ -z "$spools" ] || [ "$outs" -le "$sento" ] || send O 5 "$sento" "$outs"
+  [ -z "$spools" ] || [ "$errs" -le "$sente" ] || send E 6 "$sente" "$errs"
   case $value in
     0) ;;
     -1) say "V -" ;;
     *) say "V $value"; dd if="$a/value" bs="$value" count=1 iflag=fullblock 2>/dev/null || exit 1 ;;
   esac
-  say "ended $status $reason $outs $outd $errs $errd"
+  # How long ago, which only the boot that it ended in can tell.
+  ago=-
+  [ "$r_boot" != "$boot" ] || { clock; ago=$((now - over)); }
+  say "ended $status $reason $outs $outd $errs $errd $ago"
 }
 
 # A sign of life every ten seconds. Where nobody hears it there is nobody to follow for.
@@ -542,18 +601,19 @@ beat() {
 # Standard input: what the supervisor says. Standard output: the engine.
 follow() {
   exec 2>/dev/null
-  round=0
+  round=0 begun=
   clock
   said=$now
   while read -r word text; do
     case $word in
-      started) load "$a"; say "started $text"; open_spools ;;
+      started) begun=yes; load "$a"; say "started $text"; open_spools ;;
+      said) say "E $sente $((${#text} + 1))"; say "$text"; sente=$((sente + ${#text} + 1)) ;;
       error) say "error $text"; exit 1 ;;
       tick) send_grown; beat; round=$((round + 1)); say "$round" >"$a/seen" ;;
       ended) break ;;
     esac
   done
-  load "$a" || fail died "the supervisor was killed before the start"
+  load "$a" || [ -n "$begun" ] || fail died "the supervisor was killed before the start"
   [ -e "$a/ended" ] || finish "$a" died "$grace"
   send_end
   farewell
@@ -565,8 +625,10 @@ farewell() {
 }
 
 forget() {
-  [ -d "$d" ] || return 0
+  [ -d "$d" ] || [ -e "$d.begun" ] || return 0
   r_cgroup=
+  # The lock needs it, also where somebody took it away.
+  mkdir -p "$d" 2>/dev/null
   lock
   find_attempt
   if [ -n "$a" ]; then
@@ -576,13 +638,16 @@ forget() {
   others=
   for f in "$d"/[0-9]*.[0-9]* "$d/fence"; do [ ! -e "$f" ] || [ "$f" = "$a" ] || others=yes; done
   set --
-  [ -z "$a" ] || set -- "$a"
+  # First, since a record without its mark is whole.
+  ! marked "$d" || [ "${mark#*.}" != "$number" ] || set -- "$d.begun"
+  [ -z "$a" ] || set -- "$@" "$a"
   [ -n "$others" ] || set -- "$@" "$d/lock"
   rm -rf "$@"
   rmdir ${r_cgroup:+"$r_cgroup"} "$d" 2>/dev/null
   unlock
 }
-# Once a day: what nobody has asked about for a week and what does not run goes.
+# Once a day: what nobody has asked about for a week and what does not run goes. The mark stays, so that it is known to have been here: an
+# engine that is away for so long has not taken its end.
 tidy() {
   clock
   day="$boot $((now / 8640000))" last=
@@ -597,34 +662,37 @@ tidy() {
     lock
     old=$d
     for a in "$d"/[0-9]*.[0-9]*; do
-      [ ! -d "$a" ] || { load "$a" && supervised && [ ! -e "$a/ended" ] && old=; }
+      [ ! -d "$a" ] || ! load "$a" || [ "$r_boot" != "$boot" ] || [ -e "$a/ended" ] || { members "$a"; ! supervised && [ -z "$pids" ] || old=; }
     done
     [ -z "$old" ] || rm -rf "$old"
     unlock
   done
+  find . -mindepth 1 -maxdepth 1 -type f -name "*.begun" -mtime +400 -exec rm -f {} + 2>/dev/null
   # Those of today may be about to be used.
   [ -z "$base" ] || find "$base" -mindepth 1 -maxdepth 1 -name "*.*.*.*" -mtime +7 -exec rmdir {} + 2>/dev/null
 }
 
 attach() {
+  asked=yes
   mkdir -p "$d" 2>/dev/null || fail storage "cannot make a folder in $s"
   lock
   raise
   find_attempt
   unlock
   [ -n "$a" ] || { say absent; return; }
-  load "$a"
+  load "$a" || r_boot=
+  clock
+  said=$now
   if [ ! -e "$a/ended" ]; then
+    [ -n "$r_boot" ] || { say gone; return; }
     [ "$r_boot" = "$boot" ] || { say rebooted; return; }
     if supervised; then
       say "started $r_level"
       pause=0.02
-      while [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ]; do supervised || break; rest; done
+      while [ -d "$a" ] && { [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ]; }; do supervised || break; beat; rest; done
     fi
   fi
   [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ] || open_spools
-  clock
-  said=$now
   while [ ! -e "$a/ended" ]; do
     supervised || { [ -e "$a/ended" ] || finish "$a" died "$r_grace"; break; }
     beat
@@ -652,6 +720,7 @@ stop() {
 
 step= epoch= number= place= after=- timeout=- grace=1000 cap=67108864 program=sh account= prelude= script= dir= data= parts=
 lengths="0 0 0 0" names= sento=0 sente=0
+loaded= spools= asked=
 request() {
   while read -r key rest <&3; do
     case $key in
@@ -680,7 +749,8 @@ request() {
 
 find_place
 case ${1:-${0##*/}} in
-  hello) ;;
+  # Proves that an attempt could be kept.
+  hello) { say "$boot" >"$s/hello.$$"; } 2>/dev/null && rm -f "$s/hello.$$" || fail storage "cannot write in the spool directory $s"; say ready ;;
   start) request; receive; supervise | follow ;;
   attach) request; attach ;;
   kill) request; stop ;;

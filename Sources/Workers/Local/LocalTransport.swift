@@ -6,15 +6,23 @@ import Glibc
 package struct LocalTransport: Transport {
     private let environment: [String: String]
     private let confinement: TriedConfinement
+    private let spool: LocalSpool?
 
-    /// `environment` is added to what every command gets.
-    package init(environment: [String: String] = [:], confinement: TriedConfinement = TriedConfinement(.none)) {
+    /// `environment` is added to what every command gets; `spool` is there when one starts.
+    package init(
+        environment: [String: String] = [:], confinement: TriedConfinement = TriedConfinement(.none), spool: LocalSpool? = nil
+    ) {
         self.confinement = confinement
+        self.spool = spool
         self.environment = LocalTransport.inherited.merging(environment) { _, given in given }
     }
 
     package func open(_ command: String) async throws -> any TransportChannel {
         do {
+            if let spool {
+                let code = await BlockingThreads.files.call { spool.make() }
+                guard code == 0 else { throw CallError("the spool \(spool.path) could not be made", code) }
+            }
             return try await LocalChannel.open(command, environment: environment, confinement: await confinement.usable())
         } catch let error as CallError {
             throw TransportError(.exec, "\(error)")

@@ -60,6 +60,17 @@ struct StepRecords: Sendable {
         }
     }
 
+    /// Seconds since the process last wrote in the record of a step: since its end, where that is in it.
+    func age(of id: AttemptID) async throws -> Double {
+        let path = recordPath(id)
+        return try await BlockingThreads.files.call {
+            var (status, now) = (stat(), timespec())
+            guard lstat(path, &status) == 0, clock_gettime(CLOCK_REALTIME, &now) == 0 else { throw CallError("\(path) could not be read") }
+            func seconds(_ time: timespec) -> Double { Double(time.tv_sec) + Double(time.tv_nsec) / 1e9 }
+            return max(0, seconds(now) - seconds(status.st_mtim))
+        }
+    }
+
     func recordPath(_ id: AttemptID) -> String { path(id, "record") }
 
     /// Asks a process that has no other ear any more to cancel the step.

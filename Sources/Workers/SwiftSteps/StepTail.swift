@@ -21,11 +21,14 @@ final class StepTail: Sendable {
 
     private let path: String
     private let output: OutputRecorder
+    private let onBegun: @Sendable () -> Void
     private let state = Mutex(State())
 
-    init(path: String, output: OutputRecorder) {
+    /// `onBegun` is called once, when it is read that the process took the step: until then nothing of it ran.
+    init(path: String, output: OutputRecorder, onBegun: @escaping @Sendable () -> Void) {
         self.path = path
         self.output = output
+        self.onBegun = onBegun
     }
 
     /// Whether the process took the step, as far as was read.
@@ -39,7 +42,10 @@ final class StepTail: Sendable {
             let (path, offset) = (path, state.withLock { $0.offset })
             let bytes = try await BlockingThreads.files.call { try StepTail.read(path, at: offset) }
             guard !bytes.isEmpty else { return state.withLock { $0.end } }
-            for (line, offset) in try state.withLock({ state in try StepTail.take(bytes, into: &state) }) {
+            let hadBegun = hasBegun
+            let lines = try state.withLock { state in try StepTail.take(bytes, into: &state) }
+            if !hadBegun, hasBegun { onBegun() }
+            for (line, offset) in lines {
                 try await output.take(line, of: .stdout, at: offset)
             }
         }

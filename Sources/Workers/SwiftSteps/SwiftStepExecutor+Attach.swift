@@ -19,11 +19,15 @@ extension SwiftStepExecutor {
         case .ended(let result): return .ended(result)
         case .started(let started): return try await follow(attempt, work, started)
         case .absent:
-            guard found.place == place else {
-                return .ended(AttemptResult(outcome: .lost("the machine was started anew, or the records of its Swift steps are gone")))
-            }
-            return attempt.wasStopped ? .cancelled : .neverStarted
+            if let moved = found.place.isNot(place) { return .ended(AttemptResult(outcome: .lost(moved))) }
+            return try await neverStarted(attempt)
         }
+    }
+
+    /// What was made ready for it goes, so that it is not taken for something that has run when its turn comes again.
+    private func neverStarted(_ attempt: LiveAttempt) async throws -> AttemptReport.Event {
+        try await records.remove(attempt.id)
+        return attempt.wasStopped ? .cancelled : .neverStarted
     }
 
     private func follow(
@@ -32,8 +36,10 @@ extension SwiftStepExecutor {
         let (_, patterns) = try opened(work)
         let recorder = OutputRecorder(
             store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
-        let tail = StepTail(path: records.recordPath(attempt.id), output: recorder)
-        let host = try await BlockingThreads.files.call { try FormerHost(started) }
+        let tail = tail(of: attempt, recorder)
+        let (host, isSameBoot) = try await BlockingThreads.files.call {
+            (try FormerHost(started), try SmallFile.line("/proc/sys/kernel/random/boot_id") == started.bootID)
+        }
         let (result, isLate): (Result<Found, any Error>, Bool) = await withTaskGroup(of: Bool.self) { group in
             if let host {
                 group.addTask {
@@ -49,9 +55,12 @@ extension SwiftStepExecutor {
             return (result, await group.contains(true))
         }
         switch result {
-        case .success(.end(let end)): return .ended(await self.result(outcome(of: end, attempt, patterns), tail, recorder))
-        // A request that did not reach the process whole.
-        case .success(.gone) where !tail.hasBegun && !attempt.wasStopped: return .neverStarted
+        case .success(.end(let end)):
+            var result = await self.result(outcome(of: end, attempt, patterns), tail, recorder)
+            result.endedSecondsAgo = try await records.age(of: attempt.id)
+            return .ended(result)
+        // A request that did not reach the process whole. After a power cut its record may only not have reached the disk.
+        case .success(.gone) where !tail.hasBegun && isSameBoot: return try await neverStarted(attempt)
         case .success(.gone):
             let reason = "the flow's process ended while the step ran"
             return await concludeWithout(end: reason, attempt, isTimedOut: isLate, tail, recorder)

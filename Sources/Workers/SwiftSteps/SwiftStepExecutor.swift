@@ -18,9 +18,9 @@ struct SwiftStepExecutor: Executor {
             case .attach(let place): return try await attach(attempt, work, place)
             }
         } catch let failure as AttemptResult.Failure {
-            return .failed(failure)
+            return attempt.refused(failure)
         } catch {
-            return .failed(.infrastructure, "nothing was started: \(error)")
+            return attempt.refused(.init(.infrastructure, attempt.order.mode == .start ? "nothing was started: \(error)" : "\(error)"))
         }
     }
 
@@ -39,7 +39,7 @@ struct SwiftStepExecutor: Executor {
         }
         let recorder = OutputRecorder(
             store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
-        let tail = StepTail(path: records.recordPath(attempt.id), output: recorder)
+        let tail = tail(of: attempt, recorder)
         let (process, id): (FlowHostProcess, Int)
         do {
             let record = try await records.makeRecord(attempt.id)
@@ -52,7 +52,6 @@ struct SwiftStepExecutor: Executor {
             try await records.remove(attempt.id)
             throw error
         }
-        attempt.report(.started(containment: .process))
         let (answer, isTimedOut) = await follow(attempt, process, id)
         switch answer {
         case .ended(let end): return .ended(await result(outcome(of: end, attempt, patterns), tail, recorder))
@@ -62,6 +61,12 @@ struct SwiftStepExecutor: Executor {
             // Nobody hears this: the engine goes away.
             return .ended(AttemptResult(outcome: .lost("the engine ended")))
         }
+    }
+
+    /// The engine is told of the start when the process has taken the step, not when it was sent: a process that ends between the two has not
+    /// run it.
+    func tail(of attempt: LiveAttempt, _ recorder: OutputRecorder) -> StepTail {
+        StepTail(path: records.recordPath(attempt.id), output: recorder) { attempt.report(.started(containment: .process)) }
     }
 
     func opened(_ work: StepWork) throws -> (inputs: [JSON], SecretPatterns) {

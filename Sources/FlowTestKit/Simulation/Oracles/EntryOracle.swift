@@ -272,9 +272,13 @@ struct EntryOracle {
     /// When the next attempt is due; nil when there is none.
     func nextAttempt(_ step: Int) -> Instant? {
         guard let retry = run.nodeOf(step).policy.retry, run.steps[step].spent < retry.attempts else { return nil }
-        if let result, case .failed(let failure) = result.outcome {
+        switch result?.outcome {
+        case .failed(let failure):
             if [.output, .input, .hostKey].contains(failure.cause) { return nil }
-            if failure.cause == .exitStatus, let worth = retry.exitStatuses, let status = result.exitStatus, !worth.contains(status) { return nil }
+            if let worth = retry.exitStatuses, failure.cause != .exitStatus || !worth.contains(result?.exitStatus ?? 0) { return nil }
+        // No status at all is none that was named.
+        case .timedOut, .cancelled: if retry.exitStatuses != nil { return nil }
+        case .succeeded, .lost, nil: break
         }
         let due = now + sound(retry, run.steps[step].spent)
         if let longest = retry.maxElapsedSeconds, let start = run.steps[step].startedAt, due.seconds(since: start) > longest { return nil }

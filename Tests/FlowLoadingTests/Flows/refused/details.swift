@@ -20,6 +20,7 @@ enum Stage: String, CaseIterable, Codable, Sendable { case test, live }
     }
 }
 // expect 16: its mode must be octal permission bits
+// expect 16: its source path must be absolute, since 'from:' names a file on the engine's machine, found one that begins with 'a'
 // expect 16: its target path must be absolute
 // expect 17: failures have 1 to 255
 // expect 18: its command is empty
