@@ -5,17 +5,25 @@ import Glibc
 /// The command gets a clean environment: where programs and homes are, nothing of the engine's.
 package struct LocalTransport: Transport {
     private let environment: [String: String]
-    private let confinement: TriedConfinement
+    private let start: ConfinedStart
+    private let patience: Double
 
-    /// `environment` is added to what every command gets.
-    package init(environment: [String: String] = [:], confinement: TriedConfinement = TriedConfinement(.none)) {
-        self.confinement = confinement
-        self.environment = LocalTransport.inherited.merging(environment) { _, given in given }
+    /// - Parameters:
+    ///   - environment: added to what every command gets.
+    ///   - patience: seconds that a command waits for a machine that has nothing left to start it with.
+    package init(
+        environment: [String: String] = [:], start: ConfinedStart = ConfinedStart(.none), patience: Double = WorkerLimits.shortageSeconds
+    ) {
+        self.start = start
+        self.patience = patience
+        self.environment = start.wanted.environment().merging(environment) { _, given in given }
     }
 
     package func open(_ command: String) async throws -> any TransportChannel {
         do {
-            return try await LocalChannel.open(command, environment: environment, confinement: await confinement.usable())
+            return try await Shortage.waited(seconds: patience) {
+                try await LocalChannel.open(command, environment: environment, start: start)
+            }
         } catch let error as CallError {
             throw TransportError(.exec, "\(error)")
         }
