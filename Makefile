@@ -16,6 +16,7 @@ BIN := .build/release
 SEEDS ?= 10000
 FIRST ?= 0
 MINUTES ?= 30
+IDLE ?= 60
 
 .PHONY: help setup build run test cron crash fuzz simulate mutants soak fixtures check format bench install lab lab-stop clean
 
@@ -48,10 +49,10 @@ simulate: setup ## Runs in a world of faults, from SEEDS seeds (10000); FIRST=n 
 mutants: setup ## Plant bugs in a copy of the core, and look which the simulation catches within SEEDS seeds
 	@scripts/mutants --seeds $(SEEDS)
 
-soak: setup ## Real daemons, killed, stopped and cut off for MINUTES (30), then judged; SEED= repeats the order of faults
+soak: setup ## Real daemons, killed, stopped and cut off for MINUTES (30), then judged; one that does nothing for IDLE (60); SEED= repeats the faults
 	@swift build $(BUILD_FLAGS) --product FlowDSL
-	@FLOW_SOAK_SECONDS=$$(($(MINUTES) * 60)) $(if $(SEED),FLOW_SEED=$(SEED)) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
-		--filter SoakTests
+	@FLOW_IDLE_SECONDS=$$(($(IDLE) * 60)) FLOW_SOAK_SECONDS=$$(($(MINUTES) * 60)) $(if $(SEED),FLOW_SEED=$(SEED)) swift test $(BUILD_FLAGS) --disable-testable-imports --no-parallel \
+		--filter 'SoakTests|IdleTests'
 
 cron: setup ## Compare schedules with the C library, minute by minute, round every change of every time zone
 	@swift build $(BUILD_FLAGS) --product cron-oracle

@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include "include/spawn_shim.h"
+#include "include/descriptor_limit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +11,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int flow_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? errno : 0; }
+static int unless_reserved(const int ends[2]) {
+    if (!flow_is_reserved(ends[0]) && !flow_is_reserved(ends[1])) return 0;
+    close(ends[0]);
+    close(ends[1]);
+    return EMFILE;
+}
 
-int flow_connection(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ? errno : 0; }
+int flow_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) < 0 ? errno : unless_reserved(ends); }
+
+int flow_connection(int ends[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ? errno : unless_reserved(ends);
+}
 
 ssize_t flow_send(int connection, const void *bytes, size_t count, int descriptor) {
     union {

@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include "include/spawn_shim.h"
+#include "include/descriptor_limit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,17 +17,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum stage { STAGE_PROCESS, STAGE_SESSION, STAGE_HIDING, STAGE_ACCOUNT, STAGE_FOLDER, STAGE_DESCRIPTORS, STAGE_EXEC };
 static const char *const stages[] = {
-    "making a process", "making a session", "hiding the engine's files from it", "becoming its account",
-    "entering its folder", "arranging its descriptors", "starting it",
+    [FLOW_SPAWN_PROCESS] = "making a process",
+    [FLOW_SPAWN_SESSION] = "making a session",
+    [FLOW_SPAWN_HIDING] = "hiding the engine's files from it",
+    [FLOW_SPAWN_ACCOUNT] = "becoming its account",
+    [FLOW_SPAWN_FOLDER] = "entering its folder",
+    [FLOW_SPAWN_DESCRIPTORS] = "arranging its descriptors",
+    [FLOW_SPAWN_EXEC] = "starting it",
+    [FLOW_SPAWN_WATCH] = "watching it (this takes Linux 5.3)",
 };
+
+const char *flow_spawn_stage_name(enum flow_spawn_stage stage) { return stages[stage]; }
 
 struct launch {
     const struct flow_spawn *child;
     char uid_map[48], gid_map[48];
     volatile int error;
-    volatile enum stage stage;
+    volatile enum flow_spawn_stage stage;
 };
 
 static int write_text(const char *path, const char *text) {
@@ -81,15 +89,18 @@ static int become_account(const struct flow_spawn *child) {
     return (int)syscall(SYS_setresuid, user, user, user);
 }
 
+// Descriptors that a child gets have numbers below this.
+enum { beyond = 16 };
+
 static int arrange_descriptors(const struct flow_spawn *child) {
-    int count = child->descriptor_count, moved[16];
-    if (count > 16) return errno = EINVAL, -1;
+    int count = child->descriptor_count, moved[beyond];
+    if (count > beyond) return errno = EINVAL, -1;
     // Out of the way first: a source may have the number of another's goal.
     for (int number = 0; number < count; number++) {
         int source = child->descriptors[number];
         int opened = source < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : source;
         if (opened < 0) return -1;
-        moved[number] = fcntl(opened, F_DUPFD_CLOEXEC, 64);
+        moved[number] = fcntl(opened, F_DUPFD_CLOEXEC, beyond);
         if (moved[number] < 0) return -1;
     }
     for (int number = 0; number < count; number++)
@@ -108,7 +119,7 @@ static void reset_signals(void) {
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 }
 
-static void give_up(struct launch *launch, enum stage stage) {
+static void give_up(struct launch *launch, enum flow_spawn_stage stage) {
     launch->error = errno ? errno : EIO;
     launch->stage = stage;
     _exit(127);
@@ -116,24 +127,26 @@ static void give_up(struct launch *launch, enum stage stage) {
 
 static void become(struct launch *launch) {
     const struct flow_spawn *child = launch->child;
-    if (setsid() < 0) give_up(launch, STAGE_SESSION);
+    if (setsid() < 0) give_up(launch, FLOW_SPAWN_SESSION);
     reset_signals();
-    // The program has a high number first, so that the arranging below cannot hit it.
-    int program = child->program < 0 ? -1 : fcntl(child->program, F_DUPFD_CLOEXEC, 256);
-    if (child->program >= 0 && program < 0) give_up(launch, STAGE_DESCRIPTORS);
-    if (child->folder && chdir(child->folder) < 0) give_up(launch, STAGE_FOLDER);
-    if (hide(launch) < 0) give_up(launch, STAGE_HIDING);
-    if (become_account(child) < 0) give_up(launch, STAGE_ACCOUNT);
-    if (arrange_descriptors(child) < 0) give_up(launch, STAGE_DESCRIPTORS);
+    // The program has a number first that the arranging below cannot hit.
+    int program = child->program < 0 ? -1 : fcntl(child->program, F_DUPFD_CLOEXEC, beyond);
+    if (child->program >= 0 && program < 0) give_up(launch, FLOW_SPAWN_DESCRIPTORS);
+    if (child->folder && chdir(child->folder) < 0) give_up(launch, FLOW_SPAWN_FOLDER);
+    if (hide(launch) < 0) give_up(launch, FLOW_SPAWN_HIDING);
+    if (become_account(child) < 0) give_up(launch, FLOW_SPAWN_ACCOUNT);
+    if (arrange_descriptors(child) < 0) give_up(launch, FLOW_SPAWN_DESCRIPTORS);
+    // After the arranging, which uses numbers that the limit which programs expect does not have.
+    flow_lower_descriptor_limit();
     if (program >= 0)
         syscall(SYS_execveat, program, "", child->argv, child->envp, AT_EMPTY_PATH);
     else
         execve(child->path, child->argv, child->envp);
-    give_up(launch, STAGE_EXEC);
+    give_up(launch, FLOW_SPAWN_EXEC);
 }
 
-int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, const char **stage) {
-    struct launch launch = {.child = child, .error = 0, .stage = STAGE_PROCESS};
+int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, enum flow_spawn_stage *stage) {
+    struct launch launch = {.child = child, .error = 0, .stage = FLOW_SPAWN_PROCESS};
     snprintf(launch.uid_map, sizeof launch.uid_map, "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
     snprintf(launch.gid_map, sizeof launch.gid_map, "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
     sigset_t all, before;
@@ -143,7 +156,7 @@ int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, const cha
     if (made == 0) become(&launch);
     if (made < 0) launch.error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    *stage = stages[launch.stage];
+    *stage = launch.stage;
     if (made > 0 && launch.error != 0) {
         while (waitpid(made, NULL, 0) < 0 && errno == EINTR) {}
         return launch.error;
@@ -155,7 +168,7 @@ int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, const cha
         int error = errno;
         kill(made, SIGKILL);
         while (waitpid(made, NULL, 0) < 0 && errno == EINTR) {}
-        *stage = "watching it (this takes Linux 5.3)";
+        *stage = FLOW_SPAWN_WATCH;
         return error;
     }
     *pid = made;
@@ -177,13 +190,32 @@ int flow_spawn_signal(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? errno : 0;
 }
 
-// By bare system calls: they change this thread alone, and give up root's rights over files with the account.
+// By bare system calls: they change this thread alone, and give up root's rights over files with the account. The two that set the ids
+// for files tell nothing of a failure, so they are asked what holds.
+static int read_as(uid_t user, gid_t group) {
+    if (syscall(SYS_setgroups, 1, &group) < 0) return -1;
+    syscall(SYS_setfsgid, group);
+    syscall(SYS_setfsuid, user);
+    const int nobody = -1;
+    if ((gid_t)syscall(SYS_setfsgid, nobody) == group && (uid_t)syscall(SYS_setfsuid, nobody) == user) return 0;
+    errno = EPERM;
+    return -1;
+}
+
 int flow_open_as(const char *path, int64_t uid, int64_t gid) {
-    if (gid >= 0) syscall(SYS_setfsgid, (gid_t)gid);
-    if (uid >= 0) syscall(SYS_setfsuid, (uid_t)uid);
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error = errno;
-    if (uid >= 0) syscall(SYS_setfsuid, geteuid());
-    if (gid >= 0) syscall(SYS_setfsgid, getegid());
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+    if (uid < 0 || gid < 0) return open(path, flags);
+    gid_t groups[256];
+    int count = (int)syscall(SYS_getgroups, 256, groups);
+    if (count < 0) return -1;
+    int file = read_as((uid_t)uid, (gid_t)gid) < 0 ? -1 : open(path, flags), error = errno;
+    syscall(SYS_setfsuid, geteuid());
+    syscall(SYS_setfsgid, getegid());
+    if (syscall(SYS_setgroups, count, groups) < 0 && file >= 0) {
+        error = errno;
+        close(file);
+        file = -1;
+    }
     errno = error;
     return file;
 }

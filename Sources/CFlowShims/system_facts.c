@@ -66,6 +66,16 @@ int flow_user_ids(const char *name, uint32_t *user, uint32_t *group) {
     return 1;
 }
 
+int flow_user_home(uint32_t user, char *home, size_t size) {
+    struct passwd entry, *found = NULL;
+    char buffer[16384];
+    if (getpwuid_r(user, &entry, buffer, sizeof buffer, &found) != 0 || !found) return 0;
+    size_t length = strlen(entry.pw_dir);
+    if (length == 0 || length >= size) return 0;
+    memcpy(home, entry.pw_dir, length + 1);
+    return 1;
+}
+
 int64_t flow_wall_milliseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

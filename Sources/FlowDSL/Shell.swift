@@ -3,7 +3,7 @@ internal import FlowModel
 /// What a command or script hands out.
 public struct ShellResult: Codable, Hashable, Sendable {
     public var exitStatus: Int
-    /// The beginning of its standard output, 64 KiB at most.
+    /// The beginning of its standard output, 64 KiB at most, without the newlines at its end.
     public var stdout: String
     /// What it said of itself with `changed=true` in `$FLOW_OUTPUT`.
     public var changed: Bool

@@ -1,3 +1,4 @@
+import CFlowShims
 import FlowAPI
 import FlowEngine
 package import FlowModel
@@ -6,6 +7,7 @@ package import Logging
 import ServiceLifecycle
 import Synchronization
 import UnixSignals
+import Workers
 
 /// One engine on one home, with everything round it: what `flowd`, `flowctl server` and the embedded mode of `flowctl` run.
 ///
@@ -66,6 +68,10 @@ package final class FlowServer: Sendable {
 
     private init(_ options: Options, signals: [UnixSignal]) async throws {
         let logger = options.logger ?? Logger(label: "flow") { _ in LineLogHandler(level: .warning, now: Wall.now) }
+        // Before anything is opened: a shell's 1,024 are soon used up.
+        if flow_raise_descriptor_limit(UInt64(WorkerLimits.reservedDescriptors)) == 0 {
+            logger.warning("the limit of descriptors could not be told; it stays as it is")
+        }
         let house = try await House(options, logger: logger)
         self.house = house
         self.logger = logger

@@ -16,7 +16,7 @@ struct Hands: Sendable {
     private let ssh: SSHPool
     /// Whom local steps run as, where that is not the engine's own account.
     let localAccount: UInt32?
-    private let commands: TriedConfinement
+    private let commands: LaunchConfinement
     private let logger: Logger
 
     init(
@@ -29,10 +29,15 @@ struct Hands: Sendable {
         let localSpool = try Hands.spool(home, confinement)
         let spool = localSpool?.path
         localAccount = confinement.account?.user
-        commands = TriedConfinement(Hands.forCommands(confinement, spool))
-        let local = LocalTransport(confinement: commands, spool: localSpool)
+        commands = Hands.forCommands(confinement, spool)
+        let start = ConfinedStart(commands) { reason in
+            logger.warning("local commands can reach the engine's files on this machine", metadata: ["reason": "\(reason)"])
+        }
+        let local = LocalTransport(start: start, spool: localSpool)
         dispatcher = WorkerPool(
-            places: configuration.workers?.concurrency ?? WorkerLimits.places, home: home.path,
+            places: .init(
+                hosts: configuration.workers?.concurrency ?? WorkerLimits.places, here: configuration.workers?.localConcurrency),
+            home: home.path,
             spool: spool,
             transports: { host in if let host { ssh.transport(to: host) } else { local } }, outputs: store,
             blobs: { digest in
@@ -59,8 +64,15 @@ struct Hands: Sendable {
                 "The server did not start: '\(name)' is not an account that steps can run as. It takes an existing account other than "
                     + "root, and a server that runs as root.")
         }
-        confinement.account = .init(user: user, group: group)
+        confinement.account = .init(user: user, group: group, name: name, home: Hands.home(of: user))
         return confinement
+    }
+
+    private static func home(of user: UInt32) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+            guard let start = buffer.baseAddress, flow_user_home(user, start, buffer.count) != 0 else { return "/" }
+            return String(cString: start)
+        }
     }
 
     /// The records of local attempts, the home's own: two homes on one machine know nothing of each other. Made here, since who works in
@@ -102,7 +114,12 @@ struct Hands: Sendable {
         return geteuid() == 0 ? nil : "commands run here as the engine's own account"
     }
 
-    var service: some Service { HandsService(pool: dispatcher, ssh: ssh, logger: logger, confinementFault: confinementFault) }
+    /// Whether code of flows does not start here without its confinement.
+    var refusesWithout: Bool { commands.isRequired }
+
+    var service: some Service {
+        HandsService(pool: dispatcher, ssh: ssh, logger: logger, refusesWithout: refusesWithout, confinementFault: confinementFault)
+    }
 
     /// How many runs have output and are gone.
     func outputs(unknownTo store: SQLiteStore) async throws -> Int {
@@ -121,11 +138,16 @@ private struct HandsService: Service {
     let pool: WorkerPool
     let ssh: SSHPool
     let logger: Logger
+    let refusesWithout: Bool
     let confinementFault: @Sendable () async -> String?
 
     func run() async throws {
         if let fault = await confinementFault() {
-            logger.notice("code of flows can reach the engine's files on this machine", metadata: ["reason": "\(fault)"])
+            if refusesWithout {
+                logger.error("local steps do not start unless they can be confined", metadata: ["reason": "\(fault)"])
+            } else {
+                logger.notice("code of flows can reach the engine's files on this machine", metadata: ["reason": "\(fault)"])
+            }
         }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }

@@ -48,9 +48,13 @@ struct ServerCare: Caretaker {
                 : Wire.Finding(name: "confinement", level: .warn, message: level.missing.joined(separator: "; ")))
         if let fault = await hands.confinementFault() {
             findings.append(
-                Wire.Finding(
-                    name: "code of flows", level: .warn, message: "code of flows can reach the engine's files: \(fault)",
-                    hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
+                hands.refusesWithout
+                    ? Wire.Finding(
+                        name: "code of flows", level: .fail, message: "local steps do not start, since they cannot be confined: \(fault)",
+                        hint: "They are tried again by themselves. It may be the account's limit of processes: ulimit -u")
+                    : Wire.Finding(
+                        name: "code of flows", level: .warn, message: "code of flows can reach the engine's files: \(fault)",
+                        hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
         }
         findings.append(accountFinding())
         if let certificate { findings.append(certificate.finding(now: Wall.now())) }

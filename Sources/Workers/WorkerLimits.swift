@@ -1,7 +1,13 @@
 /// The bounds of this room, by name. Every one is in `docs/reference/limits.md`.
 package enum WorkerLimits {
-    /// Attempts carried out at once, unless configured; others wait for a place.
+    /// Attempts carried out on hosts at once, unless configured; others wait for a place.
     package static let places = 64
+    /// Attempts carried out on this machine at once: so many for each core, at least so many, and no more than there are places.
+    package static let placesHerePerCore = 4
+    package static let placesHere = 16
+    /// How long a host may take to answer until its attempt lends its place out, and how many do so at once; others keep theirs.
+    static let connectMilliseconds = 500
+    static let slowConnects = 256
     /// Attempts of before a restart that are asked about at once. They have places of their own: a dead host must not keep new work
     /// from starting.
     package static let attaches = 256
@@ -19,6 +25,13 @@ package enum WorkerLimits {
     /// Threads for reading and writing files, and for starting processes.
     static let fileThreads = 4
     static let spawnThreads = 2
+    /// Descriptors that programs and connections do not get, for the engine's own files; a quarter where the limit is low.
+    package static let reservedDescriptors = 128
+    /// How long the start of a program waits where the machine has no process, memory or descriptor left, and for how long it rests between
+    /// two tries: at first, and at most.
+    package static let shortageSeconds = 300.0
+    static let shortagePauseSeconds = 0.05
+    static let longestShortagePauseSeconds = 2.0
     /// Bytes of one answer of a flow host.
     static let hostFrameBytes = 8 << 20
     /// Flow hosts that stay without a step, and for how many seconds.

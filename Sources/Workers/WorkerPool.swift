@@ -1,10 +1,14 @@
 package import FlowModel
+import Glibc
 package import Logging
 import Synchronization
 
 /// The hands: carries out attempts, here and on hosts, a bounded number at once.
 ///
-///     let pool = WorkerPool(places: 64, home: home.path, transports: …, outputs: …, blobs: …, open: …) { engine.report($0) }
+/// Attempts on hosts, those here, and those of before a restart have places of their own each: none keeps the others waiting. One whose
+/// host does not answer at once lends its place out until it does.
+///
+///     let pool = WorkerPool(places: .init(), home: home.path, transports: …, outputs: …, blobs: …, open: …) { engine.report($0) }
 ///     // as a service: await pool.run()
 ///     // at shutdown:  pool.drain()
 ///
@@ -17,12 +21,28 @@ package final class WorkerPool: AttemptDispatcher {
         case run(@Sendable () async -> Void)
     }
 
+    /// How many attempts are carried out at once.
+    package struct Places: Sendable {
+        /// On hosts.
+        package var hosts: Int
+        /// On this machine: more than it has cores for would only slow each other down.
+        package var here: Int
+
+        package init(hosts: Int = WorkerLimits.places, here: Int? = nil) {
+            self.hosts = max(1, hosts)
+            let cores = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+            self.here = max(1, here ?? min(self.hosts, max(WorkerLimits.placesHere, cores * WorkerLimits.placesHerePerCore)))
+        }
+    }
+
     /// A line in front of a number of places.
     fileprivate struct Line {
         let places: Int
         /// May pass `places` for a while: an attempt whose host comes back takes its place again.
         var taken = 0
         var waiting = FairLine<LiveAttempt>()
+        /// Had their turn, lent their place out while they connected, and want the next one.
+        var back: [(attempt: LiveAttempt, isIn: CheckedContinuation<Void, Never>)] = []
 
         mutating func add(_ attempt: LiveAttempt) {
             let order = attempt.order
@@ -30,9 +50,15 @@ package final class WorkerPool: AttemptDispatcher {
         }
 
         mutating func next() -> LiveAttempt? {
-            guard taken < places, let attempt = waiting.next(now: WorkerPool.seconds) else { return nil }
+            guard taken < places, back.isEmpty, let attempt = waiting.next(now: WorkerPool.seconds) else { return nil }
             taken += 1
             return attempt
+        }
+
+        mutating func nextBack() -> (attempt: LiveAttempt, isIn: CheckedContinuation<Void, Never>)? {
+            guard taken < places, !back.isEmpty else { return nil }
+            taken += 1
+            return back.removeFirst()
         }
 
         mutating func withdraw(_ attempt: LiveAttempt) -> Bool {
@@ -51,8 +77,12 @@ package final class WorkerPool: AttemptDispatcher {
     fileprivate struct State {
         var live: [AttemptID: LiveAttempt] = [:]
         var starts: Line
+        var here: Line
         var attaches: Line
-        /// Attempts without a place while their host cannot be asked.
+        /// Attempts with a place whose host has not answered yet.
+        var connecting: Set<AttemptID> = []
+        /// Attempts without a place while their host has not answered yet, or cannot be asked.
+        var slow: Set<AttemptID> = []
         var unreachable: Set<AttemptID> = []
         var forgets: [(AttemptID, Host?)] = []
         var forgetting = 0
@@ -63,7 +93,7 @@ package final class WorkerPool: AttemptDispatcher {
     private let copy: CopyExecutor
     private let step: SwiftStepExecutor
     private let flowHosts: FlowHosts
-    private let flowHostConfinement: TriedConfinement
+    private let confinement: LaunchConfinement
     private let hosts: @Sendable (Host?) -> any HostRecording
     private let records: StepRecords
     private let logger: Logger
@@ -75,7 +105,7 @@ package final class WorkerPool: AttemptDispatcher {
     private let state: Mutex<State>
 
     init(
-        places: Int, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording,
+        places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
         open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, logger: Logger,
         report: @escaping @Sendable (AttemptReport) -> Void
@@ -83,27 +113,33 @@ package final class WorkerPool: AttemptDispatcher {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
         (self.jobs, self.feed, self.report, self.hosts, self.logger) = (jobs, feed, report, hosts, logger)
         records = StepRecords(folder: home + "/steps")
-        flowHostConfinement = TriedConfinement(confinement)
+        self.confinement = confinement
         flowHosts = FlowHosts(
-            folder: home + "/hosts", blobs: blobs, confinement: flowHostConfinement,
+            folder: home + "/hosts", blobs: blobs,
+            launch: ConfinedStart(confinement) { reason in
+                logger.warning("Swift steps can reach the engine's files on this machine", metadata: ["reason": "\(reason)"])
+            },
             run: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
         shell = ShellExecutor(hosts: hosts, outputs: outputs, blobs: blobs, open: open)
         copy = CopyExecutor(
             hosts: hosts, transports: transports, outputs: outputs, open: open, sources: sources,
             memory: ByteBudget(WorkerLimits.copyMemoryBytes))
         step = SwiftStepExecutor(hosts: flowHosts, records: records, outputs: outputs, open: open)
-        state = Mutex(State(starts: Line(places: max(1, places)), attaches: Line(places: WorkerLimits.attaches)))
+        state = Mutex(
+            State(starts: Line(places: places.hosts), here: Line(places: places.here), attaches: Line(places: WorkerLimits.attaches)))
     }
 
     // MARK: - The engine's side
 
     package func dispatch(_ order: AttemptOrder) {
-        let attempt = LiveAttempt(order) { [weak self] attempt, event in self?.pass(event, of: attempt) }
+        let attempt = LiveAttempt(
+            order, tell: { [weak self] attempt, event in self?.pass(event, of: attempt) },
+            answered: { [weak self] attempt in await self?.takePlaceBack(attempt) })
         state.withLock { state in
             // What is not taken stays with the journal: the next engine hands it out.
             guard !state.isDraining, state.live[order.id] == nil else { return }
             state.live[order.id] = attempt
-            if order.mode == .start { state.starts.add(attempt) } else { state.attaches.add(attempt) }
+            state[keyPath: State.line(of: attempt)].add(attempt)
         }
         startNext()
     }
@@ -113,7 +149,7 @@ package final class WorkerPool: AttemptDispatcher {
     package func stop(_ id: AttemptID, force: Bool) {
         let (attempt, isWaiting) = state.withLock { state -> (LiveAttempt?, Bool) in
             guard let attempt = state.live[id] else { return (nil, false) }
-            return (attempt, attempt.order.mode == .start && state.starts.withdraw(attempt))
+            return (attempt, attempt.order.mode == .start && state[keyPath: State.line(of: attempt)].withdraw(attempt))
         }
         // One that ended meanwhile has reported how.
         guard let attempt else { return }
@@ -177,18 +213,18 @@ package final class WorkerPool: AttemptDispatcher {
     package func drain() {
         state.withLock { state in
             state.isDraining = true
-            for attempt in state.starts.waiting.removeAll() { state.live[attempt.id] = nil }
+            for attempt in state.starts.waiting.removeAll() + state.here.waiting.removeAll() { state.live[attempt.id] = nil }
         }
         feed.finish()
     }
 
     /// Why Swift steps are not kept from the engine's files on this machine; nil when they are.
-    package func confinementFault() async -> String? { await flowHostConfinement.fault() }
+    package func confinementFault() async -> String? { await confinement.fault() }
 
     /// Attempts that are carried out, and those that wait for a place.
     package var load: (running: Int, waiting: Int) {
         state.withLock { state in
-            let waiting = state.starts.waiting.count + state.attaches.waiting.count
+            let waiting = state.starts.waiting.count + state.here.waiting.count + state.attaches.waiting.count
             return (state.live.count - waiting, waiting)
         }
     }
@@ -206,7 +242,7 @@ package final class WorkerPool: AttemptDispatcher {
         switch job {
         case .run(let body): await body()
         case .carryOut(let attempt):
-            let end = await executor(of: attempt.order).carryOut(attempt)
+            let end = await carryOut(attempt)
             // Cancelled means that the workers end, not the attempt: what it came to because of that is nobody's outcome.
             if Task.isCancelled { attempt.detach() }
             finish(attempt, end, hadPlace: true)
@@ -224,6 +260,24 @@ package final class WorkerPool: AttemptDispatcher {
             state.forgetting -= 1
             if state.forgetting == 0 { forgotten.continuation.yield() }
             return nil
+        }
+    }
+
+    private func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
+        let executor = executor(of: attempt.order)
+        guard state.withLock({ $0.connecting.contains(attempt.id) }) else { return await executor.carryOut(attempt) }
+        return await withTaskGroup(of: AttemptReport.Event?.self) { group in
+            group.addTask { [self] in
+                do {
+                    try await Task.sleep(for: .milliseconds(WorkerLimits.connectMilliseconds))
+                    lendPlaceOut(attempt)
+                } catch {
+                    // It is over.
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await executor.carryOut(attempt)
         }
     }
 
@@ -248,9 +302,55 @@ package final class WorkerPool: AttemptDispatcher {
     }
 
     private func startNext() {
-        state.withLock { state in
-            while let attempt = state.starts.next() { feed.yield(.carryOut(attempt)) }
+        let back = state.withLock { state in
+            var back: [CheckedContinuation<Void, Never>] = []
+            while let (attempt, isIn) = state.starts.nextBack() {
+                state.slow.remove(attempt.id)
+                back.append(isIn)
+            }
+            while let attempt = state.starts.next() {
+                state.connecting.insert(attempt.id)
+                feed.yield(.carryOut(attempt))
+            }
+            while let attempt = state.here.next() { feed.yield(.carryOut(attempt)) }
             while let attempt = state.attaches.next() { feed.yield(.carryOut(attempt)) }
+            return back
+        }
+        for isIn in back { isIn.resume() }
+    }
+
+    // MARK: - Places of those that connect
+
+    /// A host that does not answer must not keep others from starting.
+    private func lendPlaceOut(_ attempt: LiveAttempt) {
+        let isLent = state.withLock { state in
+            guard state.connecting.contains(attempt.id), state.slow.count < WorkerLimits.slowConnects else { return false }
+            state.connecting.remove(attempt.id)
+            state.slow.insert(attempt.id)
+            state.give(1, to: attempt)
+            return true
+        }
+        if isLent { startNext() }
+    }
+
+    /// The host has answered: what had lent its place out waits for the next, before all that have not had their turn. Returns early when the
+    /// task is cancelled.
+    private func takePlaceBack(_ attempt: LiveAttempt) async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { isIn in
+                let hasPlace = state.withLock { state in
+                    state.connecting.remove(attempt.id)
+                    guard state.slow.contains(attempt.id), !Task.isCancelled else { return true }
+                    state.starts.back.append((attempt, isIn))
+                    return false
+                }
+                if hasPlace { isIn.resume() } else { startNext() }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                state.starts.back.firstIndex { $0.attempt === attempt }.map { state.starts.back.remove(at: $0).isIn }
+            }
+            waiting?.resume()
         }
     }
 
@@ -258,18 +358,26 @@ package final class WorkerPool: AttemptDispatcher {
     private func finish(_ attempt: LiveAttempt, _ event: AttemptReport.Event, hadPlace: Bool) {
         state.withLock { state in
             state.live[attempt.id] = nil
-            if hadPlace, state.unreachable.remove(attempt.id) == nil { state.give(1, to: attempt) }
+            state.connecting.remove(attempt.id)
+            let isLent = state.unreachable.remove(attempt.id) != nil || state.slow.remove(attempt.id) != nil
+            if hadPlace, !isLent { state.give(1, to: attempt) }
         }
         startNext()
         attempt.report(event)
     }
 
-    /// A host that cannot be asked must not keep others from starting: its attempt lends its place out meanwhile.
+    /// A host that cannot be asked must not keep others from starting: its attempt lends its place out meanwhile. What waits here waits for
+    /// this machine, as others would.
     private func pass(_ event: AttemptReport.Event, of attempt: LiveAttempt) {
         switch event {
-        case .unreachable:
-            state.withLock { if $0.unreachable.insert(attempt.id).inserted { $0.give(1, to: attempt) } }
+        case .unreachable where attempt.order.target != nil:
+            state.withLock { state in
+                guard !state.slow.contains(attempt.id), state.unreachable.insert(attempt.id).inserted else { return }
+                state.give(1, to: attempt)
+            }
             startNext()
+        case .unreachable(let reason):
+            logger.notice("a local step waits", metadata: ["run": "\(attempt.id.run)", "step": "\(attempt.id.step)", "reason": "\(reason)"])
         case .reachable: state.withLock { if $0.unreachable.remove(attempt.id) != nil { $0.give(-1, to: attempt) } }
         default: break
         }
@@ -278,15 +386,20 @@ package final class WorkerPool: AttemptDispatcher {
 }
 
 extension WorkerPool.State {
+    fileprivate static func line(of attempt: LiveAttempt) -> WritableKeyPath<WorkerPool.State, WorkerPool.Line> {
+        guard attempt.order.mode == .start else { return \.attaches }
+        return attempt.order.target == nil ? \.here : \.starts
+    }
+
     /// Gives places back to the line of the attempt; takes them when negative.
     fileprivate mutating func give(_ count: Int, to attempt: LiveAttempt) {
-        if attempt.order.mode == .start { starts.taken -= count } else { attaches.taken -= count }
+        self[keyPath: WorkerPool.State.line(of: attempt)].taken -= count
     }
 }
 
 extension WorkerPool {
     /// - Parameters:
-    ///   - places: attempts carried out at once.
+    ///   - places: attempts carried out at once, on hosts and here.
     ///   - home: `$FLOW_HOME`: records of Swift steps are kept there, and the processes of Swift steps see it empty.
     ///   - spool: where host records of this machine are; nil as `$FLOW_SPOOL` and the account say.
     ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
@@ -294,7 +407,7 @@ extension WorkerPool {
     ///     except in `spool`.
     ///   - logger: for what is nobody's outcome, such as a record that could not be removed.
     package convenience init(
-        places: Int = WorkerLimits.places, home: String, spool: String? = nil,
+        places: Places = Places(), home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
         open: @escaping SecretOpener, confinement: LaunchConfinement? = nil,
         logger: Logger = Logger(label: "flow.workers") { _ in SwiftLogNoOpLogHandler() },

@@ -73,7 +73,7 @@ struct HomeEngines: EngineStarter {
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
         var end: Int32 = -1
-        var stage: UnsafePointer<CChar>?
+        var stage = FLOW_SPAWN_PROCESS
         let code = "/proc/self/exe".withCString { path in
             [-1, output, output].withUnsafeBufferPointer { descriptors in
                 arguments.withUnsafeMutableBufferPointer { arguments in
@@ -90,7 +90,7 @@ struct HomeEngines: EngineStarter {
                 }
             }
         }
-        guard code == 0 else { throw failure(home, stage.map { String(cString: $0) } ?? "starting it", reason(code)) }
+        guard code == 0 else { throw failure(home, String(cString: flow_spawn_stage_name(stage)), reason(code)) }
         return end
     }
 

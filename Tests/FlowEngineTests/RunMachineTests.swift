@@ -47,6 +47,28 @@ struct RunMachineTests {
         #expect(machine.states() == ["a": .succeeded, "b": .running, "c": .pending, "d": .succeeded])
     }
 
+    @Test(arguments: [["stdout"], []]) func `output that is no text fails who reads it, and says why; who reads the rest goes on`(path: [String])
+        throws
+    {
+        func reader(_ id: String, _ value: Expression) -> Node {
+            Node(
+                id: id, name: id,
+                kind: .shell(ShellSpec(source: .text("echo"), variables: [.init(name: "flow_1", value: value)])), needs: ["a"],
+                policy: Policy(onFailure: .ignore))
+        }
+        let odd = Expression.output(node: "a", path: path)
+        var machine = try MachineHarness([
+            shell("a"), reader("value", odd), reader("default", .fallback(odd, .literal("other"))),
+            reader("status", .output(node: "a", path: ["exitStatus"])),
+        ])
+        try machine.succeed("a", ["exitStatus": 0, "stdoutFault": "byte 3 of it is not UTF-8", "changed": true])
+        #expect(machine.dispatched == ["status"])
+        for name in ["value", "default"] {
+            #expect(machine[name].state == .failed)
+            #expect(machine[name].reason?.contains("the output of step 'a' has no stdout: byte 3 of it is not UTF-8") == true, "\(machine[name])")
+        }
+    }
+
     @Test func `an ignored failure lets what follows go on, and those who read it are skipped`() throws {
         let reader = Node(
             id: "reader", name: "reader",

@@ -22,6 +22,20 @@ struct FlowServerTests {
         try await second.close()
     }
 
+    @Test func `an engine takes all descriptors that it may have`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        try #require(getrlimit(resource, &limit) == 0)
+        limit.rlim_cur = min(512, limit.rlim_max)
+        try #require(setrlimit(resource, &limit) == 0)
+        let server = try await FlowServer.open(.init(home: home.path))
+        try #require(getrlimit(resource, &limit) == 0)
+        #expect(limit.rlim_cur == limit.rlim_max)
+        try await server.close()
+    }
+
     @Test func `only the owner and group reach the socket, nobody else the home`() async throws {
         let home = try TemporaryHome()
         defer { home.remove() }

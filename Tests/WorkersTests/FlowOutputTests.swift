@@ -26,6 +26,26 @@ struct FlowOutputTests {
         #expect(output.changed == false)
     }
 
+    @Test(arguments: ["\r\n", "\n"], ["", "\u{FEFF}"])
+    func `lines may end as on Windows, and begin with a byte order mark`(end: String, mark: String) throws {
+        let text = mark + ["path=/a", "count=7", "ratio=0.5", "isNew=true", "", "changed=true"].joined(separator: end) + end
+        let output = try read(text, shape)
+        #expect(output.value == ["path": "/a", "count": 7, "ratio": 0.5, "isNew": true, "changed": "true"])
+        #expect(output.changed == true)
+        #expect(try read(mark + "note" + end + "changed=true" + end).changed == true)
+        #expect(try read(mark + "{" + end + "\"changed\": true" + end + "}" + end).changed == true)
+        for text in ["x" + end + "retryAfter=90" + end, "{\"retryAfter\": 90}" + end] {
+            #expect(FlowOutput.retryAfter(in: Array((mark + text).utf8)) == 90)
+        }
+    }
+
+    @Test func `only a line feed ends a line`() throws {
+        let output = try read("path=a\u{85}b\u{2028}c\u{301}\ncount=1\nratio=1\nisNew=true\n", shape)
+        #expect(output.value?["path"] == "a\u{85}b\u{2028}c\u{301}")
+        // A mark that joins the character before it.
+        #expect(try read("path=\u{301}\ncount=1\nratio=1\nisNew=true\n", shape).value?["path"] == "\u{301}")
+    }
+
     @Test func `nothing is needed where nothing is declared`() throws {
         #expect(try read(nil) == read(""))
         #expect(try read("just a note\nchanged=true\n").changed == true)
@@ -37,7 +57,8 @@ struct FlowOutputTests {
         (nil, "nothing was written to it"), ("", "nothing was written to it"), ("path=x\n", "count: missing"),
         ("path=x\ncount=seven\n", "count: 'seven' is not Int"), ("{\"path\":", "not a JSON object"),
         ("no equals sign", "is not name=value"), ("path=x\nchanged=maybe", "changed is true or false"),
-        ("[1]", "is not name=value"), ("path=a\0b", "NUL"),
+        ("[1]", "is not name=value"), ("path=a\0b", "NUL"), ("path=x\rcount=1\r", "carriage return"),
+        ("path=x\ncount=1\rratio=2\n", "the line 'count=1\\rratio=2' has a carriage return in it"),
     ]) func `what does not fit is refused with the reason`(text: String?, reason: String) {
         let failure = #expect(throws: AttemptResult.Failure.self) { try read(text, shape) }
         #expect(failure?.cause == .output)
@@ -51,11 +72,21 @@ struct FlowOutputTests {
 
     @Test func `standard output becomes what a shell would substitute, cut at a whole character`() {
         #expect(OutputText.value(Array("a\n b\n\n".utf8)).text == "a\n b")
-        let long = Array(String(repeating: "ü", count: Limits.stdoutValueBytes).utf8.dropFirst())
-        let cut = OutputText.value(Array(long))
+        let long = "x" + String(repeating: "ü", count: Limits.stdoutValueBytes)
+        let cut = OutputText.value(Array(long.utf8))
         #expect(cut.isCut)
-        #expect(cut.text.utf8.count <= Limits.stdoutValueBytes + 3)
-        #expect(cut.text.unicodeScalars.dropFirst().allSatisfy { $0 == "ü" })
+        #expect(cut.text == String(long.unicodeScalars.prefix(1 + (Limits.stdoutValueBytes - 1) / 2)))
+    }
+
+    @Test(
+        arguments: [
+            ([0x6F, 0x6B, 0xD6, 0xD0], "byte 2"), ([0xC3], "byte 0"), ([0xC3, 0xA4, 0xFF], "byte 2"), ([0x61, 0], "NUL"),
+            (Array("\u{E0F1}".utf8), "no value may hold"),
+        ] as [([UInt8], String)])
+    func `what is no text becomes no value, and the reason says where`(bytes: [UInt8], reason: String) {
+        let value = OutputText.value(bytes)
+        #expect(value.text == nil)
+        #expect(value.fault?.contains(reason) == true, "\(value)")
     }
 
     @Test func `a last line is for people`() {

@@ -70,7 +70,7 @@ struct HostFaultTests {
     func `a spool that is removed while the engine lives is made again, and what was out in it is lost`() async throws {
         let spool = folder.file("spool")
         let confinement = LaunchConfinement(hidden: [folder.path], kept: spool)
-        let transport = LocalTransport(confinement: TriedConfinement(confinement), spool: LocalSpool(path: spool, owner: nil))
+        let transport = LocalTransport(start: ConfinedStart(confinement), spool: LocalSpool(path: spool, owner: nil))
         let test = try PoolUnderTest(folder: folder, transport: transport)
         let running = AttemptOrder.shell("sleep 1000", step: "running-\(UInt64.random(in: 0 ... .max))")
         try await test.with { pool async throws in

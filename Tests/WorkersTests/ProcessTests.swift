@@ -1,4 +1,7 @@
+import CFlowShims
+import FlowModel
 import Foundation
+import Glibc
 import Testing
 import Workers
 
@@ -126,6 +129,62 @@ struct ProcessTests {
         #expect(await child.end() != .exited(0), "nothing can be made there")
         #expect(folder.read("seen")?.isEmpty == true)
         #expect(FileManager.default.fileExists(atPath: home + "/secret.key"), "and here nothing changed")
+    }
+
+    @Test func `a machine that has no descriptor left keeps a step waiting, which says so, and then runs it`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        let order = AttemptOrder.shell("echo ran", step: "waits")
+        try await test.with { pool async throws in
+            // All numbers that are free below the limit are of no use.
+            try await withSoftLimit(RLIMIT_NOFILE, 3) { () async throws in
+                pool.dispatch(order)
+                #expect(try await comesTrue { test.reports.events(of: order.id).count == 1 })
+                guard case .unreachable(let reason)? = test.reports.events(of: order.id).first else {
+                    Issue.record("\(test.reports.events(of: order.id))")
+                    return
+                }
+                #expect(reason.contains("short of something") && reason.contains("Too many open files"), "\(reason)")
+                let error = await transportError { _ = try await LocalTransport(patience: 0).open("true") }
+                #expect(error?.message.contains("Too many open files") == true)
+            }
+            #expect(try await test.result(of: order.id).output?["stdout"] == "ran")
+            #expect(test.reports.events(of: order.id).contains(.reachable))
+        }
+    }
+
+    @Test func `programs get the limit of descriptors that this process was started with`() async throws {
+        let given = try await runHere("ulimit -Sn").text
+        var whole = rlimit()
+        try #require(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &whole) == 0)
+        #expect(flow_raise_descriptor_limit(UInt64(WorkerLimits.reservedDescriptors)) == UInt64(whole.rlim_max))
+        #expect(try await runHere("ulimit -Sn").text == given, "a program may not be made for more")
+    }
+
+    /// In a process of its own: a hard limit cannot be raised again everywhere.
+    @Test func `programs and connections leave the last descriptors to the engine`() async throws {
+        await #expect(processExitsWith: .success) {
+            var few = rlimit(rlim_cur: 256, rlim_max: 256)
+            try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &few) == 0)
+            #expect(flow_raise_descriptor_limit(16) == 256)
+            let ssh = try SSHPool()
+            var taken: [Int32] = []
+            while taken.last ?? 0 < 239 {
+                taken.append(open("/dev/null", O_RDONLY | O_CLOEXEC))
+                try #require(taken.last ?? -1 >= 0)
+            }
+            let error = await transportError { _ = try await LocalTransport(patience: 0).open("true") }
+            #expect(error?.message.contains("Too many open files") == true, "\(String(describing: error))")
+            // Nobody listens there: what is refused was tried.
+            let host = FlowModel.Host(name: "any", address: "127.0.8.1", port: 9, user: "ops", identityFile: "/none", hostKeys: ["ssh-ed25519 AAAA"])
+            async let refused = transportError { _ = try await ssh.transport(to: host).open("true") }
+            let own = open("/dev/null", O_RDONLY | O_CLOEXEC)
+            #expect(own >= 0, "the engine's own files can still be opened")
+            close(own)
+            for descriptor in taken { close(descriptor) }
+            #expect(await refused?.message.contains("Connection refused") == true)
+            #expect(try await runHere("echo well").text == "well\n")
+            await ssh.shutDown()
+        }
     }
 
     @Test func `spawned children leave descriptors, threads and memory flat`() async throws {

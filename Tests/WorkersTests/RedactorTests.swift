@@ -39,6 +39,45 @@ struct RedactorTests {
         }
     }
 
+    /// Prints the value of `$S` as many programs do.
+    private static let programs = #"""
+        python3 - <<'EOF'
+        import html, json, os, re, shlex, urllib.parse as url
+        s = os.environ["S"]
+        lower = lambda text: re.sub("%..", lambda found: found[0].lower(), text)
+        print(json.dumps(s), json.dumps({"a": [s]}, ensure_ascii=False), html.escape(s), html.escape(s, quote=False), sep="\n")
+        print(shlex.quote(s), repr(s), repr(os.environb[b"S"]), url.quote(s), url.quote_plus(s), lower(url.quote(s, safe="")), sep="\n")
+        print(lower(url.quote_plus(s)), s.encode().hex(), sep="\n")
+        EOF
+        exec 2>&1
+        bash -c 'printf "%q\n" "$S"; echo "${S@Q}"; declare -p S; echo -e "$S"; set -x; : "$S"'
+        sh -c 'set -x; : "$S"'
+        sh -c 'echo "$S"; export -p | grep -A9 " S="'
+        printf '%b\n' "$S"
+        """#
+
+    @Test(arguments: [
+        #"pa'ss "word" <b>&amp; $HOME ünï/çode"#, #"line one\nline two\ttab"#, "real\nnew line's \"end\"\ttab", "日本語パスワード+=&", "qz'vw", "tab\tand😀",
+    ]) func `what real programs print of a secret is masked`(secret: String) async throws {
+        let printed = try await runHere(Self.programs, environment: ["S": secret]).text
+        #expect(printed.split(separator: "\n").count >= 18, "\(printed)")
+        let out = masked(printed, secrets: [secret], pieces: 64)
+        // Parts of it that every form leaves as they are.
+        for word in ["ss", "word", "line", "one", "two", "real", "new", "ünï", "\\u00fc", "日本", "%E6", "%e6", "qz", "vw", "tab", "and"] {
+            #expect(!out.contains(word), "'\(word)' is left: \(out)")
+        }
+    }
+
+    @Test(arguments: [
+        // PHP, Go, Java (Gson), .NET, Go's templates, PHP's htmlspecialchars, JavaScript's encodeURIComponent and encodeURI, Java's URLEncoder.
+        (#"a/b-secret/ü"#, #"a\/b-secret\/\u00fc"#), (#"<key>&'x'=1"#, #"\u003ckey\u003e\u0026'x'=1"#),
+        (#"<key>&'x'=1"#, #"\u003ckey\u003e\u0026\u0027x\u0027\u003d1"#), (#"pass"wörd'+"#, #"pass\u0022w\u00F6rd\u0027\u002B"#),
+        (#"a"b'c+d<e"#, "a&#34;b&#39;c&#43;d&lt;e"), (#"a"b'c&d"#, "a&quot;b&#039;c&amp;d"), ("it's (so) *good*!", "it's%20(so)%20*good*!"),
+        ("a b/c?d=ü&e", "a%20b/c?d=%C3%BC&e"), ("a b~c*d/é", "a+b%7Ec*d%2F%C3%A9"),
+    ]) func `forms of programs that are not here are masked`(secret: String, form: String) {
+        #expect(masked("<\(form)>", secrets: [secret], pieces: 3) == "<" + String(repeating: "*", count: form.utf8.count) + ">")
+    }
+
     @Test(arguments: 0..<3) func `a secret inside a longer base64 text is masked`(position: Int) {
         let text = String(repeating: "u", count: position) + secret + ":tail"
         let encoded = Data(text.utf8).base64EncodedString()

@@ -35,6 +35,21 @@ struct SSHAuthenticationTests {
         }
     }
 
+    @Test func `a key that has been through an editor of Windows logs in`() async throws {
+        try await withLab { lab, pool in
+            let text = try String(contentsOfFile: lab.identityFile, encoding: .utf8)
+            for (name, written) in [
+                ("crlf", text.replacing("\n", with: "\r\n")), ("mark", "\u{FEFF}" + text), ("cr", text.replacing("\n", with: "\r")),
+            ] {
+                var host = lab.hosts[0].host
+                host.identityFile = lab.directory + "/" + name
+                _ = FileManager.default.createFile(
+                    atPath: lab.directory + "/" + name, contents: Data(written.utf8), attributes: [.posixPermissions: 0o600])
+                try await pool.expect("echo in", on: host, says: "in\n")
+            }
+        }
+    }
+
     @Test func `a key that others may read, is missing or is none is refused`() async throws {
         try await withLab { lab, pool in
             let open = lab.directory + "/open"

@@ -131,6 +131,56 @@ struct SSHSessionTests {
         }
     }
 
+    /// Sockets of this process to a port, whatever state they are in.
+    private func sockets(to port: Int) throws -> Int {
+        let remote = ":" + String(port, radix: 16, uppercase: true)
+        let table = try String(contentsOfFile: "/proc/self/net/tcp", encoding: .utf8).split(separator: "\n").dropFirst()
+        let nodes = table.map { $0.split(separator: " ") }.filter { $0[2].hasSuffix(remote) }.map { "socket:[\($0[9])]" }
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+        }
+        return open.count { nodes.contains($0) }
+    }
+
+    @Test func `whichever way a session ends, its socket is closed`() async throws {
+        var limits = SSHLimits()
+        limits.idle = .milliseconds(200)
+        try await withLab(limits: limits) { lab, pool in
+            let host = lab.hosts[0]
+            let port = host.host.port
+            // Idle for too long.
+            _ = try await pool.run("true", on: host.host)
+            try await eventually("the socket of an idle session stayed") { try sockets(to: port) == 0 }
+            // Cut by the server, while idle and while a command runs.
+            for command in ["true", "echo; sleep 30"] {
+                let channel = try await pool.transport(to: host.host).open(command)
+                _ = try await channel.next()
+                for process in host.connections() { kill(process, SIGKILL) }
+                try await eventually("the socket of a lost session stayed") { try sockets(to: port) == 0 }
+                channel.close()
+            }
+            // Logged in nowhere.
+            _ = try await HostKeyScan(pool: pool).keys(address: host.host.address, port: port)
+            var other = host.host
+            other.hostKeys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHxFcNXx4eVbUkL5j4fV9kHO2OSbx4FGLxoqEQb1bDJ1"]
+            await expectError(.hostKey) { _ = try await pool.run("true", on: other) }
+            other = host.host
+            other.user = "nobody"
+            await expectError(.authenticate) { _ = try await pool.run("true", on: other) }
+            try await eventually("the socket of a refused login stayed") { try sockets(to: port) == 0 }
+            // With the pool, idle and in use.
+            let running = try await pool.transport(to: host.host).open("sleep 30")
+            await pool.shutDown()
+            #expect(try sockets(to: port) == 0)
+            running.close()
+        }
+        try await withLab { lab, pool in
+            _ = try await pool.run("true", on: lab.hosts[0].host)
+            await pool.shutDown()
+            #expect(try sockets(to: lab.hosts[0].host.port) == 0)
+        }
+    }
+
     @Test func `of too many idle sessions the oldest ends`() async throws {
         var limits = SSHLimits()
         limits.idleSessions = 2

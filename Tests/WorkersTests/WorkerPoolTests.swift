@@ -1,4 +1,5 @@
 import FlowModel
+import FlowTestKit
 import Foundation
 import Testing
 import Workers
@@ -90,7 +91,7 @@ struct WorkerPoolTests {
         let orders = (0..<12).map { number in
             AttemptOrder.shell("cd \"$1\"; touch in.$$; ls in.* | wc -l; sleep 0.05; rm in.$$", step: "s\(number)") { $0.arguments = [folder.path] }
         }
-        try await test.with(places: 3) { pool async throws in
+        try await test.with(places: .init(hosts: 3)) { pool async throws in
             for order in orders { pool.dispatch(order) }
             for order in orders {
                 let result = try await test.result(of: order.id)
@@ -98,6 +99,111 @@ struct WorkerPoolTests {
                 #expect((1...3).contains(together))
             }
             #expect(pool.load == (0, 0))
+        }
+    }
+
+    // MARK: - Whose places
+
+    /// Reaches this machine as if it were another, with a spool of its own.
+    private static func there(_ folder: TestFolder) -> LocalTransport { LocalTransport(environment: ["FLOW_SPOOL": folder.file("spool-there")]) }
+
+    @Test func `hosts that accept and never answer keep neither a host that lives nor work here waiting`() async throws {
+        let folder = try TestFolder()
+        let silent = try HostileServer(.silent, identityFile: "/nonexistent")
+        var limits = SSHLimits()
+        // They are silent for as long as this test looks.
+        limits.keyExchange = .seconds(25)
+        let ssh = try SSHPool(limits: limits)
+        let test = try PoolUnderTest(folder: folder) { host in
+            if let host, host.name.hasPrefix("silent") { ssh.transport(to: host) } else { Self.there(folder) }
+        }
+        let asking = (0..<12).map { number in
+            var host = silent.host
+            host.name = "silent-\(number)"
+            return AttemptOrder.shell("true", step: "s\(number)").on(host)
+        }
+        let alive = AttemptOrder.shell("echo alive", step: "alive").on(FlowModel.Host(name: "alive", address: "127.0.0.1"))
+        try await test.with(places: .init(hosts: 2, here: 1)) { pool async throws in
+            for order in asking + [alive] { pool.dispatch(order) }
+            #expect(try await test.carryOut(.shell("echo here", step: "here"), on: pool).output?["stdout"] == "here")
+            #expect(try await test.result(of: alive.id).output?["stdout"] == "alive")
+            #expect(asking.allSatisfy { test.reports.result(of: $0.id) == nil }, "somebody gave up first")
+            for order in asking { pool.stop(order.id, force: false) }
+            for order in asking { #expect(try await test.result(of: order.id).outcome == .cancelled) }
+            #expect(pool.load == (0, 0))
+        }
+        silent.stop()
+        await ssh.shutDown()
+    }
+
+    @Test func `work on hosts that takes long does not keep work here waiting, nor the other way round`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder) { _ in Self.there(folder) }
+        func long(_ step: String) -> AttemptOrder {
+            .shell("while [ ! -e \"$1\" ]; do sleep 0.02; done", step: step) { $0.arguments = [folder.file("go")] }
+        }
+        let host = FlowModel.Host(name: "host", address: "127.0.0.1")
+        let (there, here) = (long("there").on(host), long("here"))
+        try await test.with(places: .init(hosts: 1, here: 2)) { pool async throws in
+            pool.dispatch(there)
+            #expect(try await test.carryOut(.shell("echo here", step: "quick"), on: pool).output?["stdout"] == "here")
+            pool.dispatch(here)
+            _ = try folder.write("go", "")
+            for order in [there, here] { #expect(try await test.result(of: order.id).exitStatus == 0) }
+            #expect(try await test.carryOut(.shell("echo there", step: "last").on(host), on: pool).output?["stdout"] == "there")
+        }
+    }
+
+    /// Reaches this machine, as soon as a file is there.
+    private struct SlowTransport: Transport {
+        let gate: String
+        let answered: String
+        let transport: LocalTransport
+
+        func open(_ command: String) async throws -> any TransportChannel {
+            while !FileManager.default.fileExists(atPath: gate) { try await Task.sleep(for: .milliseconds(5)) }
+            let channel = try await transport.open(command)
+            _ = FileManager.default.createFile(atPath: answered, contents: nil)
+            return channel
+        }
+    }
+
+    @Test func `an attempt that lent its place out waits for the next when its host answers`() async throws {
+        let folder = try TestFolder()
+        let slow = SlowTransport(gate: folder.file("gate"), answered: folder.file("answered"), transport: Self.there(folder))
+        let test = try PoolUnderTest(folder: folder) { host in if host?.name == "slow" { slow } else { Self.there(folder) } }
+        let host = FlowModel.Host(name: "slow", address: "127.0.0.1")
+        let late = AttemptOrder.shell("[ -e \"$1\" ] && echo after || echo beside", step: "late") { $0.arguments = [folder.file("over")] }.on(host)
+        let withdrawn = AttemptOrder.shell("touch \"$1\"", step: "withdrawn") { $0.arguments = [folder.file("ran")] }.on(host)
+        let other = AttemptOrder.shell("while [ ! -e \"$1/go\" ]; do sleep 0.02; done; sleep 0.3; touch \"$1/over\"", step: "other") {
+            $0.arguments = [folder.path]
+        }.on(FlowModel.Host(name: "quick", address: "127.0.0.1"))
+        try await test.with(places: .init(hosts: 1, here: 1)) { pool async throws in
+            for order in [late, withdrawn, other] { pool.dispatch(order) }
+            #expect(try await comesTrue { test.reports.events(of: other.id).contains { if case .started = $0 { true } else { false } } })
+            _ = try folder.write("gate", "")
+            #expect(try await comesTrue { folder.read("answered") != nil })
+            pool.stop(withdrawn.id, force: false)
+            #expect(try await test.result(of: withdrawn.id).outcome == .cancelled)
+            _ = try folder.write("go", "")
+            #expect(try await test.result(of: late.id).output?["stdout"] == "after")
+            #expect(try await test.result(of: other.id).exitStatus == 0)
+            #expect(folder.read("ran") == nil)
+            #expect(pool.load == (0, 0))
+        }
+    }
+
+    @Test func `output that is no text is no value, and says so`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            // "中文" in GBK.
+            let gbk = try #require(try await test.carryOut(.shell("printf 'ok \\326\\320\\316\\304'", step: "gbk"), on: pool).output)
+            #expect(gbk["stdout"] == nil)
+            #expect(gbk["stdoutFault"] == "byte 3 of it is not UTF-8")
+            #expect(gbk["exitStatus"] == 0)
+            let nul = try #require(try await test.carryOut(.shell("printf 'a\\0b'", step: "nul"), on: pool).output)
+            #expect(nul["stdout"] == nil)
+            #expect(nul["stdoutFault"]?.stringValue?.contains("NUL") == true)
         }
     }
 

@@ -1,5 +1,6 @@
 import FlowModel
 import Foundation
+import Glibc
 import Synchronization
 import Testing
 import Workers
@@ -66,6 +67,17 @@ func isRunning(_ pid: Int32) -> Bool {
     return !String(decoding: stat, as: UTF8.self).contains(") Z ")
 }
 
+/// Runs `body` while this process has another soft limit.
+func withSoftLimit<Value>(_ resource: __rlimit_resource, _ value: UInt64, _ body: () async throws -> Value) async throws -> Value {
+    let resource = __rlimit_resource_t(resource.rawValue)
+    var before = rlimit()
+    try #require(getrlimit(resource, &before) == 0)
+    var other = rlimit(rlim_cur: rlim_t(value), rlim_max: before.rlim_max)
+    try #require(setrlimit(resource, &other) == 0)
+    defer { setrlimit(resource, &before) }
+    return try await body()
+}
+
 /// Keeps the output of an attempt in memory.
 final class CollectingSink: OutputSink {
     private let bytes = Mutex<[HostStream: [UInt8]]>([:])
@@ -96,7 +108,8 @@ final class PoolUnderTest: Sendable {
     private struct Held { weak var pool: WorkerPool? }
     private let held = Mutex(Held())
     private let proceeds: Bool
-    private let transport: any Transport
+    private let transports: @Sendable (FlowModel.Host?) -> any Transport
+    private let confinement: LaunchConfinement?
     private let open: SecretOpener
     private let forgets = Mutex(true)
 
@@ -104,13 +117,21 @@ final class PoolUnderTest: Sendable {
     var home: String { folder.file("home") }
     static let run = RunID(at: Instant(milliseconds: 0), random: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 
-    init(
+    convenience init(
         folder: TestFolder, proceeds: Bool = true, transport: any Transport = LocalTransport(),
         open: @escaping SecretOpener = { String($0.reversed()) }
     ) throws {
+        try self.init(folder: folder, proceeds: proceeds, open: open, transports: { _ in transport })
+    }
+
+    init(
+        folder: TestFolder, proceeds: Bool = true, confinement: LaunchConfinement? = nil,
+        open: @escaping SecretOpener = { String($0.reversed()) }, transports: @escaping @Sendable (FlowModel.Host?) -> any Transport
+    ) throws {
         self.folder = folder
-        self.transport = transport
+        self.confinement = confinement
         self.open = open
+        self.transports = transports
         self.proceeds = proceeds
         outputs = OutputStore(folder: folder.file("output"))
         try FileManager.default.createDirectory(atPath: folder.file("home"), withIntermediateDirectories: true)
@@ -118,7 +139,7 @@ final class PoolUnderTest: Sendable {
 
     /// Runs `body` while the pool runs, then drains it.
     func with(
-        places: Int = WorkerLimits.places, blobs: @escaping BlobSource = { _ in try StepBinary.bytes() },
+        places: WorkerPool.Places = .init(), blobs: @escaping BlobSource = { _ in try StepBinary.bytes() },
         _ body: (WorkerPool) async throws -> Void
     ) async throws {
         let pool = makePool(places: places, blobs: blobs)
@@ -134,7 +155,7 @@ final class PoolUnderTest: Sendable {
 
     /// Runs `body` while the pool runs, then cancels it, as the end of its process would; records are kept.
     func crash(_ body: @Sendable (WorkerPool) async throws -> Void) async throws {
-        let pool = makePool(places: WorkerLimits.places, blobs: { _ in try StepBinary.bytes() })
+        let pool = makePool(places: .init(), blobs: { _ in try StepBinary.bytes() })
         forgets.withLock { $0 = false }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await pool.run() }
@@ -143,11 +164,10 @@ final class PoolUnderTest: Sendable {
         }
     }
 
-    private func makePool(places: Int, blobs: @escaping BlobSource) -> WorkerPool {
-        let transport = transport
+    private func makePool(places: WorkerPool.Places, blobs: @escaping BlobSource) -> WorkerPool {
         let pool = WorkerPool(
-            places: places, home: home, spool: folder.file("spool"), transports: { _ in transport }, outputs: outputs, blobs: blobs,
-            open: open, report: { [weak self] in self?.take($0) })
+            places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
+            open: open, confinement: confinement, report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool
     }
@@ -187,6 +207,13 @@ extension AttemptOrder {
         return AttemptOrder(
             id: id, fence: Fence(epoch: epoch, attempt: number), idempotencyKey: "\(id.run)/\(step)//1", flow: "step-fixture", target: nil,
             timeoutSeconds: timeout, mode: mode, work: work)
+    }
+
+    /// For a host of this name.
+    func on(_ host: FlowModel.Host) -> AttemptOrder {
+        var order = self
+        order.target = host
+        return order
     }
 
     static func shell(_ text: String, step: String, _ change: (inout ShellWork) -> Void = { _ in }) -> AttemptOrder {

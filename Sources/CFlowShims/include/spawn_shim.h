@@ -23,9 +23,16 @@ struct flow_spawn {
     const char *kept;
 };
 
+/// How far a start came.
+enum flow_spawn_stage {
+    FLOW_SPAWN_PROCESS, FLOW_SPAWN_SESSION, FLOW_SPAWN_HIDING, FLOW_SPAWN_ACCOUNT, FLOW_SPAWN_FOLDER, FLOW_SPAWN_DESCRIPTORS,
+    FLOW_SPAWN_EXEC, FLOW_SPAWN_WATCH
+};
+const char *flow_spawn_stage_name(enum flow_spawn_stage stage);
+
 /// Starts it. 0 with its number and a descriptor that becomes readable when it ends (close-on-exec, to be closed by the caller), or
 /// an errno with `*stage` naming what failed; then nothing runs. Blocks until the program has begun, about a millisecond.
-int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, const char **stage);
+int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, enum flow_spawn_stage *stage);
 
 /// Takes the exit of a child whose pidfd is readable, and removes it. 1: `*status` is its exit status or, when `*signalled`, the number
 /// of the signal; 0: it has not ended; -1 with errno.
@@ -34,13 +41,13 @@ int flow_spawn_reap(int pidfd, int *status, int *signalled);
 /// Sends a signal to a child that has not been reaped; 0, or an errno.
 int flow_spawn_signal(int pidfd, int signal);
 
-/// Opens the file for reading as the account would, if any is given (-1: none), and never waits. -1 with errno. For a thread that runs
-/// nothing else meanwhile.
+/// Opens the file for reading as the account would, with no other group, if any is given (-1: none), and never waits. -1 with errno, also
+/// where the account cannot be had. For a thread that runs nothing else meanwhile.
 int flow_open_as(const char *path, int64_t uid, int64_t gid);
 
-/// A pipe: reading end, writing end; close-on-exec. 0, or an errno.
+/// A pipe: reading end, writing end; close-on-exec. 0, or an errno; EMFILE also when only the reserve of descriptors is left.
 int flow_pipe(int ends[2]);
-/// A connection over which descriptors can be sent; close-on-exec. 0, or an errno.
+/// A connection over which descriptors can be sent; close-on-exec. 0, or an errno as `flow_pipe`.
 int flow_connection(int ends[2]);
 /// Writes as `write` does, and sends a copy of `descriptor` with the first byte. -1 with errno: nothing went.
 ssize_t flow_send(int connection, const void *bytes, size_t count, int descriptor);

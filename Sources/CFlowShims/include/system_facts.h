@@ -27,6 +27,8 @@ int64_t flow_free_bytes(const char *path);
 int flow_user_name(uint32_t user, char *name, size_t size);
 /// The ids of the account called `name`. Returns 1, or 0 when there is none.
 int flow_user_ids(const char *name, uint32_t *user, uint32_t *group);
+/// The home directory of the user into `home`, NUL-terminated. Returns 1, or 0 when there is none.
+int flow_user_home(uint32_t user, char *home, size_t size);
 /// Milliseconds since the epoch, by the wall clock.
 int64_t flow_wall_milliseconds(void);
 /// CPU that this process has used.

@@ -83,6 +83,12 @@ extension Expression {
     }
 
     private static func member(_ path: [String], of value: JSON, in subject: String) throws(EvaluationError) -> JSON {
+        // Output that is no text has no value, and nothing stands in for it.
+        if path.isEmpty || path == ["stdout"], value["stdout"] == nil, let fault = value["stdoutFault"]?.stringValue {
+            throw .invalid(
+                "\(subject) has no stdout: \(fault). Have the command write text in UTF-8 (iconv -t UTF-8, base64), or hand values out by $FLOW_OUTPUT"
+            )
+        }
         guard !path.isEmpty else { return value }
         if let member = value[path: path] { return member }
         // A member that an optional property left out is null; a member of something that is not an object is a mistake.

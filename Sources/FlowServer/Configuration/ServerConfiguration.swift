@@ -51,8 +51,10 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
     }
 
     package struct Workers: Codable, Equatable, Sendable {
-        /// Attempts at once.
+        /// Attempts on hosts at once.
         package var concurrency: Int?
+        /// Attempts on this machine at once.
+        package var localConcurrency: Int?
         /// The account that Swift steps run as, when the server runs as root.
         package var localUser: String?
     }
@@ -95,6 +97,9 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
         faults += retention?.faults ?? []
         if let concurrency = workers?.concurrency, !(1...100_000).contains(concurrency) {
             fault("workers.concurrency", "must be from 1 to 100000, found \(concurrency)")
+        }
+        if let concurrency = workers?.localConcurrency, !(1...100_000).contains(concurrency) {
+            fault("workers.localConcurrency", "must be from 1 to 100000, found \(concurrency)")
         }
         if let notify { faults += notify.faults }
         return faults

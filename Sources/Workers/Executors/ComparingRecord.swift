@@ -9,6 +9,8 @@ struct ComparingRecord: HostRecording {
     let transport: any Transport
     let work: CopyWork
     let file: SourceFile
+    /// Called when the host has answered.
+    let answered: @Sendable () async -> Void
 
     func start(
         _ id: AttemptID, fence: Fence, target: String?, job: HostJob, sink: any OutputSink,
@@ -55,6 +57,7 @@ struct ComparingRecord: HostRecording {
     private func look() async throws -> String {
         let channel = try await transport.open("exec /bin/sh -s")
         do {
+            await answered()
             try await channel.write(Array(question.utf8))
             try await channel.finishInput()
             var answer: [UInt8] = []

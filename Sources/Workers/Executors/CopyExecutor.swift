@@ -55,7 +55,11 @@ struct CopyExecutor: Executor {
             let order = attempt.order
             let job = try CopyExecutor.job(order, work, file)
             var record = hosts(order.target)
-            if let file { record = ComparingRecord(record: record, transport: transports(order.target), work: work, file: file) }
+            if let file {
+                record = ComparingRecord(
+                    record: record, transport: transports(order.target), work: work, file: file,
+                    answered: { await attempt.hostAnswered() })
+            }
             let recorder = OutputRecorder(store: outputs, id: order.id, cap: job.outputCap, patterns: patterns)
             let outcome = await HostConversation(record: record, attempt: attempt, sink: recorder).outcome(of: job)
             let output = await recorder.finish()

@@ -2,7 +2,8 @@ package import FlowModel
 
 /// What a script wrote to `$FLOW_OUTPUT`: a JSON object, or lines `name=value`.
 ///
-/// Lines are coerced to the declared type; the last of two with one name counts. `changed` says whether the script changed
+/// Lines are coerced to the declared type; the last of two with one name counts. They end in LF or CR LF, and a byte order mark is left
+/// out. `changed` says whether the script changed
 /// anything, with every form and beside every declared type.
 package struct FlowOutput: Hashable, Sendable {
     /// The value of the declared type; nil where none is declared.
@@ -11,7 +12,7 @@ package struct FlowOutput: Hashable, Sendable {
 
     /// Reads `bytes` (nil: there is no file) against the declared shape, if any.
     package init(_ bytes: [UInt8]?, as shape: TypeShape?) throws(AttemptResult.Failure) {
-        let bytes = bytes ?? []
+        let bytes = FlowOutput.withoutMark(bytes ?? [])
         let isJSON = bytes.first == UInt8(ascii: "{")
         let members = isJSON ? try FlowOutput.object(bytes) : try FlowOutput.lines(bytes, shape)
         changed = try FlowOutput.changed(members["changed"])
@@ -29,14 +30,14 @@ package struct FlowOutput: Hashable, Sendable {
     /// The seconds that a script which failed asks to be left alone for: `retryAfter=90`, or the member of an object. Whatever else it wrote is
     /// not looked at, and what is no number of seconds asks for nothing.
     package static func retryAfter(in bytes: [UInt8]?) -> Double? {
-        guard let bytes else { return nil }
+        guard let bytes = bytes.map(FlowOutput.withoutMark) else { return nil }
         var found: Double?
         if bytes.first == UInt8(ascii: "{") {
             found = (try? JSON.parse(bytes))?["retryAfter"]?.doubleValue
         } else {
-            let text = String(decoding: bytes, as: UTF8.self)
-            let line = text.split(separator: "\n").last { $0.hasPrefix("retryAfter=") }
-            found = line.flatMap { Double($0.dropFirst("retryAfter=".count)) }
+            let name = Array("retryAfter=".utf8)
+            let line = FlowOutput.lines(of: bytes).last { $0.starts(with: name) }
+            found = line.flatMap { Double(String(decoding: $0.dropFirst(name.count), as: UTF8.self)) }
         }
         return found.flatMap { $0.isFinite && $0 > 0 ? $0 : nil }
     }
@@ -49,18 +50,34 @@ package struct FlowOutput: Hashable, Sendable {
         }
     }
 
+    /// Lines end in LF or, from a script that was written on Windows, in CR LF. By bytes: to Swift, CR LF is one character that is no LF.
+    private static func lines(of bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        bytes.split(separator: 0x0A).map { $0.last == 0x0D ? $0.dropLast() : $0 }
+    }
+
+    /// A byte order mark is no part of the text.
+    private static func withoutMark(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+    }
+
     private static func lines(_ bytes: [UInt8], _ shape: TypeShape?) throws(AttemptResult.Failure) -> [String: JSON] {
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("it is not UTF-8") }
-        guard !text.utf8.contains(0) else { throw failure("it contains a NUL character") }
+        guard String(validating: bytes, as: UTF8.self) != nil else { throw failure("it is not UTF-8") }
+        guard !bytes.contains(0) else { throw failure("it contains a NUL character") }
         var members: [String: JSON] = [:]
-        for line in text.split(separator: "\n") {
-            guard let equals = line.firstIndex(of: "="), equals != line.startIndex else {
+        for line in lines(of: bytes) where !line.isEmpty {
+            let shown = String(decoding: line, as: UTF8.self).prefix(80)
+            guard let equals = line.firstIndex(of: UInt8(ascii: "=")), equals != line.startIndex else {
                 // Without a declared type the file is the script's own, but for `changed`.
                 if shape == nil { continue }
-                throw failure("the line '\(line.prefix(80))' is not name=value, and the file does not begin with {")
+                throw failure("the line '\(shown)' is not name=value, and the file does not begin with {")
             }
-            let (name, value) = (String(line[..<equals]), String(line[line.index(after: equals)...]))
-            members[name] = try coerce(name, value, shape)
+            // Lines that end in CR alone would all be one value.
+            guard !line.contains(0x0D) else {
+                let text = shown.unicodeScalars.map { $0 == "\r" ? "\\r" : String($0) }.joined()
+                throw failure("the line '\(text)' has a carriage return in it: lines end in LF or CR LF; a value with one is written as JSON")
+            }
+            let name = String(decoding: line[..<equals], as: UTF8.self)
+            members[name] = try coerce(name, String(decoding: line[(equals + 1)...], as: UTF8.self), shape)
         }
         return members
     }

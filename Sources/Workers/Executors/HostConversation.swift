@@ -23,7 +23,9 @@ struct HostConversation {
     /// Carries `job` out, or finds out what came of it: the order says which. nil: stopped before anything was sent.
     func outcome(of job: HostJob) async -> HostOutcome? {
         let outcome = await withTaskGroup(of: HostOutcome?.self) { group in
-            group.addTask { await converse(job) }
+            group.addTask {
+                await Shortage.$told.withValue({ attempt.report($0.map { .unreachable($0) } ?? .reachable) }) { await converse(job) }
+            }
             group.addTask {
                 await obeyStops()
                 return nil
@@ -40,16 +42,37 @@ struct HostConversation {
         let order = attempt.order
         switch order.mode {
         case .start:
-            var job = job
-            job.lastSent = order.lastSent
-            return await record.start(
-                order.id, fence: order.fence, target: order.target?.name, job: job, sink: sink,
-                placed: { await attempt.placed($0) }, report: { attempt.report($0) })
+            let end = ContinuousClock.now + .seconds(WorkerLimits.shortageSeconds)
+            var pause = WorkerLimits.shortagePauseSeconds
+            while true {
+                let outcome = await start(job)
+                guard case .refused(let failure) = outcome, failure.isShortage, ContinuousClock.now < end else { return outcome }
+                attempt.report(.unreachable("it is short of something, and is tried again: \(failure.message)"))
+                do {
+                    try await Task.sleep(for: .seconds(pause))
+                } catch {
+                    return outcome
+                }
+                attempt.report(.reachable)
+                pause = min(pause * 2, WorkerLimits.longestShortagePauseSeconds)
+            }
         case .attach(let place):
             return await record.attach(
                 order.id, fence: order.fence, target: order.target?.name, place: place, sink: sink,
                 report: { attempt.report($0) })
         }
+    }
+
+    private func start(_ job: HostJob) async -> HostOutcome {
+        let order = attempt.order
+        var job = job
+        job.lastSent = order.lastSent
+        return await record.start(
+            order.id, fence: order.fence, target: order.target?.name, job: job, sink: sink,
+            placed: { place in
+                await attempt.hostAnswered()
+                return await attempt.placed(place)
+            }, report: { attempt.report($0) })
     }
 
     /// Ends on a withdrawal or on cancellation only: an attempt that was killed is followed to its end all the same.
@@ -65,6 +88,16 @@ struct HostConversation {
                         grace: force ? 0 : Limits.graceSeconds)
                 }
             }
+        }
+    }
+}
+
+extension AttemptResult.Failure {
+    /// Whether the shell of a place that was reached says that it could start no program: the machine, or the account, has none left.
+    fileprivate var isShortage: Bool {
+        guard cause == .unreachable else { return false }
+        return ["Cannot fork", "Resource temporarily unavailable", "Cannot allocate memory"].contains {
+            message.contains("flow-runner: ") && message.contains($0)
         }
     }
 }

@@ -36,10 +36,15 @@ final class LiveAttempt: Sendable {
     private let stopFeed: AsyncStream<Stop>.Continuation
     private let state: Mutex<State>
     private let tell: @Sendable (LiveAttempt, AttemptReport.Event) -> Void
+    private let answered: @Sendable (LiveAttempt) async -> Void
 
-    init(_ order: AttemptOrder, tell: @escaping @Sendable (LiveAttempt, AttemptReport.Event) -> Void) {
+    init(
+        _ order: AttemptOrder, tell: @escaping @Sendable (LiveAttempt, AttemptReport.Event) -> Void,
+        answered: @escaping @Sendable (LiveAttempt) async -> Void
+    ) {
         self.order = order
         self.tell = tell
+        self.answered = answered
         (stops, stopFeed) = AsyncStream.makeStream()
         state = Mutex(State(phase: order.mode == .start ? .before : .sent))
     }
@@ -52,6 +57,9 @@ final class LiveAttempt: Sendable {
         guard !state.withLock({ $0.isDetached }) else { return }
         tell(self, event)
     }
+
+    /// Its host has answered. Returns when it may be given work.
+    func hostAnswered() async { await answered(self) }
 
     /// Reports the place and waits for the engine's answer: true means send it now, false never.
     func placed(_ place: Place) async -> Bool {

@@ -4,7 +4,8 @@ import FlowModel
 ///
 /// Output of a success: `{"exitStatus","stdout","changed"}` and `value` where a type is declared. `stdout` is what `$(…)` would give: the
 /// beginning of standard output as text, at most `Limits.stdoutValueBytes`, without the newlines at its end; `stdoutTruncated` is
-/// there, and true, when it was longer. `changed` is false unless the script said so.
+/// there, and true, when it was longer. Where it is no text, `stdoutFault` says why instead, and whoever reads it fails with that.
+/// `changed` is false unless the script said so.
 struct ShellExecutor: Executor {
     let hosts: @Sendable (Host?) -> any HostRecording
     let outputs: OutputStore
@@ -115,9 +116,9 @@ struct ShellResult {
         }
         let written = try FlowOutput(end.output, as: shape)
         let stdout = OutputText.value(output.stdout)
-        var members: [String: JSON] = [
-            "exitStatus": 0, "stdout": .string(stdout.text), "changed": .bool(written.changed ?? false),
-        ]
+        var members: [String: JSON] = ["exitStatus": 0, "changed": .bool(written.changed ?? false)]
+        if let text = stdout.text { members["stdout"] = .string(text) }
+        if let fault = stdout.fault { members["stdoutFault"] = .string(fault) }
         if stdout.isCut { members["stdoutTruncated"] = true }
         if let value = written.value { members["value"] = patterns.masked(value) }
         return .succeeded(output: .object(members), changed: written.changed)

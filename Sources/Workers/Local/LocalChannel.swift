@@ -26,7 +26,7 @@ final class LocalChannel: TransportChannel {
         self.news = news
     }
 
-    static func open(_ command: String, environment: [String: String], confinement: LaunchConfinement) async throws -> LocalChannel {
+    static func open(_ command: String, environment: [String: String], start: ConfinedStart) async throws -> LocalChannel {
         guard !command.utf8.contains(0) else { throw CallError("the command was not started: it contains a NUL byte", EINVAL) }
         let news = Wakeup()
         var theirs: [CInt] = []
@@ -39,10 +39,8 @@ final class LocalChannel: TransportChannel {
         let input = try pipe(childReads: true, Wakeup())
         let output = try pipe(childReads: false, news)
         let errors = try pipe(childReads: false, news)
-        let child = try await ChildProcess.start(
-            Launch(
-                program: .path("/bin/sh"), arguments: ["/bin/sh", "-c", command], environment: environment, descriptors: theirs,
-                confinement: confinement))
+        let child = try await start(
+            Launch(program: .path("/bin/sh"), arguments: ["/bin/sh", "-c", command], environment: environment, descriptors: theirs))
         child.whenEnded { _ in news.signal() }
         return LocalChannel(child: child, input: input, output: output, errors: errors, news: news)
     }

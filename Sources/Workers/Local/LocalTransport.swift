@@ -5,16 +5,22 @@ import Glibc
 /// The command gets a clean environment: where programs and homes are, nothing of the engine's.
 package struct LocalTransport: Transport {
     private let environment: [String: String]
-    private let confinement: TriedConfinement
+    private let start: ConfinedStart
     private let spool: LocalSpool?
+    private let patience: Double
 
-    /// `environment` is added to what every command gets; `spool` is there when one starts.
+    /// - Parameters:
+    ///   - environment: added to what every command gets.
+    ///   - spool: is there when a command starts.
+    ///   - patience: seconds that a command waits for a machine that has nothing left to start it with.
     package init(
-        environment: [String: String] = [:], confinement: TriedConfinement = TriedConfinement(.none), spool: LocalSpool? = nil
+        environment: [String: String] = [:], start: ConfinedStart = ConfinedStart(.none), spool: LocalSpool? = nil,
+        patience: Double = WorkerLimits.shortageSeconds
     ) {
-        self.confinement = confinement
+        self.start = start
         self.spool = spool
-        self.environment = LocalTransport.inherited.merging(environment) { _, given in given }
+        self.patience = patience
+        self.environment = start.wanted.environment().merging(environment) { _, given in given }
     }
 
     package func open(_ command: String) async throws -> any TransportChannel {
@@ -23,7 +29,9 @@ package struct LocalTransport: Transport {
                 let code = await BlockingThreads.files.call { spool.make() }
                 guard code == 0 else { throw CallError("the spool \(spool.path) could not be made", code) }
             }
-            return try await LocalChannel.open(command, environment: environment, confinement: await confinement.usable())
+            return try await Shortage.waited(seconds: patience) {
+                try await LocalChannel.open(command, environment: environment, start: start)
+            }
         } catch let error as CallError {
             throw TransportError(.exec, "\(error)")
         }

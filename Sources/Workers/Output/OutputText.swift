@@ -13,10 +13,20 @@ package enum OutputText {
         return String(out)
     }
 
-    /// What `$(…)` would give: the bytes as text without the newlines at their end. What is not UTF-8 becomes U+FFFD.
+    /// Output as a value for others.
+    package struct Value: Hashable, Sendable {
+        /// nil: it is no text.
+        package var text: String?
+        package var isCut: Bool
+        /// Why it is no text.
+        package var fault: String?
+    }
+
+    /// What `$(…)` would give: the bytes as text without the newlines at their end.
     ///
-    /// More than `Limits.stdoutValueBytes` are cut at the last whole character.
-    package static func value(_ bytes: [UInt8]) -> (text: String, isCut: Bool) {
+    /// More than `Limits.stdoutValueBytes` are cut at the last whole character. Bytes that are not UTF-8, NUL, and the two characters that
+    /// mark sealed secrets are no text: nothing stands in for them in what others may take for a value.
+    package static func value(_ bytes: [UInt8]) -> Value {
         var bytes = bytes[...]
         let isCut = bytes.count > Limits.stdoutValueBytes
         if isCut {
@@ -31,7 +41,20 @@ package enum OutputText {
         } else {
             while bytes.last == 0x0A { bytes.removeLast() }
         }
-        return (keepable(String(decoding: bytes, as: UTF8.self)), isCut)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            return Value(isCut: isCut, fault: "byte \(firstOddByte(bytes)) of it is not UTF-8")
+        }
+        guard text == keepable(text) else { return Value(isCut: isCut, fault: "it holds NUL, or a character that no value may hold") }
+        return Value(text: text, isCut: isCut)
+    }
+
+    /// The place of the first byte that no UTF-8 text has there, from 0.
+    private static func firstOddByte(_ bytes: ArraySlice<UInt8>) -> Int {
+        var decoder = UTF8()
+        var input = bytes.makeIterator()
+        var place = 0
+        while case .scalarValue(let scalar) = decoder.decode(&input) { place += UTF8.width(scalar) }
+        return place
     }
 
     /// The last line that is not blank, for people: at most 200 characters, control characters and escape sequences taken out.

@@ -4,9 +4,9 @@ import FoundationEssentials
 /// The forms in which a secret value may turn up in output, as an automaton that finds all of them in one pass (Aho and
 /// Corasick, 1975).
 ///
-/// A form is the value as it is; values of eight bytes and more also as base64 (both alphabets, at each of the three positions in
-/// a longer text), hexadecimal (both cases), percent-encoded and inside a JSON string, and each long line of a value of several
-/// lines. Shorter values have only their plain form: their encodings are too common.
+/// A form is the value as it is and as programs quote it: percent-encoded, in JSON, HTML, and the quotes of shells and Python (`SecretSpelling`),
+/// with what `echo` makes of its backslashes. Values of eight bytes and more also have base64 (both alphabets, at each of the three positions
+/// in a longer text) and hexadecimal (both cases), and each long line of a value of several lines: of shorter ones they are too common.
 package struct SecretPatterns: Sendable {
     package static let none = SecretPatterns([])
 
@@ -77,24 +77,21 @@ package struct SecretPatterns: Sendable {
     private static let shortestEncoded = 8
 
     private static func forms(of secret: String) -> [[UInt8]] {
+        var forms = SecretSpelling.all(of: secret)
         let plain = Array(secret.utf8)
-        guard plain.count >= shortestEncoded else { return [plain] }
-        var forms = [plain] + base64Forms(plain)
+        guard plain.count >= shortestEncoded else { return forms }
+        forms += base64Forms(plain)
         for digits in ["0123456789abcdef", "0123456789ABCDEF"] { forms.append(hexadecimal(plain, Array(digits.utf8))) }
-        for digits in ["0123456789ABCDEF", "0123456789abcdef"] { forms.append(percentEncoded(plain, Array(digits.utf8))) }
-        forms.append(Array(JSON.string(secret).canonicalBytes.dropFirst().dropLast()))
-        let lines = plain.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D })
-        if lines.count > 1 { forms += lines.filter { $0.count >= shortestEncoded }.map(Array.init) }
+        // In a dump or behind a prefix a value of several lines stands line by line.
+        for whole in [plain, SecretSpelling.echoed(plain)] {
+            let lines = whole.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D })
+            if lines.count > 1 { forms += lines.filter { $0.count >= shortestEncoded }.map { Array($0) } }
+        }
         return forms
     }
 
     private static func hexadecimal(_ bytes: [UInt8], _ digits: [UInt8]) -> [UInt8] {
         bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    }
-
-    private static func percentEncoded(_ bytes: [UInt8], _ digits: [UInt8]) -> [UInt8] {
-        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        return bytes.flatMap { plain.contains($0) ? [$0] : [UInt8(ascii: "%"), digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     }
 
     /// What of the secret's base64 does not depend on the text around it, for each position of its first byte in a group of three.

@@ -4,6 +4,8 @@ import Glibc
 struct CallError: Error, Hashable, CustomStringConvertible {
     var action: String
     var code: CInt
+    /// Whether it is the confinement of a program that this machine does not have, not the program or a moment.
+    var isMissingConfinement = false
 
     init(_ action: String, _ code: CInt = errno) {
         self.action = action
@@ -12,5 +14,7 @@ struct CallError: Error, Hashable, CustomStringConvertible {
 
     /// The other side broke the rules, not this machine.
     var isProtocol: Bool { code == EPROTO }
+    /// The machine has no process, memory, descriptor or namespace left just now. It may have in a moment.
+    var isShortage: Bool { [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, ENOBUFS].contains(code) }
     var description: String { "\(action): \(String(cString: strerror(code)))" }
 }

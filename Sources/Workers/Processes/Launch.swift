@@ -49,7 +49,7 @@ package struct Launch: Sendable {
         case .descriptor(let number): descriptor = number
         }
         var (pid, pidfd): (pid_t, CInt) = (0, -1)
-        var stage: UnsafePointer<CChar>?
+        var stage = FLOW_SPAWN_PROCESS
         let code = path.withCString { path in
             withOptionalCStrings(folder, confinement.kept) { folder, kept in
                 descriptors.withUnsafeBufferPointer { descriptors in
@@ -66,8 +66,10 @@ package struct Launch: Sendable {
             }
         }
         guard code == 0 else {
-            let failing = stage.map { String(cString: $0) } ?? "starting it"
-            throw CallError("'\(arguments.first ?? "the program")' was not started, \(failing) failed", code)
+            let failing = String(cString: flow_spawn_stage_name(stage))
+            var error = CallError("'\(arguments.first ?? "the program")' was not started, \(failing) failed", code)
+            error.isMissingConfinement = stage == FLOW_SPAWN_HIDING && LaunchConfinement.isUnavailable(code)
+            throw error
         }
         return (pid, pidfd)
     }

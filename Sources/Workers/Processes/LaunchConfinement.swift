@@ -9,10 +9,15 @@ package struct LaunchConfinement: Hashable, Sendable {
     package struct Account: Hashable, Sendable {
         package var user: UInt32
         package var group: UInt32
+        package var name: String
+        /// Its home directory.
+        package var home: String
 
-        package init(user: UInt32, group: UInt32) {
+        package init(user: UInt32, group: UInt32, name: String, home: String) {
             self.user = user
             self.group = group
+            self.name = name
+            self.home = home
         }
     }
 
@@ -29,7 +34,18 @@ package struct LaunchConfinement: Hashable, Sendable {
 
     package static let none = LaunchConfinement()
 
-    /// Why this machine cannot do it, for the start and for `doctor`; nil when it can. Starts a program to find out.
+    /// Whether programs may not start without it: somebody asked for it.
+    package var isRequired: Bool { account != nil }
+
+    /// Whether a kernel that says this has no mounts of one's own to give, or not to us. Anything else passes.
+    static func isUnavailable(_ code: CInt) -> Bool {
+        if [EPERM, EACCES, ENOSYS, EINVAL, ENODEV, EOPNOTSUPP].contains(code) { return true }
+        // Where none are allowed it says that there is no more room.
+        return code == ENOSPC && ["user", "mnt"].contains { (try? SmallFile.line("/proc/sys/user/max_\($0)_namespaces")) == "0" }
+    }
+
+    /// Why this machine cannot do it now, for the start and for `doctor`; nil when it can. Starts a program to find out; nothing else
+    /// depends on what it finds.
     package func fault() async -> String? {
         guard self != .none else { return nil }
         do {
@@ -42,29 +58,19 @@ package struct LaunchConfinement: Hashable, Sendable {
         }
     }
 
+    /// What a confined program finds of this process's environment: of another account's nothing but the path.
+    func environment() -> [String: String] {
+        var environment = LocalTransport.inherited
+        guard let account else { return environment }
+        for name in ["TMPDIR", "XDG_RUNTIME_DIR"] { environment[name] = nil }
+        for name in ["USER", "LOGNAME"] { environment[name] = account.name }
+        environment["HOME"] = account.home
+        return environment
+    }
+
     /// Whether a file, by its real path, is out of reach.
     func hides(_ path: String) -> Bool {
         func holds(_ folder: String) -> Bool { path == folder || path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/") }
         return hidden.contains(where: holds) && !(kept.map(holds) ?? false)
     }
-}
-
-/// A confinement that is tried when it is first needed: where the machine cannot do it, programs start without, and it is said.
-package actor TriedConfinement {
-    private let wanted: LaunchConfinement
-    private var tried: String??
-
-    package init(_ wanted: LaunchConfinement) { self.wanted = wanted }
-
-    /// Why it cannot be had here; nil when it can.
-    package func fault() async -> String? {
-        if let tried { return tried }
-        // Two who ask first both try; they find the same.
-        let found = await wanted.fault()
-        tried = .some(found)
-        return found
-    }
-
-    /// What programs are started with.
-    package func usable() async -> LaunchConfinement { await fault() == nil ? wanted : .none }
 }

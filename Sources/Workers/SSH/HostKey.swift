@@ -7,7 +7,8 @@ package struct HostKey: Hashable, Sendable, CustomStringConvertible {
 
     /// `ssh-ed25519 AAAA…`, with whatever comment follows left out.
     package init(text: String) {
-        let words = text.split(whereSeparator: \.isWhitespace)
+        // A byte order mark is what an editor left.
+        let words = text.drop { $0 == "\u{FEFF}" }.split(whereSeparator: \.isWhitespace)
         type = words.first.map(String.init) ?? ""
         base64 = words.count > 1 ? String(words[1]) : ""
     }

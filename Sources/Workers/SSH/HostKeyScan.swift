@@ -28,7 +28,7 @@ package struct HostKeyScan: Sendable {
         let isSent = mailbox.send { reactor in
             _ = reactor.dial(endpoint, algorithms: algorithms) { result in
                 let key = result.flatMap { dialled in
-                    reactor.forget(dialled.socket, isOpen: false)
+                    reactor.forget(dialled.socket, isOpen: dialled.session.isOpen)
                     return dialled.session.shownKey.map(Result.success)
                         ?? .failure(TransportError(.hostKey, "\(endpoint) showed no host key", isTransient: false))
                 }

@@ -103,7 +103,7 @@ struct IdentityFile: Sendable {
         guard count > 0, count <= bound else {
             throw Refusal(message: count > bound ? "'\(path)' is longer than \(bound) bytes" : "'\(path)' is empty")
         }
-        let text = String(decoding: bytes.prefix(count), as: UTF8.self)
+        let text = plain(bytes.prefix(count))
         // The bytes were private; what libssh keeps it clears itself.
         bytes.withUnsafeMutableBytes { buffer in
             if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) }
@@ -115,6 +115,13 @@ struct IdentityFile: Sendable {
             device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
             seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
         return IdentityFile(text: text, stamp: stamp)
+    }
+
+    /// As libssh reads it, whatever editor it has been through: without a byte order mark, lines that end in LF.
+    static func plain(_ bytes: some Collection<UInt8>) -> String {
+        var text = String(decoding: bytes, as: UTF8.self)
+        if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
+        return text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).joined(separator: "\n")
     }
 
     /// PEM says so in words; OpenSSH's own form names a cipher right after its magic, in base64.

@@ -93,7 +93,7 @@ final class SSHConnection: SocketOwner, Timed {
         do {
             return try dialled.session.verified(against: endpoint)
         } catch {
-            reactor.forget(dialled.socket, isOpen: false)
+            reactor.forget(dialled.socket, isOpen: dialled.session.isOpen)
             throw error
         }
     }
@@ -258,8 +258,9 @@ final class SSHConnection: SocketOwner, Timed {
         case .ready(let ready, _):
             ready.pump()
             drive()
-        // Before the key is read nothing is due from the server but the end, which authentication then meets.
-        case .authenticating(_, let socket, .awaited): reactor.watch(socket, output: false)
+        // Before the key is read nothing is due from the server but the end, which authentication then meets. Until then it would be
+        // told of again and again.
+        case .authenticating(_, let socket, .awaited): reactor.rest(socket)
         case .dialling, .lent, .closed: break
         }
     }
@@ -356,26 +357,30 @@ final class SSHConnection: SocketOwner, Timed {
         host.ended(self)
     }
 
-    /// Says goodbye; for idle sessions.
+    /// Ends it; for idle sessions.
     func close() {
         guard case .ready(let ready, _) = phase else { return }
-        ready.disconnect()
         release()
+        ready.close()
         host.ended(self)
     }
 
     func shutDown(_ error: TransportError) {
         let orphans = commands
         commands = []
-        if case .ready(let ready, _) = phase, orphans.isEmpty { ready.disconnect() }
+        var ready: ReadySession?
+        if case .ready(let session, _) = phase { ready = session }
         release()
         for command in orphans { command.lost(error.message, mayRetry: false) }
+        ready?.close()
     }
 
     private func release() {
         switch phase {
         case .dialling(let dial): dial?.abandon()
-        case .authenticating(_, let socket, _), .ready(_, let socket): reactor.forget(socket, isOpen: false)
+        // The socket itself goes with its session, if libssh has not closed it.
+        case .authenticating(let verified, let socket, _): reactor.forget(socket, isOpen: verified.isOpen)
+        case .ready(let ready, let socket): reactor.forget(socket, isOpen: ready.isOpen)
         case .lent(let loan): loan.recall()
         case .closed: return
         }

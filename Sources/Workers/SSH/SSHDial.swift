@@ -33,6 +33,7 @@ final class SSHDial: SocketOwner, Timed {
     private var nextAddress = 0
     private var holdsSlot = false
     private var drops = 0
+    private let asked = Tick.now
     private var started = Tick(nanoseconds: 0)
     private var silentSince = Tick(nanoseconds: 0)
     private var phaseDeadline = Tick(nanoseconds: .max)
@@ -120,11 +121,25 @@ final class SSHDial: SocketOwner, Timed {
                 let until = Tick.now + share
                 step = .connecting(socket, untilNextAddress: until)
                 return arm(until)
+            } catch  where error.isShortage {
+                return waitForRoom(error.message)
             } catch {
                 failure = error.message
             }
         }
         fail(.connect, failure)
+    }
+
+    /// This machine has no descriptor left: its turn comes again, and its time begins anew. How long the commands that want it may wait in
+    /// all, the host knows.
+    private func waitForRoom(_ message: String) {
+        guard Tick.now < asked + limits.waiting else { return fail(.connect, "this machine is short of something: \(message)") }
+        letGo()
+        step = .backingOff(until: Tick.now + limits.backoff)
+        started = Tick.now
+        phaseDeadline = Tick(nanoseconds: .max)
+        giveSlotBack()
+        arm(Tick.now + limits.backoff)
     }
 
     private func connected(_ socket: Socket) {
@@ -251,7 +266,7 @@ final class SSHDial: SocketOwner, Timed {
             reactor.forget(socket, isOpen: true)
             close(socket.descriptor)
         // libssh closes it with its session, or has closed it already.
-        case .exchangingKeys(_, let socket): reactor.forget(socket, isOpen: false)
+        case .exchangingKeys(let session, let socket): reactor.forget(socket, isOpen: session.isOpen)
         case .waiting, .resolving, .backingOff, .over: break
         }
     }

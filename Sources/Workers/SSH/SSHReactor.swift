@@ -24,7 +24,8 @@ final class Socket {
     let id: UInt64
     let descriptor: Int32
     weak var owner: (any SocketOwner)?
-    fileprivate var interest: UInt32
+    /// What the loop waits for on it; nil while it rests.
+    fileprivate var interest: UInt32?
 
     fileprivate init(id: UInt64, descriptor: Int32, interest: UInt32) {
         self.id = id
@@ -156,16 +157,23 @@ final class SSHReactor {
     func watch(_ socket: Socket, output: Bool) {
         let interest = EPOLLIN.rawValue | (output ? EPOLLOUT.rawValue : 0)
         guard interest != socket.interest else { return }
-        socket.interest = interest
         var event = epoll_event(events: interest, data: epoll_data_t(u64: socket.id))
-        _ = epoll_ctl(epoll, EPOLL_CTL_MOD, socket.descriptor, &event)
+        _ = epoll_ctl(epoll, socket.interest == nil ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket.descriptor, &event)
+        socket.interest = interest
+    }
+
+    /// Waits for nothing on it, not even its end, until it is watched again.
+    func rest(_ socket: Socket) {
+        guard socket.interest != nil else { return }
+        socket.interest = nil
+        _ = epoll_ctl(epoll, EPOLL_CTL_DEL, socket.descriptor, nil)
     }
 
     /// Stops watching. `isOpen` says that the descriptor still is this socket's: a closed one has left the set by itself, and its
     /// number may belong to another by now.
     func forget(_ socket: Socket, isOpen: Bool) {
         sockets[socket.id] = nil
-        if isOpen { _ = epoll_ctl(epoll, EPOLL_CTL_DEL, socket.descriptor, nil) }
+        if isOpen { rest(socket) }
     }
 
     // MARK: Dialling

@@ -85,6 +85,8 @@ final class SSHSession {
     var wantsOutput: Bool { ssh_get_poll_flags(raw) & SSH_WRITE_PENDING != 0 }
     /// Bytes that came in so far.
     var receivedBytes: UInt64 { received.pointee.in_bytes }
+    /// Whether libssh still has the socket: on an error it closes it by itself, and the number may be another's file by then.
+    var isOpen: Bool { ssh_get_fd(raw) == descriptor }
     /// Whether the server has said which protocol it speaks.
     var hasBanner: Bool { ssh_get_serverbanner(raw) != nil }
     var isAlive: Bool {
@@ -142,6 +144,7 @@ struct VerifiedSession {
     }
 
     var wantsOutput: Bool { session.wantsOutput }
+    var isOpen: Bool { session.isOpen }
 
     /// Goes on with authentication by a private key.
     func authenticate(with key: ssh_key) -> Authentication {
@@ -210,6 +213,7 @@ final class ReadySession {
     var descriptor: Int32 { session.descriptor }
     var wantsOutput: Bool { session.wantsOutput }
     var isAlive: Bool { session.isAlive }
+    var isOpen: Bool { session.isOpen }
     var failure: String { session.failure }
     var receivedBytes: UInt64 { session.receivedBytes }
 
@@ -232,6 +236,8 @@ final class ReadySession {
 
     func makeChannel() -> ssh_channel? { ssh_channel_new(session.raw) }
 
-    /// Says goodbye and closes the socket.
-    func disconnect() { ssh_disconnect(session.raw) }
+    /// Closes the socket, at once. For a session without channels: libssh frees those too.
+    ///
+    /// Not `ssh_disconnect`: it says goodbye, and then forgets a socket that it was given, still open; nobody could close it any more.
+    func close() { ssh_silent_disconnect(session.raw) }
 }

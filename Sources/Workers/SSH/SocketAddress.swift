@@ -1,3 +1,4 @@
+import CFlowShims
 import Glibc
 
 /// An address to connect to, as the kernel takes it.
@@ -17,6 +18,8 @@ struct SocketAddress: Sendable, Hashable {
 
     struct LookupFailure: Error {
         var message: String
+        /// This machine has no descriptor or memory left just now: it says nothing about the host.
+        var isShortage = false
     }
 
     private static func find(_ name: String, port: Int, flags: Int32) throws(LookupFailure) -> [SocketAddress] {
@@ -43,7 +46,11 @@ struct SocketAddress: Sendable, Hashable {
     func beginConnecting() throws(LookupFailure) -> Int32 {
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(family, kind, 0)
-        guard descriptor >= 0 else { throw LookupFailure(message: SystemError.text(errno)) }
+        guard descriptor >= 0 else { throw .of(errno) }
+        guard flow_is_reserved(descriptor) == 0 else {
+            close(descriptor)
+            throw .of(EMFILE)
+        }
         var on: Int32 = 1
         // Many small messages that wait for each other: without this each could wait for the other side's delayed acknowledgement.
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
@@ -52,9 +59,9 @@ struct SocketAddress: Sendable, Hashable {
             return connect(descriptor, start, socklen_t(buffer.count))
         }
         guard code == 0 || errno == EINPROGRESS else {
-            let message = SystemError.text(errno)
+            let failure = LookupFailure.of(errno)
             close(descriptor)
-            throw LookupFailure(message: message)
+            throw failure
         }
         return descriptor
     }
@@ -64,5 +71,11 @@ struct SocketAddress: Sendable, Hashable {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) == 0 ? code : errno
+    }
+}
+
+extension SocketAddress.LookupFailure {
+    fileprivate static func of(_ code: Int32) -> Self {
+        Self(message: SystemError.text(code), isShortage: CallError("", code).isShortage)
     }
 }

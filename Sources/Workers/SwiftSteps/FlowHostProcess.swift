@@ -61,7 +61,7 @@ final class FlowHostProcess: Sendable {
     }
 
     /// Starts it. `program` is an open descriptor of the flow binary and stays the caller's.
-    static func start(program: CInt, confinement: LaunchConfinement) async throws -> FlowHostProcess {
+    static func start(program: CInt, by start: ConfinedStart) async throws -> FlowHostProcess {
         var theirs: [CInt] = [-1]
         defer { for descriptor in theirs.dropFirst() { Glibc.close(descriptor) } }
         var wakeups: [Wakeup] = []
@@ -76,18 +76,18 @@ final class FlowHostProcess: Sendable {
         // Descriptors 1 to 4.
         let (output, errors) = (try pipe(), try pipe())
         let (requests, news) = (try end { try PipeEnd.makeConnection(wakeup: $0) }, try pipe())
-        let child = try await ChildProcess.start(
+        let child = try await start(
             Launch(
                 program: .descriptor(program), arguments: ["flow-host", "serve", "3", "4"],
-                environment: environment, descriptors: theirs, confinement: confinement))
+                environment: start.wanted.environment().merging(libraries) { _, own in own }, descriptors: theirs))
         let everyone = wakeups
         child.whenEnded { _ in for wakeup in everyone { wakeup.signal() } }
         return FlowHostProcess(child: child, requests: requests, news: news, output: output, errors: errors)
     }
 
     /// Where there is no toolchain, a flow finds Swift's libraries where they were installed beside this program.
-    private static let environment: [String: String] = {
-        var environment = LocalTransport.inherited
+    private static let libraries: [String: String] = {
+        var environment: [String: String] = [:]
         if let program = realpath("/proc/self/exe", nil) {
             defer { free(program) }
             let folder = String(cString: program).split(separator: "/").dropLast(2).map { "/\($0)" }.joined()

@@ -5,7 +5,7 @@ import Glibc
 actor FlowHosts {
     private let folder: String
     private let blobs: BlobSource
-    private let confinement: TriedConfinement
+    private let launch: ConfinedStart
     /// Runs work in a task that ends with the workers; false when they have ended.
     private let run: @Sendable (@escaping @Sendable () async -> Void) -> Bool
     private var hosts: [Digest: FlowHostProcess] = [:]
@@ -13,12 +13,12 @@ actor FlowHosts {
 
     /// `folder` holds a binary for the moment in which it is started.
     init(
-        folder: String, blobs: @escaping BlobSource, confinement: TriedConfinement,
+        folder: String, blobs: @escaping BlobSource, launch: ConfinedStart,
         run: @escaping @Sendable (@escaping @Sendable () async -> Void) -> Bool
     ) {
         self.folder = folder
         self.blobs = blobs
-        self.confinement = confinement
+        self.launch = launch
         self.run = run
     }
 
@@ -79,14 +79,19 @@ actor FlowHosts {
             defer { unlink(path) }
             let program = open(path, O_RDONLY | O_CLOEXEC)
             guard program >= 0 else { throw CallError("\(path) could not be opened") }
+            // The account that it runs as may read and run it. Nobody but us comes to it by its path, which is gone in a moment, and
+            // nobody at all may write it.
+            guard fchmod(program, 0o555) == 0 else {
+                close(program)
+                throw CallError("\(path) could not be made a program")
+            }
             return program
         }
         defer { close(program) }
-        let confinement = await confinement.usable()
         var tries = 0
         while true {
             do {
-                return try await FlowHostProcess.start(program: program, confinement: confinement)
+                return try await Shortage.waited { try await FlowHostProcess.start(program: program, by: launch) }
             } catch let error as CallError where error.code == ETXTBSY && tries < 50 {
                 // A child that is just starting still holds the descriptor that the file was written through.
                 tries += 1

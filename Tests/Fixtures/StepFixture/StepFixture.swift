@@ -43,6 +43,9 @@ import Foundation
             }
         }
         step("pid") { _ in Int(getpid()) }
+        step("who") { _ in
+            [String(getuid())] + ["HOME", "USER", "LOGNAME"].map { ProcessInfo.processInfo.environment[$0] ?? "none" }
+        }
     }
 }
 
