@@ -72,6 +72,10 @@ public struct FormField: Sendable {
 
     /// Complains where the answers would not make a value of the declared type.
     static func check(_ fields: [FormField], against shape: TypeShape, step: String, _ site: Site) {
+        for field in fields.map(\.parameter) {
+            guard let pattern = field.pattern, let fault = Pattern.fault(in: pattern) else { continue }
+            Recorder.complain(step, "its field '\(field.name)' has a pattern that is not one, \(pattern): \(fault)", site)
+        }
         guard case .object(let members) = shape else {
             if shape != .any { Recorder.complain(step, "output: takes a struct with a property for each field, found \(shape)", site) }
             return

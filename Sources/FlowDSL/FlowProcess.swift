@@ -54,7 +54,10 @@ package struct FlowDescription {
         self.flow = flow
         let declarations = FlowDescription.declarations(in: flow)
         let recorder = Recorder(parameters: Set(declarations.map(\.name)), path: path + [type.name])
-        let (end, control) = Recorder.$current.withValue(recorder) { (flow.body.end.node, FlowControl(of: flow)) }
+        let (end, control) = Recorder.$current.withValue(recorder) {
+            for (name, declaration) in declarations { declaration.checkPattern(of: name) }
+            return (flow.body.end.node, FlowControl(of: flow))
+        }
         if !path.isEmpty { recorder.checkValue(end, of: type.name) }
         let result = recorder.result
         let triggers = type.triggers.enumerated().map { $0.element.spec(of: type.name, number: $0.offset + 1) }

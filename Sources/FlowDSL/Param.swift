@@ -52,6 +52,12 @@ final class ParameterDeclaration: Sendable {
             name: name, help: help, kind: kind, fallback: fallback, pattern: pattern, choices: choices, isSecret: isSecret)
     }
 
+    /// Complains of a pattern that is none, at its line.
+    func checkPattern(of name: String) {
+        guard let pattern, let fault = Pattern.fault(in: pattern) else { return }
+        Recorder.complain(name, "its pattern \(pattern) is not one: \(fault)", site)
+    }
+
     func reference() -> Expression {
         if let name = name.withLock({ $0 }) { return .parameter(name) }
         Recorder.complain(

@@ -79,7 +79,7 @@ extension ApprovalSpec {
             if field.isSecret { fault("is secret; answers are shown to all who decide") }
             if field.kind == .selector { fault("is a selector; hosts are frozen when a run starts") }
             if let pattern = field.pattern {
-                if (try? Regex(pattern)) == nil { fault("has a pattern that is not a regular expression: \(pattern)") }
+                if let message = Pattern.fault(in: pattern) { fault("has a pattern that is not one, \(pattern): \(message)") }
                 if pattern.count > LoadLimits.patternCharacters { fault("has a pattern of more than \(LoadLimits.patternCharacters) characters") }
             }
             if let fallback = field.fallback {

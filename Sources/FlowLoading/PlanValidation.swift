@@ -44,8 +44,8 @@ package struct PlanValidation {
 
     private mutating func check(_ parameter: Parameter) {
         if plan.parameters.count(where: { $0.name == parameter.name }) > 1 { fault(parameter.name, "there are two parameters of this name") }
-        if let pattern = parameter.pattern, (try? Regex(pattern)) == nil {
-            fault(parameter.name, "its pattern is not a regular expression: \(pattern)")
+        if let pattern = parameter.pattern, let message = Pattern.fault(in: pattern) {
+            fault(parameter.name, "its pattern \(pattern) is not one: \(message)")
             return
         }
         for choice in parameter.choices where !parameter.kind.acceptsElement(choice) {

@@ -22,6 +22,11 @@ package enum Limits {
     package static let planNodes = 10_000
     /// Elements of a map.
     package static let mapElements = 100_000
+    /// Of a parameter's pattern: its states, the count of a repetition, groups in each other; states times characters tried for one request.
+    package static let patternStates = 1_000
+    package static let patternRepetitions = 1_000
+    package static let patternDepth = 50
+    package static let patternSteps = 20_000_000
     /// Parameters of a flow; bytes of one command or script.
     package static let parameters = 200
     package static let scriptBytes = 4 << 20

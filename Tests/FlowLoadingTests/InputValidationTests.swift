@@ -39,6 +39,31 @@ struct InputValidationTests {
         #expect(faults(["version": "1.2.3-rc"]) == [#"version must match \d+\.\d+\.\d+, found "1.2.3-rc""#])
     }
 
+    @Test func `a pattern that an earlier version took and this one does not refuses what is given, not the default`() throws {
+        let old = [Parameter(name: "name", kind: .string, fallback: "web", pattern: "(?<!db)[a-z]+")]
+        #expect(try InputValidation.resolve(old, given: [:]) == ["name": "web"])
+        #expect(try InputValidation.resolve(old, given: ["name": "web"]) == ["name": "web"])
+        let error = #expect(throws: FlowError.self) { try InputValidation.resolve(old, given: ["name": "app"]) }
+        let message = error?.errors.first?.message ?? ""
+        #expect(message.contains("looking behind") && message.contains("register the flow again"), "\(message)")
+    }
+
+    @Test func `the inputs of one request share what patterns may take`() throws {
+        let two = ["one", "two"].map { Parameter(name: $0, kind: .list(.string), pattern: "([a-z]?){400}") }
+        let long: JSON = .array([.string(String(repeating: "a", count: 14_000)), .string(String(repeating: "a", count: 14_000))])
+        let error = #expect(throws: FlowError.self) { try InputValidation.resolve(two, given: ["one": long, "two": long]) }
+        #expect(error?.errors.map(\.subject) == ["one", "two"])
+        #expect(error?.errors.last?.message.contains("is too long to be compared") == true)
+    }
+
+    @Test(arguments: ["[a,b", "[a,b]", #"["a"] x"#, "[::1]:22"])
+    func `a list that begins as JSON and is none is refused, not split`(text: String) {
+        let kind = Parameter.Kind.list(.string)
+        #expect(InputValidation.parse(text, as: kind) == nil)
+        let faults = InputValidation.faults(of: .string(text), for: Parameter(name: "hosts", kind: kind))
+        #expect(faults.count == 1 && faults[0].contains("it begins with '[' and is not JSON"), "\(faults)")
+    }
+
     @Test func `a secret is not repeated in a message`() {
         let found = faults(["version": "1.2.3", "password": "Hunter2"])
         #expect(found == ["password must match [a-z]+, found the value given"])

@@ -30,6 +30,7 @@ package enum InputValidation {
     ) -> (values: [String: JSON], faults: [FlowError.Detail]) {
         var faults: [FlowError.Detail] = []
         var values: [String: JSON] = [:]
+        var steps = Limits.patternSteps
         for name in given.keys.sorted() where !parameters.contains(where: { $0.name == name }) {
             faults.append(.init(subject: name, message: unknown(name, parameters, noun)))
         }
@@ -39,7 +40,7 @@ package enum InputValidation {
                 faults.append(.init(subject: parameter.name, message: "is missing: \(parameter.kind.words)\(help)"))
                 continue
             }
-            let messages = self.faults(of: value, for: parameter)
+            let messages = self.faults(of: value, for: parameter, steps: &steps)
             faults += messages.map { FlowError.Detail(subject: parameter.name, message: $0) }
             values[parameter.name] = parameter.kind.normal(value)
         }
@@ -48,7 +49,8 @@ package enum InputValidation {
 
     /// The value that a text on the command line means for a parameter of this kind; nil when it means none.
     ///
-    /// Lists are JSON (`["a","b"]`) or elements with commas between them.
+    /// Lists are JSON (`["a","b"]`) or elements with commas between them. What begins with `[` is meant as JSON: else half of it would
+    /// become the name of something.
     package static func parse(_ text: String, as kind: Parameter.Kind) -> JSON? {
         switch kind {
         case .string, .selector: return .string(text)
@@ -56,7 +58,7 @@ package enum InputValidation {
         case .double: return Double(text).flatMap { $0.isFinite ? .double($0) : nil }
         case .bool: return text == "true" ? true : text == "false" ? false : nil
         case .list(let element):
-            if text.hasPrefix("["), let list = try? JSON.parse(text), list.arrayValue != nil { return list }
+            if text.hasPrefix("[") { return (try? JSON.parse(text)).flatMap { $0.arrayValue == nil ? nil : $0 } }
             if text.isEmpty { return [] }
             var elements: [JSON] = []
             for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -76,9 +78,15 @@ package enum InputValidation {
 
     /// What is wrong with a value; empty when nothing is. A secret's value is not repeated.
     package static func faults(of value: JSON, for parameter: Parameter) -> [String] {
+        var steps = Limits.patternSteps
+        return faults(of: value, for: parameter, steps: &steps)
+    }
+
+    private static func faults(of value: JSON, for parameter: Parameter, steps: inout Int) -> [String] {
         let shown = parameter.isSecret ? "the value given" : value.canonical
         guard parameter.kind.accepts(value) else {
-            return ["must be \(parameter.kind.words), found \(parameter.isSecret ? value.typeName : "\(value.typeName): \(value.canonical)")"]
+            let found = parameter.isSecret ? value.typeName : "\(value.typeName): \(value.canonical)"
+            return ["must be \(parameter.kind.words), found \(found)\(advice(on: value, for: parameter.kind))"]
         }
         var faults: [String] = []
         if let character = value.forbiddenCharacter { faults.append("has a character that no input may have: \(character)") }
@@ -87,12 +95,45 @@ package enum InputValidation {
             let elements = value.arrayValue ?? [value]
             if !elements.allSatisfy(parameter.choices.contains) { faults.append("must be one of \(allowed), found \(shown)") }
         }
-        if let pattern = parameter.pattern {
-            let texts = (value.arrayValue ?? [value]).compactMap(\.stringValue)
-            if !texts.allSatisfy({ $0.isWholly(pattern) }) { faults.append("must match \(pattern), found \(shown)") }
-        }
+        if let pattern = parameter.pattern, let fault = fault(of: value, against: pattern, for: parameter, shown, &steps) { faults.append(fault) }
         if value == .string(""), parameter.kind == .selector { faults.append("must name hosts, found an empty selector") }
         return faults
+    }
+}
+
+extension InputValidation {
+    private static func fault(
+        of value: JSON, against pattern: String, for parameter: Parameter, _ shown: String, _ steps: inout Int
+    ) -> String? {
+        let texts = (value.arrayValue ?? [value]).compactMap(\.stringValue)
+        do throws(PatternError) {
+            let compiled = try Pattern(pattern)
+            for text in texts {
+                guard let isMatch = compiled.matches(text, steps: &steps) else {
+                    return "is too long to be compared with the pattern \(pattern): the inputs of one request may take "
+                        + "\(Limits.patternSteps) steps (characters times states of the pattern)"
+                }
+                if !isMatch { return "must match \(pattern), found \(shown)" }
+            }
+            return nil
+        } catch {
+            // Loading refuses such a pattern; a plan of an earlier version may have one. Its default stands in the plan, checked then.
+            return value == parameter.fallback
+                ? nil
+                : "cannot be compared with the pattern \(pattern), which is one of an earlier version: \(error); "
+                    + "mend the pattern and register the flow again, or leave the input out"
+        }
+    }
+
+    /// Why a text that somebody meant as a list is none.
+    private static func advice(on value: JSON, for kind: Parameter.Kind) -> String {
+        guard case .list = kind, case .string(let text) = value, text.hasPrefix("[") else { return "" }
+        do throws(JSONError) {
+            _ = try JSON.parse(text)
+            return ""
+        } catch {
+            return #"; it begins with '[' and is not JSON (\#(error)): write ["a","b"], or a,b without brackets"#
+        }
     }
 }
 
@@ -139,13 +180,5 @@ extension JSON {
             return members.keys.sorted().lazy.compactMap { JSON.string($0).forbiddenCharacter ?? members[$0]?.forbiddenCharacter }.first
         case .null, .bool, .int, .double: return nil
         }
-    }
-}
-
-extension String {
-    /// Whether the regular expression matches all of the text. A pattern that is none matches nothing; loading refuses it.
-    fileprivate func isWholly(_ pattern: String) -> Bool {
-        guard let expression = try? Regex(pattern) else { return false }
-        return (try? expression.wholeMatch(in: self)) != nil
     }
 }
