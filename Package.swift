@@ -111,8 +111,9 @@ let package = Package(
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
+        .executableTarget(name: "refused-calls", path: "Tests/Fixtures/RefusedCalls"),
         .testTarget(
-            name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel"], exclude: ["Flows"],
+            name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel", "refused-calls"], exclude: ["Flows"],
             swiftSettings: strict),
         tests(
             "FlowServerTests",
@@ -135,7 +136,7 @@ let package = Package(
         tests("FlowSchedulesTests", ["FlowModel", "FlowSchedules", "FlowTestKit", "cron-oracle"]),
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
-        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "step-fixture", .crypto, .logging]),
+        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .crypto, .logging]),
         tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],

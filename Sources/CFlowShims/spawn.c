@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include "include/spawn_shim.h"
+#include "filter.h"
 #include "include/descriptor_limit.h"
 
 #include <errno.h>
@@ -80,6 +81,8 @@ static int hide(const struct launch *launch) {
 
 // By bare system calls: the C library's would change every thread of our process.
 static int become_account(const struct flow_spawn *child) {
+    // Before the account: root filters without giving up `sudo` for what it starts.
+    if (child->program >= 0 && flow_filter_steps() < 0) return -1;
     if (child->gid >= 0) {
         gid_t group = (gid_t)child->gid;
         if (syscall(SYS_setgroups, 1, &group) < 0 || syscall(SYS_setresgid, group, group, group) < 0) return -1;

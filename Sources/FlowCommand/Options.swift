@@ -95,7 +95,7 @@ struct InputOptions: ParsableArguments {
         let bytes = try await here.files.read(path == "-" ? path : here.absolute(path), limit: CommandLimits.inputFileBytes)
         let json: JSON
         do throws(JSONError) {
-            json = try JSON.parse(bytes)
+            json = try JSON.parse(file: bytes)
         } catch {
             throw Messages.badInputsFile(path, "\(error)")
         }

@@ -44,6 +44,17 @@ package struct Surroundings: Sendable {
         return bound
     }
 
+    /// Loads a flow file, and says what had to be mended for that.
+    func load(_ path: String) async throws(FlowError) -> LoadedFile {
+        let loaded = try await loader.load(path)
+        for notice in loaded.notices {
+            do { try await terminal.say("Note: \(notice).") } catch {
+                throw FlowError(.storage, subject: "stderr", "Standard error cannot be written: \(error).")
+            }
+        }
+        return loaded
+    }
+
     /// `path` as seen from the directory of the command.
     func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(directory)/\(path)" }
 }
@@ -85,12 +96,17 @@ package struct LoadedFile: Sendable {
     package var binary: (path: String, digest: Digest)?
     /// Embedded files.
     package var assets: [Digest: [UInt8]]
+    /// What was met on the way and mended, for people.
+    package var notices: [String]
 
-    package init(plan: Plan, revision: Digest, binary: (path: String, digest: Digest)? = nil, assets: [Digest: [UInt8]] = [:]) {
+    package init(
+        plan: Plan, revision: Digest, binary: (path: String, digest: Digest)? = nil, assets: [Digest: [UInt8]] = [:], notices: [String] = []
+    ) {
         self.plan = plan
         self.revision = revision
         self.binary = binary
         self.assets = assets
+        self.notices = notices
     }
 }
 

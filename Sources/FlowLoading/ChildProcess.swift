@@ -3,7 +3,8 @@ internal import FlowModel
 internal import Glibc
 internal import Synchronization
 
-/// A program that is started, watched and always ended: its session is killed when it ends or its time is over.
+/// A program that is started, watched and always ended, with everything that it started, in whatever session or process group: when it
+/// ends, when its time is over, and when this process is gone, however that came.
 struct ChildProcess {
     var path: String
     var arguments: [String]
@@ -34,7 +35,7 @@ struct ChildProcess {
         var isCancelled: Bool { flag.load(ordering: .relaxed) }
     }
 
-    /// Runs it to its end. Blocks; the program dies with the calling thread.
+    /// Runs it to its end. Blocks; all of it dies with the calling thread.
     func run(_ cancellation: Cancellation) throws(FlowError) -> End {
         let pipes = [try Pipe(), try Pipe(), try Pipe()]
         let pid: pid_t
@@ -51,11 +52,7 @@ struct ChildProcess {
         // A kernel before 5.3 cannot say when a process ends: the child is ended at once, and reported as cancelled.
         let reason =
             ended < 0 ? .cancelled : watch.follow(pipes, ended: ended, deadline: .now + .seconds(seconds), cancellation)
-        // The whole session: a compiler has children of its own.
-        kill(-pid, SIGKILL)
-        kill(pid, SIGKILL)
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        let status = flow_confine_end(pid)
         watch.drain(pipes)
         for index in pipes.indices { pipes[index].closeReading() }
         return End(

@@ -12,7 +12,7 @@ package struct Confinement: Sendable {
     package struct Level: Hashable, Sendable, Codable {
         /// The version of Landlock; 0 means that a flow file can read what this user can.
         package var landlock: Int
-        /// Whether sockets, processes and writing are refused by a filter on system calls.
+        /// Whether all system calls but those that evaluating takes can be refused; without it no flow file is loaded.
         package var seccomp: Bool
 
         package init(landlock: Int, seccomp: Bool) {
@@ -29,9 +29,7 @@ package struct Confinement: Sendable {
                 missing.append("the kernel has no Landlock: a flow file can read what you can while it is loaded")
             }
             if !seccomp {
-                missing.append(
-                    "the kernel does not filter system calls: a flow file can use the network and start processes while it is loaded"
-                )
+                missing.append("the kernel does not filter system calls, or not on this architecture: no flow file is loaded here")
             }
             return missing
         }

@@ -14,19 +14,19 @@ enum Files {
     }
 
     static func read(_ path: String, limit: Int) throws(FlowError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("read", path) }
+        let (descriptor, size): (Int32, Int)
+        switch RegularFile.open(path) {
+        case .opened(let opened, let bytes): (descriptor, size) = (opened, bytes)
+        case .other(let kind): throw FlowError(.load, subject: path, "cannot read '\(path)': it is \(kind), not a file")
+        case .failed(let code):
+            errno = code
+            throw failure("read", path)
+        }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure("read", path) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw FlowError(.load, subject: path, "cannot read '\(path)': it is not a file")
+        guard size <= limit else {
+            throw FlowError(.tooLarge, subject: path, "'\(path)' was not read: it has \(size) bytes, \(limit) are allowed")
         }
-        guard status.st_size <= limit else {
-            throw FlowError(
-                .tooLarge, subject: path, "'\(path)' was not read: it has \(status.st_size) bytes, \(limit) are allowed")
-        }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        var bytes = [UInt8](repeating: 0, count: size)
         var filled = 0
         while filled < bytes.count {
             let got = bytes.withUnsafeMutableBytes { buffer in
@@ -54,6 +54,12 @@ enum Files {
     }
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    /// Whether anything is there, also a link to nothing.
+    static func isThere(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
+    }
+
     static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
 
     /// The path with every link followed; nil when there is nothing.
@@ -93,11 +99,15 @@ enum Files {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("make folder", path) }
     }
 
+    /// Removes what is there, whatever it is. What cannot be removed stays: it is only cache.
+    static func remove(_ path: String) {
+        if unlink(path) != 0 { removeFolder(path) }
+    }
+
     /// Removes a folder of plain files and folders. What cannot be removed stays: it is only cache.
     static func removeFolder(_ path: String) {
         for name in names(in: path) {
-            let inner = "\(path)/\(name)"
-            if unlink(inner) != 0, errno == EISDIR || errno == EPERM { removeFolder(inner) }
+            remove("\(path)/\(name)")
         }
         rmdir(path)
     }

@@ -28,9 +28,10 @@ package struct FlowCache: Sendable {
         }
     }
 
-    /// A flow that was compiled and evaluated before.
-    struct Entry: Codable {
-        static let currentFormat = 1
+    /// A flow that was compiled and evaluated before. Its file is the digest of what follows, a line end, and this as JSON: a damaged
+    /// entry could else be another flow.
+    package struct Entry: Codable, Sendable {
+        static let currentFormat = 2
 
         var format = Entry.currentFormat
         var plan: Plan
@@ -38,19 +39,52 @@ package struct FlowCache: Sendable {
         var binary: Digest
     }
 
+    /// What is there for a key.
+    package enum Found: Sendable {
+        case entry(Entry)
+        case nothing
+        /// Why it is not used. Whatever is wrong with an entry, compiling again puts it right.
+        case damaged(String)
+    }
+
     func binaryPath(_ key: Digest) -> String { "\(folder)/flows/\(key)/flow" }
 
-    /// nil when it is not there, or not of this version.
-    func entry(_ key: Digest) -> Entry? {
-        // Whatever is wrong with an entry, compiling again puts it right.
-        guard let bytes = try? Files.read("\(folder)/flows/\(key)/entry.json", limit: 2 * LoadLimits.envelopeBytes),
-            let entry = try? JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Entry.self),
-            entry.format == Entry.currentFormat, Files.exists(binaryPath(key))
-        else { return nil }
-        // The time of the last use decides what goes first.
-        utimes("\(folder)/flows/\(key)", nil)
-        return entry
+    package func find(_ key: Digest) -> Found {
+        let place = "\(folder)/flows/\(key)"
+        guard Files.isThere(place) else { return .nothing }
+        do throws(FlowError) {
+            let entry = try read("\(place)/entry")
+            if entry.plan.hasSwiftSteps, Digest(of: try Files.read(binaryPath(key), limit: Limits.blobBytes)) != entry.binary {
+                return .damaged("its program is not the one that was compiled")
+            }
+            // The time of the last use decides what goes first.
+            utimes(place, nil)
+            return .entry(entry)
+        } catch {
+            return .damaged(error.message)
+        }
     }
+
+    private func read(_ path: String) throws(FlowError) -> Entry {
+        let bytes = try Files.read(path, limit: 2 * LoadLimits.envelopeBytes)
+        let body = bytes.dropFirst(Digest(of: []).hex.utf8.count + 1)
+        guard bytes.starts(with: FlowCache.head(of: Array(body))) else {
+            throw FlowError(.load, subject: path, "its description is not the one that was written")
+        }
+        do {
+            let entry = try JSON.parse(body, maxDepth: Limits.planDepth).decode(as: Entry.self)
+            guard entry.format == Entry.currentFormat else {
+                throw FlowError(.load, subject: path, "its description has format \(entry.format)")
+            }
+            return entry
+        } catch let error as FlowError {
+            throw error
+        } catch {
+            throw FlowError(.load, subject: path, "its description cannot be read: \(error)")
+        }
+    }
+
+    private static func head(of body: [UInt8]) -> [UInt8] { Array("\(Digest(of: body).hex)\n".utf8) }
 
     /// A folder to compile in, to be stored or dropped.
     func makeWorkFolder() throws(FlowError) -> String {
@@ -64,21 +98,25 @@ package struct FlowCache: Sendable {
     func store(_ work: String, _ entry: Entry, as key: Digest) throws(FlowError) -> Entry {
         defer { prune() }
         do {
-            try Files.write(try JSON(encoding: entry).canonicalBytes, to: "\(work)/entry.json")
+            let body = try JSON(encoding: entry).canonicalBytes
+            try Files.write(FlowCache.head(of: body) + body, to: "\(work)/entry")
         } catch let error as FlowError {
             throw error
         } catch {
             throw FlowError(.internal, subject: key.short, "the plan was not kept: it cannot be written as JSON: \(error)")
         }
         if rename(work, "\(folder)/flows/\(key)") != 0 {
-            guard errno == EEXIST || errno == ENOTEMPTY else { throw Files.failure("make folder", "\(folder)/flows/\(key)") }
-            if let other = self.entry(key) { return other }
-            // The one that is there is broken.
-            Files.removeFolder("\(folder)/flows/\(key)")
+            // Something is there: another process was faster, or it is damaged.
+            guard [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) else { throw Files.failure("make folder", "\(folder)/flows/\(key)") }
+            if case .entry(let other) = find(key) { return other }
+            Files.remove("\(folder)/flows/\(key)")
             guard rename(work, "\(folder)/flows/\(key)") == 0 else { throw Files.failure("replace", "\(folder)/flows/\(key)") }
         }
         return entry
     }
+
+    /// Where the compiler keeps the modules that it has compiled.
+    var modules: String { "\(folder)/modules" }
 
     /// Drops the entries that were not used for longest, and work that a killed process left behind.
     private func prune() {

@@ -13,19 +13,41 @@ struct FlowCompiler {
         ["-parse-as-library", "-swift-version", "6", "-module-name", "flowfile", "-I", toolchain.modules]
     }
 
-    /// Compiles `source` in `work`; the program is `flow` there. Throws with all diagnostics of the compiler.
-    func compile(_ source: [UInt8], in work: String, _ cancellation: ChildProcess.Cancellation) throws(FlowError) {
+    /// Compiles `source` in `work`; the program is `flow` there. Throws with all diagnostics of the compiler. Gives what had to be mended.
+    func compile(_ source: [UInt8], in work: String, _ cancellation: ChildProcess.Cancellation) throws(FlowError) -> [String] {
         let name = Files.name(of: display)
-        try Files.write(source, to: "\(work)/\(name)")
+        try Files.write(FlowCompiler.withLineEnds(source), to: "\(work)/\(name)")
+        let start = ContinuousClock.now
+        do throws(FlowError) {
+            try run(name, in: work, seconds: seconds, cancellation)
+            return []
+        } catch {
+            // No line of the flow is to blame. Modules that were kept from other flows may be: without them it is tried once more.
+            guard error.errors.contains(where: CompilerDiagnostics.mayBeModules), Files.isThere(cache.modules) else { throw error }
+            Files.remove(cache.modules)
+            try run(name, in: work, seconds: seconds - start.secondsUntilNow, cancellation)
+            return ["the compiler's modules in \(cache.modules) were damaged; they were made again"]
+        }
+    }
+
+    /// A carriage return alone ends a line in Swift, but the compiler's diagnostics and `#line` do not count it.
+    private static func withLineEnds(_ source: [UInt8]) -> [UInt8] {
+        var text = source
+        let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+        for index in text.indices where text[index] == cr && (index + 1 == text.count || text[index + 1] != lf) { text[index] = lf }
+        return text
+    }
+
+    private func run(_ name: String, in work: String, seconds: Double, _ cancellation: ChildProcess.Cancellation) throws(FlowError) {
         // Named from its folder: a path, or a prefix map for it, would be new each time and the compiler's module cache never hit.
         let arguments =
             ["-Onone"] + FlowCompiler.flags(toolchain) + [
-                "-module-cache-path", "\(cache.folder)/modules", "-no-color-diagnostics", "-diagnostic-style", "llvm",
+                "-module-cache-path", cache.modules, "-no-color-diagnostics", "-diagnostic-style", "llvm",
             ] + ["./\(name)"] + toolchain.objects + ["-o", "\(work)/flow"]
         let compiler = ChildProcess(
             path: toolchain.compiler, arguments: arguments,
             environment: ["PATH": "/usr/bin:/bin", "HOME": work, "TMPDIR": work, "LANG": "C.UTF-8"], folder: work,
-            seconds: seconds, confinement: nil)
+            seconds: max(seconds, 1), confinement: nil)
         let end = try compiler.run(cancellation)
         let diagnostics = CompilerDiagnostics(end.errors + end.output, of: name, shownAs: display)
         switch end.reason {
@@ -34,7 +56,7 @@ struct FlowCompiler {
         case .flooded: throw FlowError(.load, subject: display, "compiling \(display) was stopped: the compiler wrote too much")
         case .deadline:
             throw FlowError(
-                .load, subject: display, "compiling \(display) did not finish within \(Int(seconds)) s and was stopped",
+                .load, subject: display, "compiling \(display) did not finish within \(Int(self.seconds.rounded(.up))) s and was stopped",
                 hint: "give long expressions a type, or split the flow")
         }
         guard end.status == 0, diagnostics.errors.isEmpty else {
@@ -93,6 +115,12 @@ struct CompilerDiagnostics {
             return ". A body has steps, constants, if and for; declare types and functions outside of it"
         }
         return ""
+    }
+
+    /// Whether a failure could come of modules that the compiler kept and somebody damaged.
+    static func mayBeModules(_ detail: FlowError.Detail) -> Bool {
+        guard detail.subject == "compiler" else { return false }
+        return detail.location == nil || ["module", "PCM", "precompiled"].contains { detail.message.contains($0) }
     }
 
     /// For failures without a line in the flow file: linking, a broken installation.

@@ -91,7 +91,8 @@ struct FlowEvaluator {
 
     /// The first line that uses one of the words outside of a comment: a guess, and called one.
     private func suspectLine(_ words: [String]) -> (line: Int, word: String)? {
-        let lines = String(decoding: source, as: UTF8.self).split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        // As the compiler counts them.
+        let lines = String(decoding: source, as: UTF8.self).split(omittingEmptySubsequences: false) { ["\n", "\r\n", "\r"].contains($0) }
         for (index, line) in lines.enumerated() where !line.drop(while: \.isWhitespace).hasPrefix("//") {
             let found = line.split { !($0.isLetter || $0.isNumber || $0 == "_") }.first { words.contains(String($0)) }
             if let found { return (index + 1, String(found)) }

@@ -12,6 +12,8 @@ package struct LoadedFlow: Sendable {
     /// The embedded files.
     package var assets: [Digest: [UInt8]]
     package var timings: LoadTimings
+    /// What was met on the way and mended.
+    package var notices: [String] = []
 }
 
 /// What loading took.
@@ -32,12 +34,15 @@ package struct FlowLoader: Sendable {
     package static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
     let environment: [String: String]
+    let compileSeconds: Double
     let evaluateSeconds: Double
 
     package init(
-        environment: [String: String] = FlowLoader.environment, evaluateSeconds: Double = Double(Limits.evaluateSeconds)
+        environment: [String: String] = FlowLoader.environment, compileSeconds: Double = Double(Limits.compileSeconds),
+        evaluateSeconds: Double = Double(Limits.evaluateSeconds)
     ) {
         self.environment = environment
+        self.compileSeconds = compileSeconds
         self.evaluateSeconds = evaluateSeconds
     }
 
@@ -88,27 +93,33 @@ package struct FlowLoader: Sendable {
         let key = Digest(
             of: Array("\(FlowCache.Entry.currentFormat)\n\(digest)\n\(toolchain.identity)\n\(Self.architecture)".utf8))
         var timings = LoadTimings()
+        var notices: [String] = []
         let entry: FlowCache.Entry
-        if let known = cache.entry(key) {
+        switch cache.find(key) {
+        case .entry(let known):
             entry = known
             timings.isCached = true
-        } else {
-            entry = try build(file, source, toolchain, cache, key, &timings, cancellation)
+        case .nothing:
+            entry = try build(file, source, toolchain, cache, key, &timings, &notices, cancellation)
+        case .damaged(let why):
+            notices.append("what was kept of \(file) in \(cache.folder) is damaged (\(why)); it was compiled again")
+            entry = try build(file, source, toolchain, cache, key, &timings, &notices, cancellation)
         }
-        return try finish(file, entry, source: digest, binary: cache.binaryPath(key), timings)
+        var flow = try finish(file, entry, source: digest, binary: cache.binaryPath(key), timings)
+        flow.notices = notices
+        return flow
     }
 
     /// Compiles and evaluates, and keeps the result unless it was an error.
     private func build(
         _ file: String, _ source: [UInt8], _ toolchain: Toolchain, _ cache: FlowCache, _ key: Digest,
-        _ timings: inout LoadTimings, _ cancellation: ChildProcess.Cancellation
+        _ timings: inout LoadTimings, _ notices: inout [String], _ cancellation: ChildProcess.Cancellation
     ) throws(FlowError) -> FlowCache.Entry {
         let work = try cache.makeWorkFolder()
         defer { Files.removeFolder(work) }
         var start = ContinuousClock.now
-        let compiler = FlowCompiler(
-            toolchain: toolchain, cache: cache, seconds: Double(Limits.compileSeconds), display: file)
-        try compiler.compile(source, in: work, cancellation)
+        let compiler = FlowCompiler(toolchain: toolchain, cache: cache, seconds: compileSeconds, display: file)
+        notices += try compiler.compile(source, in: work, cancellation)
         timings.compileSeconds = start.secondsUntilNow
         start = .now
         let evaluator = FlowEvaluator(toolchain: toolchain, seconds: evaluateSeconds, display: file, source: source)

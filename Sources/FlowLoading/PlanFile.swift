@@ -25,7 +25,7 @@ enum PlanFile {
     static func parse(_ bytes: [UInt8], named file: String) throws(FlowError) -> Plan {
         let json: JSON
         do {
-            json = try JSON.parse(bytes, maxDepth: Limits.planDepth)
+            json = try JSON.parse(file: bytes, maxDepth: Limits.planDepth)
         } catch {
             throw FlowError(.load, subject: file, "\(file) is not JSON: \(error)")
         }

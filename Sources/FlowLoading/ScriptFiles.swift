@@ -14,6 +14,12 @@ struct ScriptFiles {
             let user = plan.nodes.first { $0.asset == asset.digest }
             do throws(FlowError) {
                 let bytes = try read(asset.name)
+                if let fault = ScriptText.fault(in: bytes) {
+                    let path = folder == "." ? asset.name : "\(folder)/\(asset.name)"
+                    faults.append(
+                        FlowError.Detail(subject: asset.name, message: fault.message(path), location: "\(path):\(fault.line)"))
+                    continue
+                }
                 let digest = Digest(of: bytes)
                 assets[digest] = bytes
                 digests[asset.digest] = Asset(name: asset.name, digest: digest, bytes: bytes.count)

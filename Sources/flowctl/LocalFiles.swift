@@ -12,8 +12,7 @@ struct LocalFiles: FileAccess {
 
     func read(_ path: String, limit: Int) async throws(FlowError) -> [UInt8] {
         try await onThread { () throws(FlowError) in
-            let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw LocalFiles.unreadable(path, errno) }
+            let descriptor = path == "-" ? STDIN_FILENO : try LocalFiles.openFile(path)
             defer { if path != "-" { close(descriptor) } }
             var bytes: [UInt8] = []
             var piece = [UInt8](repeating: 0, count: 64 << 10)
@@ -88,6 +87,17 @@ struct LocalFiles: FileAccess {
             folder += part.isEmpty ? (folder.isEmpty ? "/" : "") : (folder.hasSuffix("/") || folder.isEmpty ? "" : "/") + part
             guard !folder.isEmpty, access(folder, F_OK) != 0 else { continue }
             guard mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw unwritable(folder, errno) }
+        }
+    }
+
+    private static func openFile(_ path: String) throws(FlowError) -> Int32 {
+        switch RegularFile.open(path) {
+        case .opened(let descriptor, _): return descriptor
+        case .failed(let code): throw unreadable(path, code)
+        case .other(let kind):
+            throw FlowError(
+                .usage, subject: path, "\(path) was not read: it is \(kind), not a file.",
+                hint: "give a file, or - and write to standard input")
         }
     }
 

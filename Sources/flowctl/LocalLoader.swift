@@ -10,7 +10,7 @@ struct LocalLoader: FlowFileLoader {
         let flow = try await FlowLoader(environment: environment).load(file: path)
         var binary: (path: String, digest: Digest)?
         if let path = flow.binary, let digest = flow.binaryDigest { binary = (path, digest) }
-        return LoadedFile(plan: flow.plan, revision: flow.revision, binary: binary, assets: flow.assets)
+        return LoadedFile(plan: flow.plan, revision: flow.revision, binary: binary, assets: flow.assets, notices: flow.notices)
     }
 
     func inputs(

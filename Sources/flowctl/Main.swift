@@ -16,7 +16,15 @@ import Glibc
             terminal: ProcessTerminal.make(environment), transport: transport, files: LocalFiles(),
             loader: LocalLoader(environment: environment), engines: HomeEngines(), now: wallClock,
             pause: { try await Task.sleep(for: .seconds($0)) }, interrupts: Interrupts.stream)
-        let status = await runFlowctl(Array(CommandLine.arguments.dropFirst()), in: surroundings)
+        let arguments: [String]
+        do throws(FlowError) {
+            arguments = try Arguments.read()
+        } catch {
+            let said = Array("flowctl: \(error.message)\nNext: \(error.hint ?? "")\n".utf8)
+            write(STDERR_FILENO, said, said.count)
+            exit(CommandExit.usage.rawValue)
+        }
+        let status = await runFlowctl(arguments, in: surroundings)
         await transport.close()
         exit(status.rawValue)
     }

@@ -39,6 +39,69 @@ struct FlowLoaderTests {
         #expect(shell.arguments.count == 4)
     }
 
+    /// What a script file of another system's editor would be on a host, and the line to mend.
+    private static let foreign = [
+        ("#!/bin/sh\necho a\r\necho b\n", 2, "CR LF", #"s/\r$//"#), ("\u{FEFF}#!/bin/sh\n", 1, "byte order mark", "1s/"),
+        ("#!/bin/sh\recho a\r", 1, "CR alone", #"s/\r/\n/g"#),
+    ]
+
+    @Test(arguments: foreign)
+    func `a script with foreign line ends is refused at its line, with what mends it`(text: String, line: Int, says: String, mend: String)
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(try String(contentsOfFile: release, encoding: .utf8), to: "release.swift")
+        let script = try folder.write(text, to: "scripts/setup.sh")
+        guard case .failure(let error) = await outcome(file, try Shared.loader()) else { return #expect(Bool(false)) }
+        let detail = try #require(error.errors.first)
+        #expect(detail.location == "\(script):\(line)" && detail.message.contains(says) && detail.message.contains(mend), "\(error)")
+        let command = try #require(detail.message.split(separator: "Mend it: ").last)
+        let sed = try Process.run(URL(filePath: "/bin/sh"), arguments: ["-c", String(command)])
+        sed.waitUntilExit()
+        #expect((try? await Shared.loader().load(file: file)) != nil, "\(command)")
+    }
+
+    @Test func `a carriage return inside of a line of a script is left alone`() async throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(try String(contentsOfFile: release, encoding: .utf8), to: "release.swift")
+        _ = try folder.write("sed 's/\r$//' x\n", to: "scripts/setup.sh")
+        #expect(try await Shared.loader().load(file: file).assets.values.contains(Array("sed 's/\r$//' x\n".utf8)))
+    }
+
+    @Test(arguments: ["\r\n", "\r"])
+    func `a flow file of another system's editor means the same, and mistakes are at its lines`(end: String) async throws {
+        let folder = try TemporaryFolder()
+        let text =
+            "import FlowDSL\n@main struct A: Flow {\n  var body: some FlowBody { shell(\"a\", \"\"\"\n    echo 1\n    echo 2\n    \"\"\") }\n}\n"
+        let plain = try await Shared.loader().load(file: try folder.write(text, to: "plain.swift"))
+        let foreign = "\u{FEFF}" + text.replacing("\n", with: end)
+        let flow = try await Shared.loader().load(file: try folder.write(foreign, to: "foreign.swift"))
+        #expect(flow.plan.nodes.map(\.kind) == plain.plan.nodes.map(\.kind))
+        #expect(flow.plan.nodes[0].location?.line == 3)
+        let wrong = try folder.write(foreign.replacing("echo 1", with: "\\(nobody)"), to: "wrong.swift")
+        guard case .failure(let error) = await outcome(wrong, try Shared.loader()) else { return #expect(Bool(false)) }
+        #expect(error.errors.first?.location == "\(wrong):4", "\(error)")
+    }
+
+    /// What could be waited for without end, or read without end.
+    @Test func `only files are read`() async throws {
+        let folder = try TemporaryFolder()
+        let pipe = folder.path + "/pipe.swift"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        #expect(mkfifo(folder.path + "/pipe.json", 0o600) == 0)
+        try FileManager.default.createDirectory(atPath: folder.path + "/folder.swift", withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: folder.path + "/device.swift", withDestinationPath: "/dev/zero")
+        for (name, says) in [("pipe.swift", "a pipe"), ("pipe.json", "a pipe"), ("folder.swift", "a directory"), ("device.swift", "a device")] {
+            guard case .failure(let error) = await outcome("\(folder.path)/\(name)", try Shared.loader()) else { return #expect(Bool(false)) }
+            #expect(error.message.contains("it is \(says), not a file"), "\(error)")
+        }
+        let file = try folder.write(try String(contentsOfFile: release, encoding: .utf8), to: "release.swift")
+        try FileManager.default.createDirectory(atPath: folder.path + "/scripts", withIntermediateDirectories: true)
+        #expect(mkfifo(folder.path + "/scripts/setup.sh", 0o600) == 0)
+        guard case .failure(let error) = await outcome(file, try Shared.loader()) else { return #expect(Bool(false)) }
+        #expect(error.errors.first?.message.contains("it is a pipe, not a file") == true, "\(error)")
+    }
+
     @Test func `line numbers are not part of the revision, the source is`() async throws {
         let one = try await loadBody("shell(\"a\", \"true\")")
         var moved = one.plan
@@ -81,22 +144,6 @@ struct FlowLoaderTests {
             return #expect(Bool(false))
         }
         #expect(error.code == .forbidden)
-    }
-
-    @Test func `a broken cache entry is compiled again`() async throws {
-        let folder = try TemporaryFolder()
-        var environment = try Shared.environment()
-        environment["FLOW_CACHE"] = folder.path + "/cache"
-        let loader = FlowLoader(environment: environment)
-        let file = try folder.write(
-            "import FlowDSL\n@main struct A: Flow { var body: some FlowBody { shell(\"a\", \"true\") } }\n", to: "a.swift")
-        let first = try await loader.load(file: file)
-        let flows = folder.path + "/cache/flows"
-        let entry = try #require(try FileManager.default.contentsOfDirectory(atPath: flows).first)
-        try "{".write(toFile: "\(flows)/\(entry)/entry.json", atomically: true, encoding: .utf8)
-        let second = try await loader.load(file: file)
-        #expect(!second.timings.isCached && second.revision == first.revision)
-        #expect(try await loader.load(file: file).timings.isCached)
     }
 
     @Test func `cancelling ends a load that loops`() async throws {

@@ -107,6 +107,40 @@ struct InputTests {
         }
     }
 
+    @Test func `values that are not what was meant are refused: other bytes, half a list, a pipe`() async throws {
+        let place = try Place()
+        try place.write("takes", Place.shell("x", "echo x >> trace"), parameters: [Parameter(name: "names", kind: .list(.string))])
+        let bytes = try await place.start(
+            program: "/bin/sh", ["-c", #"exec "$0" run takes.json -p "names=M$(printf '\344')rz""#, Place.binary("flowctl").path]
+        ).result()
+        #expect(bytes.status == 2 && bytes.err.contains(#"argument 4 is not UTF-8: names=M\xe4rz"#), "\(bytes.err)")
+        let list = try await place.run("run", "takes.json", "-p", "names=[web-1,web-2]")
+        #expect(list.status == 2 && list.err.contains("it begins with '[' and is not JSON"), "\(list.err)")
+        #expect(mkfifo(place.folder.appending(path: "pipe").path, 0o600) == 0)
+        let pipe = try await place.run("run", "takes.json", "--inputs", "pipe")
+        #expect(pipe.status == 2 && pipe.err.contains("it is a pipe, not a file"), "\(pipe.err)")
+        for file in ["pipe.swift", "pipe.json"] {
+            #expect(mkfifo(place.folder.appending(path: file).path, 0o600) == 0)
+            let refused = try await place.run("run", file)
+            #expect(refused.status == 2 && refused.err.contains("it is a pipe, not a file"), "\(refused.err)")
+        }
+        #expect(!place.hasHome)
+        try await place.leave()
+    }
+
+    @Test func `inputs with a byte order mark are read, and another encoding is named`() async throws {
+        let place = try Place()
+        try place.write("takes", Place.shell("x", "true"), parameters: [Parameter(name: "count", kind: .int)])
+        let file = place.folder.appending(path: "inputs.json")
+        try Data([0xEF, 0xBB, 0xBF] + Array(#"{"count": 3}"#.utf8) + [0x0D, 0x0A]).write(to: file)
+        let read = try await place.run("plan", "takes.json", "--inputs", "inputs.json")
+        #expect(read.status == 0, "\(read.err)")
+        try Data([0xFF, 0xFE] + #"{"count": 3}"#.utf8.flatMap { [$0, 0] }).write(to: file)
+        let refused = try await place.run("plan", "takes.json", "--inputs", "inputs.json")
+        #expect(refused.status == 2 && refused.err.contains("it is UTF-16, not UTF-8 (iconv"), "\(refused.err)")
+        try await place.leave()
+    }
+
     @Test func `a command that is none, and a run that is not named, are told what there is`() async throws {
         let place = try Place()
         let check = try await place.run("check", "asks.json")

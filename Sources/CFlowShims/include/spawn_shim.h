@@ -5,7 +5,8 @@
 
 /// A program to start in a session of its own.
 struct flow_spawn {
-    /// An open descriptor of the program (it runs even where its path is hidden), or -1 and `path` counts.
+    /// An open descriptor of a flow's own program, or -1 and `path` counts. It runs even where its path is hidden, and it and what it
+    /// starts may make the system calls only that Swift steps may (filter.c).
     int program;
     const char *path;
     char *const *argv;

@@ -18,7 +18,7 @@ struct FlowCommands: AsyncParsableCommand {
         func run() async throws {
             // All of them load, or none is registered.
             var loaded: [(String, LoadedFile)] = []
-            for file in files { loaded.append((file, try await Surroundings.here.loader.load(file))) }
+            for file in files { loaded.append((file, try await Surroundings.here.load(file))) }
             try await Session.with(connection) { session in
                 for (file, flow) in loaded {
                     var request = try await FlowSource.store(flow, session.client)
@@ -96,7 +96,7 @@ struct FlowCommands: AsyncParsableCommand {
             var failed = false
             for file in files {
                 do throws(FlowError) {
-                    let loaded = try await here.loader.load(file)
+                    let loaded = try await here.load(file)
                     if show.isJSON {
                         try await report([
                             "file": .string(file), "flow": .string(loaded.plan.flow), "revision": .string(loaded.revision.hex),

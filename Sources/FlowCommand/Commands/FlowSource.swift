@@ -12,7 +12,7 @@ enum FlowSource: Sendable {
     /// Loads the file and checks the inputs before anything is opened: what is not acceptable starts nothing.
     static func find(_ text: String, _ inputs: InputOptions) async throws -> FlowSource {
         guard isFile(text) else { return .registered(text, inputs) }
-        let loaded = try await Surroundings.here.loader.load(text)
+        let loaded = try await Surroundings.here.load(text)
         return .file(loaded, inputs: try await inputs.values(for: loaded.plan.parameters))
     }
 

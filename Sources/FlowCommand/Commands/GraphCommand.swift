@@ -17,7 +17,7 @@ struct GraphCommand: AsyncParsableCommand {
 
     func run() async throws {
         if FlowSource.isFile(subject) {
-            return try await draw(try await Surroundings.here.loader.load(subject).plan, states: [:])
+            return try await draw(try await Surroundings.here.load(subject).plan, states: [:])
         }
         try await Session.with(connection, need: .look) { session in
             if GraphCommand.looksLikeRun(subject) {
