@@ -9,19 +9,21 @@ final class Served: Sendable {
     let port: Int
     private let process: Program
 
-    private init(_ place: Place, _ process: Program, port: Int) {
+    private init(_ place: Place, _ process: Program, port: Int, scheme: String) {
+        self.scheme = scheme
         self.place = place
         self.process = process
         self.port = port
     }
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    private let scheme: String
+    var url: String { "\(scheme)://127.0.0.1:\(port)" }
 
-    /// Returns when it accepts connections at both.
-    static func start(in place: Place) async throws -> Served {
+    /// Returns when it accepts connections at both. `settings`: lines of `flowd.yaml` besides `listen`.
+    static func start(in place: Place, settings: String = "") async throws -> Served {
         let home = place.folder.appending(path: ".flow").path
         try place.makeHome()
-        try place.writeHome("flowd.yaml", "listen: 127.0.0.1:0\n")
+        try place.writeHome("flowd.yaml", "listen: 127.0.0.1:0\n" + settings)
         let log = "\(home)/flowd.log"
         let process = try place.start(
             program: "/bin/sh", ["-c", "exec \"$0\" --home \"$1\" 2> \"$2\"", Place.binary("flowd").path, home, log])
@@ -32,7 +34,7 @@ final class Served: Sendable {
             port = place.flatMap { Int($0.1) }
             return port != nil && text.contains("serving socket=")
         }
-        return Served(place, process, port: try #require(port))
+        return Served(place, process, port: try #require(port), scheme: settings.contains("tls:") ? "https" : "http")
     }
 
     /// A token of a user of this role.
@@ -54,6 +56,10 @@ final class Served: Sendable {
     func kill() async {
         await process.kill()
     }
+
+    /// Has it read its certificate again.
+    func hangUp() { process.signal(SIGHUP) }
+    var log: String { (try? String(contentsOfFile: place.folder.appending(path: ".flow/flowd.log").path, encoding: .utf8)) ?? "" }
 
     func stop() async {
         process.signal(SIGTERM)

@@ -25,11 +25,19 @@ struct DecisionOracle {
             if let fault = oracle.fault(of: entry) { return "\(fault) (\(entry))" }
             shadow.apply(entry, at: context.now)
         }
-        if case .command = event, case .commanded? = decision.entries.first {
+        if isRepetition {
+            guard decision.entries.isEmpty, decision.actions.isEmpty else { return "a message that was sent again changed something" }
+        } else if case .command = event, case .commanded? = decision.entries.first {
         } else if case .command = event {
             return "a command is not written down"
         }
         return shadow == run ? nil : "the entries give another run than the decision"
+    }
+
+    /// A message under a key that the run had before.
+    private var isRepetition: Bool {
+        guard case .command(.signal(_, _, let key?), _, _) = event else { return false }
+        return before.signalKeys[key] != nil
     }
 
     /// A report that is not the current attempt's changes nothing.
