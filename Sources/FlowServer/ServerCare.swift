@@ -17,9 +17,12 @@ struct ServerCare: Caretaker {
     let engine: Engine
     let home: Home
     let hands: Hands
+    /// What others have found.
+    let more: [@Sendable () async throws -> [Wire.Finding]]
     private let audits: Audit
 
-    init(store: SQLiteStore, engine: Engine, home: Home, hands: Hands) {
+    init(store: SQLiteStore, engine: Engine, home: Home, hands: Hands, more: [@Sendable () async throws -> [Wire.Finding]] = []) {
+        self.more = more
         self.store = store
         self.engine = engine
         self.hands = hands
@@ -57,6 +60,7 @@ struct ServerCare: Caretaker {
                     hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
         }
         findings.append(accountFinding())
+        for look in more { findings += try await look() }
         return findings
     }
 

@@ -12,7 +12,8 @@ extension Run {
     /// Takes one more entry in. Total: an entry that was journaled can always be folded.
     package mutating func apply(_ entry: Entry, at: Instant) {
         switch entry {
-        case .created, .commanded, .noted: break
+        case .created, .noted: break
+        case .commanded(let command): commander = command
         case .runState(let state, let reason): enter(state, reason: reason, at: at)
         case .paused(let isPaused): self.isPaused = isPaused
         case .cancelRequested(let cancellation): self.cancellation = cancellation
@@ -77,10 +78,13 @@ extension Run {
         case .reprioritised(let priority): take(priority)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
+        case .given(let step, let giver):
+            update(step) { $0.giver = giver }
+            noteShaped()
         case .breakpoint(let step, let isSet):
             if isSet { breakpoints.insert(step) } else { breakpoints.remove(step) }
-        case .signalled(let signal, let value): signals[signal, default: []].append(value)
-        case .signalTaken(_, let signal): takeSignal(signal)
+        case .signalled(let signal, let value): keep(value, of: signal)
+        case .signalTaken(let step, let signal): takeSignal(signal, for: step)
         case .stoppedBefore(let step): wait(.breakpoint, step, at: at, until: nil)
         case .released(let step):
             enter(.ready, step.index, at: at)
@@ -303,6 +307,7 @@ extension Run {
             steps[number].reason = nil
             steps[number].approval = nil
             steps[number].child = nil
+            steps[number].giver = nil
             steps[number].isReleased = false
             addRounds(to: number)
             steps[number].endedAt = nil
