@@ -10,7 +10,9 @@ package protocol HookDirectory: Sendable {
     func remove(hook name: String, by actor: Actor) async throws
     /// Starts the run of a delivery, once. Refused without saying more: unknown hooks and wrong signatures.
     func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered
-    /// Newest first.
+    /// What keeps hooks from starting anything as things are; of one flow, or of all.
+    func faults(ofFlow flow: String?) async throws -> [FlowError.Detail]
+    /// Newest first; what started nothing, too, with why, as far as it is remembered.
     func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence]
 }
 

@@ -22,6 +22,9 @@ package protocol Identities: Sendable {
     func createToken(_ request: Wire.TokenRequest, by actor: Actor) async throws -> Wire.Token
     func revokeToken(_ id: String, by actor: Actor) async throws
 
+    /// Who is who, as the engine has it; nil where nobody keeps accounts.
+    var people: People? { get }
+
     /// Rights to vote that were lent, newest first.
     func delegations() async throws -> [Wire.Delegation]
     func delegate(_ request: Wire.DelegationRequest, by actor: Actor) async throws -> Wire.Delegation

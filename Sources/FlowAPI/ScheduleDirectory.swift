@@ -20,6 +20,8 @@ package protocol ScheduleDirectory: Sendable {
     func occurrences(of name: String, isMissed: Bool, before: Instant?, limit: Int) async throws -> [Wire.Occurrence]
     /// Runs times that led to no run, each by the schedule's revision of that time. Gives their records.
     func backfill(_ name: String, _ request: Wire.Backfill, by actor: Actor) async throws -> [Wire.Occurrence]
+    /// What keeps schedules from starting anything as things are; of one flow, or of all.
+    func faults(ofFlow flow: String?) async throws -> [FlowError.Detail]
     /// A run outside the schedule's times.
     func runNow(_ name: String, by actor: Actor) async throws -> RunID
 }

@@ -51,6 +51,8 @@ package struct RateRow: Hashable, Sendable {
 
     /// When one more may start, if so many may in any stretch of `seconds`; nil: at once.
     func moment(count: Int, seconds: Double, now: Instant) -> Instant? {
+        // Those of a time to come were noted by a clock that has been set back since: nobody knows when they were.
+        let starts = starts.filter { $0 <= now }
         guard starts.count >= count else { return nil }
         let free = starts[starts.count - count] + seconds
         return free > now ? free : nil

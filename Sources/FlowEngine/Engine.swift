@@ -75,6 +75,11 @@ package final class Engine: Sendable {
         for run in runs { _ = inbox.put(.gates(run)) }
     }
 
+    /// Users, links, roles or lent rights have changed: the open gates of these runs look at their votes again.
+    package func reviewVotes(of runs: [RunID]) {
+        for run in runs { _ = inbox.put(.people(run)) }
+    }
+
     /// Returns when everything that was decided before is committed.
     package func settle() async throws {
         try await exclusively { _ in }
@@ -148,42 +153,8 @@ package final class Engine: Sendable {
         }
     }
 
-    /// Folds the run's journal from the store, checking every hash, and gives the rows that it makes; nil when there is no such run.
-    package func refold(_ run: RunID) async throws -> RefoldedRun? {
-        let hash = self.hash
-        return try await exclusively { store in
-            var loader = RunLoader(store: store, hash: hash)
-            return try loader.load(run).map(Projection(hash: hash).rows)
-        }
-    }
-
-    /// Something that an undo would take back.
-    package struct Undoable: Hashable, Sendable {
-        package var step: StepPath
-        /// The target, of a rollout.
-        package var target: String?
-        /// The names of the steps that undo it.
-        package var by: [String]
-    }
-
-    /// What an undo of the run, or of a step and what came after it, would take back: the items of a stage together, a stage when the one
-    /// before it is over. Refused as the undo would be.
-    package func undoStages(of run: RunID, from path: StepPath?) async throws -> [[Undoable]] {
-        let hash = self.hash
-        let run = try await exclusively { store in
-            var loader = RunLoader(store: store, hash: hash)
-            return try loader.load(run)?.run
-        }
-        guard let run else { return [] }
-        return try RunMachine.undoStages(of: run, from: path, hash: hash).map { stage in
-            stage.map { item in
-                let scope = run.index.undos[run.steps[item.step.index].node].map { run.index.scopes[$0].nodes } ?? []
-                return Undoable(
-                    step: item.step.path, target: item.element.flatMap { run.steps[item.step.index].elements?.keys[$0] },
-                    by: scope.map { run.plan.nodes[$0].name })
-            }
-        }
-    }
+    /// Folds runs from what `reader` reads, away from the writer.
+    package func folds(from reader: any JournalReader) -> RunReader { RunReader(reader, hash: hash) }
 
     /// Takes nothing more, commits what has arrived, and returns when the writer has ended. Scripts that run go on.
     package func shutdown() async {

@@ -132,6 +132,8 @@ package struct CommitBatch: Sendable {
     package var occurrences: [OccurrenceRow] = []
     /// Set where the schedule still exists.
     package var schedulePositions: [SchedulePosition] = []
+    /// Added to the audit trail.
+    package var audit: [AuditEntry] = []
     /// Stored unless they are there already.
     package var blobs: [(digest: Digest, bytes: [UInt8])] = []
 
@@ -139,7 +141,7 @@ package struct CommitBatch: Sendable {
     package var isEmpty: Bool {
         records.isEmpty && runs.isEmpty && steps.isEmpty && targets.isEmpty && attempts.isEmpty && approvals.isEmpty && setTimers.isEmpty
             && removeTimers.isEmpty && addOutbox.isEmpty && removeOutbox.isEmpty && blobs.isEmpty
-            && occurrences.isEmpty && schedulePositions.isEmpty && setClaims.isEmpty && removeClaims.isEmpty && rates.isEmpty
+            && occurrences.isEmpty && schedulePositions.isEmpty && setClaims.isEmpty && removeClaims.isEmpty && rates.isEmpty && audit.isEmpty
     }
 }
 
@@ -157,10 +159,13 @@ package struct TimerRow: Hashable, Sendable {
 
     package var id: ID
     package var due: Instant
+    /// It is a time of the day, which the clock on the wall decides; else the end of a stretch of time, whatever somebody sets that clock to.
+    package var isOfDay: Bool
 
-    package init(id: ID, due: Instant) {
+    package init(id: ID, due: Instant, isOfDay: Bool = false) {
         self.id = id
         self.due = due
+        self.isOfDay = isOfDay
     }
 }
 

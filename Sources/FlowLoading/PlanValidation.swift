@@ -299,37 +299,6 @@ package struct PlanValidation {
     }
 }
 
-extension Node {
-    /// Every expression that the step evaluates.
-    package var expressions: [Expression] {
-        ownExpressions + (policy.probe.map { Node.expressions(of: $0.command) } ?? []) + (policy.claims ?? []).map(\.name)
-    }
-
-    private static func expressions(of spec: ShellSpec) -> [Expression] {
-        spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
-            + [spec.workdir, spec.target, spec.account].compactMap { $0 }
-    }
-
-    private var ownExpressions: [Expression] {
-        switch kind {
-        case .shell(let spec): Node.expressions(of: spec)
-        case .sleepUntil(let moment): [moment]
-        case .waitFor, .repeatUntil: []
-        case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
-        case .step(let spec): spec.inputs
-        case .approval(let spec): [spec.prompt]
-        case .sleep(let seconds): [seconds]
-        case .choice(let condition): [condition]
-        case .map(let map):
-            switch map.elements {
-            case .hosts(let elements), .list(let elements): [elements]
-            }
-        case .rollout(let rollout): [rollout.targets]
-        case .call(let call): call.inputs.sorted { $0.key < $1.key }.map(\.value)
-        }
-    }
-}
-
 extension RolloutSpec {
     /// What makes no sense in it.
     fileprivate var faults: [String] {

@@ -76,12 +76,17 @@ package enum Limits {
     package static let crashesUntilQuarantine = 2
     /// Schedules that may exist.
     package static let schedules = 100_000
+    /// Those that `doctor`, and the answer to a new revision of their flow, look at for what would keep them from starting anything.
+    package static let schedulesChecked = 1_000
     /// Freezes and windows that may exist, and the flows, or labels, that one of them names.
     package static let changeRules = 1_000
     package static let changeRuleNames = 100
     /// Triggers of a flow, and hooks that may exist.
     package static let triggers = 50
     package static let hooks = 1_000
+    /// Requests to a hook that started nothing and are remembered while the engine lives; bytes of a delivery's id.
+    package static let hookRefusals = 100
+    package static let hookDeliveryIDBytes = 200
     /// Nominal times of a schedule that wait for the end of the run before them; what comes on top is skipped.
     package static let scheduleQueue = 100
     /// Newest runs of a schedule that are looked at for one that goes on.

@@ -30,6 +30,8 @@ package final class FlowServer: Sendable {
         package var isForWork: Bool
         /// Nothing but warnings unless given: an engine inside a command is not to be heard.
         package var logger: Logger?
+        /// Those of the machine, except in tests.
+        package var clocks = Clocks.machine
 
         package init(
             home: String, inventory: String? = nil, idleSeconds: Double? = nil, isForWork: Bool = true, logger: Logger? = nil

@@ -24,6 +24,8 @@ struct House: Sendable {
     private let scheduler: Scheduler
     private let caller: RunCaller
     private let changes: ChangeBook
+    private let clock: ClockBook
+    private let clocks: Clocks
     private let api: API
     private let activity = Activity()
     private let idleSeconds: Double?
@@ -36,6 +38,7 @@ struct House: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let configuration = try ServerConfiguration.load(home.configuration)
         addresses = try House.addresses(home, configuration)
+        let clocks = options.clocks
         let store = try await House.openStore(home)
         var opened: Engine?
         do {
@@ -47,32 +50,44 @@ struct House: Sendable {
             let gate = RestoreGate(
                 behind: hands.dispatcher, isForWork: options.isForWork, isOpen: !store.isRestored, report: { relay.report($0) })
             let changeGate = ChangeGate()
+            let clock = try await ClockBook(store: store, clocks: clocks, logger: logger)
+            self.clock = clock
             changes = ChangeBook(
                 store: store, zones: ZoneFiles(home: home.path), gate: changeGate,
-                hosts: { try SelectorExpression($0).hosts(in: try await hosts.current()).map(\.name) }, now: Wall.now, logger: logger)
+                hosts: { try SelectorExpression($0).hosts(in: try await hosts.current()).map(\.name) }, now: clocks.wall, logger: logger)
             // Before the engine: it asks as soon as it exists.
             try await changes.refresh()
+            let people = PeopleBook(store: store, now: clocks.wall)
+            try await people.refresh()
             var environment = House.environment(home, store, logger)
             let (orders, callOrders) = AsyncStream.makeStream(of: CallOrder.self)
             environment.call = { callOrders.yield($0) }
             environment.closure = { changeGate.closure(of: $0, at: $1) }
+            environment.people = { people.people }
+            environment.now = clocks.wall
+            environment.elapsed = clocks.elapsed
             let engine = try Engine(store: store, dispatcher: gate, environment: environment)
             opened = engine
             try await changes.connect(engine)
+            try await people.connect(engine)
             relay.connect(engine)
-            let blobs = BlobStore(store, now: Wall.now)
+            let blobs = BlobStore(store, now: clocks.wall)
             let plans = PlanLibrary(blobs: blobs, cache: PlanCache(), check: PlanCheck.check)
-            let flows = FlowLibrary(registry: Registry(store), plans: plans, now: Wall.now)
+            let flows = FlowLibrary(registry: Registry(store), plans: plans, now: clocks.wall)
             let preparer = RunPreparer(
                 flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts,
-                closure: { changeGate.closure(of: $0, at: Wall.now()) },
+                closure: { changeGate.closure(of: $0, at: clocks.wall()) },
                 leases: { demands in await engine.leases { table in demands.map(table.obstacles(to:)) } ?? [] })
             scheduler = Scheduler(
-                store: store, engine: engine, preparation: preparer, home: home.path, now: Wall.now, logger: logger)
+                store: store, engine: engine, preparation: preparer, home: home.path, now: clocks.wall,
+                people: { people.people }, jump: { clock.jump(over: $0) }, logger: logger)
             try await scheduler.load(isRestored: store.isRestored)
+            let owned = scheduler
+            people.listen { await owned.ownersChanged($0) }
+            await owned.ownersChanged(people.people)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
             caller = RunCaller(engine: engine, preparer: preparer, orders: orders)
-            api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, House.certificate(addresses), logger)
+            api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, people, clock, addresses, clocks, logger)
             self.engine = engine
             self.hands = hands
         } catch {
@@ -87,6 +102,7 @@ struct House: Sendable {
         self.logger = logger
         idleSeconds = options.idleSeconds
         isForWork = options.isForWork
+        self.clocks = clocks
     }
 
     /// What is to be served; everything that can be wrong with it is found before the home is opened.
@@ -134,22 +150,31 @@ struct House: Sendable {
 
     private static func api(
         _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ changes: ChangeBook,
-        _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ certificate: Certificate?, _ logger: Logger
+        _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ people: PeopleBook, _ clock: ClockBook,
+        _ addresses: [ListenerService.Address], _ clocks: Clocks, _ logger: Logger
     ) async throws -> API {
         let meters = Meters()
         ProcessGauges.add(to: meters)
-        let identities = IdentityService(accounts: Accounts(store), now: Wall.now)
+        let identities = IdentityService(accounts: Accounts(store), book: people, now: clocks.wall)
         try await identities.ensureAdmin(owner: home.owner)
+        let schedules = ScheduleBook(scheduler: scheduler, plans: preparer)
+        let hooks = HookBook(
+            store: store, engine: engine, plans: preparer, seal: preparer.vault.seal, open: preparer.vault.open, now: clocks.wall,
+            people: { people.people })
         return API(
             engine: engine, reader: store, identities: identities, catalogue: preparer.flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
-            schedules: ScheduleBook(scheduler: scheduler, plans: preparer),
-            hooks: HookBook(
-                store: store, engine: engine, plans: preparer, seal: preparer.vault.seal, open: preparer.vault.open, now: Wall.now),
-            changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store, now: Wall.now)),
-            outputs: hands.outputs, caretaker: ServerCare(store: store, engine: engine, home: home, hands: hands, certificate: certificate),
+            schedules: schedules, hooks: hooks,
+            changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store, now: clocks.wall)),
+            outputs: hands.outputs,
+            caretaker: ServerCare(
+                store: store, engine: engine, home: home, hands: hands, now: clocks.wall,
+                more: [
+                    { House.certificate(addresses).map { [$0.finding(now: clocks.wall())] } ?? [] }, { clock.findings() },
+                    { try await StartFindings.all(schedules, hooks) },
+                ]),
             hub: ChangeHub(meters: meters),
-            meters: meters, now: Wall.now, logger: logger)
+            meters: meters, now: clocks.wall, logger: logger)
     }
 
     /// Keeps some room for the next start, should the disk be full then.
@@ -183,7 +208,8 @@ struct House: Sendable {
                 RetentionService(
                     engine: engine, store: store, policies: configuration.retentionPolicies,
                     sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
-                    now: Wall.now, logger: logger),
+                    now: clocks.wall, doubt: { [clock] in clock.doubt }, logger: logger),
+                ClockService(book: clock, wake: wakeByClock, logger: logger),
                 NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine), caller,
             ]
         }
@@ -199,6 +225,16 @@ struct House: Sendable {
         }
         services.append(ChangeService(engine: engine, hub: api.hub))
         return services
+    }
+
+    /// Somebody has set the clock: what goes by the time of the day looks again.
+    private var wakeByClock: @Sendable () async throws -> Void {
+        { [engine, scheduler, changes] in
+            scheduler.bell.ring()
+            try await changes.refresh()
+            // The writer looks at its clocks in each turn.
+            try await engine.settle()
+        }
     }
 
     private var hook: any NotificationHook {

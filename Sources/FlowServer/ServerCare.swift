@@ -18,13 +18,17 @@ struct ServerCare: Caretaker {
     let engine: Engine
     let home: Home
     let hands: Hands
-    private let certificate: Certificate?
+    /// What others have found.
+    let more: [@Sendable () async throws -> [Wire.Finding]]
     private let audits: Audit
     private let numbers: ServerFigures
 
-    init(store: SQLiteStore, engine: Engine, home: Home, hands: Hands, certificate: Certificate?) {
-        self.certificate = certificate
-        numbers = ServerFigures(store: store, home: home, load: { hands.dispatcher.load }, now: Wall.now)
+    init(
+        store: SQLiteStore, engine: Engine, home: Home, hands: Hands, now: @escaping @Sendable () -> Instant,
+        more: [@Sendable () async throws -> [Wire.Finding]] = []
+    ) {
+        self.more = more
+        numbers = ServerFigures(store: store, home: home, load: { hands.dispatcher.load }, now: now)
         self.store = store
         self.engine = engine
         self.hands = hands
@@ -57,7 +61,7 @@ struct ServerCare: Caretaker {
                         hint: "flowd.yaml: workers: {localUser: ACCOUNT}, with flowd running as root"))
         }
         findings.append(accountFinding())
-        if let certificate { findings.append(certificate.finding(now: Wall.now())) }
+        for others in more { findings += await look("more") { try await others() } }
         return findings
     }
 

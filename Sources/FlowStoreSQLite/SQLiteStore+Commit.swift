@@ -33,6 +33,7 @@ extension SQLiteStore {
             try SQLiteStore.writeClaims(batch, database, &working)
             try SQLiteStore.writeOutbox(batch, database, &working)
             try SQLiteStore.writeOccurrences(batch, database)
+            for entry in batch.audit { try AuditChain.append(entry, database) }
         }
         memory.withLock { $0 = working }
     }
@@ -167,11 +168,12 @@ extension SQLiteStore {
             }
         }
         if !batch.setTimers.isEmpty {
-            var query = try Query(database, "timer", "INSERT OR REPLACE INTO timer VALUES (?, ?, ?)")
+            var query = try Query(database, "timer", "INSERT OR REPLACE INTO timer VALUES (?, ?, ?, ?)")
             for row in batch.setTimers {
                 query.bind(try number(of: row.id.run, database, &memory))
                 query.bind(row.id.step.text)
                 query.bind(row.due)
+                query.bind(row.isOfDay)
                 try query.run()
             }
         }

@@ -55,11 +55,11 @@ extension SQLiteStore: JournalStore {
         try reading { database in
             let query = try Query(
                 database, "timer",
-                "SELECT timer.run, id, path, due FROM timer JOIN run ON run.number = timer.run ORDER BY due, id, path")
+                "SELECT timer.run, id, path, due, isOfDay FROM timer JOIN run ON run.number = timer.run ORDER BY due, id, path")
             var rows: [TimerRow] = []
             while try query.next() {
                 let id = TimerRow.ID(run: try query.runID(1), step: StepPath(try query.text(2)))
-                rows.append(TimerRow(id: id, due: try query.instant(3)))
+                rows.append(TimerRow(id: id, due: try query.instant(3), isOfDay: try query.bool(4)))
             }
             return rows
         }

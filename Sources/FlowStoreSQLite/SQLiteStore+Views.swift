@@ -136,6 +136,18 @@ extension SQLiteStore: JournalReader {
         }
     }
 
+    package func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] {
+        try await view { database in
+            var query = try Query(
+                database, "approval", "SELECT DISTINCT 0, runID FROM approval WHERE state = 'open' AND runID > ? ORDER BY runID LIMIT ?")
+            query.bind(run?.text ?? "")
+            query.bind(min(limit, StoreLimits.pageRows))
+            var ids: [RunID] = []
+            while try query.next() { ids.append(try query.runID(1)) }
+            return ids
+        }
+    }
+
     package func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord] {
         try await view { database in
             try SQLiteStore.records(of: run, after: sequence, limit: min(limit, StoreLimits.pageRows), database)

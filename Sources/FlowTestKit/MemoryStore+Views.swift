@@ -27,6 +27,11 @@ extension MemoryStore: JournalReader {
         return Array(found.map(\.id).sorted().prefix(limit))
     }
 
+    package func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] {
+        let found = Set(content.approvals.values.filter { $0.state == .open }.map(\.run)).filter { id in run.map { $0 < id } ?? true }
+        return Array(found.sorted().prefix(limit))
+    }
+
     package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
         let rows = (content.steps[run] ?? [:]).values.filter { $0.index > index ?? -1 }
         return Array(rows.sorted { $0.index < $1.index }.prefix(limit))

@@ -27,11 +27,12 @@ package final class MemoryStore: JournalStore {
         var targets: [RunID: [[Int]: TargetRow]] = [:]
         var attempts: [TimerRow.ID: [Int: AttemptRow]] = [:]
         var approvals: [String: ApprovalRow] = [:]
-        var timers: [TimerRow.ID: Instant] = [:]
+        var timers: [TimerRow.ID: TimerRow] = [:]
         var claims: [ClaimRow.ID: ClaimRow] = [:]
         var rates: [String: RateRow] = [:]
         var outbox: [OutboxRow] = []
         var occurrences: [OccurrenceRow.Key: OccurrenceRow] = [:]
+        var audit: [AuditEntry] = []
         var blobs: [Digest: [UInt8]] = [:]
         var breadcrumb: Breadcrumb?
         var commits = 0
@@ -131,7 +132,7 @@ package final class MemoryStore: JournalStore {
     }
 
     package func timers() throws(StoreError) -> [TimerRow] {
-        content.timers.map { TimerRow(id: $0.key, due: $0.value) }
+        Array(content.timers.values)
             .sorted { ($0.due, $0.id.run, $0.id.step) < ($1.due, $1.id.run, $1.id.step) }
     }
 
@@ -182,7 +183,7 @@ extension MemoryStore.Content {
         for id in batch.removeTimers { timers[id] = nil }
         for row in batch.setTimers {
             _ = try known(row.id.run)
-            timers[row.id] = row.due
+            timers[row.id] = row
         }
         for id in batch.removeClaims { claims[id] = nil }
         for row in batch.setClaims {
@@ -197,6 +198,7 @@ extension MemoryStore.Content {
         }
         outbox.removeAll { batch.removeOutbox.contains($0.id) }
         for row in batch.occurrences { occurrences[row.key] = row }
+        audit += batch.audit
     }
 
     private mutating func write(_ row: RunRow, _ fingerprint: Digest?) throws(StoreError) {

@@ -13,7 +13,7 @@ extension Wire {
         package var prompt: String
         /// All of them must be met.
         package var rules: [Rule]
-        /// What a vote must name: it stands for the revision, inputs, targets, commands, step and prompt.
+        /// What a vote must name: it stands for the revision, the programs, inputs, targets, commands, step and prompt.
         package var digest: Digest
         /// The user who started the run and may not decide, unless the flow says so.
         package var requester: String
@@ -39,6 +39,13 @@ extension Wire {
         package var remindAt: Instant?
         /// True in lists for one that is larger than lists show: its question is cut and `answers` are left out; the approval itself has them.
         package var isCut: Bool?
+        /// Who shaped what is asked, and may not approve it; absent where the flow lets them.
+        package var barred: [Barred]?
+        /// The run's revision, and the digest of the program of its Swift steps.
+        package var revision: Digest?
+        package var binary: Digest?
+        /// Whether both are those that were registered under the flow's name when the run started; absent where nobody looked.
+        package var registered: Bool?
 
         package init(
             id: String, run: RunID, flow: String, step: StepPath, generation: Int, state: ApprovalRow.State, prompt: String,
@@ -75,6 +82,18 @@ extension Wire {
             self.all = all
             self.any = any
             self.count = count
+        }
+    }
+
+    /// Somebody who may not approve, with all users that are or were linked with theirs.
+    package struct Barred: Codable, Equatable, Sendable {
+        package var user: String
+        /// `started the run`.
+        package var why: String
+
+        package init(user: String, why: String) {
+            self.user = user
+            self.why = why
         }
     }
 

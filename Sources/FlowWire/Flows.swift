@@ -14,6 +14,8 @@ extension Wire {
         package var addedAt: Instant
         package var addedBy: String
         package var plan: Plan?
+        /// In the answer to a registration: schedules and hooks that cannot start this revision as they are.
+        package var warnings: [FlowError.Detail]?
 
         package init(
             name: String, revision: Digest, summary: String? = nil, parameters: [Parameter], steps: Int, binary: Digest? = nil,
@@ -51,6 +53,9 @@ extension Wire {
         package var locks: [PlannedLock]?
         /// Why it could not get to its end as things are.
         package var problems: [FlowError.Detail]?
+        /// Of a run: the digest of the program of its Swift steps, and whether plan and program were those registered under the flow's name.
+        package var binary: Digest?
+        package var registered: Bool?
 
         package init(flow: String, revision: Digest, plan: Plan, inputs: JSON, targets: [String: [String]]) {
             self.flow = flow

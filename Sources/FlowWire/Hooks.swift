@@ -9,6 +9,8 @@ extension Wire {
         package var changedBy: String
         /// What requests are signed with. Only in the answer that made it.
         package var secret: String?
+        /// Why it starts nothing: who wrote it was removed, or may not start runs any more.
+        package var fault: String?
 
         package init(name: String, spec: HookSpec, changedAt: Instant, changedBy: String, secret: String? = nil) {
             self.name = name

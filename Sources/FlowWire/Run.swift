@@ -29,13 +29,16 @@ extension Wire {
         package var next: String?
         /// 0 to 9; absent when it is the usual one, 5.
         package var priority: Int?
+        /// Whether plan and program are those that were registered under the flow's name when it started; absent where nobody looked.
+        package var registered: Bool?
 
         package init(
             id: RunID, flow: String, revision: Digest, state: RunState, reason: String? = nil, waitingFor: [Waiting]? = nil,
             outcome: String? = nil, inputs: JSON, labels: [String: String], actor: String, key: String? = nil,
             createdAt: Instant, startedAt: Instant? = nil, endedAt: Instant? = nil, counts: [String: Int], sequence: Int,
-            steps: [Step]? = nil, next: String? = nil, priority: Int? = nil
+            steps: [Step]? = nil, next: String? = nil, priority: Int? = nil, registered: Bool? = nil
         ) {
+            self.registered = registered
             self.priority = priority
             self.id = id
             self.flow = flow

@@ -85,8 +85,12 @@ extension Wire {
         package var until: Instant
         /// Only says which.
         package var dryRun: Bool?
+        /// What becomes of a time while a run of the schedule goes on. Unless given one runs after the other, or all at once where the schedule
+        /// says `allow`.
+        package var overlap: ScheduleSpec.Overlap?
 
-        package init(from: Instant, until: Instant, dryRun: Bool? = nil) {
+        package init(from: Instant, until: Instant, dryRun: Bool? = nil, overlap: ScheduleSpec.Overlap? = nil) {
+            self.overlap = overlap
             self.from = from
             self.until = until
             self.dryRun = dryRun

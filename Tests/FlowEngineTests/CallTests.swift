@@ -84,7 +84,7 @@ struct CallTests {
         #expect(rows.count == 2, "an answer that comes twice makes one run")
         let child = try #require(rows.first { $0.flow == "inner" })
         #expect(child.state == .succeeded && child.person == "alice")
-        #expect(try await world.engine.refold(run)?.steps.map(\.state) == [.succeeded, .succeeded, .succeeded])
+        #expect(try await world.engine.folds(from: world.store).rows(of: run)?.steps.map(\.state) == [.succeeded, .succeeded, .succeeded])
         await world.engine.shutdown()
     }
 
@@ -201,7 +201,7 @@ struct CallTests {
         let child = try #require(try await second.rows()["inner"]?.id)
         let lender = await second.engine.leases { $0.lender(of: ClaimRow.ID(run: child, step: Run.ownPath), key: "lock:db") }
         #expect(lender??.run == run)
-        #expect(try await second.engine.refold(child)?.claims == second.store.claims().filter { $0.id.run == child })
+        #expect(try await second.engine.folds(from: second.store).rows(of: child)?.claims == second.store.claims().filter { $0.id.run == child })
         try await second.finish("build")
         try await second.finish("after")
         try await second.expect("test", .succeeded)

@@ -73,7 +73,7 @@ struct EngineTests {
             engine.report(Self.done(order))
         }
         #expect(await Self.end(of: receipt.run, changes) == .succeeded)
-        let refolded = try #require(await engine.refold(receipt.run))
+        let refolded = try #require(await engine.folds(from: store).rows(of: receipt.run))
         #expect(try await store.run(receipt.run) == refolded.run)
         #expect(try await store.steps(of: receipt.run, after: nil, limit: 100) == refolded.steps)
         await engine.shutdown()

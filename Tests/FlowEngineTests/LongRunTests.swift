@@ -18,7 +18,7 @@ struct LongRunTests {
         let started = try await other.row?.head.sequence ?? .max
         let sequences = [try await paused.head.sequence, try await hurried.head.sequence]
         #expect(sequences.allSatisfy { $0 > started })
-        #expect(try await engine.refold(run)?.run.state == .paused)
+        #expect(try await engine.folds(from: store).rows(of: run)?.run.state == .paused)
         await engine.shutdown()
     }
 

@@ -9,6 +9,8 @@ struct MachineHarness {
     var isRestored = false
     /// What keeps everything from beginning.
     var closure: ChangeClosure?
+    /// Who is who now; nil: nobody keeps accounts.
+    var people: People?
     var actions: [RunMachine.Action] = []
     var entries: [Entry] = []
 
@@ -19,11 +21,11 @@ struct MachineHarness {
 
     init(
         _ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], control: FlowControl? = nil,
-        closedBy closure: ChangeClosure? = nil, calls: [CalledFlow]? = nil
+        closedBy closure: ChangeClosure? = nil, binary: Digest = digest, calls: [CalledFlow]? = nil
     ) throws {
         self.closure = closure
         let created = Created(
-            flow: "test", revision: Self.digest, plan: Self.digest, binary: Self.digest, inputs: inputs, targets: targets,
+            flow: "test", revision: Self.digest, plan: Self.digest, binary: binary, inputs: inputs, targets: targets,
             labels: [:], key: nil, user: "alice", person: "alice")
         let id = RunID(at: now, random: [UInt8](repeating: 3, count: 10))
         let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0", control: control, calls: calls))
@@ -38,10 +40,11 @@ struct MachineHarness {
         try self.init(nodes + [call], calls: [CalledFlow(plan: Plan(flow: "inner", nodes: [shell("build")], dsl: "0"))])
     }
 
-    mutating func take(_ event: RunMachine.Event) throws(FlowError) {
+    /// - Parameter reached: the time of the timer that fires, by a clock that nobody sets.
+    mutating func take(_ event: RunMachine.Event, reached: Instant? = nil) throws(FlowError) {
         let closure = closure
         let context = RunMachine.Context(
-            now: now, epoch: epoch, chance: 0, isRestored: isRestored, closure: { _ in closure },
+            now: now, epoch: epoch, chance: 0, isRestored: isRestored, closure: { _ in closure }, people: people, reached: reached,
             hash: { bytes in Digest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: bytes.reduce($0) { $0 &* 31 &+ Int($1) } >> 3) }) })
         let decision = try RunMachine.decide(event, on: &run, in: context)
         actions = decision.actions

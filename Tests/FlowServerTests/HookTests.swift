@@ -20,7 +20,8 @@ struct HookTests {
             self.house = house
             hooks = HookBook(
                 store: house.store, engine: house.engine, plans: house.preparation, seal: { "sealed " + $0 },
-                open: { String($0.dropFirst("sealed ".count)) }, now: { house.clock.now })
+                open: { String($0.dropFirst("sealed ".count)) }, now: { house.clock.now },
+                people: { house.people.people })
         }
 
         func put(_ change: (inout HookSpec) -> Void = { _ in }, newSecret: Bool = false) async throws {
@@ -98,7 +99,11 @@ struct HookTests {
                 try await hooks.deliver(
                     HookDelivery(id: "m1", timestamp: time, signatures: good, body: Array(HookTests.body.utf8)), to: "push")
             }
-            #expect(try await hooks.deliveries(of: "push", limit: 10).isEmpty)
+            let refused = try await hooks.deliveries(of: "push", limit: 100)
+            #expect(refused.allSatisfy { $0.state == .skipped && $0.run == nil })
+            let causes = refused.reversed().map { String($0.detail?.prefix { $0 != ":" } ?? "") }
+            #expect(causes == Array(repeating: "signature", count: 6) + Array(repeating: "form", count: 3) + ["age", "age", "signature"])
+            #expect(!refused.contains { $0.detail?.contains(good) ?? true || $0.detail?.contains(sender.secret) ?? true })
             // Of several signatures one is enough, as while a secret is changed.
             let both = good + " " + (try sender.signature("m1", time, HookTests.body))
             let delivered = try await hooks.deliver(
@@ -115,6 +120,43 @@ struct HookTests {
             try await sender.put { ($0.inputs, $0.take) = (["hosts": "group:web"], ["version": "/release/tags/1/a~1b", "hosts": "/hosts"]) }
             let taken = try await sender.send("b", #"{"release":{"tags":[0,{"a/b":"2.0.0"}]},"hosts":"group:db"}"#)
             #expect(try await sender.house.store.run(taken.run)?.inputs == ["version": "2.0.0", "hosts": "group:web"])
+        }
+    }
+
+    @Test func `what is refused is listed with its reason, as many as are kept, until the hook is removed`() async throws {
+        try await withSender { sender in
+            await #expect(throws: FlowError.self) { try await sender.send("list", "[1]") }
+            await #expect(throws: FlowError.self) { try await sender.send("text", "{") }
+            let refused = try await sender.hooks.deliveries(of: "push", limit: 10)
+            #expect(refused.map(\.nominal) == ["text", "list"] || refused.map(\.nominal) == ["list", "text"])
+            #expect(refused.contains { $0.detail?.contains("not an object of inputs") == true })
+            for number in 0...Limits.hookRefusals { await #expect(throws: FlowError.self) { try await sender.send("m\(number)", "[]") } }
+            #expect(try await sender.hooks.deliveries(of: "push", limit: 1_000).count == Limits.hookRefusals)
+            try await sender.hooks.remove(hook: "push", by: ScheduleHouse.alice)
+            await #expect(throws: FlowError.self) { try await sender.hooks.deliveries(of: "push", limit: 10) }
+        }
+    }
+
+    @Test func `a hook of somebody who was removed or demoted starts nothing and says why`() async throws {
+        try await withSender { sender in
+            let accounts = Accounts(sender.house.store)
+            let now = sender.house.clock.now
+            #expect(try await sender.send("a").isNew)
+            try await accounts.setRoles(["viewer"], of: "alice", by: "root", at: now)
+            try await sender.house.people.refresh()
+            let demoted = await #expect(throws: FlowError.self) { try await sender.send("b") }
+            #expect(demoted?.code == .forbidden)
+            #expect(demoted?.message.contains("may not start runs any more") == true)
+            #expect(try await sender.hooks.hooks().first?.fault?.contains("hook 'push' stands still") == true)
+            _ = try await accounts.remove(user: "alice", by: "root", at: now)
+            // Whoever gets the name later has nothing of it.
+            try await accounts.add(user: "alice", roles: ["admin"], by: "root", at: now)
+            try await sender.house.people.refresh()
+            let removed = await #expect(throws: FlowError.self) { try await sender.send("c") }
+            #expect(removed?.message.contains("was removed") == true)
+            #expect(try await sender.hooks.deliveries(of: "push", limit: 10).map(\.nominal) == ["c", "b", "a"])
+            try await sender.put()
+            #expect(try await sender.send("d").isNew, "who takes it over is its owner")
         }
     }
 }

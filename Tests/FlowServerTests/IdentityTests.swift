@@ -57,6 +57,43 @@ struct IdentityTests {
         }
     }
 
+    @Test func `the last admin stays one by whichever of two linked names it is tried`() async throws {
+        try await with { identities, _, owner in
+            _ = try await identities.link(owner.user, with: "second", by: owner)
+            for name in [owner.user, "second"] {
+                await #expect(throws: FlowError.self) { try await identities.setRoles(["viewer"], of: name, by: owner) }
+            }
+            try await identities.remove(user: "second", by: owner)
+            await #expect(throws: FlowError.self) { try await identities.remove(user: owner.user, by: owner) }
+            #expect(try await identities.actor(uid: getuid()).roles == ["admin"])
+        }
+    }
+
+    @Test func `who was linked once is one person for ever, also across removals; lent rights end with a user`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let store = try SQLiteStore.open(in: home.path, now: now)
+        let accounts = Accounts(store)
+        for name in ["alice", "bob", "carol"] { try await accounts.add(user: name, roles: ["author"], by: "root", at: now) }
+        try await accounts.link("bob", to: "alice", by: "root", at: now)
+        try await accounts.add(
+            delegation: DelegationRow(id: "d", from: "alice", to: "carol", role: "author", createdAt: now, until: now + 100), by: "root")
+        var people = try await accounts.people(at: now)
+        #expect(people.areOne("alice", "bob"))
+        #expect(people.standing(of: "bob")?.names == ["alice", "bob"])
+        #expect(people.loan("d")?.taker == "carol")
+        for name in ["alice", "bob"] {
+            _ = try await accounts.remove(user: name, by: "root", at: now)
+            try await accounts.add(user: name, roles: ["author"], by: "root", at: now)
+        }
+        people = try await accounts.people(at: now)
+        #expect(people.standing(of: "alice")?.person != people.standing(of: "bob")?.person)
+        #expect(people.areOne("alice", "bob") && !people.areOne("alice", "carol"))
+        #expect(people.loan("d") == nil, "who gets the name later has lent nothing")
+        try store.close()
+    }
+
     @Test func `a token is good until it expires or is revoked, and carries the roles of now`() async throws {
         try await with { identities, clock, owner in
             _ = try await identities.setRoles(["operator"], of: "bob", by: owner)

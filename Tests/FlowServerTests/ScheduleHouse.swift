@@ -20,21 +20,40 @@ final class ScheduleHouse: Sendable {
     let scheduler: Scheduler
     let book: any ScheduleDirectory
     let preparation: any RunPreparation
+    /// Alice has an account.
+    let people: PeopleBook
 
     init(home: TemporaryHome, clock: ManualClock) async throws {
         self.clock = clock
         let store = try SQLiteStore.open(in: home.path, now: clock.now)
         self.store = store
-        let environment = EngineEnvironment(
+        var environment = EngineEnvironment(
             now: { clock.now }, random: { count in (0..<count).map { _ in UInt8.random(in: 0...255) } },
             hash: { SHA256.hash(data: $0).withUnsafeBytes { FlowModel.Digest(bytes: $0) } })
+        let people = PeopleBook(store: store, now: { clock.now })
+        self.people = people
+        environment.people = { people.people }
+        let accounts = Accounts(store)
+        if try await accounts.actor(user: "alice") == nil { try await accounts.add(user: "alice", roles: ["author"], by: "test", at: clock.now) }
         engine = try Engine(store: store, dispatcher: NoHands(), environment: environment)
         let preparation = OwnPlans()
         self.preparation = preparation
         scheduler = Scheduler(
-            store: store, engine: engine, preparation: preparation, home: home.path, now: { clock.now }, logger: Logger(label: "test"))
+            store: store, engine: engine, preparation: preparation, home: home.path, now: { clock.now },
+            people: { people.people }, logger: Logger(label: "test"))
         book = ScheduleBook(scheduler: scheduler, plans: preparation)
         try await scheduler.load(isRestored: false)
+        try await people.connect(engine)
+        let scheduler = scheduler
+        people.listen { await scheduler.ownersChanged($0) }
+    }
+
+    /// A run has ended: what waits for it starts.
+    func releaseQueue() async throws {
+        // What its end takes is decided in the turns before these are answered.
+        for _ in 0..<3 { try await engine.settle() }
+        await scheduler.runEnded()
+        _ = await scheduler.turn()
     }
 
     func close() async throws {

@@ -118,7 +118,8 @@ struct ScheduleTests {
         let request = Wire.Backfill(from: try moment("2026-01-01T02:00:00Z"), until: try moment("2026-01-01T06:00:00Z"))
         let filled = try await house.book.backfill("s", request, by: ScheduleHouse.alice)
         let told = filled.map { "\($0.nominal.prefix(16)) \($0.revision) \($0.state?.rawValue ?? "")" }
-        #expect(told == ["2026-01-01T02:00 1 run", "2026-01-01T03:00 1 run"])
+        #expect(told == ["2026-01-01T02:00 1 run", "2026-01-01T03:00 1 queued"])
+        try await house.releaseQueue()
         #expect(try await house.book.backfill("s", request, by: ScheduleHouse.alice).isEmpty)
         #expect(try await house.states("s") == ["paused", "run", "run", "run", "run"])
         try await house.close()
@@ -148,6 +149,123 @@ struct ScheduleTests {
         try await house.pass(to: "2026-01-01T01:30:00Z", stepSeconds: 600)
         let record = try #require(try await house.book.occurrences(of: "s", isMissed: true, before: nil, limit: 1).first)
         #expect(record.reason == .refused && record.detail == "There is no flow 'gone'.")
+        try await house.close()
+    }
+
+    @Test func `a schedule of somebody who was removed or demoted stands still and says why, until somebody takes it over`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:30:00Z")
+        var house = try await ScheduleHouse(home: home, clock: clock)
+        try await house.put("s") { $0.cron = "0 * * * *" }
+        try await house.pass(to: "2026-01-01T01:30:00Z", stepSeconds: 600)
+        let accounts = Accounts(house.store)
+        try await accounts.setRoles(["viewer"], of: "alice", by: "root", at: clock.now)
+        try await house.people.refresh()
+        #expect(try await house.book.schedule("s")?.fault?.contains("alice, who wrote it, may not start runs any more") == true)
+        #expect(try await house.book.next("s", limit: 1).map(\.reason) == [.owner])
+        try await house.pass(to: "2026-01-01T02:30:00Z", stepSeconds: 600)
+        _ = try await accounts.remove(user: "alice", by: "root", at: clock.now)
+        try await house.people.refresh()
+        // Somebody gets the name: neither now nor after a restart are the schedules theirs.
+        try await accounts.add(user: "alice", roles: ["admin"], by: "root", at: clock.now)
+        try await house.people.refresh()
+        try await house.pass(to: "2026-01-01T03:30:00Z", stepSeconds: 600)
+        try await house.close()
+        house = try await ScheduleHouse(home: home, clock: clock)
+        try await house.pass(to: "2026-01-01T04:30:00Z", stepSeconds: 600)
+        #expect(try await house.states("s") == ["run", "owner", "owner", "owner"])
+        let record = try #require(try await house.book.occurrences(of: "s", isMissed: true, before: nil, limit: 1).first)
+        #expect(record.detail?.contains("alice, who wrote it, was removed") == true)
+        // Who backfills answers for it, and whose inputs they are is not forgotten.
+        let bob = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["operator"])
+        let request = Wire.Backfill(from: try moment("2026-01-01T02:00:00Z"), until: try moment("2026-01-01T02:00:00Z"))
+        let run = try #require(try await house.book.backfill("s", request, by: bob).first?.run)
+        let first = try #require(try await house.store.journal(of: run, after: 0, limit: 1).first)
+        guard case .created(let created)? = try Entry.decode(first.bytes, fetch: { _ in nil }).first else { throw CancellationError() }
+        #expect(created.user == "bob")
+        #expect(created.shapers.map(\.user) == ["alice"])
+        try await house.put("s") { $0.cron = "0 * * * *" }
+        try await house.pass(to: "2026-01-01T05:30:00Z", stepSeconds: 600)
+        #expect(try await house.states("s").last == "run")
+        try await house.close()
+    }
+
+    @Test(arguments: [90, 86_400, 259_200] as [Double])
+    func `a clock that was ahead and is right again lets no schedule wait, and no time run twice`(ahead: Double) async throws {
+        let isLong = ahead > 3_600
+        for isRestarted in [false, true] {
+            let home = try TemporaryHome()
+            defer { home.remove() }
+            let clock = try ManualClock("2026-01-01T00:30:30Z")
+            var house = try await ScheduleHouse(home: home, clock: clock)
+            for (name, catchUp) in [("all", ScheduleSpec.CatchUp.all), ("last", .last), ("none", .none)] {
+                try await house.put(name) {
+                    ($0.cron, $0.overlap, $0.catchUp, $0.maxAgeSeconds) = (isLong ? "*/15 * * * *" : "* * * * *", .allow, catchUp, 30 * 86_400)
+                }
+            }
+            let right = clock.now
+            clock.set(right + ahead)
+            _ = await house.scheduler.turn()
+            clock.set(right + 5)
+            if isRestarted {
+                try await house.close()
+                house = try await ScheduleHouse(home: home, clock: clock)
+            }
+            _ = await house.scheduler.turn()
+            #expect(
+                try await house.book.next("all", limit: 1).first?.at == moment(isLong ? "2026-01-01T00:45:00Z" : "2026-01-01T00:31:00Z"),
+                "it waits for no wrong time")
+            try await house.pass(to: isLong ? "2026-01-01T01:40:30Z" : "2026-01-01T00:40:30Z", stepSeconds: 15)
+            for name in ["all", "last", "none"] {
+                let rows = try await house.book.occurrences(of: name, isMissed: false, before: nil, limit: 10_000)
+                #expect(Set(rows.map(\.nominal)).count == rows.count)
+                #expect(Set(rows.compactMap(\.run)).count == rows.compactMap(\.run).count)
+                let come = rows.filter { $0.at <= clock.now }
+                #expect(come.count == (isLong ? 4 : 10) && come.allSatisfy { $0.state == .run }, "\(name), restarted: \(isRestarted)")
+            }
+            try await house.close()
+        }
+    }
+
+    @Test func `a backfill keeps the schedule's runs from going on side by side, and remembers who asked`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:30:00Z")
+        var house = try await ScheduleHouse(home: home, clock: clock)
+        let bob = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["operator"])
+        try await Accounts(house.store).add(user: "bob", roles: ["operator"], by: "test", at: clock.now)
+        try await house.people.refresh()
+        for overlap in [ScheduleSpec.Overlap.skip, .allow] {
+            try await house.put(overlap.rawValue, flow: "open") { ($0.cron, $0.overlap) = ("0 * * * *", overlap) }
+            _ = try await house.book.pause(overlap.rawValue, Wire.SchedulePause(reason: "later"), by: ScheduleHouse.alice)
+        }
+        try await house.pass(to: "2026-01-01T03:30:00Z", stepSeconds: 900)
+        let request = Wire.Backfill(from: try moment("2026-01-01T01:00:00Z"), until: try moment("2026-01-01T03:00:00Z"))
+        #expect(try await house.book.backfill("allow", request, by: bob).map(\.state) == [.run, .run, .run])
+        let rows = try await house.book.backfill("skip", request, by: bob)
+        #expect(rows.map(\.state) == [.run, .queued, .queued])
+        // A restart in between; the run that goes on ends, and the next one is of who asked.
+        try await house.close()
+        house = try await ScheduleHouse(home: home, clock: clock)
+        let first = try #require(rows.first?.run)
+        _ = try await house.engine.perform(.cancel, on: first, by: ScheduleHouse.alice)
+        try await house.releaseQueue()
+        let second = try #require(try await house.book.occurrences(of: "skip", isMissed: false, before: nil, limit: 10).reversed().dropFirst().first)
+        #expect(second.state == .run)
+        let secondRun = try #require(second.run)
+        let run = try #require(try await house.store.run(secondRun))
+        #expect(run.actor == "bob")
+        // Who asked has gone: what waits does not start.
+        _ = try await Accounts(house.store).remove(user: "bob", by: "test", at: clock.now)
+        try await house.people.refresh()
+        _ = try await house.engine.perform(.cancel, on: run.id, by: ScheduleHouse.alice)
+        try await house.releaseQueue()
+        let last = try #require(try await house.book.occurrences(of: "skip", isMissed: false, before: nil, limit: 1).first)
+        #expect(last.state == .skipped && last.reason == .owner)
+        let long = Wire.Backfill(from: try moment("2025-12-25T00:00:00Z"), until: try moment("2026-01-01T00:00:00Z"))
+        let error = await #expect(throws: FlowError.self) { try await house.book.backfill("skip", long, by: ScheduleHouse.alice) }
+        #expect(error?.code == .tooLarge)
         try await house.close()
     }
 

@@ -31,6 +31,8 @@ int flow_user_ids(const char *name, uint32_t *user, uint32_t *group);
 int flow_user_home(uint32_t user, char *home, size_t size);
 /// Milliseconds since the epoch, by the wall clock.
 int64_t flow_wall_milliseconds(void);
+/* Milliseconds by a clock that nobody sets and that goes on while the machine sleeps (CLOCK_BOOTTIME). */
+int64_t flow_elapsed_milliseconds(void);
 /// CPU that this process has used.
 double flow_cpu_seconds(void);
 /// The size of the terminal that `descriptor` is, in characters. Returns 1, or 0 when it is none.

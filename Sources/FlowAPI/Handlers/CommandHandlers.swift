@@ -61,7 +61,7 @@ enum CommandHandlers {
 
     static func undoPlan(_ call: Call) async throws -> Response {
         let run = try await call.run().id
-        let stages = try await call.api.engine.undoStages(of: run, from: try call.query("from").map { StepPath($0) })
+        let stages = try await call.api.engine.folds(from: call.api.reader).undoStages(of: run, from: try call.query("from").map { StepPath($0) })
         return try Answer.json(Wire.UndoPlan(stages: stages.map { $0.map { Wire.UndoPlan.Item(step: $0.step, target: $0.target, by: $0.by) } }))
     }
 

@@ -20,8 +20,10 @@ enum FlowHandlers {
 
     static func put(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.Register.self)
-        let flow = try await call.api.catalogue.register(call.parameter("name"), body, by: call.actor)
+        var flow = try await call.api.catalogue.register(call.parameter("name"), body, by: call.actor)
         try await call.api.schedules.adopt(flow.plan?.triggers ?? [], of: flow.name, by: call.actor)
+        let warnings = try await call.api.schedules.faults(ofFlow: flow.name) + call.api.hooks.faults(ofFlow: flow.name)
+        flow.warnings = warnings.isEmpty ? nil : warnings
         return try Answer.json(flow)
     }
 

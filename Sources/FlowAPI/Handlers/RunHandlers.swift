@@ -71,10 +71,12 @@ enum RunHandlers {
     static func startedPlan(_ call: Call) async throws -> Response {
         let row = try await call.wholeRun()
         let (created, plan) = try await beginning(of: row, call)
-        return try Answer.json(
-            Wire.Preview(
-                flow: created.flow, revision: created.revision, plan: plan, inputs: SealedText.redacted(row.inputs),
-                targets: created.targets.mapValues { $0.map(\.name) }))
+        var preview = Wire.Preview(
+            flow: created.flow, revision: created.revision, plan: plan, inputs: SealedText.redacted(row.inputs),
+            targets: created.targets.mapValues { $0.map(\.name) })
+        preview.binary = created.binary
+        preview.registered = created.isRegistered
+        return try Answer.json(preview)
     }
 
     /// How a run began, and the plan that it follows.

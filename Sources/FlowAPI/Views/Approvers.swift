@@ -5,16 +5,28 @@ import FlowWire
 /// Everybody who has an account, to say who could open a gate.
 struct Approvers: Sendable {
     private let people: [Wire.User]
+    /// nil where nobody keeps accounts.
+    private let links: People?
 
-    static func known(_ api: API) async throws -> Approvers { Approvers(people: try await api.identities.users()) }
+    static func known(_ api: API) async throws -> Approvers {
+        Approvers(people: try await api.identities.users(), links: api.identities.people)
+    }
 
     /// What the gate lacks, with those who could give it.
     func missing(in row: ApprovalRow) -> [[Wire.Missing]] {
         var out = Set(row.votes.filter { $0.voided == nil }.flatMap { [$0.person, $0.delegation?.person].compactMap { $0 } })
-        if !row.terms.selfApproval, let requester = row.terms.requester { out.insert(requester) }
+        if !row.terms.selfApproval {
+            if let requester = row.terms.requester { out.insert(requester) }
+            let users = (row.terms.shapers ?? []).map(\.user)
+            out.formUnion(people.filter { user in user.names.contains { isOne($0, of: users) } }.map(\.person))
+        }
         return row.seating.missing.prefix(Limits.approvalWays).map { way in
             way.map { Wire.Missing(rule: Wire.Rule($0.rule), count: $0.count, candidates: candidates(for: $0.rule, without: out)) }
         }
+    }
+
+    private func isOne(_ name: String, of users: [String]) -> Bool {
+        users.contains { $0 == name || links?.areOne($0, name) ?? false }
     }
 
     /// Who could give what the plan's gates ask for, by rule without parts.

@@ -13,6 +13,10 @@ extension Wire.Approval {
         distinct = row.terms.isDistinct ? nil : false
         fields = row.terms.fields.isEmpty ? nil : row.terms.fields
         answers = row.terms.answers
+        revision = row.terms.revision
+        binary = row.terms.binary
+        registered = row.terms.isRegistered
+        if !row.terms.selfApproval { barred = row.terms.shapers?.map { Wire.Barred(user: $0.user, why: $0.words) } }
         guard row.state == .open else { return }
         missing = people.missing(in: row)
         remindAt = row.terms.remindAt

@@ -13,7 +13,7 @@ extension Wire.Run {
             createdAt: row.createdAt, startedAt: row.startedAt, endedAt: row.endedAt,
             counts: Dictionary(uniqueKeysWithValues: row.counts.map { ($0.key.rawValue, $0.value) }),
             sequence: row.head.sequence, steps: steps, next: next,
-            priority: row.priority == Priority.usual ? nil : row.priority)
+            priority: row.priority == Priority.usual ? nil : row.priority, registered: row.isRegistered)
         inputBytes = row.inputBytes
     }
 }

@@ -24,7 +24,7 @@ struct ApprovalsCommand: AsyncParsableCommand {
                 "run", "flow", "step", "state", "since", "until", "requester", "rules", "votes", "missing", "digest", "question")
             for item in items {
                 table.add(
-                    .init(short[item.run]), .init(item.flow), .init(item.step.text),
+                    .init(short[item.run]), .init(item.flow + (item.registered == false ? " (not registered)" : "")), .init(item.step.text),
                     .init(item.state.rawValue, item.state == .open ? .yellow : .plain), .init(momentText(item.since)),
                     .init(item.deadlineAt.map { "\(momentText($0)), then \(item.deadlineText ?? "")" } ?? ""), .init(item.requester),
                     .init(item.rulesText), .init(item.votes.map(\.short).joined(separator: ", ")), .init(item.missingText ?? ""),

@@ -33,6 +33,9 @@ struct FlowCommands: AsyncParsableCommand {
                         try await terminal.say(
                             "Registered '\(added.name)', revision \(added.revision.short). Run it with: flowctl run \(added.name)"
                         )
+                        for warning in added.warnings ?? [] {
+                            try await terminal.say("Cannot start it as it is: \(warning.subject): \(warning.message)".neutralised())
+                        }
                         for trigger in flow.plan.triggers ?? [] {
                             try await terminal.say("Starts by itself: \(FlowText.trigger(trigger, of: added.name))")
                         }

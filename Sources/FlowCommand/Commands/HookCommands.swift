@@ -63,9 +63,10 @@ struct HookCommands: AsyncParsableCommand {
                 if show.isJSON { return try await terminal.show(json.pretty) }
                 let hooks = try session.client.decode(Wire.Page<Wire.Hook>.self, json).items
                 if hooks.isEmpty { return try await terminal.say("No hooks. Add one with: flowctl hook add NAME FLOW") }
-                var table = Table("hook", "flow", "changed", "by")
+                var table = Table("hook", "flow", "changed", "by", "stands still")
                 for hook in hooks {
-                    table.add(.init(hook.name), .init(hook.spec.flow), .init(momentText(hook.changedAt)), .init(hook.changedBy))
+                    table.add(
+                        .init(hook.name), .init(hook.spec.flow), .init(momentText(hook.changedAt)), .init(hook.changedBy), .init(hook.fault ?? ""))
                 }
                 try await terminal.show(table.lines(style: terminal.style, width: terminal.tableWidth))
             }

@@ -131,12 +131,19 @@ struct ScheduleCommands: AsyncParsableCommand {
         @Option(name: .long, help: ArgumentHelp("The first time: 2026-03-01T00:00:00Z.", valueName: "time")) var from: String
         @Option(name: .long, help: ArgumentHelp("The last time.", valueName: "time")) var until: String
         @Flag(name: .long, help: "Only say which.") var dryRun = false
+        @Option(
+            name: .long,
+            help: ArgumentHelp(
+                "While a run of the schedule goes on: queue, allow, skip or replace; one after the other unless given, or all at once where the "
+                    + "schedule says allow.", valueName: "what"))
+        var overlap: ScheduleSpec.Overlap?
         @OptionGroup var show: ShowOptions
         @OptionGroup var connection: ConnectionOptions
 
         func run() async throws {
             let request = Wire.Backfill(
-                from: try ScheduleText.instant(from, "--from"), until: try ScheduleText.instant(until, "--until"), dryRun: dryRun ? true : nil)
+                from: try ScheduleText.instant(from, "--from"), until: try ScheduleText.instant(until, "--until"), dryRun: dryRun ? true : nil,
+                overlap: overlap)
             let body = try body(request)
             try await Session.with(connection) { session in
                 let json = try await session.client.request("POST", ScheduleText.path(name, "backfill"), body: body)

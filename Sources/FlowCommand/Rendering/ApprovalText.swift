@@ -6,9 +6,10 @@ enum ApprovalText {
     static func lines(_ approval: Wire.Approval, _ preview: Wire.Preview, _ decision: ApprovalRow.Vote.Decision) -> [String] {
         var lines = [
             "\(decision == .approved ? "Approving" : "Rejecting"): \(approval.prompt)",
-            "flow      \(approval.flow), revision \(preview.revision)",
+            "flow      \(approval.flow), revision \(preview.revision)\(standing(approval))",
             "run       \(approval.run), asked for by \(approval.requester)",
         ]
+        if let binary = approval.binary { lines.append("program   \(binary)") }
         lines += RunTables.inputs(preview.inputs)
         for (selector, hosts) in preview.targets.sorted(by: { $0.key < $1.key }) {
             lines.append("hosts     \(selector) → \(hosts.count): \(hosts.joined(separator: ", "))")
@@ -17,6 +18,10 @@ enum ApprovalText {
         lines += answers(approval)
         lines.append("digest    \(approval.digest)")
         return lines.map { $0.neutralised() }
+    }
+
+    private static func standing(_ approval: Wire.Approval) -> String {
+        approval.registered == false ? ", \(RunTables.notRegistered(approval.flow))" : ""
     }
 
     private static func answers(_ approval: Wire.Approval) -> [String] {
@@ -31,6 +36,8 @@ enum ApprovalText {
         lines.append("  \(approval.state.rawValue), asked for by \(approval.requester) at \(momentText(approval.since))")
         lines.append("  rules     \(approval.rulesText)" + (approval.level.map { " (escalated \($0 == 1 ? "once" : "\($0) times"))" } ?? ""))
         if let veto = approval.veto { lines.append("  veto      \(veto.text)") }
+        if approval.registered == false { lines.append("  code      \(RunTables.notRegistered(approval.flow))") }
+        for barred in approval.barred ?? [] { lines.append("  barred    \(barred.user), who \(barred.why)") }
         if let missing = approval.missingText { lines.append("  \(missing)") }
         if let deadline = approval.deadlineAt, let then = approval.deadlineText {
             lines.append("  until     \(momentText(deadline)) (\(durationText(deadline.seconds(since: now))) left), then \(then)")

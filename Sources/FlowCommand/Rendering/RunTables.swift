@@ -11,7 +11,8 @@ enum RunTables {
             let all = run.counts.values.reduce(0, +)
             let took = run.startedAt.map { durationText((run.endedAt ?? now).seconds(since: $0)) } ?? ""
             table.add(
-                .init(short[run.id]), .init(run.flow), .init(run.state.rawValue, run.state.colour), .init("\(settled)/\(all)"),
+                .init(short[run.id]), .init(run.flow + (run.registered == false ? " (not registered)" : "")),
+                .init(run.state.rawValue, run.state.colour), .init("\(settled)/\(all)"),
                 .init(momentText(run.startedAt ?? run.createdAt)), .init(took), .init(run.actor),
                 .init(waits(run.waitingFor ?? []) ?? run.reason ?? ""))
         }
@@ -49,7 +50,8 @@ enum RunTables {
 
     /// What `show` says above the steps.
     static func facts(of run: Wire.Run) -> [String] {
-        var lines = ["revision  \(run.revision.short)", "by        \(run.actor), \(momentText(run.createdAt))"]
+        let standing = run.registered == false ? ", \(notRegistered(run.flow))" : ""
+        var lines = ["revision  \(run.revision.short)\(standing)", "by        \(run.actor), \(momentText(run.createdAt))"]
         if let key = run.key { lines.append("key       \(key)") }
         if !run.labels.isEmpty {
             lines.append(
@@ -62,6 +64,9 @@ enum RunTables {
         }
         return lines.map { $0.neutralised() }
     }
+
+    /// What is said wherever a run shows a flow's name and does not follow what is registered under it.
+    static func notRegistered(_ flow: String) -> String { "not what is registered as '\(flow)'" }
 
     static func inputs(_ inputs: JSON) -> [String] {
         let members = (inputs.objectValue ?? [:]).sorted { $0.key < $1.key }

@@ -19,6 +19,8 @@ extension Created {
             members["limit"] = ["selector": .string(limit.selector), "hosts": .array(limit.hosts.map(JSON.string))]
         }
         if let priority { members["priority"] = .int(priority) }
+        if !shapers.isEmpty { members["shapers"] = .array(shapers.map(\.json)) }
+        if let isRegistered { members["registered"] = .bool(isRegistered) }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
         if !targets.isEmpty { members["targets"] = targets.json }
@@ -37,7 +39,26 @@ extension Created {
             labels: (json["labels"]?.objectValue ?? [:]).mapValues(\.text), key: json["key"]?.stringValue, user: user,
             person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]),
             callers: (json["callers"]?.arrayValue ?? []).compactMap(ClaimRow.ID.init(json:)), priority: json["priority"]?.intValue,
-            limit: HostLimit(json: json["limit"]))
+            limit: HostLimit(json: json["limit"]), shapers: try (json["shapers"]?.arrayValue ?? []).map { try Shaper(json: $0) },
+            isRegistered: json["registered"]?.boolValue)
+    }
+}
+
+extension Shaper {
+    var json: JSON {
+        var members: [String: JSON] = ["user": .string(user), "person": .string(person), "deed": .string(deed.rawValue)]
+        if let subject { members["subject"] = .string(subject) }
+        if let caller { members["caller"] = .string(caller.text) }
+        return .object(members)
+    }
+
+    /// Nobody is left out: a rule about people would not hold for who cannot be read.
+    init(json: JSON) throws {
+        guard let user = json["user"]?.stringValue, let person = json["person"]?.stringValue,
+            let deed = json["deed"]?.stringValue.flatMap(Deed.init(rawValue:))
+        else { throw BinaryReader.Malformed(message: "somebody who shaped a run cannot be read") }
+        self.init(
+            user: user, person: person, deed, json["subject"]?.stringValue, caller: json["caller"]?.stringValue.flatMap { RunID($0) })
     }
 }
 

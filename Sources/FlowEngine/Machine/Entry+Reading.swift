@@ -72,6 +72,7 @@ extension Entry {
         case 43: self = .signalTaken(step, signal: try reader.text())
         case 45: self = .calling(step)
         case 46: self = .called(step, try reader.runID())
+        case 130: self = .given(step, try Shaper(json: try reader.json()))
         default: throw BinaryReader.Malformed(message: "entry kind \(tag) is not known")
         }
     }

@@ -62,6 +62,7 @@ extension Entry {
         case .called: "stepCalled"
         case .claim(let entry): entry.kind
         case .reprioritised: "reprioritised"
+        case .given: "stepGiven"
         }
     }
 
@@ -152,6 +153,7 @@ extension Entry {
         case .calling: return ["state": .string(StepState.waiting.rawValue)]
         case .called(_, let child): return ["child": .string(child.text)]
         case .claim(let entry): return entry.details
+        case .given(_, let giver): return ["actor": .string(giver.user)]
         case .reprioritised(let priority): return ["priority": .int(priority)]
         case .reopened(let steps): return ["steps": .array(steps.map { .string($0.path.text) })]
         case .noted(_, let message): return ["message": .string(message)]

@@ -50,6 +50,7 @@ extension Entry {
         case .called: 46
         case .claim: 50
         case .reprioritised: 51
+        case .given: 130
         }
     }
 
@@ -142,6 +143,7 @@ extension Entry {
             out.write(entry.kind)
             out.write(entry.stored)
         case .reprioritised(let priority): out.write(priority)
+        case .given(_, let giver): out.write(giver.json)
         case .reopened(let steps):
             out.write(steps.count)
             for step in steps { out.write(step) }
@@ -161,7 +163,7 @@ extension Entry {
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
             .rollout(let step, _), .gate(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step),
-            .awaiting(let step, _, _), .signalTaken(let step, _), .calling(let step), .called(let step, _):
+            .awaiting(let step, _, _), .signalTaken(let step, _), .calling(let step), .called(let step, _), .given(let step, _):
             step
         }
     }

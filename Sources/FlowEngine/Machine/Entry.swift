@@ -42,6 +42,8 @@ package enum Entry: Hashable, Sendable {
 
     /// Inputs have other values from here on.
     case inputsEdited(InputEdit)
+    /// A person says what the step gave.
+    case given(StepRef, Shaper)
     /// The run stops before this step, by path or id, or does not any more.
     case breakpoint(String, isSet: Bool)
     /// A message arrived.

@@ -8,6 +8,8 @@ package enum GateEntry: Hashable, Sendable {
     case reminder(at: Instant?, isSent: Bool)
     /// What it is about has changed: what was voted does not count, and votes name this digest.
     case voided(reason: String, prompt: String, digest: Digest)
+    /// One of its votes, by its place among all, does not count any more: its giver cannot give it now.
+    case voteLost(Int, reason: String)
 }
 
 // MARK: - As JSON, in the journal and on the wire
@@ -19,6 +21,7 @@ extension GateEntry {
         case .escalated: "approvalEscalated"
         case .reminder: "approvalReminder"
         case .voided: "votesVoided"
+        case .voteLost: "voteLost"
         }
     }
 
@@ -33,6 +36,7 @@ extension GateEntry {
             members["nextAt"] = at.map { .string($0.description) }
         case .voided(let reason, let prompt, let digest):
             members = ["reason": .string(reason), "prompt": .string(prompt), "digest": .string(digest.hex)]
+        case .voteLost(let number, let reason): members = ["vote": .int(number), "reason": .string(reason)]
         }
         return members
     }
@@ -52,6 +56,9 @@ extension GateEntry {
                 let digest = details["digest"]?.stringValue.flatMap(Digest.init(hex:))
             else { return nil }
             self = .voided(reason: reason, prompt: prompt, digest: digest)
+        case "voteLost":
+            guard let number = details["vote"]?.intValue, let reason = details["reason"]?.stringValue else { return nil }
+            self = .voteLost(number, reason: reason)
         default: return nil
         }
     }
@@ -71,6 +78,7 @@ extension Run {
                 approval.remindAt = next
                 if isSent { approval.reminders += 1 }
             case .voided(let reason, let prompt, let digest): approval.void(reason, prompt, digest, at: at)
+            case .voteLost(let number, let reason): if approval.votes.indices.contains(number) { approval.votes[number].voided = reason }
             }
             step.approval = approval
             step.waiting?.until = approval.deadline

@@ -14,6 +14,7 @@ extension Run {
         switch entry {
         case .created, .noted: break
         case .commanded(let command):
+            commander = command
             if command.stops { stoppedBy = command }
             if command.verb == RunCommand.undo(nil).verb { leftToUndo = [] }
         case .runState(let state, let reason): enter(state, reason: reason, at: at)
@@ -80,11 +81,14 @@ extension Run {
         case .reprioritised(let priority): take(priority)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
+        case .given(let step, let giver):
+            update(step) { $0.giver = giver }
+            noteShaped()
         case .breakpoint(let step, let isSet):
             if isSet { breakpoints.insert(step) } else { breakpoints.remove(step) }
-        case .signalled(let signal, let value): signals[signal, default: []].append(value)
+        case .signalled(let signal, let value): keep(value, of: signal)
         case .keyed(let key, let digest): signalKeys[key] = digest
-        case .signalTaken(_, let signal): takeSignal(signal)
+        case .signalTaken(let step, let signal): takeSignal(signal, for: step)
         case .stoppedBefore(let step): wait(.breakpoint, step, at: at, until: nil)
         case .released(let step):
             enter(.ready, step.index, at: at)
@@ -312,6 +316,7 @@ extension Run {
             steps[number].reason = nil
             steps[number].approval = nil
             steps[number].child = nil
+            steps[number].giver = nil
             steps[number].isReleased = false
             addRounds(to: number)
             steps[number].endedAt = nil

@@ -6,12 +6,28 @@ extension Run {
         created.inputs.merge(edit.inputs) { $1 }
         created.targets.merge(edit.targets) { $1 }
         hasEditedInputs = true
+        // An edit follows the command that asks for it.
+        guard let commander else { return }
+        let editor = Shaper(user: commander.user, person: commander.person, .edited)
+        if !editors.contains(editor) { editors.append(editor) }
     }
 
-    mutating func takeSignal(_ signal: String) {
+    /// Keeps a message, with who sent it: it follows the command that brought it.
+    mutating func keep(_ value: JSON, of signal: String) {
+        signals[signal, default: []].append(value)
+        senders[signal, default: []].append(Shaper(user: commander?.user ?? "", person: commander?.person ?? "", .signalled))
+    }
+
+    mutating func takeSignal(_ signal: String, for step: Entry.StepRef) {
         guard var waiting = signals[signal], !waiting.isEmpty else { return }
         waiting.removeFirst()
         signals[signal] = waiting.isEmpty ? nil : waiting
+        guard var sent = senders[signal], !sent.isEmpty else { return }
+        var giver = sent.removeFirst()
+        senders[signal] = sent.isEmpty ? nil : sent
+        giver.subject = step.path.text
+        update(step) { $0.giver = giver }
+        noteShaped()
     }
 
     /// A `repeatUntil` whose rounds are used up gets as many again in a new generation.

@@ -51,6 +51,10 @@ package struct Run: Sendable {
     package internal(set) var signals: [String: [JSON]] = [:]
     /// Keys under which messages were sent, with the digest of what.
     package internal(set) var signalKeys: [String: Digest] = [:]
+    /// Who sent each of them.
+    package internal(set) var senders: [String: [Shaper]] = [:]
+    /// Who has edited its inputs.
+    package internal(set) var editors: [Shaper] = []
 
     /// What steps, elements and the run itself have or wait to have for themselves.
     package internal(set) var claims: [StepPath: Claim] = [:]
@@ -58,6 +62,8 @@ package struct Run: Sendable {
     /// Further attempts that its steps have had, since an operator last opened a new generation.
     package internal(set) var retries = 0
 
+    /// Who gave the command that the entries after it carry out. Not part of the fold's value.
+    var commander: Entry.Command?
     /// Its inputs changed since the shell last wrote its row. Not part of the fold's value.
     var hasEditedInputs = false
     /// Targets of rollouts that changed since the shell last wrote their rows. Not part of the fold's value.
@@ -109,12 +115,18 @@ package struct Created: Hashable, Sendable {
     package var priority: Int?
     /// The hosts that it is kept to, with all that it calls.
     package var limit: HostLimit?
+    /// Who shaped it before it began, beside that user.
+    package var shapers: [Shaper]
+    /// Whether plan and program are those that were registered under the flow's name; nil: nobody looked.
+    package var isRegistered: Bool?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
         labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil,
-        callers: [ClaimRow.ID] = [], priority: Int? = nil, limit: HostLimit? = nil
+        callers: [ClaimRow.ID] = [], priority: Int? = nil, limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil
     ) {
+        self.shapers = shapers
+        self.isRegistered = isRegistered
         self.limit = limit
         self.parent = parent
         self.callers = callers
@@ -161,6 +173,8 @@ package struct Step: Hashable, Sendable {
     package internal(set) var elements: Elements?
     /// The run of another flow that it waits for, or waited for.
     package internal(set) var child: RunID?
+    /// The person who said what it gave, in this generation.
+    package internal(set) var giver: Shaper?
 }
 
 /// The newest attempt of a step.
@@ -277,6 +291,7 @@ extension Run: Equatable {
             && one.steps == other.steps && one.scopes == other.scopes && one.counts == other.counts
             && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals
             && one.signalKeys == other.signalKeys && one.gate == other.gate
+            && one.senders == other.senders && one.editors == other.editors
             && one.undo == other.undo && one.stepUndos == other.stepUndos && one.leftToUndo == other.leftToUndo
             && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }

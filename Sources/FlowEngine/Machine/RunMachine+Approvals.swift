@@ -16,7 +16,7 @@ extension RunMachine {
         guard let approval = run.steps[number].approval, approval.state == .open, run.steps[number].state == .waiting else {
             throw FlowError(.conflict, subject: path.text, "The vote was not counted: \(closedReason(number)).")
         }
-        let bench = VoterCheck(run: run, spec: spec, approval: approval, path: path, now: context.now)
+        let bench = VoterCheck(machine: self, spec: spec, approval: approval, shapers: spec.selfApproval ? [] : run.shapers(of: number), path: path)
         let delegation = try bench.right(of: actor, to: choice, ballot)
         guard digest == approval.digest else { throw otherDigest(digest, approval, path) }
         var vote = ApprovalRow.Vote(
@@ -71,9 +71,13 @@ extension RunMachine {
     }
 
     mutating func grantIfMet(_ number: Int, _ spec: ApprovalSpec) {
+        let lost = reviewVotes(of: number)
         guard let approval = run.steps[number].approval else { return }
         let votes = approval.standing.filter { $0.decision == .approved }
-        guard let last = votes.last, Seating(spec.rules(at: approval.level), votes, isDistinct: spec.isDistinct).isComplete else { return }
+        guard let last = votes.last, Seating(spec.rules(at: approval.level), votes, isDistinct: spec.isDistinct).isComplete else {
+            if let lost { tell("approval.waiting", number, ["changed": .string(lost)]) }
+            return
+        }
         settle(number, .succeeded, value: output(by: votes.map(\.user), comment: last.comment, approval.answers))
     }
 
@@ -100,32 +104,33 @@ extension RunMachine {
 
 /// Who may vote on a gate as it is.
 private struct VoterCheck {
-    let run: Run
+    let machine: RunMachine
     let spec: ApprovalSpec
     let approval: Approval
+    /// Who may not approve it; nobody where the flow says so.
+    let shapers: [Shaper]
     let path: StepPath
-    let now: Instant
 
     private var rules: ApprovalRule { .all(spec.rules(at: approval.level)) }
 
     /// By whose right the vote is given: nil for the actor's own.
     func right(of actor: Actor, to choice: ApprovalRow.Vote.Decision, _ ballot: Ballot) throws(FlowError) -> Delegation? {
-        try checkRequester(actor.person, actor, choice, "who started the run cannot approve it")
-        if let earlier = vote(spending: actor.person) {
-            throw FlowError(.conflict, subject: path.text, "The vote of \(actor.user) was not counted: \(said(earlier, actor.person)).")
+        if choice == .approved, let shaper = shaper(actor.user, actor.person) {
+            throw barred(actor, "who \(shaper.words) cannot approve it", user: actor.user, as: shaper)
         }
+        if let earlier = vote(spending: actor.user, actor.person) { throw spent(actor, earlier) }
         if ballot.onBehalfOf == nil, admits(actor.names, actor.roles, choice) { return nil }
         let lent = actor.delegations.filter { ballot.onBehalfOf == nil || $0.from == ballot.onBehalfOf || $0.person == ballot.onBehalfOf }
-        let good = lent.filter { $0.until > now && admits([], [$0.role], choice) }
+        let good = lent.filter { $0.until > machine.context.now && admits([], [$0.role], choice) }
         guard let first = good.first else { throw notAdmitted(actor, ballot, lent) }
-        let allowed = good.first { choice == .rejected || !isRequester($0.person) }
-        if allowed == nil {
-            try checkRequester(first.person, actor, choice, "it would be by delegation of \(first.from), who started the run")
+        let allowed = good.filter { choice == .rejected || shaper($0.from, $0.person) == nil }
+        if allowed.isEmpty, let shaper = shaper(first.from, first.person) {
+            throw barred(actor, "it would be by delegation of \(first.from), who \(shaper.words)", user: first.from, as: shaper)
         }
-        guard let free = good.first(where: { (choice == .rejected || !isRequester($0.person)) && vote(spending: $0.person) == nil }) else {
-            let person = (allowed ?? first).person
-            let earlier = vote(spending: person).map { said($0, person) } ?? "it was used"
-            throw FlowError(.conflict, subject: path.text, "The vote of \(actor.user) was not counted: \(earlier).")
+        guard let free = allowed.first(where: { vote(spending: $0.from, $0.person) == nil }) else {
+            let lent = allowed.first ?? first
+            guard let earlier = vote(spending: lent.from, lent.person) else { throw notAdmitted(actor, ballot, good) }
+            throw spent(actor, earlier)
         }
         return free
     }
@@ -135,26 +140,34 @@ private struct VoterCheck {
         return choice == .rejected && spec.veto?.admits(names: names, roles: roles) ?? false
     }
 
-    private func isRequester(_ person: String) -> Bool { !spec.selfApproval && person == run.created.person }
+    /// What keeps the user from approving.
+    private func shaper(_ user: String, _ person: String) -> Shaper? { shapers.first { machine.isOne($0, user: user, person: person) } }
 
-    private func checkRequester(_ person: String, _ actor: Actor, _ choice: ApprovalRow.Vote.Decision, _ why: String) throws(FlowError) {
-        guard isRequester(person), choice == .approved else { return }
-        throw FlowError(
-            .forbidden, subject: path.text, "The vote of \(actor.user) was not counted: \(why).",
-            hint: "somebody else: flowctl approve \(run.id) '\(path)'")
+    private func barred(_ actor: Actor, _ why: String, user: String, as shaper: Shaper) -> FlowError {
+        let link = user == shaper.user ? "" : " (\(user) is one person with \(shaper.user))"
+        return FlowError(
+            .forbidden, subject: path.text, "The vote of \(actor.user) was not counted: \(why)\(link).",
+            hint: "somebody else: flowctl approve \(machine.run.id) '\(path)'")
     }
 
     /// The vote that has used up the person's: their own, or one by their delegation.
-    private func vote(spending person: String) -> ApprovalRow.Vote? {
-        approval.standing.first { $0.person == person || $0.delegation?.person == person }
+    private func vote(spending user: String, _ person: String) -> ApprovalRow.Vote? {
+        approval.standing.first { vote in
+            if vote.person == person || vote.delegation?.person == person { return true }
+            return machine.areOne(vote.user, user) || vote.delegation.map { machine.areOne($0.from, user) } ?? false
+        }
     }
 
-    private func said(_ vote: ApprovalRow.Vote, _ person: String) -> String {
-        let whose = vote.delegation.map { " for \($0.from)" } ?? ""
-        return "\(vote.user) voted '\(vote.decision.rawValue)'\(whose) at \(vote.at), and one person counts once"
+    private func spent(_ actor: Actor, _ earlier: ApprovalRow.Vote) -> FlowError {
+        let whose = earlier.delegation.map { " for \($0.from)" } ?? ""
+        return FlowError(
+            .conflict, subject: path.text,
+            "The vote of \(actor.user) was not counted: \(earlier.user) voted '\(earlier.decision.rawValue)'\(whose) at \(earlier.at), "
+                + "and one person counts once.")
     }
 
     private func notAdmitted(_ actor: Actor, _ ballot: Ballot, _ lent: [Delegation]) -> FlowError {
+        let now = machine.context.now
         let over = lent.first { $0.until <= now }.map { " The delegation of \($0.from) ended at \($0.until)." } ?? ""
         let behalf = ballot.onBehalfOf.map { " on behalf of \($0)" } ?? ""
         return FlowError(

@@ -227,7 +227,9 @@ extension RunMachine {
     /// it was sent. nil for one without a time-out, which may run for ever.
     private func lossMoment(of attempt: Attempt, _ number: Int) -> Instant? {
         guard let timeout = timeoutSeconds(number), let sent = attempt.placedAt else { return nil }
-        return max(sent + timeout + Limits.graceSeconds, context.now) + Limits.silentHostMarginSeconds
+        // Never longer than from now on: the clock may have been set back since.
+        let longest = timeout + Limits.graceSeconds
+        return min(max(sent + longest, context.now), context.now + longest) + Limits.silentHostMarginSeconds
     }
 
     /// The host has said nothing until its own deadline for the attempt was over, too.

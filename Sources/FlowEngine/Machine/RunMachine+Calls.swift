@@ -22,7 +22,13 @@ extension RunMachine {
         return CallOrder(
             id: CallID(run: run.id, step: run.steps[number].path, generation: run.steps[number].generation), plan: called.plan,
             binary: called.binary ?? run.created.binary, inputs: inputs, labels: labels, user: run.created.user, person: run.created.person,
-            priority: run.priority, limit: run.created.limit)
+            priority: run.priority, limit: run.created.limit, shapers: run.shapers(of: number).map(inherited), isRegistered: run.created.isRegistered)
+    }
+
+    private func inherited(_ shaper: Shaper) -> Shaper {
+        var shaper = shaper
+        shaper.caller = shaper.caller ?? run.id
+        return shaper
     }
 
     // MARK: - From below

@@ -64,9 +64,10 @@ extension RunMachine {
     mutating func breakGlass(_ path: StepPath?, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) {
         try requireOpen(command)
         let gate = try closedGate(path, command)
-        guard actor.person != run.created.person else {
+        if let shaper = run.shapers(of: gate).first(where: { isOne($0, user: actor.user, person: actor.person) }) {
             throw FlowError(
-                .forbidden, subject: run.id.text, "The gate was not passed: who started the run cannot break the glass, and \(actor.user) did.",
+                .forbidden, subject: run.id.text,
+                "The gate was not passed: who \(shaper.words) cannot break the glass, and \(words(for: actor.user, as: shaper)).",
                 hint: "somebody else: flowctl release \(run.id) --break-glass -m REASON")
         }
         guard !Set(actor.roles).isDisjoint(with: ChangeRuleSpec.breakers) else {
@@ -77,10 +78,22 @@ extension RunMachine {
         guard let message, !message.allSatisfy(\.isWhitespace) else {
             throw FlowError(.usage, subject: "message", "The gate was not passed: say why; it is kept in the journal and on the audit trail.")
         }
+        let gates = run.closedGates.prefix(Limits.plannedShown).map { "\($0.gate.closure.kind.rawValue) \($0.gate.closure.rule)" }
         record(command, by: actor, message: message)
+        noteBrokenGlass(path, gates, by: actor, message)
         // The run and the first batch of a rollout that begins with it are one change.
         hasBrokenGlass = gate == nil
         open(gate, .passed(user: actor.user))
+    }
+
+    private mutating func noteBrokenGlass(_ path: StepPath?, _ gates: [String], by actor: Actor, _ message: String) {
+        var detail: [String: JSON] = [
+            "message": .string(message), "flow": .string(run.created.flow), "requester": .string(run.created.user),
+            "gates": .array(gates.map(JSON.string)),
+        ]
+        if let path { detail["step"] = .string(path.text) }
+        decision.audit.append(
+            AuditEntry(at: context.now, actor: actor.user, verb: "run.break-glass", subject: run.id.text, detail: .object(detail)))
     }
 
     private func closedGate(_ path: StepPath?, _ command: RunCommand) throws(FlowError) -> Int? {

@@ -212,6 +212,7 @@ extension RunMachine {
                 stopWaiting(in: run.steps[number].scope, because: "step '\(path)' was resolved as failed")
             }
         } else {
+            emit(.given(ref(number), Shaper(user: actor.user, person: actor.person, .resolved, path.text)))
             settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
             if isOver { startEverything() }
         }

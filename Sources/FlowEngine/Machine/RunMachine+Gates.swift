@@ -12,7 +12,7 @@ extension RunMachine {
     }
 
     /// Tells those outside who may vote.
-    private mutating func tell(_ kind: String, _ number: Int, _ more: [String: JSON] = [:]) {
+    mutating func tell(_ kind: String, _ number: Int, _ more: [String: JSON] = [:]) {
         guard let approval = run.steps[number].approval, case .approval(let spec) = node(number).kind else { return }
         var notice: [String: JSON] = [
             "kind": .string(kind), "run": .string(run.id.text), "flow": .string(run.created.flow),
@@ -24,7 +24,7 @@ extension RunMachine {
         decision.notices.append(.object(notice.merging(more) { $1 }))
     }
 
-    /// What a vote is bound to: revision, inputs, resolved targets, the commands behind the gate as far as they are known, the step and its
+    /// What a vote is bound to: revision, programs, inputs, resolved targets, the commands behind the gate as far as they are known, the step and its
     /// generation, and what was asked.
     private func bindingDigest(_ number: Int, prompt: String, changes: Int) -> Digest {
         let step = run.steps[number]
@@ -32,7 +32,8 @@ extension RunMachine {
             JSON.array(hosts.map { .string("\($0.name) \($0.address):\($0.port)") })
         }
         var content: [String: JSON] = [
-            "revision": .string(run.created.revision.hex), "inputs": .object(run.created.inputs), "targets": .object(targets),
+            "revision": .string(run.created.revision.hex), "binaries": .array(binaries), "inputs": .object(run.created.inputs),
+            "targets": .object(targets),
             "run": .string(run.id.text), "step": .string(step.path.text), "generation": .int(step.generation),
             "prompt": .string(prompt), "commands": .object(commands(behind: number)),
         ]
@@ -40,15 +41,19 @@ extension RunMachine {
         return context.hash(JSON.object(content).canonicalBytes)
     }
 
+    /// The programs of Swift steps: the run's own, and those of the flows that it calls. Scripts are in the revision, by digest.
+    private var binaries: [JSON] {
+        func all(_ plan: Plan, _ own: Digest?) -> [JSON] {
+            [own.map { .string($0.hex) } ?? .null] + (plan.calls ?? []).flatMap { all($0.plan, $0.binary ?? own) }
+        }
+        return all(run.plan, run.created.binary)
+    }
+
     /// The values in the commands that the gate holds back. Those that are made later are null; the revision holds what is constant.
     private func commands(behind gate: Int) -> [String: JSON] {
         let scope = scope(of: gate)
-        var behind: Set<String> = [node(gate).id]
         var commands: [String: JSON] = [:]
-        // A step stands after all that it needs.
-        for node in run.plan.nodes where node.isFinally == self.node(gate).isFinally {
-            guard node.needs.contains(where: behind.contains) || node.scope.map(behind.contains) ?? false else { continue }
-            behind.insert(node.id)
+        for node in run.nodes(behind: gate) {
             let values = node.kind.rendered.map { (try? $0.evaluate(in: scope)) ?? .null }
             if !values.isEmpty { commands[node.id] = .array(values) }
         }
@@ -76,8 +81,8 @@ extension RunMachine {
     /// The deadline of a gate has come, or the moment to tell people again.
     mutating func fireApproval(_ number: Int) {
         guard let approval = run.steps[number].approval, case .approval(let spec) = node(number).kind else { return }
-        if let deadline = approval.deadline, deadline <= context.now { return lapse(number, spec, approval) }
-        guard let remindAt = approval.remindAt, remindAt <= context.now, let seconds = spec.remindSeconds else { return }
+        if let deadline = approval.deadline, deadline <= context.reached { return lapse(number, spec, approval) }
+        guard let remindAt = approval.remindAt, remindAt <= context.reached, let seconds = spec.remindSeconds else { return }
         let isLast = approval.reminders + 1 >= Limits.reminders
         emit(.gate(ref(number), .reminder(at: isLast ? nil : context.now + seconds, isSent: true)))
         tell("approval.waiting", number, ["reminder": .int(approval.reminders + 1)])

@@ -81,7 +81,7 @@ extension RunMachine {
     /// A step's time is over: its sleep, its back-off, the deadline of its gate, that of a host which cannot be asked.
     mutating func fire(_ path: StepPath) {
         if path == Run.gatePath { return lookAtGate(nil) }
-        guard let number = run.positions[path], let due = run.steps[number].due, due <= context.now else { return }
+        guard let number = run.positions[path], let due = run.steps[number].due, due <= context.reached else { return }
         switch run.steps[number].state {
         case .backingOff:
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }

@@ -22,11 +22,19 @@ package struct RunMachine {
         package var hash: @Sendable ([UInt8]) -> Digest
         /// Which freeze or window keeps something from beginning now; nil when it may.
         package var closure: @Sendable (ChangeSubject) -> ChangeClosure?
+        /// Who is who now; nil where nobody keeps accounts: people are then what they were when they acted.
+        package var people: People?
+        /// The moment up to which times that the run has named have come: `now`, or the time of the timer that fires, which counts by a clock
+        /// that nobody sets.
+        package var reached: Instant
 
         package init(
             now: Instant, epoch: Int, chance: Double, worker: String = "local", isRestored: Bool = false,
-            closure: @escaping @Sendable (ChangeSubject) -> ChangeClosure? = { _ in nil }, hash: @escaping @Sendable ([UInt8]) -> Digest
+            closure: @escaping @Sendable (ChangeSubject) -> ChangeClosure? = { _ in nil }, people: People? = nil, reached: Instant? = nil,
+            hash: @escaping @Sendable ([UInt8]) -> Digest
         ) {
+            self.people = people
+            self.reached = reached.map { max($0, now) } ?? now
             self.closure = closure
             self.isRestored = isRestored
             self.now = now
@@ -52,6 +60,8 @@ package struct RunMachine {
         case voidVotes(StepPath, reason: String)
         /// Freezes or windows have changed.
         case gates
+        /// Users, links, roles or lent rights have changed.
+        case people
         /// What waits for locks at this path has them.
         case granted(StepPath)
         /// What waits for locks at this path would wait for ever.
@@ -80,6 +90,8 @@ package struct RunMachine {
         package var actions: [Action] = []
         /// Messages to the outside, delivered at least once: `{"kind":"approval.waiting",…}`.
         package var notices: [JSON] = []
+        /// What belongs on the audit trail, in the same transaction.
+        package var audit: [AuditEntry] = []
     }
 
     var run: Run
@@ -116,6 +128,7 @@ package struct RunMachine {
         switch event {
         case .begin: if passesGate() { startAll(in: PlanIndex.root) }
         case .gates: lookAtGates()
+        case .people: reviewVotes()
         case .granted(let path): takeGrant(path)
         case .deadlocked(let path, let reason): refuseClaim(path, because: reason)
         case .command(let command, let actor, let message):

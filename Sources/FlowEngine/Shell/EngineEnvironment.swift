@@ -10,6 +10,10 @@ package struct EngineEnvironment: Sendable {
     package var hash: @Sendable ([UInt8]) -> Digest
     /// Which freeze or window keeps something from beginning at that moment. Called on the writer's thread: must be cheap.
     package var closure: @Sendable (ChangeSubject, Instant) -> ChangeClosure?
+    /// Who is who; nil where nobody keeps accounts. Called on the writer's thread for each decision: must be cheap.
+    package var people: @Sendable () -> People?
+    /// Milliseconds by a clock that nobody sets, from any beginning; nil: there is only the one on the wall.
+    package var elapsed: (@Sendable () -> Int64)?
     /// Makes the run that a step asks for, and hands it to the engine (`Engine.call`), or says why it cannot be (`Engine.refuse`). Returns at
     /// once. An order that is lost comes again when the engine starts.
     package var call: @Sendable (CallOrder) -> Void
@@ -26,17 +30,25 @@ package struct EngineEnvironment: Sendable {
     /// The journal came out of a backup: an attempt that no host knows of may have run all the same.
     package var isRestored: Bool
 
+    var moment: Moment {
+        let wall = now()
+        return Moment(wall: wall, elapsed: elapsed?() ?? wall.milliseconds)
+    }
+
     package enum LogLevel: Sendable { case info, warning, error }
 
     package init(
         now: @escaping @Sendable () -> Instant, random: @escaping @Sendable (Int) -> [UInt8],
         hash: @escaping @Sendable ([UInt8]) -> Digest, worker: String = "local", isRestored: Bool = false,
         closure: @escaping @Sendable (ChangeSubject, Instant) -> ChangeClosure? = { _, _ in nil },
+        people: @escaping @Sendable () -> People? = { nil }, elapsed: (@Sendable () -> Int64)? = nil,
         call: @escaping @Sendable (CallOrder) -> Void = { _ in }, breadcrumb: @escaping @Sendable (RunID?) -> Void = { _ in }, trapped: RunID? = nil,
         fatal: @escaping @Sendable (String) -> Void = { fatalError($0) },
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) {
         self.closure = closure
+        self.people = people
+        self.elapsed = elapsed
         self.call = call
         self.now = now
         self.random = random

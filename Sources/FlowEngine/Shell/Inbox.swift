@@ -20,6 +20,8 @@ final class Inbox: @unchecked Sendable {
         case look(RunID)
         /// Freezes or windows have changed: what waits at a gate looks again.
         case gates(RunID)
+        /// Users, links, roles or lent rights have changed: open gates look at their votes again.
+        case people(RunID)
         /// Pauses the run before anything else of it is decided.
         case quarantine(RunID)
         /// The run that a step asked for is ready to begin, or cannot.
@@ -36,7 +38,7 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command, .occurrences: true
-            case .report, .look, .gates, .quarantine, .call, .refuseCall, .consequence, .outbox, .leases, .acknowledge, .exclusively: false
+            case .report, .look, .gates, .people, .quarantine, .call, .refuseCall, .consequence, .outbox, .leases, .acknowledge, .exclusively: false
             }
         }
     }

@@ -38,10 +38,46 @@ struct LoadedRun {
 /// A run that is being folded from its journal, page by page.
 struct RunFold {
     let id: RunID
-    fileprivate var run: Run?
-    fileprivate var head = JournalHead(sequence: 0, hash: JournalRecord.chainStart)
+    private(set) var run: Run?
+    private(set) var head = JournalHead(sequence: 0, hash: JournalRecord.chainStart)
+    private var index: PlanIndex?
 
     init(_ id: RunID) { self.id = id }
+
+    /// The plan of the run whose first record comes next.
+    mutating func begin(_ index: PlanIndex) { self.index = index }
+
+    mutating func forgetChanges() { run?.forgetChanges() }
+
+    /// What was folded, as it is in the store.
+    var loaded: LoadedRun? {
+        run.map { run in
+            var run = run
+            run.forgetChanges()
+            return LoadedRun(folded: run, head: head)
+        }
+    }
+
+    /// Takes the next record in, if its hash follows from the one before it.
+    mutating func apply(
+        _ record: JournalRecord, hash: ([UInt8]) -> Digest, fetch: (Digest) throws(StoreError) -> [UInt8]?
+    ) throws(StoreError) {
+        let input = JournalRecord.chainInput(previous: head.hash, run: id, sequence: record.sequence, at: record.at, bytes: record.bytes)
+        guard record.run == id, hash(input) == record.hash else {
+            throw .corrupt("journal record \(record.sequence) of run \(id) is not what was written (hash chain)")
+        }
+        head = JournalHead(sequence: record.sequence, hash: record.hash)
+        for entry in try Entry.decode(record.bytes, fetch: fetch) {
+            guard run == nil else {
+                run?.apply(entry, at: record.at)
+                continue
+            }
+            guard let index, let begun = Run(id: id, first: entry, at: record.at, index: index) else {
+                throw .corrupt("the journal of run \(id) does not begin with its creation (record \(record.sequence))")
+            }
+            run = begun
+        }
+    }
 }
 
 extension Run {
@@ -91,43 +127,32 @@ struct RunLoader {
             return .ended(nil)
         }
         for record in records { try apply(record, to: &fold) }
-        fold.run?.forgetChanges()
+        fold.forgetChanges()
         guard records.count < RunLoader.pageRecords else { return .going }
-        return .ended(fold.run.map { LoadedRun(folded: $0, head: fold.head) })
+        return .ended(fold.loaded)
     }
 
     private mutating func apply(_ record: JournalRecord, to fold: inout RunFold) throws(StoreError) {
-        let input = JournalRecord.chainInput(
-            previous: fold.head.hash, run: fold.id, sequence: record.sequence, at: record.at, bytes: record.bytes)
-        guard record.run == fold.id, hash(input) == record.hash else {
-            throw .corrupt("journal record \(record.sequence) of run \(fold.id) is not what was written (hash chain)")
-        }
-        fold.head = JournalHead(sequence: record.sequence, hash: record.hash)
         let store = self.store
-        for entry in try Entry.decode(record.bytes, fetch: { (digest) throws(StoreError) in try store.blob(digest) }) {
-            if fold.run == nil { fold.run = try begin(fold.id, entry, record) } else { fold.run?.apply(entry, at: record.at) }
+        if fold.run == nil {
+            let entries = try Entry.decode(record.bytes, fetch: { (digest) throws(StoreError) in try store.blob(digest) })
+            if case .created(let created)? = entries.first { fold.begin(try plan(created.plan)) }
         }
-    }
-
-    private mutating func begin(_ id: RunID, _ entry: Entry, _ record: JournalRecord) throws(StoreError) -> Run {
-        guard case .created(let created) = entry else {
-            throw .corrupt("the journal of run \(id) does not begin with its creation (record \(record.sequence))")
-        }
-        let index = try plan(created.plan)
-        guard let run = Run(id: id, first: entry, at: record.at, index: index) else {
-            throw .corrupt("the journal of run \(id) does not begin with its creation (record \(record.sequence))")
-        }
-        return run
+        try fold.apply(record, hash: hash) { (digest) throws(StoreError) in try store.blob(digest) }
     }
 
     mutating func plan(_ digest: Digest) throws(StoreError) -> PlanIndex {
         if let index = plans[digest] { return index }
-        guard let bytes = try store.blob(digest) else { throw .corrupt("plan \(digest.short) is missing from the blob store") }
+        let index = try RunLoader.index(digest, try store.blob(digest), hash: hash)
+        keep(index, as: digest)
+        return index
+    }
+
+    static func index(_ digest: Digest, _ bytes: [UInt8]?, hash: ([UInt8]) -> Digest) throws(StoreError) -> PlanIndex {
+        guard let bytes else { throw .corrupt("plan \(digest.short) is missing from the blob store") }
         guard hash(bytes) == digest else { throw .corrupt("plan \(digest.short) is not what was stored") }
         do {
-            let index = PlanIndex(try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self))
-            keep(index, as: digest)
-            return index
+            return PlanIndex(try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self))
         } catch {
             throw .corrupt("plan \(digest.short) cannot be read: \(error)")
         }

@@ -21,7 +21,7 @@ struct Projection {
         for number in loaded.run.dirty where seen.insert(number).inserted {
             let step = loaded.run.steps[number]
             batch.steps.append(row(of: step, number, in: loaded.run, blobs: &batch.blobs))
-            if let approval = approvalRow(of: step, in: loaded.run) { batch.approvals.append(approval) }
+            if let approval = approvalRow(number, in: loaded.run) { batch.approvals.append(approval) }
             writeTimer(of: step, number, in: &loaded, to: &batch)
         }
         writeGateTimer(&loaded, to: &batch)
@@ -72,14 +72,14 @@ struct Projection {
         let due = loaded.run.gate?.closure.until
         guard due != loaded.gateTimer else { return }
         loaded.gateTimer = due
-        if let due { batch.setTimers.append(TimerRow(id: id, due: due)) } else { batch.removeTimers.append(id) }
+        if let due { batch.setTimers.append(TimerRow(id: id, due: due, isOfDay: true)) } else { batch.removeTimers.append(id) }
     }
 
     private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
         let id = TimerRow.ID(run: loaded.run.id, step: step.path)
         if let due = step.due {
             guard loaded.timers.updateValue(due, forKey: number) != due else { return }
-            batch.setTimers.append(TimerRow(id: id, due: due))
+            batch.setTimers.append(TimerRow(id: id, due: due, isOfDay: step.waitsForTimeOfDay(in: loaded.run.plan)))
         } else if loaded.timers.removeValue(forKey: number) != nil {
             batch.removeTimers.append(id)
         }
@@ -92,7 +92,7 @@ struct Projection {
             waitingFor: run.state.isTerminal ? [] : waits(of: run), inputs: loaded.inputs, labels: run.created.labels,
             actor: run.created.user, person: run.created.person, key: run.created.key, createdAt: run.createdAt,
             startedAt: run.startedAt, endedAt: run.endedAt, counts: run.counts.byState, isLive: run.live > 0 || run.calls > 0,
-            head: loaded.head, priority: run.priority)
+            head: loaded.head, priority: run.priority, isRegistered: run.created.isRegistered)
     }
 
     /// What the run waits for. The steps that wait are few when a run is `waiting`; when many run, the first are enough.
@@ -166,15 +166,16 @@ struct Projection {
         return .blob(digest, bytes: bytes.count)
     }
 
-    private func approvalRow(of step: Step, in run: Run) -> ApprovalRow? {
+    private func approvalRow(_ number: Int, in run: Run) -> ApprovalRow? {
+        let step = run.steps[number]
         guard let approval = step.approval, case .approval(let spec) = run.plan.nodes[step.node].kind else { return nil }
         return ApprovalRow(
             run: run.id, flow: run.created.flow, step: step.path, generation: step.generation, state: approval.state,
             prompt: approval.prompt, rules: spec.rules(at: approval.level), digest: approval.digest, requester: run.created.user,
-            since: approval.since, deadline: approval.deadline, votes: approval.votes, terms: terms(of: approval, spec, run))
+            since: approval.since, deadline: approval.deadline, votes: approval.votes, terms: terms(of: approval, number, spec, run))
     }
 
-    private func terms(of approval: Approval, _ spec: ApprovalSpec, _ run: Run) -> ApprovalRow.Terms {
+    private func terms(of approval: Approval, _ number: Int, _ spec: ApprovalSpec, _ run: Run) -> ApprovalRow.Terms {
         var terms = ApprovalRow.Terms()
         terms.veto = spec.veto
         terms.isDistinct = spec.isDistinct
@@ -186,7 +187,20 @@ struct Projection {
         terms.remindAt = approval.remindAt
         terms.requester = run.created.person
         terms.superseded = approval.superseded
+        terms.shapers = run.shapers(of: number)
+        terms.revision = run.created.revision
+        terms.binary = run.created.binary
+        terms.isRegistered = run.created.isRegistered
         return terms
+    }
+}
+
+extension Step {
+    /// It waits for what the clock on the wall shows: the end of a freeze, the opening of a window, a moment that its flow names.
+    fileprivate func waitsForTimeOfDay(in plan: Plan) -> Bool {
+        if waiting?.kind == .freeze || waiting?.kind == .window { return true }
+        guard state == .waiting, waiting?.kind == .timer, case .sleepUntil = plan.nodes[node].kind else { return false }
+        return true
     }
 }
 

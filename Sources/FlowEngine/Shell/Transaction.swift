@@ -9,8 +9,9 @@ struct Transaction {
     }
 
     var batch: CommitBatch
+    let moment: Moment
     /// The time of everything decided in it, so that folding a record gives what was decided.
-    let now: Instant
+    var now: Instant { moment.wall }
     /// Runs in order of first change.
     var order: [RunID] = []
     var changes: [RunID: Change] = [:]
@@ -33,9 +34,9 @@ struct Transaction {
     var orphans: [ClaimRow.ID] = []
     var wasRefused = false
 
-    init(epoch: Int, now: Instant) {
+    init(epoch: Int, at moment: Moment) {
         batch = CommitBatch(epoch: epoch)
-        self.now = now
+        self.moment = moment
     }
 
     mutating func add(_ decision: RunMachine.Decision, to id: RunID, before: [Entry] = []) {
@@ -43,5 +44,6 @@ struct Transaction {
         changes[id, default: Change()].entries += before + decision.entries
         changes[id]?.actions += decision.actions
         changes[id]?.notices += decision.notices
+        batch.audit += decision.audit
     }
 }

@@ -43,7 +43,7 @@ extension Writer {
 
     private func publish(_ batch: CommitBatch) {
         leases.commit()
-        for timer in batch.setTimers { timers.insert(timer) }
+        for timer in batch.setTimers { timers.insert(timer, at: transaction.moment) }
         for (receipt, reply) in transaction.startReplies {
             var receipt = receipt
             if receipt.isNew { receipt.row = cache[receipt.run].map(projection.runRow) }
@@ -63,7 +63,7 @@ extension Writer {
         }
         for id in transaction.order { evictIfDone(id) }
         deferred += transaction.later.map { .consequence($0) }
-        transaction = Transaction(epoch: epoch, now: environment.now())
+        transaction = Transaction(epoch: epoch, at: environment.moment)
     }
 
     private func carryOut(_ action: RunMachine.Action) {
@@ -94,13 +94,13 @@ extension Writer {
         for id in transaction.order { cache[id] = nil }
         leases.rollBack()
         for revision in transaction.newPlans { planDigests[revision] = nil }
-        for timer in transaction.poppedTimers { timers.insert(timer) }
+        for timer in transaction.poppedTimers { timers.putBack(timer, at: transaction.moment) }
         let refusal = FlowError.storage(error, subject: "journal")
         for (_, reply) in transaction.startReplies { reply(.failure(refusal)) }
         for (_, reply) in transaction.runReplies { reply(.failure(refusal)) }
         for (_, reply) in transaction.occurrenceReplies { reply(.failure(refusal)) }
         let again = transaction.repeatable
-        transaction = Transaction(epoch: epoch, now: environment.now())
+        transaction = Transaction(epoch: epoch, at: environment.moment)
         if case .fatal(let message) = error {
             environment.log(.error, "the journal is lost to this process: \(message)")
             environment.fatal(message)

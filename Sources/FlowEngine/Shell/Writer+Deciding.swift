@@ -2,11 +2,11 @@ import FlowModel
 
 /// Runs are brought into memory, and the machine decides about them.
 extension Writer {
-    private func context() -> RunMachine.Context {
+    private func context(reached: Instant? = nil) -> RunMachine.Context {
         let (now, closure) = (transaction.now, environment.closure)
         return RunMachine.Context(
             now: now, epoch: epoch, chance: chances.next(), worker: environment.worker, isRestored: environment.isRestored,
-            closure: { closure($0, now) }, hash: environment.hash)
+            closure: { closure($0, now) }, people: environment.people(), reached: reached, hash: environment.hash)
     }
 
     func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {
@@ -30,7 +30,7 @@ extension Writer {
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
             user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent, callers: callers(parent),
             priority: parent.flatMap { cache[$0.run]?.run.priority } ?? request.priority ?? request.plan.control?.priority,
-            limit: request.limit)
+            limit: request.limit, shapers: request.shapers, isRegistered: request.isRegistered)
         try meetOverlap(of: request.plan, by: actor)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")
@@ -87,21 +87,23 @@ extension Writer {
     }
 
     /// Decides an event that nobody waits for.
-    func decide(_ event: RunMachine.Event, on id: RunID) {
+    ///
+    /// - Parameter reached: the time of the timer that fires.
+    func decide(_ event: RunMachine.Event, on id: RunID, reached: Instant? = nil) {
         guard touch(id) else { return }
         do throws(FlowError) {
-            try decideOrThrow(event, on: id)
+            try decideOrThrow(event, on: id, reached: reached)
         } catch {
             environment.log(.error, "run \(id): \(error)")
         }
     }
 
-    private func decideOrThrow(_ event: RunMachine.Event, on id: RunID) throws(FlowError) {
+    private func decideOrThrow(_ event: RunMachine.Event, on id: RunID, reached: Instant? = nil) throws(FlowError) {
         environment.breadcrumb(id)
         guard var loaded = cache.removeValue(forKey: id) else { return }
         do {
             defer { cache[id] = loaded }
-            let decision = try RunMachine.decide(event, on: &loaded.run, in: context())
+            let decision = try RunMachine.decide(event, on: &loaded.run, in: context(reached: reached))
             transaction.add(decision, to: id)
             note(decision, of: loaded.run)
         }

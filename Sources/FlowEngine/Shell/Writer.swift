@@ -15,7 +15,7 @@ final class Writer {
     var loader: RunLoader
     let projection: Projection
     var cache: [RunID: LoadedRun] = [:]
-    var timers = TimerQueue()
+    var timers = Timers()
     var leases: LeaseTable
     var sequence: Int
     /// Plan digest by revision, so that a known plan is not encoded again for every run.
@@ -59,10 +59,10 @@ final class Writer {
         sequence = try store.lastSequence()
         loader = RunLoader(store: store, hash: environment.hash)
         projection = Projection(hash: environment.hash)
-        transaction = Transaction(epoch: epoch, now: environment.now())
+        transaction = Transaction(epoch: epoch, at: environment.moment)
         chances = Chances(random: environment.random(2))
         leases = LeaseTable(rows: try store.claims(), rates: try store.rates(), now: environment.now())
-        for timer in try store.timers() { timers.insert(timer) }
+        for timer in try store.timers() { timers.insert(timer, at: transaction.moment) }
         deferred = try quarantine() + store.liveRuns().map { .look($0) }
     }
 
@@ -90,7 +90,7 @@ final class Writer {
             let late = deferred.prefix(Limits.commitBatch)
             deferred.removeFirst(late.count)
             wasUnread = false
-            transaction = Transaction(epoch: epoch, now: environment.now())
+            transaction = Transaction(epoch: epoch, at: environment.moment)
             continueFold()
             for item in late { take(item) }
             for item in items { take(item) }
@@ -123,9 +123,10 @@ final class Writer {
         if !folds.isEmpty { return 0 }
         if wasUnread { return Writer.retrySeconds }
         if !deferred.isEmpty { return 0 }
-        let now = environment.now()
-        guard let next = [timers.next, leases.nextMoment(at: now)].compactMap({ $0 }).min() else { return Writer.idleSeconds }
-        return min(max(next.seconds(since: now), 0), Writer.idleSeconds)
+        let now = environment.moment
+        let rates = leases.nextMoment(at: now.wall)?.seconds(since: now.wall)
+        guard let next = [timers.secondsUntilNext(at: now), rates].compactMap({ $0 }).min() else { return Writer.idleSeconds }
+        return min(max(next, 0), Writer.idleSeconds)
     }
 
     private func take(_ item: Inbox.Item) {
@@ -146,6 +147,10 @@ final class Writer {
             guard touch(id, else: item) else { return }
             transaction.repeatable.append(item)
             decide(.gates, on: id)
+        case .people(let id):
+            guard touch(id, else: item) else { return }
+            transaction.repeatable.append(item)
+            decide(.people, on: id)
         case .quarantine(let id):
             transaction.repeatable.append(item)
             quarantine(id)
@@ -189,15 +194,15 @@ final class Writer {
     private func takeTimers() {
         var taken = 0
         var unread: [TimerRow] = []
-        while taken < Limits.commitBatch, let timer = timers.popDue(at: transaction.now) {
+        while taken < Limits.commitBatch, let timer = timers.popDue(at: transaction.moment) {
             taken += 1
             guard touch(timer.id.run, ifUnread: { if !isFolding(timer.id.run) { deferred.append(.look(timer.id.run)) } }) else {
                 unread.append(timer)
                 continue
             }
             transaction.poppedTimers.append(timer)
-            decide(.timer(timer.id.step), on: timer.id.run)
+            decide(.timer(timer.id.step), on: timer.id.run, reached: timer.due)
         }
-        if wasUnread { for timer in unread { timers.insert(timer) } }
+        if wasUnread { for timer in unread { timers.putBack(timer, at: transaction.moment) } }
     }
 }

@@ -65,11 +65,17 @@ package struct CallOrder: Hashable, Sendable {
     /// Those of the run that calls.
     package var priority: Int
     package var limit: HostLimit?
+    /// Who shaped what the run is asked to do, beside that one.
+    package var shapers: [Shaper]
+    /// Whether the run that calls is of the revision that was registered; nil: nobody looked.
+    package var isRegistered: Bool?
 
     package init(
         id: CallID, plan: Plan, binary: Digest?, inputs: [String: JSON], labels: [String: String], user: String, person: String,
-        priority: Int, limit: HostLimit? = nil
+        priority: Int, limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil
     ) {
+        self.shapers = shapers
+        self.isRegistered = isRegistered
         self.priority = priority
         self.limit = limit
         self.id = id

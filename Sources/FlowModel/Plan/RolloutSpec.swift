@@ -72,6 +72,8 @@ package struct StartRate: Hashable, Sendable, Codable {
 
     /// When one more may start after these, oldest first; nil: at once.
     package func moment(after starts: [Instant], now: Instant) -> Instant? {
+        // Those of a time to come were noted by a clock that has been set back since: nobody knows when they were.
+        let starts = starts.filter { $0 <= now }
         guard starts.count >= count else { return nil }
         let free = starts[starts.count - count] + seconds
         return free > now ? free : nil

@@ -76,6 +76,13 @@ package struct ApprovalRow: Hashable, Sendable {
         /// The person who started the run.
         package var requester: String?
         package var superseded: [Superseded] = []
+        /// Who shaped what is asked, and does not vote for it unless `selfApproval` says so; nil in rows of versions that did not know.
+        package var shapers: [Shaper]?
+        /// The revision, and the digest of the program of its Swift steps.
+        package var revision: Digest?
+        package var binary: Digest?
+        /// Whether plan and program are those that were registered under the flow's name when the run started.
+        package var isRegistered: Bool?
 
         package init() {}
     }
@@ -88,7 +95,7 @@ package struct ApprovalRow: Hashable, Sendable {
     package var prompt: String
     /// Those that apply now.
     package var rules: [ApprovalRule]
-    /// What a vote must name: digest of revision, inputs, resolved targets, rendered commands, step and prompt.
+    /// What a vote must name: digest of revision, programs, inputs, resolved targets, rendered commands, step and prompt.
     package var digest: Digest
     package var requester: String
     package var since: Instant

@@ -27,6 +27,9 @@ package struct RunRow: Hashable, Sendable {
     /// The sequence number and hash of its last journal record.
     package var head: JournalHead
     package var priority: Int
+    /// Whether plan and program are those that were registered under the flow's name when it started; nil for runs of versions that did
+    /// not look.
+    package var isRegistered: Bool?
 
     package static let waitingShown = 20
 
@@ -34,8 +37,9 @@ package struct RunRow: Hashable, Sendable {
         id: RunID, flow: String, revision: Digest, state: RunState, reason: String? = nil, waitingFor: [Waiting] = [],
         inputs: JSON, labels: [String: String] = [:], actor: String, person: String, key: String? = nil,
         createdAt: Instant, startedAt: Instant? = nil, endedAt: Instant? = nil, counts: [StepState: Int] = [:],
-        isLive: Bool, head: JournalHead, priority: Int = Priority.usual
+        isLive: Bool, head: JournalHead, priority: Int = Priority.usual, isRegistered: Bool? = nil
     ) {
+        self.isRegistered = isRegistered
         self.priority = priority
         self.id = id
         self.flow = flow

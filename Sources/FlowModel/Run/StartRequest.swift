@@ -19,12 +19,18 @@ package struct StartRequest: Hashable, Sendable {
     package var priority: Int?
     /// The hosts that it is kept to, with all that it calls; nil: all.
     package var limit: HostLimit?
+    /// Who shaped it, beside whoever starts it.
+    package var shapers: [Shaper]
+    /// Whether plan and program are those that are registered under the flow's name; nil: nobody looked.
+    package var isRegistered: Bool?
 
     package init(
         plan: Plan, revision: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
         labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = [], priority: Int? = nil,
-        limit: HostLimit? = nil
+        limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil
     ) {
+        self.shapers = shapers
+        self.isRegistered = isRegistered
         self.priority = priority
         self.limit = limit
         self.holdBefore = holdBefore

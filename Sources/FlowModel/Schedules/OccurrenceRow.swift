@@ -13,6 +13,8 @@ package enum SkipReason: String, Hashable, Sendable, Codable, CaseIterable {
     case tooOld
     /// The flow could not be started; the record says why.
     case refused
+    /// Who wrote the schedule was removed, or may not start runs any more.
+    case owner
 }
 
 /// The record of one nominal time of a schedule. There is exactly one for each, whatever became of it.
@@ -39,11 +41,14 @@ package struct OccurrenceRow: Hashable, Sendable {
     package var detail: String?
     package var run: RunID?
     package var recordedAt: Instant
+    /// The user who backfills it, for one that waits; nil for the schedule itself.
+    package var askedBy: String?
 
     package init(
         schedule: String, nominal: String, at: Instant, wall: Int, revision: Int, state: State, reason: SkipReason? = nil,
-        detail: String? = nil, run: RunID? = nil, recordedAt: Instant
+        detail: String? = nil, run: RunID? = nil, recordedAt: Instant, askedBy: String? = nil
     ) {
+        self.askedBy = askedBy
         self.schedule = schedule
         self.nominal = nominal
         self.at = at

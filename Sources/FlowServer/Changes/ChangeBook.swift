@@ -12,7 +12,6 @@ actor ChangeBook: ChangeRuleDirectory {
     private static let page = 500
 
     private let table: ChangeRuleTable
-    private let audit: Audit
     private let reader: any JournalReader
     private let zones: ZoneFiles
     private let gate: ChangeGate
@@ -30,7 +29,6 @@ actor ChangeBook: ChangeRuleDirectory {
         now: @escaping @Sendable () -> Instant, logger: Logger
     ) {
         table = ChangeRuleTable(store)
-        audit = Audit(store)
         reader = store
         self.zones = zones
         self.gate = gate
@@ -123,16 +121,7 @@ actor ChangeBook: ChangeRuleDirectory {
 
     func breakGlass(_ run: RunRow, _ request: Wire.BreakGlass, by actor: Actor) async throws -> RunRow {
         guard let engine else { throw FlowError(.overloaded, subject: run.id.text, "The engine starts; try again in a second.") }
-        let gates = run.waitingFor.filter { $0.kind == .freeze || $0.kind == .window }
-        let row = try await engine.perform(.breakGlass(request.step), on: run.id, by: actor, message: request.message)
-        var detail: [String: JSON] = [
-            "message": .string(request.message), "flow": .string(run.flow), "requester": .string(run.actor),
-            "gates": .array(gates.compactMap { $0.reason.map(JSON.string) }),
-        ]
-        if let step = request.step { detail["step"] = .string(step.text) }
-        try await audit.append(
-            AuditEntry(at: now(), actor: actor.user, verb: "run.break-glass", subject: run.id.text, detail: .object(detail)))
-        return row
+        return try await engine.perform(.breakGlass(request.step), on: run.id, by: actor, message: request.message)
     }
 
     // MARK: -

@@ -20,13 +20,13 @@ extension IdentityService {
             id: id, from: request.from ?? actor.user, to: request.to, role: request.role, reason: request.message, createdAt: now,
             until: request.until)
         try await accounts.add(delegation: row, by: actor.user)
-        forget()
+        try await changed()
         return Wire.Delegation(row)
     }
 
     package func revokeDelegation(_ id: String, by actor: Actor) async throws {
         let isRevoked = try await accounts.revoke(delegation: id, by: actor.user, at: now())
-        forget()
+        try await changed()
         guard isRevoked else {
             throw FlowError(.conflict, subject: id, "Delegation '\(id)' was revoked before.", hint: "flowctl approval delegations")
         }

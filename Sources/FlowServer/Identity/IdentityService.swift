@@ -9,7 +9,8 @@ import Synchronization
 /// Who is who, on top of the accounts in the database.
 ///
 /// Answers are cached for a moment, because every request asks; every change made here empties the cache before it is
-/// acknowledged, so that a revoked token or role is gone when the command returns.
+/// acknowledged, so that a revoked token or role is gone when the command returns. What the engine knows of people is read again, too, and
+/// open gates have looked at their votes by then.
 package final class IdentityService: Identities {
     private struct Known {
         var actor: Actor
@@ -30,10 +31,13 @@ package final class IdentityService: Identities {
 
     let accounts: Accounts
     let now: @Sendable () -> Instant
+    private let book: PeopleBook?
     private let cache = Mutex(Cache())
 
-    package init(accounts: Accounts, now: @escaping @Sendable () -> Instant) {
+    /// - Parameter book: is told of every change; nil where no engine asks who is who.
+    package init(accounts: Accounts, book: PeopleBook? = nil, now: @escaping @Sendable () -> Instant) {
         self.accounts = accounts
+        self.book = book
         self.now = now
     }
 
@@ -53,8 +57,10 @@ package final class IdentityService: Identities {
             try await accounts.add(user: root, roles: [], by: Actor.engine.user, at: now())
             try await accounts.link(root, to: name, by: Actor.engine.user, at: now())
         }
-        forget()
+        try await changed()
     }
+
+    package var people: People? { book?.people }
 
     // MARK: - Who asks
 
@@ -89,7 +95,13 @@ package final class IdentityService: Identities {
         return actor
     }
 
-    func forget() {
+    /// Users, links, roles or lent rights are others than before.
+    func changed() async throws {
+        forget()
+        try await book?.refresh()
+    }
+
+    private func forget() {
         cache.withLock { cache in
             cache.changes += 1
             cache.users = [:]
@@ -116,10 +128,9 @@ package final class IdentityService: Identities {
         if try await accounts.actor(user: name) == nil {
             try await accounts.add(user: name, roles: roles, by: actor.user, at: now())
         } else {
-            if !roles.contains(Role.admin.rawValue) { try await keepAnAdmin(without: name) }
-            try await accounts.setRoles(roles, of: name, by: actor.user, at: now())
+            try await accounts.setRoles(roles, of: name, keeping: Role.admin.rawValue, by: actor.user, at: now())
         }
-        forget()
+        try await changed()
         return try await user(name)
     }
 
@@ -127,14 +138,13 @@ package final class IdentityService: Identities {
         try IdentityService.check(name: other, what: "user")
         if try await accounts.actor(user: other) == nil { try await accounts.add(user: other, roles: [], by: actor.user, at: now()) }
         try await accounts.link(other, to: name, by: actor.user, at: now())
-        forget()
+        try await changed()
         return try await user(name)
     }
 
     package func remove(user name: String, by actor: Actor) async throws {
-        try await keepAnAdmin(without: name)
-        let isGone = try await accounts.remove(user: name, by: actor.user, at: now())
-        forget()
+        let isGone = try await accounts.remove(user: name, keeping: Role.admin.rawValue, by: actor.user, at: now())
+        try await changed()
         guard isGone else {
             throw FlowError(.notFound, subject: name, "There is no user '\(name)'.", hint: "flowctl user list")
         }
@@ -145,15 +155,6 @@ package final class IdentityService: Identities {
             throw FlowError(.notFound, subject: name, "There is no user '\(name)'.", hint: "flowctl user list")
         }
         return user
-    }
-
-    /// Refuses what would leave nobody who can give roles.
-    private func keepAnAdmin(without name: String) async throws {
-        let admins = try await accounts.users().filter { $0.roles.contains(Role.admin.rawValue) }
-        guard admins.contains(where: { $0.name == name }), admins.count == 1 else { return }
-        throw FlowError(
-            .conflict, subject: name, "Nothing was changed: '\(name)' is the last admin.",
-            hint: "flowctl user add OTHER --role admin")
     }
 
     // MARK: - Tokens

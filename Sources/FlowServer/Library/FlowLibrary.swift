@@ -61,17 +61,28 @@ final class FlowLibrary: FlowCatalogue {
 
     /// What a run of the flow follows now.
     func current(_ name: String) async throws -> (plan: LoadedPlan, binary: Digest?) {
-        let (changes, known) = names.withLock { ($0.changes, $0.flows[name]) }
-        if let known { return (try await plans.plan(known.plan), known.binary) }
-        guard let row = try await registry.flow(named: name) else {
+        guard let row = try await registered(name) else {
             let near = nearestNames(to: name, in: try await registry.flows().map(\.name))
             let hint = near.isEmpty ? "flowctl flow list" : "Did you mean '\(near.joined(separator: "', '"))'?"
             throw FlowError(.notFound, subject: name, "Nothing was started: no flow '\(name)' is registered.", hint: hint)
         }
+        return (try await plans.plan(row.plan), row.binary)
+    }
+
+    /// Whether that is what is registered under the flow's name now, whole: the plan and the program of its Swift steps.
+    func isRegistered(_ flow: String, revision: Digest, binary: Digest?) async throws -> Bool {
+        guard let row = try await registered(flow) else { return false }
+        return row.revision == revision && row.binary == binary
+    }
+
+    private func registered(_ name: String) async throws -> RegisteredFlow? {
+        let (changes, known) = names.withLock { ($0.changes, $0.flows[name]) }
+        if let known { return known }
+        guard let row = try await registry.flow(named: name) else { return nil }
         names.withLock { names in
             if names.changes == changes { names.flows[name] = row }
         }
-        return (try await plans.plan(row.plan), row.binary)
+        return row
     }
 
     private func forget() {

@@ -21,6 +21,7 @@ struct RunPreparer: RunPreparation {
         var inputs: [String: JSON]
         var targets: [String: [Host]]
         var limit: HostLimit?
+        var isRegistered: Bool
     }
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
@@ -33,7 +34,7 @@ struct RunPreparer: RunPreparation {
             plan: ready.loaded.plan, revision: ready.loaded.revision, binary: ready.binary, inputs: sealed,
             targets: ready.targets, labels: start.labels ?? [:], key: key, fingerprint: vault.fingerprint(content),
             holdBefore: try breakpoints(start.holdBefore ?? [], in: ready.loaded.plan), priority: try priority(start.priority),
-            limit: ready.limit)
+            limit: ready.limit, isRegistered: ready.isRegistered)
     }
 
     /// A run that a step asks for. Secrets stay sealed as they came.
@@ -47,10 +48,14 @@ struct RunPreparer: RunPreparation {
         }
         let needs = TargetResolver.needs(of: order.plan, inputs: complete)
         let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), within: order.limit)
+        let revision = Digest.of(try order.plan.canonicalBytes)
+        let binary = order.plan.hasSwiftSteps ? order.binary : nil
+        // What a run of a registered flow calls was registered when that run began.
+        var isRegistered = order.isRegistered == true
+        if !isRegistered { isRegistered = try await flows.isRegistered(order.plan.flow, revision: revision, binary: binary) }
         return StartRequest(
-            plan: order.plan, revision: Digest.of(try order.plan.canonicalBytes), binary: order.plan.hasSwiftSteps ? order.binary : nil,
-            inputs: sealed, targets: targets, labels: order.labels, fingerprint: Digest.of([]), priority: order.priority,
-            limit: order.limit)
+            plan: order.plan, revision: revision, binary: binary, inputs: sealed, targets: targets, labels: order.labels,
+            fingerprint: Digest.of([]), priority: order.priority, limit: order.limit, shapers: order.shapers, isRegistered: isRegistered)
     }
 
     /// The plan with the registered flows that it calls in it, as they are now, and theirs.
@@ -139,17 +144,23 @@ struct RunPreparer: RunPreparation {
     }
 
     private func ready(_ start: Wire.Start) async throws -> Ready {
-        let (found, binary) = try await source(start)
+        let (found, binary, isRegistered) = try await source(start)
         let loaded = try await pinned(found)
         let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
         let needs = TargetResolver.needs(of: loaded.plan, inputs: complete)
-        guard !needs.isEmpty || start.limit != nil else { return Ready(loaded: loaded, binary: binary, inputs: complete, targets: [:]) }
+        guard !needs.isEmpty || start.limit != nil else {
+            return Ready(loaded: loaded, binary: binary, inputs: complete, targets: [:], isRegistered: isRegistered)
+        }
         let (targets, limit) = try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: start.limit)
-        return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets, limit: limit)
+        return Ready(loaded: loaded, binary: binary, inputs: complete, targets: targets, limit: limit, isRegistered: isRegistered)
     }
 
-    private func source(_ start: Wire.Start) async throws -> (LoadedPlan, Digest?) {
-        if let name = start.flow { return try await flows.current(name) }
+    /// What is to run, and whether that is what is registered under its name, whole.
+    private func source(_ start: Wire.Start) async throws -> (LoadedPlan, Digest?, isRegistered: Bool) {
+        if let name = start.flow {
+            let (plan, binary) = try await flows.current(name)
+            return (plan, binary, true)
+        }
         let loaded: LoadedPlan
         if let plan = start.plan {
             loaded = try await plans.plan(plan)
@@ -160,6 +171,7 @@ struct RunPreparer: RunPreparation {
         } else {
             throw FlowError(.usage, subject: "flow", "Nothing was started: the request does not say what.")
         }
-        return (loaded, try await plans.binary(start.binary, for: loaded.plan))
+        let binary = try await plans.binary(start.binary, for: loaded.plan)
+        return (loaded, binary, try await flows.isRegistered(loaded.plan.flow, revision: loaded.revision, binary: binary))
     }
 }

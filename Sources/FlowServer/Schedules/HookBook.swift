@@ -23,11 +23,16 @@ package struct HookBook: HookDirectory {
     private let seal: @Sendable (String) throws -> String
     private let open: @Sendable (String) throws -> String
     private let now: @Sendable () -> Instant
+    /// Who is who; nil where nobody keeps accounts.
+    private let people: @Sendable () -> People?
+    private let refusals = HookRefusals()
 
     package init(
         store: SQLiteStore, engine: Engine, plans: any RunPreparation, seal: @escaping @Sendable (String) throws -> String,
-        open: @escaping @Sendable (String) throws -> String, now: @escaping @Sendable () -> Instant
+        open: @escaping @Sendable (String) throws -> String, now: @escaping @Sendable () -> Instant,
+        people: @escaping @Sendable () -> People? = { nil }
     ) {
+        self.people = people
         table = HookTable(store)
         ledger = Schedules(store)
         self.engine = engine
@@ -37,7 +42,30 @@ package struct HookBook: HookDirectory {
         self.now = now
     }
 
-    package func hooks() async throws -> [Wire.Hook] { try await table.all().map { Wire.Hook($0) } }
+    package func hooks() async throws -> [Wire.Hook] {
+        try await table.all().map { row in
+            var hook = Wire.Hook(row)
+            hook.fault = fault(of: row)?.message
+            return hook
+        }
+    }
+
+    package func faults(ofFlow flow: String?) async throws -> [FlowError.Detail] {
+        var faults: [FlowError.Detail] = []
+        for row in try await table.all().filter({ flow == nil || $0.spec.flow == flow }) {
+            do {
+                if let fault = fault(of: row) { throw fault }
+                try await checkParameters(row.name, row.spec)
+            } catch let error as FlowError {
+                faults.append(FlowError.Detail(subject: "hook \(row.name)", message: error.inOneLine))
+            }
+        }
+        return faults
+    }
+
+    private func fault(of row: HookRow) -> FlowError? {
+        RunOwner(user: row.user, person: row.person).fault(people(), what: "hook '\(row.name)'")
+    }
 
     // MARK: - Changing
 
@@ -58,12 +86,14 @@ package struct HookBook: HookDirectory {
 
     package func remove(hook name: String, by actor: Actor) async throws {
         guard try await table.remove(name, by: actor, at: now()) else { throw HookBook.unknown(name) }
+        refusals.forget(name)
     }
 
     package func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence] {
         let rows = try await ledger.occurrences(of: "hook \(name)", limit: limit)
         if rows.isEmpty, try await table.hook(named: name) == nil { throw HookBook.unknown(name) }
-        return rows.map { Wire.Occurrence($0) }
+        let all = refusals.all(of: name).reversed().map { ($0.at, Wire.Occurrence($0)) } + rows.map { ($0.recordedAt, Wire.Occurrence($0)) }
+        return all.sorted { $0.0 > $1.0 }.prefix(limit).map(\.1)
     }
 
     private func checkParameters(_ name: String, _ spec: HookSpec) async throws {
@@ -102,8 +132,26 @@ package struct HookBook: HookDirectory {
     // MARK: - Deliveries
 
     package func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered {
-        let arrived = now()
-        guard let hook = try await table.hook(named: name), let sent = try moment(delivery, hook) else { throw HookBook.refusal }
+        guard let hook = try await table.hook(named: name) else { throw HookBook.refusal }
+        do {
+            return try await start(delivery, of: hook)
+        } catch let fault as Ungenuine {
+            refusals.note(delivery, to: name, at: now(), fault.reason)
+            throw HookBook.refusal
+        } catch let error as FlowError {
+            refusals.note(delivery, to: name, at: now(), error.inOneLine)
+            throw error
+        }
+    }
+
+    private func start(_ delivery: HookDelivery, of hook: HookRow) async throws -> Wire.Delivered {
+        let (arrived, name) = (now(), hook.name)
+        let sent = try moment(delivery, hook)
+        if let fault = fault(of: hook) {
+            throw FlowError(
+                fault.code, subject: name, "Nothing was started: \(fault.message).",
+                hint: "somebody who may: flowctl hook add \(name) \(hook.spec.flow)")
+        }
         let body = try HookBook.json(delivery.body)
         let start = Wire.Start(
             flow: hook.spec.flow, inputs: try HookBook.inputs(from: body, hook.spec), limit: hook.spec.limit,
@@ -120,23 +168,41 @@ package struct HookBook: HookDirectory {
         return Wire.Delivered(run: run, isNew: record.recordedAt >= arrived)
     }
 
-    /// When it was sent, if it is genuine and of now; nil for anything else.
-    private func moment(_ delivery: HookDelivery, _ hook: HookRow) throws -> Instant? {
+    /// Why a request is not taken for one of the hook's sender. Whoever sent it is not told; `deliveries` shows it.
+    private struct Ungenuine: Error {
+        var reason: String
+    }
+
+    /// When it was sent, if it is genuine and of now.
+    private func moment(_ delivery: HookDelivery, _ hook: HookRow) throws -> Instant {
         let isPlain = delivery.id.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ".") }
-        guard isPlain, (1...200).contains(delivery.id.utf8.count), let seconds = Int64(delivery.timestamp), seconds > 0, seconds < 1 << 40 else {
-            return nil
+        guard isPlain, (1...Limits.hookDeliveryIDBytes).contains(delivery.id.utf8.count), let seconds = Int64(delivery.timestamp), seconds > 0,
+            seconds < 1 << 40
+        else {
+            throw Ungenuine(reason: "form: 'webhook-id' or 'webhook-timestamp' is missing or malformed")
         }
         let sent = Instant(milliseconds: seconds * 1_000)
         let tolerance = Double(hook.spec.toleranceSeconds ?? HookSpec.toleranceUnlessGiven)
-        guard abs(now().seconds(since: sent)) <= tolerance else { return nil }
-        guard let key = Data(base64Encoded: String(try open(hook.secret).dropFirst(HookBook.secretPrefix.count))) else { return nil }
+        let age = now().seconds(since: sent)
+        guard abs(age) <= tolerance else {
+            throw Ungenuine(
+                reason:
+                    "age: sent \(Int(abs(age).rounded())) s \(age < 0 ? "after" : "before") it came, by the two clocks; \(Int(tolerance)) s are allowed"
+            )
+        }
+        guard let key = Data(base64Encoded: String(try open(hook.secret).dropFirst(HookBook.secretPrefix.count))) else {
+            throw FlowError(.internal, subject: hook.name, "Nothing was started: the secret of hook '\(hook.name)' is not in base64.")
+        }
         let signed = Array("\(delivery.id).\(delivery.timestamp).".utf8) + delivery.body
         for signature in delivery.signatures.split(separator: " ").prefix(HookBook.signatures) where signature.hasPrefix("v1,") {
             guard let code = Data(base64Encoded: String(signature.dropFirst(3))) else { continue }
             // In constant time.
             if HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: signed, using: SymmetricKey(data: key)) { return sent }
         }
-        return nil
+        let what =
+            delivery.signatures.contains("v1,")
+            ? "it is not that of the hook's secret over id, timestamp and body" : "there is none of form 'v1,BASE64'"
+        throw Ungenuine(reason: "signature: \(what)")
     }
 
     private static let refusal = FlowError(

@@ -18,11 +18,14 @@ package struct ScheduleBook: ScheduleDirectory {
 
     package func schedules() async throws -> [Wire.Schedule] {
         var all: [Wire.Schedule] = []
-        for entry in await scheduler.all() { all.append(Wire.Schedule(entry)) }
+        for entry in await scheduler.all() { all.append(Wire.Schedule(entry, fault: await scheduler.fault(of: entry))) }
         return all
     }
 
-    package func schedule(_ name: String) async throws -> Wire.Schedule? { await scheduler.entry(name).map { Wire.Schedule($0) } }
+    package func schedule(_ name: String) async throws -> Wire.Schedule? {
+        guard let entry = await scheduler.entry(name) else { return nil }
+        return Wire.Schedule(entry, fault: await scheduler.fault(of: entry))
+    }
 
     // MARK: - Changing
 
@@ -99,9 +102,12 @@ package struct ScheduleBook: ScheduleDirectory {
     package func next(_ name: String, limit: Int) async throws -> [Wire.Occurrence] {
         guard let entry = await scheduler.entry(name) else { throw ScheduleBook.unknown(name) }
         if let fault = entry.fault { throw fault }
-        let from = max(entry.row.position, .init(after: scheduler.now()))
+        let hasOwner = await scheduler.fault(of: entry) == nil
+        let now = Occurrence.Position(after: scheduler.now())
+        // A position of a time to come is of a clock that was set back.
+        let from = entry.row.position.at.seconds(since: scheduler.now()) > Scheduler.clockSeconds ? now : max(entry.row.position, now)
         return (entry.rule?.nextOccurrences(after: from, limit: limit) ?? []).map { found in
-            let reason = found.skipped ?? (entry.row.pause?.covers(found.at) == true ? .paused : nil)
+            let reason = found.skipped ?? (entry.row.pause?.covers(found.at) == true ? .paused : hasOwner ? nil : .owner)
             return Wire.Occurrence(nominal: found.nominal, at: found.at, reason: reason, revision: entry.row.revision)
         }
     }
@@ -121,13 +127,31 @@ package struct ScheduleBook: ScheduleDirectory {
         if request.dryRun == true {
             return times.map { Wire.Occurrence(nominal: $0.1.nominal, at: $0.1.at, revision: $0.0.revision) }
         }
-        return try await scheduler.backfill(times, by: actor).map { Wire.Occurrence($0) }
+        return try await scheduler.backfill(times, overlap: request.overlap, by: actor).map { Wire.Occurrence($0) }
     }
 
     package func runNow(_ name: String, by actor: Actor) async throws -> RunID {
         let run = try await scheduler.startNow(name, by: actor)
         guard let run else { throw ScheduleBook.unknown(name) }
         return run
+    }
+
+    package func faults(ofFlow flow: String?) async throws -> [FlowError.Detail] {
+        var faults: [FlowError.Detail] = []
+        for entry in await scheduler.all().filter({ flow == nil || $0.row.spec.flow == flow }).prefix(Limits.schedulesChecked) {
+            let subject = "schedule \(entry.row.name)"
+            if let fault = await scheduler.fault(of: entry) {
+                faults.append(FlowError.Detail(subject: subject, message: fault.message))
+                continue
+            }
+            let spec = entry.row.spec
+            do {
+                _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+            } catch let error as FlowError {
+                faults.append(FlowError.Detail(subject: subject, message: error.inOneLine))
+            }
+        }
+        return faults
     }
 
     // MARK: -
@@ -149,13 +173,21 @@ package struct ScheduleBook: ScheduleDirectory {
     }
 }
 
+extension FlowError {
+    /// With what is wrong in detail.
+    var inOneLine: String {
+        let details = errors.map { "\($0.subject) \($0.message)" }.joined(separator: "; ")
+        return message + (details.isEmpty ? "" : " (\(details))")
+    }
+}
+
 extension Wire.Schedule {
-    init(_ entry: Scheduler.Entry) {
+    init(_ entry: Scheduler.Entry, fault: FlowError?) {
         let row = entry.row
         self.init(
             name: row.name, revision: row.revision, spec: row.spec, changedAt: row.changedAt, changedBy: row.user,
             pause: row.pause.map { Pause(reason: $0.reason, sinceAt: $0.since, untilAt: $0.until, by: $0.user) },
-            nextAt: entry.rule?.nextOccurrences(after: row.position, limit: 1).first?.at, fault: entry.fault?.message)
+            nextAt: entry.rule?.nextOccurrences(after: row.position, limit: 1).first?.at, fault: fault?.message)
     }
 }
 

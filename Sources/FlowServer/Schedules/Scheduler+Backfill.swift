@@ -36,16 +36,51 @@ extension Scheduler {
         return open
     }
 
-    /// Starts the runs of these times. A record that says skipped becomes one that names the run.
-    func backfill(_ times: [(ScheduleRow, Occurrence)], by actor: Actor) async throws -> [OccurrenceRow] {
+    /// Starts the runs of these times, or has them wait for one another. A record that says skipped becomes one that names the run.
+    func backfill(_ times: [(ScheduleRow, Occurrence)], overlap: ScheduleSpec.Overlap?, by actor: Actor) async throws -> [OccurrenceRow] {
         try await turns.take {
+            guard let name = times.first?.0.name else { return [] }
             var requests: [OccurrenceRequest] = []
             for (row, occurrence) in times {
-                var request = await request(for: occurrence, of: row, overlap: .allow, takesSkipped: true)
-                request.actor = actor
-                requests.append(request)
+                // A schedule whose runs are not to go on side by side is backfilled one run after the other.
+                let overlap = overlap ?? (row.spec.overlap == .allow ? .allow : .queue)
+                requests.append(await request(for: occurrence, of: row, overlap: overlap, by: actor, takesSkipped: true))
             }
-            return requests.isEmpty ? [] : try await engine.record(requests)
+            let waiting = requests.count { $0.overlap == .queue } + (queues[name]?.count ?? 0)
+            guard waiting <= Limits.scheduleQueue + 1 else {
+                throw FlowError(
+                    .tooLarge, subject: name,
+                    "Nothing was started: \(waiting) times of '\(name)' would wait for one another, \(Limits.scheduleQueue) may.",
+                    hint: "Backfill a shorter stretch at a time, or give --overlap allow.")
+            }
+            let rows = try await engine.record(requests)
+            for row in rows where row.state == .queued && queues[name]?.contains(where: { $0.key == row.key }) != true {
+                queues[name, default: []].append(row)
+            }
+            queues[name]?.sort { ($0.at, $0.wall) < ($1.at, $1.wall) }
+            return rows
         }
+    }
+
+    /// What a time that waited is to start: by the revision that named it, and as who asked for it.
+    func released(_ first: OccurrenceRow, _ entry: Entry) async throws -> OccurrenceRequest {
+        var row = entry.row
+        if first.revision != row.revision, let then = try await schedules.revision(of: row.name, at: first.at), then.revision == first.revision {
+            row = then
+        }
+        let occurrence = Occurrence(wall: WallTime(minutes: first.wall), offset: 0, zone: "", at: first.at)
+        guard let user = first.askedBy, let people = people() else {
+            return await request(for: occurrence, of: row, nominal: first.nominal, overlap: .queue)
+        }
+        if let fault = RunOwner(user: user, person: user).fault(people, what: "the backfill") { return refused(first, fault.message) }
+        let standing = people.standing(of: user)
+        let actor = Actor(person: standing?.person ?? user, user: user, names: standing?.names ?? [user], roles: standing?.roles ?? [])
+        return await request(for: occurrence, of: row, nominal: first.nominal, overlap: .queue, by: actor)
+    }
+
+    private func refused(_ row: OccurrenceRow, _ why: String) -> OccurrenceRequest {
+        var row = row
+        (row.state, row.reason, row.detail) = (.skipped, .owner, why)
+        return OccurrenceRequest(row: row, actor: .engine)
     }
 }

@@ -13,6 +13,8 @@ package import Logging
 package actor Scheduler {
     /// Pause before the engine is asked again after it refused.
     static let retrySeconds = 1.0
+    /// A time that is recorded and further ahead than this was recorded by another clock.
+    static let clockSeconds = 1.0
 
     package struct Entry: Sendable {
         package var row: ScheduleRow
@@ -20,6 +22,8 @@ package actor Scheduler {
         var rule: ScheduleRule?
         var fault: FlowError?
         var version: Int
+        /// Up to here times were recorded by a clock that has been set back since: what was skipped then is decided again.
+        var recorded: Occurrence.Position?
     }
 
     let schedules: Schedules
@@ -27,6 +31,10 @@ package actor Scheduler {
     let preparation: any RunPreparation
     let zones: ZoneFiles
     let now: @Sendable () -> Instant
+    /// Who is who; nil where nobody keeps accounts.
+    let people: @Sendable () -> People?
+    /// How the clock was set over a moment, in words.
+    let jump: @Sendable (Instant) -> String?
     let logger: Logger
     let turns = Turns()
     /// Rung when what is next may have changed.
@@ -38,12 +46,17 @@ package actor Scheduler {
     /// Times that wait for the end of a run, oldest first.
     var queues: [String: [OccurrenceRow]] = [:]
     private var hasRunEnded = false
+    /// What was told of schedules without an owner.
+    private var toldOwners: [String: String] = [:]
     private var restoredAt: Instant?
 
     /// - Parameter home: holds the calendars.
     package init(
-        store: SQLiteStore, engine: Engine, preparation: any RunPreparation, home: String, now: @escaping @Sendable () -> Instant, logger: Logger
+        store: SQLiteStore, engine: Engine, preparation: any RunPreparation, home: String, now: @escaping @Sendable () -> Instant,
+        people: @escaping @Sendable () -> People? = { nil }, jump: @escaping @Sendable (Instant) -> String? = { _ in nil }, logger: Logger
     ) {
+        self.jump = jump
+        self.people = people
         schedules = Schedules(store)
         self.engine = engine
         self.preparation = preparation
@@ -84,6 +97,7 @@ package actor Scheduler {
     /// What a turn does, for who has the turn already.
     private func settle() async {
         var late: [String] = []
+        lookAtClock()
         do {
             if hasRunEnded {
                 hasRunEnded = false
@@ -121,6 +135,24 @@ package actor Scheduler {
         }
     }
 
+    /// The clock was set back: schedules that are recorded up to a time to come would wait for it. What is due is worked out again from now
+    /// on; of what has its record, times that led to a run keep it, and the others are decided again.
+    private func lookAtClock() {
+        let now = now()
+        for (name, entry) in entries where entry.row.at.seconds(since: now) > Scheduler.clockSeconds {
+            var entry = entry
+            entry.recorded = max(entry.row.position, entry.recorded ?? entry.row.position)
+            (entry.row.at, entry.row.wall) = (now, Int.max)
+            versions += 1
+            entry.version = versions
+            entries[name] = entry
+            logger.warning(
+                "the clock was set back: a schedule is worked out again",
+                metadata: ["schedule": "\(name)", "recordedUntil": "\(entry.recorded?.at ?? now)"])
+            if let due = nextDue(entry) { push(name, entry, due: due) }
+        }
+    }
+
     private func dueNames(at now: Instant) -> [String] {
         var names: [String] = []
         while let due = heap.popDue(at: now) {
@@ -154,7 +186,10 @@ package actor Scheduler {
             let catchUp = CatchUp(rule: rule, spec: entry.row.spec, pause: entry.row.pause, restoredAt: restoredAt)
             let room = Limits.occurrenceBatch - batch.requests.count
             let come = catchUp.decided(after: entry.row.position, now: now, limit: room, isClosing: isClosing)
-            for occurrence in come { batch.requests.append(await request(for: occurrence, of: entry.row)) }
+            for occurrence in come {
+                let isAgain = entry.recorded.map { occurrence.position <= $0 } ?? false
+                batch.requests.append(await request(for: occurrence, of: entry.row, takesSkipped: isAgain))
+            }
             if let last = come.last { batch.positions[name] = last.position }
         }
         return batch
@@ -167,6 +202,7 @@ package actor Scheduler {
         for name in batch.names {
             guard var entry = entries[name] else { continue }
             if let position = batch.positions[name] { (entry.row.at, entry.row.wall) = (position.at, position.wall.minutes) }
+            if let recorded = entry.recorded, entry.row.position >= recorded { entry.recorded = nil }
             entries[name] = entry
             if let due = nextDue(entry) { push(name, entry, due: due) }
         }
@@ -175,38 +211,52 @@ package actor Scheduler {
     // MARK: - Requests
 
     /// What the engine is to do about one time. What speaks against its run becomes the record's reason.
+    ///
+    /// - Parameter actor: who asks for it; nil for the schedule itself, as who wrote it.
     func request(
-        for occurrence: Occurrence, of row: ScheduleRow, nominal: String? = nil, overlap: ScheduleSpec.Overlap? = nil, takesSkipped: Bool = false
+        for occurrence: Occurrence, of row: ScheduleRow, nominal: String? = nil, overlap: ScheduleSpec.Overlap? = nil, by actor: Actor? = nil,
+        takesSkipped: Bool = false
     ) async -> OccurrenceRequest {
         let nominal = nominal ?? occurrence.nominal
         var record = OccurrenceRow(
             schedule: row.name, nominal: nominal, at: occurrence.at, wall: occurrence.wall.minutes, revision: row.revision,
-            state: occurrence.skipped == nil ? .run : .skipped, reason: occurrence.skipped, recordedAt: now())
+            state: occurrence.skipped == nil ? .run : .skipped, reason: occurrence.skipped, recordedAt: now(), askedBy: actor?.user)
         var overlap = overlap ?? row.spec.overlap ?? .skip
         // A full queue takes no more: the time is skipped like any other that meets a run.
         if overlap == .queue, queues[row.name]?.count ?? 0 > Limits.scheduleQueue { overlap = .skip }
-        guard occurrence.skipped == nil else { return OccurrenceRequest(row: record, actor: row.actor, overlap: overlap) }
+        if occurrence.skipped == .missed || occurrence.skipped == .tooOld { record.detail = jump(occurrence.at) }
+        guard occurrence.skipped == nil else {
+            return OccurrenceRequest(row: record, actor: row.actor, overlap: overlap, takesSkipped: takesSkipped)
+        }
+        // Who backfills answers for it.
+        if actor == nil, let fault = row.owner.fault(people(), what: "the schedule") {
+            (record.state, record.reason, record.detail) = (.skipped, .owner, fault.message)
+            return OccurrenceRequest(row: record, actor: row.actor, overlap: overlap, takesSkipped: takesSkipped)
+        }
         do {
-            let start = try await start(row, nominal: nominal)
-            return OccurrenceRequest(row: record, start: start, actor: row.actor, overlap: overlap, takesSkipped: takesSkipped)
+            let start = try await start(row, nominal: nominal, by: actor)
+            return OccurrenceRequest(row: record, start: start, actor: actor ?? row.actor, overlap: overlap, takesSkipped: takesSkipped)
         } catch {
             (record.state, record.reason, record.detail) = (.skipped, .refused, (error as? FlowError)?.message ?? "\(error)")
             return OccurrenceRequest(row: record, actor: row.actor, overlap: overlap)
         }
     }
 
-    private func start(_ row: ScheduleRow, nominal: String?) async throws -> StartRequest {
+    private func start(_ row: ScheduleRow, nominal: String?, by actor: Actor?) async throws -> StartRequest {
         var labels = row.spec.labels ?? [:]
         labels["schedule"] = row.name
         let start = Wire.Start(flow: row.spec.flow, inputs: row.spec.inputs, limit: row.spec.limit, labels: labels)
         let content: JSON = ["schedule": .string(row.name), "revision": .int(row.revision), "nominal": .string(nominal ?? "")]
-        return try await preparation.prepare(start, key: nominal.map { "schedule \(row.name) \($0)" }, content: content)
+        var request = try await preparation.prepare(start, key: nominal.map { "schedule \(row.name) \($0)" }, content: content)
+        // The inputs are those of who wrote the schedule, whoever starts it.
+        if actor != nil { request.shapers.append(Shaper(user: row.user, person: row.person, .wrote, "schedule \(row.name)")) }
+        return request
     }
 
     /// A run outside the schedule's times; nil when there is no such schedule.
     func startNow(_ name: String, by actor: Actor) async throws -> RunID? {
         guard let row = entries[name]?.row else { return nil }
-        let request = try await start(row, nominal: nil)
+        let request = try await start(row, nominal: nil, by: actor)
         let receipt = try await engine.start(request, by: actor)
         return receipt.run
     }
@@ -215,8 +265,7 @@ package actor Scheduler {
     private func releaseQueues() async throws {
         for name in queues.keys.sorted() {
             while let first = queues[name]?.first, let entry = entries[name] {
-                let occurrence = Occurrence(wall: WallTime(minutes: first.wall), offset: 0, zone: "", at: first.at)
-                let request = await request(for: occurrence, of: entry.row, nominal: first.nominal, overlap: .queue)
+                let request = try await released(first, entry)
                 let state = try await engine.record([request]).first?.state
                 if state == .queued { break }
                 queues[name]?.removeFirst()
@@ -238,6 +287,26 @@ package actor Scheduler {
     }
 
     func forget(_ name: String) { entries[name] = nil }
+
+    // MARK: - Owners
+
+    /// Users have changed: schedules of those who were removed have nobody from now on, whoever gets the name, and what stands still is told.
+    package func ownersChanged(_ people: People) {
+        for (name, entry) in entries {
+            if people.standing(of: entry.row.user) == nil { entries[name]?.row.person = "" }
+            guard let fault = ownerFault(name, people), toldOwners[name] != fault.message else { continue }
+            toldOwners[name] = fault.message
+            logger.warning("\(fault.message)", metadata: ["schedule": "\(name)"])
+        }
+        toldOwners = toldOwners.filter { ownerFault($0.key, people) != nil }
+    }
+
+    private func ownerFault(_ name: String, _ people: People?) -> FlowError? {
+        entries[name]?.row.owner.fault(people, what: "schedule '\(name)'")
+    }
+
+    /// Why a schedule stands still: it cannot be worked out, or nobody answers for it.
+    func fault(of entry: Entry) -> FlowError? { entry.fault ?? ownerFault(entry.row.name, people()) }
 
     // MARK: - Memory
 
@@ -283,4 +352,6 @@ extension ScheduleRow {
 
     /// Runs belong to the person who wrote the revision: rules about people count them as its requester.
     var actor: Actor { Actor(person: person, user: user, names: [user], roles: []) }
+
+    var owner: RunOwner { RunOwner(user: user, person: person) }
 }

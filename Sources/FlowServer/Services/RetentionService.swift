@@ -18,6 +18,8 @@ struct RetentionService: Service {
     /// Removes outputs of runs that are gone.
     let sweepOutputs: @Sendable () async throws -> Void
     let now: @Sendable () -> Instant
+    /// Why nothing may be deleted by age now; nil when it may.
+    let doubt: @Sendable () -> String?
     let logger: Logger
 
     func run() async throws {
@@ -30,6 +32,10 @@ struct RetentionService: Service {
     }
 
     private func sweep() async {
+        if let doubt = doubt() {
+            logger.warning("retention is held", metadata: ["reason": "\(doubt)"])
+            return
+        }
         var deleted = 0
         do {
             for (number, policy) in policies.enumerated() {

@@ -62,10 +62,12 @@ package struct Accounts: Sendable {
     }
 
     /// Gives the person behind the user exactly these roles.
-    package func setRoles(_ roles: [String], of user: String, by actor: String, at: Instant) async throws(FlowError) {
+    ///
+    /// - Parameter kept: a role that somebody must have after it if somebody had it before; else nothing is changed.
+    package func setRoles(_ roles: [String], of user: String, keeping kept: String? = nil, by actor: String, at: Instant) async throws(FlowError) {
         try await store.transaction { database in
             let person = try Accounts.knownPerson(of: user, database)
-            try Accounts.set(roles, of: person, database)
+            try Accounts.keeping(kept, subject: user, database) { try Accounts.set(roles, of: person, database) }
             try AuditChain.append(
                 AuditEntry(
                     at: at, actor: actor, verb: "user.roles", subject: user,
@@ -83,30 +85,96 @@ package struct Accounts: Sendable {
                 try database.execute(sql: "UPDATE OR IGNORE role SET person = ? WHERE person = ?", arguments: [kept, gone])
                 try database.execute(sql: "DELETE FROM role WHERE person = ?", arguments: [gone])
             }
+            try database.execute(sql: "INSERT OR IGNORE INTO user_link VALUES (?, ?)", arguments: [user, other])
             try AuditChain.append(
                 AuditEntry(at: at, actor: actor, verb: "user.link", subject: user, detail: ["to": .string(other)]), database)
         }
     }
 
-    /// Removes the user and revokes its tokens; the person stays while it has another user. False when there is no such user.
-    package func remove(user: String, by actor: String, at: Instant) async throws(FlowError) -> Bool {
+    /// Removes the user, revokes its tokens and what it lent or was lent, and takes it from its schedules and hooks: whoever gets the name
+    /// later has none of it. The person stays while it has another user. False when there is no such user.
+    ///
+    /// - Parameter kept: a role that somebody must have after it if somebody had it before; else nothing is changed.
+    package func remove(user: String, keeping kept: String? = nil, by actor: String, at: Instant) async throws(FlowError) -> Bool {
         try await store.transaction { database in
             guard let person = try Accounts.person(of: user, database) else { return false }
-            try database.execute(sql: "DELETE FROM user WHERE name = ?", arguments: [user])
+            try Accounts.keeping(kept, subject: user, database) {
+                try database.execute(sql: "DELETE FROM user WHERE name = ?", arguments: [user])
+                try database.execute(
+                    sql: "DELETE FROM role WHERE person = ?1 AND NOT EXISTS (SELECT 1 FROM user WHERE person = ?1)",
+                    arguments: [person])
+            }
             try database.execute(
                 sql: "UPDATE token SET revokedAt = ? WHERE user = ? AND revokedAt IS NULL", arguments: [at.milliseconds, user])
             try database.execute(
-                sql: "DELETE FROM role WHERE person = ?1 AND NOT EXISTS (SELECT 1 FROM user WHERE person = ?1)",
-                arguments: [person])
+                sql: "UPDATE delegation SET revokedAt = ?1 WHERE (giver = ?2 OR taker = ?2) AND revokedAt IS NULL",
+                arguments: [at.milliseconds, user])
+            // No person has the empty name.
+            try database.execute(sql: "UPDATE schedule_revision SET person = '' WHERE user = ?", arguments: [user])
+            try database.execute(sql: "UPDATE hook SET person = '' WHERE user = ?", arguments: [user])
             try AuditChain.append(AuditEntry(at: at, actor: actor, verb: "user.remove", subject: user), database)
             return true
         }
     }
 }
 
+// MARK: - Who is who
+
+extension Accounts {
+    /// Everybody as of now, with every link that was ever made and what is lent at that moment.
+    package func people(at now: Instant) async throws(FlowError) -> People {
+        try await store.read { database in
+            var names: [String: [String]] = [:]
+            let users = try Query(database, "user", "SELECT person, name FROM user ORDER BY name")
+            while try users.next() { names[try users.text(0), default: []].append(try users.text(1)) }
+            var roles: [String: [String]] = [:]
+            let given = try Query(database, "role", "SELECT person, role FROM role ORDER BY person, role")
+            while try given.next() { roles[try given.text(0), default: []].append(try given.text(1)) }
+            var links: [(String, String)] = []
+            let linked = try Query(database, "user_link", "SELECT user, other FROM user_link")
+            while try linked.next() { links.append((try linked.text(0), try linked.text(1))) }
+            let standings = names.map { People.Standing(person: $0.key, names: $0.value, roles: roles[$0.key] ?? []) }
+            return People(standings, links: links, loans: try Accounts.loans(at: now, database))
+        }
+    }
+
+    private static func loans(at now: Instant, _ database: Database) throws -> [People.Loan] {
+        var query = try Query(
+            database, "delegation",
+            """
+            SELECT d.id, d.giver, g.person, d.role, d.until, t.person FROM delegation d
+            JOIN user t ON t.name = d.taker JOIN user g ON g.name = d.giver
+            JOIN role r ON r.person = g.person AND r.role = d.role
+            WHERE g.person <> t.person AND d.revokedAt IS NULL AND d.until > ?
+            """)
+        query.bind(now)
+        var loans: [People.Loan] = []
+        while try query.next() {
+            let lent = Delegation(
+                id: try query.text(0), from: try query.text(1), person: try query.text(2), role: try query.text(3), until: try query.instant(4))
+            loans.append(People.Loan(lent, to: try query.text(5)))
+        }
+        return loans
+    }
+}
+
 // MARK: - Within a transaction
 
 extension Accounts {
+    /// Does `change`, and undoes it with a refusal if nobody has the role after it and somebody had before. Persons are counted, not names.
+    private static func keeping(_ role: String?, subject: String, _ database: Database, _ change: () throws -> Void) throws {
+        let had = try role.map { try isHeld($0, database) } ?? false
+        try change()
+        guard let role, had, !(try isHeld(role, database)) else { return }
+        throw FlowError(
+            .conflict, subject: subject, "Nothing was changed: '\(subject)' is the last \(role).", hint: "flowctl user add OTHER --role \(role)")
+    }
+
+    private static func isHeld(_ role: String, _ database: Database) throws -> Bool {
+        try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM role JOIN user ON user.person = role.person WHERE role = ?)", arguments: [role]) ?? false
+    }
+
     static func actor(_ user: String, _ database: Database) throws -> Actor? {
         guard let person = try person(of: user, database) else { return nil }
         let names = try String.fetchAll(

@@ -2,24 +2,6 @@ internal import FlowEngine
 package import FlowModel
 internal import GRDB
 
-/// Something a person did that is not in the journal of a run.
-package struct AuditEntry: Hashable, Sendable {
-    package var at: Instant
-    /// The user, as shown.
-    package var actor: String
-    package var verb: String
-    package var subject: String
-    package var detail: JSON
-
-    package init(at: Instant, actor: String, verb: String, subject: String, detail: JSON = .object([:])) {
-        self.at = at
-        self.actor = actor
-        self.verb = verb
-        self.subject = subject
-        self.detail = detail
-    }
-}
-
 /// An entry with its place in the trail.
 package struct AuditRow: Hashable, Sendable {
     package var number: Int

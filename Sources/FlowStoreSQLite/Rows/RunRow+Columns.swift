@@ -10,7 +10,7 @@ extension RunRow {
         let inputs = bytes.map { "CASE WHEN \(length) > \($0) THEN \(length) ELSE inputs END" } ?? "inputs"
         return """
             run.number, run.id, flow, revision, \(inputs), labels, actor, person, run.key, createdAt, state, isLive, startedAt, endedAt, \
-            reason, waiting, counts, headSequence, headHash, priority
+            reason, waiting, counts, headSequence, headHash, priority, isRegistered
             """
     }
     static let tables = "run JOIN run_now ON run_now.run = run.number"
@@ -26,7 +26,7 @@ extension RunRow {
             createdAt: try query.instant(9), startedAt: try query.optionalInstant(12),
             endedAt: try query.optionalInstant(13), counts: try RunRow.counts(query, 16), isLive: try query.bool(11),
             head: JournalHead(sequence: try query.int(17), hash: try query.digest(18)),
-            priority: try query.int(19))
+            priority: try query.int(19), isRegistered: query.isNull(20) ? nil : try query.bool(20))
         inputBytes = left
     }
 
@@ -117,7 +117,7 @@ struct RunWriter: ~Copyable {
             database, "run",
             """
             INSERT INTO run (id, flow, revision, inputs, labels, actor, person, key, fingerprint, createdAt, state, isLive,
-            startedAt, endedAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            startedAt, endedAt, isRegistered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         query.bind(row.id.text)
         query.bind(row.flow)
@@ -133,6 +133,7 @@ struct RunWriter: ~Copyable {
         query.bind(row.isLive)
         query.bind(row.startedAt)
         query.bind(row.endedAt)
+        query.bind(row.isRegistered)
         try query.run()
         let number = Int(database.lastInsertedRowID)
         if !row.labels.isEmpty {

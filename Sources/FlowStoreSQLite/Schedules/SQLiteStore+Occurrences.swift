@@ -34,7 +34,7 @@ extension SQLiteStore {
 
     static func writeOccurrences(_ batch: CommitBatch, _ database: Database) throws {
         if !batch.occurrences.isEmpty {
-            var query = try Query(database, "occurrence", "INSERT OR REPLACE INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            var query = try Query(database, "occurrence", "INSERT OR REPLACE INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             for row in batch.occurrences {
                 row.bind(to: &query)
                 try query.run()
@@ -53,14 +53,14 @@ extension SQLiteStore {
 }
 
 extension OccurrenceRow {
-    static let columns = "schedule, nominal, at, wall, revision, state, reason, detail, run, recordedAt"
+    static let columns = "schedule, nominal, at, wall, revision, state, reason, detail, run, recordedAt, askedBy"
 
     init(_ query: borrowing Query) throws(StoreError) {
         self.init(
             schedule: try query.text(0), nominal: try query.text(1), at: try query.instant(2), wall: try query.int(3),
             revision: try query.int(4), state: try query.value(5, as: State.self),
             reason: query.isNull(6) ? nil : try query.value(6, as: SkipReason.self), detail: try query.optionalText(7),
-            run: query.isNull(8) ? nil : try query.runID(8), recordedAt: try query.instant(9))
+            run: query.isNull(8) ? nil : try query.runID(8), recordedAt: try query.instant(9), askedBy: try query.optionalText(10))
     }
 
     func bind(to query: inout Query) {
@@ -74,5 +74,6 @@ extension OccurrenceRow {
         query.bind(detail)
         query.bind(run?.text)
         query.bind(recordedAt)
+        query.bind(askedBy)
     }
 }

@@ -3,7 +3,7 @@ import FlowModel
 /// Gates of every kind, and the people who vote on them.
 enum RandomGate {
     private static let roles = ["r1", "r2", "r3"]
-    private static let names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"]
+    static let names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"]
 
     /// All have roles enough to open what `spec` makes, whoever of them voted before.
     static let everybody: [Actor] = names.dropFirst().map { Actor(person: $0, user: $0, names: [$0], roles: roles) }

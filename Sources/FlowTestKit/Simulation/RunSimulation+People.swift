@@ -9,6 +9,7 @@ extension RunSimulation {
     /// Somebody, by one of their users, with some roles and rights that others lent. Alice asked for the run.
     private mutating func somebody() -> Actor {
         var actor = RandomGate.person(&random, at: Instant(milliseconds: Int64(now) * 1000))
+        if let known = people?.anybody(&peopleRandom) { actor = known }
         if random.chance(0.3) { actor.roles.append(random.pick(ChangeRuleSpec.breakers)) }
         return actor
     }
@@ -31,6 +32,13 @@ extension RunSimulation {
             .edit(edit(), isRetry: random.chance(0.5), from: random.pick([nil, path])), .undo(path),
         ]
         try decide(.command(random.pick(commands), by: somebody(), message: message))
+    }
+
+    /// Users, links, roles or lent rights change, and open gates look at their votes.
+    mutating func changePeople() throws(Violation) {
+        let at = Instant(milliseconds: Int64(now) * 1_000)
+        for _ in 0..<peopleRandom.int(1...3) { people?.change(at: at, &peopleRandom) }
+        try decide(.people)
     }
 
     private mutating func edit() -> InputEdit { InputEdit(inputs: ["n": .int(random.int(0...3))]) }
@@ -87,7 +95,7 @@ extension RunSimulation {
         var voter = somebody()
         // Those who have voted, or lent their right, come again.
         let known = approval.votes.flatMap { [$0.person, $0.delegation?.person].compactMap { $0 } }
-        if random.chance(0.3), let again = known.randomElement(using: &random) {
+        if random.chance(0.3), people == nil, let again = known.randomElement(using: &random) {
             voter = Actor(
                 person: again, user: random.pick([again, "os:\(again)"]), names: [again], roles: voter.roles, delegations: voter.delegations)
         }
@@ -159,7 +167,9 @@ extension RunSimulation {
 
     /// Everybody votes for it. Who has voted against it before cannot change that: then the run is given up.
     private mutating func open(_ gate: StepPath) throws(Violation) {
-        for voter in RandomGate.everybody.shuffled(using: &random) {
+        people?.giveAllRoles()
+        if people != nil { try decide(.people) }
+        for voter in (people?.everybody ?? RandomGate.everybody).shuffled(using: &random) {
             guard let step = run.positions[gate].map({ run.steps[$0] }), step.state == .waiting, let approval = step.approval else { return }
             try decide(.command(.vote(gate, .approved, digest: approval.digest), by: voter, message: nil))
         }

@@ -34,6 +34,8 @@ package struct RunSimulation {
         var restoreRate: Double
         /// How often a host loses the record of what it has begun, while its spool stays. Never where the journal may lose it, too.
         var amnesiaRate: Double
+        /// How often users, links, roles or lent rights change; nil: nobody keeps accounts.
+        var peopleRate: Double?
     }
 
     enum Occurrence {
@@ -47,6 +49,9 @@ package struct RunSimulation {
     /// A freeze without an end that somebody set, until somebody lifts it.
     var isFrozen = false
     var random: SeededRandom
+    var people: SimulatedPeople?
+    /// Of its own, so that a seed without people is what it was.
+    var peopleRandom: SeededRandom
     var now = 0
     /// When faults stop.
     var healsAt = 600
@@ -86,11 +91,14 @@ package struct RunSimulation {
     package init(seed: UInt64) {
         self.seed = seed
         random = SeededRandom(seed: seed)
+        peopleRandom = SeededRandom(seed: ~seed)
         options = Options(
             steps: random.int(1...12), crashRate: random.pick([0, 0.02, 0.1]), lossRate: random.pick([0, 0.05, 0.3]),
             failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1, 0.25]), silenceRate: random.pick([0, 0, 0.1, 0.4]),
             echoRate: random.pick([0, 0.1, 0.4]), closedSeconds: random.pick([0, 0, 30, 60]), closedHost: random.pick([nil, "h3", "h5"]),
-            freezeRate: random.pick([0, 0, 0.05]), restoreRate: random.pick([0, 0, 0, 0.05]), amnesiaRate: random.pick([0, 0.05, 0.2]))
+            freezeRate: random.pick([0, 0, 0.05]), restoreRate: random.pick([0, 0, 0, 0.05]), amnesiaRate: random.pick([0, 0.05, 0.2]),
+            peopleRate: peopleRandom.pick([nil, nil, nil, 0.05, 0.2]))
+        if options.peopleRate != nil { people = SimulatedPeople(using: &peopleRandom) }
         let plan = RandomPlan.make(using: random.split(), size: options.steps)
         let created = Created(
             flow: plan.flow, revision: Self.hash([7]), plan: Self.hash([8]), binary: nil, inputs: [:], targets: RandomPlan.targets, labels: [:],
@@ -194,7 +202,8 @@ package struct RunSimulation {
         eventCount += 1
         let at = Instant(milliseconds: Int64(now) * 1000)
         var context = RunMachine.Context(
-            now: at, epoch: epoch, chance: Double(random.int(0...99)) / 100, isRestored: isRestored, closure: closures, hash: Self.hash)
+            now: at, epoch: epoch, chance: Double(random.int(0...99)) / 100, isRestored: isRestored, closure: closures,
+            people: people?.current, hash: Self.hash)
         let before = run
         let decision: RunMachine.Decision
         do throws(FlowError) {
@@ -249,6 +258,7 @@ package struct RunSimulation {
         if random.chance(0.1), !run.state.isTerminal { try decide(.quarantine("it ended the engine")) } else { try decide(.recover) }
         // What was frozen or thawed meanwhile is looked at when the engine is there again.
         if !run.closedGates.isEmpty { try decide(.gates) }
+        if people != nil { try decide(.people) }
         guard !run.isPaused else { return }
         let count = journal.count
         try decide(.recover)
@@ -265,5 +275,6 @@ package struct RunSimulation {
         // What is being stopped draws people.
         if random.chance(options.commandRate * (run.cancellation == nil ? 1 : 3)) { try command() }
         if random.chance(options.freezeRate) { try freeze(!isFrozen) }
+        if let rate = options.peopleRate, peopleRandom.chance(rate) { try changePeople() }
     }
 }

@@ -181,7 +181,7 @@ package struct EngineDriver: Sendable {
 
     /// Throws unless folding the run's journal gives the rows that the store has.
     package func checkProjection(of run: RunID, _ reader: any JournalReader) async throws {
-        guard let refolded = try await engine.refold(run) else {
+        guard let refolded = try await engine.folds(from: reader).rows(of: run) else {
             throw StoreConformance.Failure(description: "run \(run) has no journal")
         }
         try StoreConformance.equal(try await reader.run(run), refolded.run, "row of run \(run) and its journal")

@@ -40,6 +40,7 @@ struct TestIdentities: Identities {
     }
     func actor(token: String) async throws -> Actor? { TestIdentities.people[token] }
     func users() async throws -> [Wire.User] { [] }
+    var people: People? { nil }
     func setRoles(_ roles: [String], of name: String, by actor: Actor) async throws -> Wire.User {
         Wire.User(person: name, names: [name], roles: roles)
     }
@@ -200,6 +201,7 @@ struct TestSchedules: ScheduleDirectory {
     func occurrences(of name: String, isMissed: Bool, before: Instant?, limit: Int) async throws -> [Wire.Occurrence] { [] }
     func backfill(_ name: String, _ request: Wire.Backfill, by actor: Actor) async throws -> [Wire.Occurrence] { [] }
     func runNow(_ name: String, by actor: Actor) async throws -> RunID { TestSchedules.run }
+    func faults(ofFlow flow: String?) async throws -> [FlowError.Detail] { [] }
 }
 
 /// One rule that always answers the same.
@@ -230,4 +232,5 @@ struct TestHooks: HookDirectory {
         return Wire.Delivered(run: TestSchedules.run, isNew: true)
     }
     func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence] { [] }
+    func faults(ofFlow flow: String?) async throws -> [FlowError.Detail] { [] }
 }

@@ -33,6 +33,9 @@ extension DecisionOracle {
         guard let approval = run.steps[number].approval else { return nil }
         if oracle.isMet(number) { return "the gate '\(path)' waits and its rules are met" }
         if oracle.isVetoed(number) { return "the gate '\(path)' waits and was rejected" }
+        if case .people = event, let fault = approval.votes.indices.lazy.compactMap({ oracle.lostCause($0, number) }).first {
+            return "a vote on '\(path)' still counts: \(fault)"
+        }
         if let sealed = approval.votes.last(where: { $0.voided == nil && $0.seal != nil }), sealed.seal != approval.digest {
             return "the gate '\(path)' asks for other answers than were approved"
         }

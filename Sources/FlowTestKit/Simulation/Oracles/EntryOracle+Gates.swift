@@ -20,13 +20,13 @@ extension EntryOracle {
         if vote.person != actor.person || vote.decision != choice { return "another vote was counted than was given" }
         let spent = approval.votes.filter { $0.voided == nil }.flatMap { [$0.person, $0.delegation?.person] }
         if spent.contains(vote.person) { return "\(vote.person) voted twice" }
-        if choice == .approved, vote.person == run.created.person, !spec.selfApproval { return "the requester approved" }
-        return right(of: vote, actor, ballot, spec, approval, spent) ?? answers(vote, ballot, spec, approval)
+        if choice == .approved, !spec.selfApproval, let words = shaped(by: actor.user, actor.person, step) { return "\(words) approved" }
+        return right(of: vote, step, actor, ballot, spec, approval, spent) ?? answers(vote, ballot, spec, approval)
     }
 
     /// By one's own right, or by that of somebody who lent it, has not used it, and may use it.
     private func right(
-        of vote: ApprovalRow.Vote, _ actor: Actor, _ ballot: Ballot, _ spec: ApprovalSpec, _ approval: Approval, _ spent: [String?]
+        of vote: ApprovalRow.Vote, _ step: Int, _ actor: Actor, _ ballot: Ballot, _ spec: ApprovalSpec, _ approval: Approval, _ spent: [String?]
     ) -> String? {
         var admitting = spec.rulesInForce(approval).flatMap(\.parts)
         if vote.decision == .rejected, let veto = spec.veto { admitting += veto.parts }
@@ -40,7 +40,9 @@ extension EntryOracle {
         if lent.until <= now { return "a delegation was used after its end" }
         if let other = ballot.onBehalfOf, other != lent.from, other != lent.person { return "another's right was used than was named" }
         if spent.contains(lent.person) { return "the right of \(lent.person) was used twice" }
-        if vote.decision == .approved, lent.person == run.created.person, !spec.selfApproval { return "the requester's right was used to approve" }
+        if vote.decision == .approved, !spec.selfApproval, let words = shaped(by: lent.from, lent.person, step) {
+            return "the right of \(words) was used"
+        }
         if vote.names != [] || vote.roles != [lent.role] { return "more than was lent was used" }
         return admits([], [lent.role]) ? nil : "a right was lent that no rule admits"
     }
@@ -85,7 +87,11 @@ extension EntryOracle {
     func approvalClosed(_ step: Int, _ state: ApprovalRow.State) -> String? {
         guard let approval = run.steps[step].approval, approval.state == .open else { return "a gate closes twice" }
         switch state {
-        case .approved: return isMet(step) || hasLapsed(step, .approve) ? nil : "a gate opened before its rules were met"
+        case .approved:
+            if let fault = run.steps[step].approval?.votes.indices.lazy.compactMap({ self.lostCause($0, step) }).first {
+                if !hasLapsed(step, .approve) { return "a gate opens with a vote that does not count: \(fault)" }
+            }
+            return isMet(step) || hasLapsed(step, .approve) ? nil : "a gate opened before its rules were met"
         case .rejected: return isVetoed(step) ? nil : "a gate is rejected and nobody did that who can"
         case .expired: return hasLapsed(step, .reject) ? nil : "a gate expires before its deadline, or against what its flow says"
         case .cancelled: return nil
@@ -133,11 +139,66 @@ extension EntryOracle {
         case .voided(_, _, let digest):
             switch event {
             case .voidVotes(run.steps[step].path, _), .command(.edit, _, _): break
-            default: return "votes are void and nothing has changed"
+            default:
+                let isLost = approval.votes.indices.contains { approval.votes[$0].seal != nil && lostCause($0, step) != nil }
+                guard isLost else { return "votes are void and nothing has changed" }
             }
             let isKnown = digest == approval.digest || approval.superseded.contains { $0.digest == digest }
             return isKnown ? "what is asked anew has a digest from before" : nil
+        case .voteLost(let number, _):
+            guard approval.votes.indices.contains(number), approval.votes[number].voided == nil else { return "a vote is lost that did not count" }
+            return lostCause(number, step) == nil ? "a vote is lost and its giver could still give it" : nil
         }
+    }
+
+    // MARK: - People
+
+    /// Who says what a step gave, says so.
+    func given(_ step: Int, _ giver: Shaper) -> String? {
+        guard let actor, isResolved(step, { if case .succeeded = $0 { true } else { false } }) else { return "nobody said what a step gave" }
+        return giver.user == actor.user && giver.person == actor.person ? nil : "another said what a step gave"
+    }
+
+    private func areOne(_ one: String, _ other: String) -> Bool { one == other || context.people?.areOne(one, other) == true }
+
+    /// Who of those that shaped the gate's question that is; nil when it is none. Of values that people gave those that are read at once.
+    func shaped(by user: String, _ person: String, _ gate: Int) -> String? {
+        if person == run.created.person || areOne(user, run.created.user) { return "the requester" }
+        if run.editors.contains(where: { $0.person == person || areOne(user, $0.user) }) { return "who edited the inputs" }
+        let readers = run.plan.nodes.filter { $0.id == run.nodeOf(gate).id || $0.needs.contains(run.nodeOf(gate).id) }
+        let givers = run.steps.filter { step in
+            guard step.giver != nil else { return false }
+            let id = run.plan.nodes[step.node].id
+            return readers.contains { reader in
+                var reads = false
+                for part in reader.expressions { part.forEach { if case .output(id, _) = $0 { reads = true } } }
+                return reads
+            }
+        }
+        return givers.compactMap(\.giver).contains { $0.person == person || areOne(user, $0.user) } ? "who gave a value that is used" : nil
+    }
+
+    /// Why a vote that stands does not count, as people are now.
+    func lostCause(_ number: Int, _ step: Int) -> String? {
+        guard let people = context.people, case .approval(let spec) = run.nodeOf(step).kind, let approval = run.steps[step].approval,
+            approval.votes[number].voided == nil
+        else { return nil }
+        let vote = approval.votes[number]
+        guard let giver = people.standing(of: vote.user) else { return "its giver was removed" }
+        let hands = [(vote.user, giver.person)] + (vote.delegation.map { [($0.from, $0.person)] } ?? [])
+        for (user, _) in hands {
+            let isShaper = ([run.created.user] + run.editors.map(\.user) + run.shapers(of: step).map(\.user)).contains { areOne($0, user) }
+            if vote.decision == .approved, !spec.selfApproval, isShaper { return "its giver shaped what is asked" }
+            let before = approval.votes[..<number].filter { $0.voided == nil }.flatMap { [$0.user] + ($0.delegation.map { [$0.from] } ?? []) }
+            if before.contains(where: { areOne($0, user) }) { return "its giver voted before" }
+        }
+        if let lent = vote.delegation {
+            guard let loan = people.loan(lent.id), loan.taker == giver.person, lent.until > now else { return "the right is not lent any more" }
+            return nil
+        }
+        let rules = spec.rulesInForce(approval).flatMap(\.parts) + (vote.decision == .rejected ? spec.veto?.parts ?? [] : [])
+        let lost = rules.contains { $0.isFor(vote.names, vote.roles) && !$0.isFor(giver.names, giver.roles) }
+        return lost ? "its giver has lost what it was given by" : nil
     }
 
     /// Nobody's approval comes to mean something else.

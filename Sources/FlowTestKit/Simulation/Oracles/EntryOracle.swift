@@ -53,6 +53,7 @@ struct EntryOracle {
         case .calling, .called: "plans of chance call no flows"
         case .claim: "plans of chance claim nothing"
         case .reprioritised: nil
+        case .given(let step, let giver): given(step.index, giver)
         case .reopened(let steps): reopened(Set(steps.map(\.index)))
         }
     }

@@ -47,6 +47,7 @@ struct SimulationLedger {
     /// A gate tells the people who can open it whenever there is something new, and what they vote on is never the same as before.
     private mutating func gates(_ decision: RunMachine.Decision, _ run: Run) -> String? {
         var told: [JSON] = []
+        var lost: Set<Int> = []
         for entry in decision.entries {
             switch entry {
             case .approvalOpened(let step, _, let digest, _):
@@ -63,12 +64,13 @@ struct SimulationLedger {
             case .gate(let step, let change):
                 guard let approval = run.steps[step.index].approval, approval.state == .open else { continue }
                 if case .reminder(_, isSent: true) = change { told.append(.string("approval.waiting \(approval.digest.hex)")) }
+                if case .voteLost = change, lost.insert(step.index).inserted { told.append(.string("approval.waiting \(approval.digest.hex)")) }
                 if case .escalated = change { told.append(.string("approval.escalated \(approval.digest.hex)")) }
             default: break
             }
         }
         let notices = decision.notices.map { JSON.string("\($0["kind"]?.stringValue ?? "") \($0["digest"]?.stringValue ?? "")") }
-        return notices == told ? nil : "people were told \(notices), not \(told)"
+        return notices.map(\.text).sorted() == told.map(\.text).sorted() ? nil : "people were told \(notices), not \(told)"
     }
 
     private mutating func bind(_ digest: Digest, _ gate: String) -> String? {
