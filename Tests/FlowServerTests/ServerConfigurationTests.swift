@@ -24,7 +24,7 @@ struct ServerConfigurationTests {
             listen: 127.0.0.1:7373
             retention: {days: 7}
             notify: {command: [/usr/local/bin/notify, --now], timeoutSeconds: 10}
-            workers: {concurrency: 8}
+            workers: {concurrency: 8, localConcurrency: 4}
             inventory: hosts.yaml
             log: {level: debug}
             """)
@@ -32,6 +32,7 @@ struct ServerConfigurationTests {
         #expect(configuration.retentionDays == 7)
         #expect(configuration.notify?.command == ["/usr/local/bin/notify", "--now"])
         #expect(configuration.workers?.concurrency == 8)
+        #expect(configuration.workers?.localConcurrency == 4)
         #expect(configuration.inventory == "hosts.yaml")
         #expect(configuration.log?.level == .debug)
     }
@@ -58,7 +59,7 @@ struct ServerConfigurationTests {
         "retention: {rules: [{days: 3}]}", "retention: {runs: -1}", "retention: {rules: [{flow: a, runs: -1}]}",
         "lisen: 127.0.0.1:1", "retention: {day: 7}", "listen: [1]", "log: {level: loud}", "a: &x {b: *x}",
         "listen: 127.0.0.1:99999",
-        "listen: somewhere", "retention: {days: -1}", "workers: {concurrency: 0}", "notify: {}", "\t- [",
+        "listen: somewhere", "retention: {days: -1}", "workers: {concurrency: 0}", "workers: {localConcurrency: 0}", "notify: {}", "\t- [",
         "listen: 1\nlisten: 2",
         "notify: {command: [notify]}", "notify: {command: [/bin/true], url: 'https://x/'}",
     ])
