@@ -118,6 +118,7 @@ private final class RecordsReader: JournalReader {
     func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow] { [] }
     func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] { [] }
     func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] { [] }
+    func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] { [] }
     func claims(after id: ClaimRow.ID?, limit: Int) async throws -> [ClaimRow] { [] }
     func blob(_ digest: Digest) async throws -> [UInt8]? { nil }
 }
