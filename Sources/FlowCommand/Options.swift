@@ -84,13 +84,24 @@ struct InputOptions: ParsableArguments {
         let here = Surroundings.here
         let bytes = try await here.files.read(path == "-" ? path : here.absolute(path), limit: CommandLimits.inputFileBytes)
         let json: JSON
-        do throws(JSONError) {
-            json = try JSON.parse(bytes)
+        do {
+            json = try JSON.parse(try WrittenText.text(of: bytes))
+        } catch let fault as WrittenText.Fault {
+            throw Messages.badInputsFile(path, fault.message)
         } catch {
             throw Messages.badInputsFile(path, "\(error)")
         }
         guard let members = json.objectValue else { throw Messages.badInputsFile(path, "it is \(json.typeName)") }
         return members
+    }
+}
+
+/// The text of a file that somebody wrote.
+func writtenText(_ bytes: [UInt8], _ path: String) throws(FlowError) -> String {
+    do throws(WrittenText.Fault) {
+        return try WrittenText.text(of: bytes)
+    } catch {
+        throw FlowError(.usage, subject: path, "\(path) was not read: \(error.message).")
     }
 }
 

@@ -51,7 +51,7 @@ package struct RateRow: Hashable, Sendable {
 
     /// When one more may start, if so many may in any stretch of `seconds`; nil: at once.
     func moment(count: Int, seconds: Double, now: Instant) -> Instant? {
-        guard starts.count >= count else { return nil }
+        guard count > 0, starts.count >= count else { return nil }
         let free = starts[starts.count - count] + seconds
         return free > now ? free : nil
     }
