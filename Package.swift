@@ -60,6 +60,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CFlowShims"),
 
         room("FlowModel"),
@@ -70,7 +71,7 @@ let package = Package(
         room(
             "FlowStoreSQLite",
             ["CFlowShims", "FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-        room("FlowInventory", ["FlowModel", .crypto, .yams]),
+        room("FlowInventory", ["CLibYAML", "FlowModel", .crypto]),
         room(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
@@ -110,7 +111,8 @@ let package = Package(
             ]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
-        tests("FlowInventoryTests", ["FlowInventory", "FlowModel"]),
+        tests("FlowInventoryTests", ["FlowInventory", "FlowModel", "FlowTestKit"]),
+        tests("FlowModelTests", ["FlowModel", "FlowTestKit"]),
         .executableTarget(name: "refused-calls", path: "Tests/Fixtures/RefusedCalls"),
         .testTarget(
             name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel", "refused-calls"], exclude: ["Flows"],

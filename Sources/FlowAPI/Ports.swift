@@ -56,7 +56,8 @@ package protocol HostDirectory: Sendable {
     func inventory() async throws -> Wire.Inventory
     /// In the order of the inventory.
     func hosts(matching selector: String) async throws -> [Wire.Host]
-    func add(_ host: Wire.Host, by actor: Actor) async throws -> Wire.Host
+    /// All of them or none; a host that is there at the same address takes the keys that are given. In the order given.
+    func add(_ hosts: [Wire.Host], by actor: Actor) async throws -> [Wire.Host]
     func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey]
     func importKnownHosts(_ request: Wire.KnownHosts, by actor: Actor) async throws -> Wire.KnownHostsResult
     func ping(_ selector: String) async throws -> [Wire.PingResult]

@@ -9,6 +9,8 @@ package protocol ScheduleDirectory: Sendable {
     func schedule(_ name: String) async throws -> Wire.Schedule?
     /// Adds the schedule or gives it a new revision; refuses what could never start.
     func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule
+    /// The same for several: all of them, or none when one is refused; then with what is wrong with each, by its name.
+    func put(_ schedules: Wire.ScheduleImport, by actor: Actor) async throws -> [Wire.Schedule]
     /// Makes the schedules of a flow's triggers what they are to be: adds, changes and removes.
     func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws
     func remove(schedule name: String, by actor: Actor) async throws

@@ -104,6 +104,15 @@ struct InputOptions: ParsableArguments {
     }
 }
 
+/// The text of a file that somebody wrote.
+func writtenText(_ bytes: [UInt8], _ path: String) throws(FlowError) -> String {
+    do throws(WrittenText.Fault) {
+        return try WrittenText.text(of: bytes)
+    } catch {
+        throw FlowError(.usage, subject: path, "\(path) was not read: \(error.message).")
+    }
+}
+
 /// The id of a run, or its beginning, as given: a variable of a script that was never set is not one.
 @Sendable func nameOfRun(_ text: String) throws -> String {
     guard !text.allSatisfy(\.isWhitespace) else { throw ValidationError("no run is named. Its id is in: flowctl list") }

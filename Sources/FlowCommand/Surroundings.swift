@@ -183,6 +183,8 @@ package enum CommandLimits {
     static let requestSeconds = 60.0
     /// Seconds for an upload of a blob, and for a backup.
     static let transferSeconds = 1_800.0
+    /// Hosts that `inventory import` sends in one request.
+    static let hostsAtOnce = 1_000
     /// Seconds that a stream may stay silent: servers send a comment every 15.
     static let silenceSeconds = 60.0
     /// Seconds that an engine has to answer after it was started.

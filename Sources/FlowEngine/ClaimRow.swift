@@ -53,7 +53,7 @@ package struct RateRow: Hashable, Sendable {
     func moment(count: Int, seconds: Double, now: Instant) -> Instant? {
         // Those of a time to come were noted by a clock that has been set back since: nobody knows when they were.
         let starts = starts.filter { $0 <= now }
-        guard starts.count >= count else { return nil }
+        guard count > 0, starts.count >= count else { return nil }
         let free = starts[starts.count - count] + seconds
         return free > now ? free : nil
     }

@@ -75,10 +75,11 @@ enum InventoryFile {
                     .tooLarge, subject: path, "\(path) was not read: it has more than \(InventoryLimits.fileBytes) bytes.")
             }
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw FlowError(.load, subject: path, "\(path) was not read: it is not UTF-8.")
+        do throws(WrittenText.Fault) {
+            return try WrittenText.text(of: bytes, keepsMark: true)
+        } catch {
+            throw FlowError(.load, subject: path, "\(path) was not read: \(error.message).")
         }
-        return text
     }
 
     /// Replaces the file as a whole: a reader, or a crash, finds the old text or the new one.

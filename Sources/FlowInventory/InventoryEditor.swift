@@ -1,5 +1,4 @@
 package import FlowModel
-internal import Yams
 
 /// Changes an inventory file line by line: what is not changed, comments included, stays as it is written.
 ///
@@ -9,56 +8,76 @@ package struct InventoryEditor: Sendable {
 
     package init(path: String) { self.path = path }
 
-    /// Adds the host at the end of the hosts; makes the file if there is none.
+    /// Adds the hosts, in order, at the end of those that are there; makes the file if there is none. Gives what the file then says.
     ///
     /// A host that is there at the same address takes the new keys in place of its own: that is how a key that changed, or was never
-    /// known, is accepted. Throws `conflict` for a name that stands for another address.
-    package func add(_ host: Host) throws(FlowError) {
-        let text = try current()
-        let before = try Inventory.parse(text, file: path)
-        if let known = before.host(named: host.name) {
-            guard known.address == host.address, known.port == host.port, !host.hostKeys.isEmpty else {
+    /// known, is accepted. Throws `conflict` for a name that stands for another address; then no host is added.
+    @discardableResult
+    package func add(_ hosts: [Host]) throws(FlowError) -> Inventory {
+        let file = try current()
+        var after = file.inventory.hosts
+        var positions = Dictionary(uniqueKeysWithValues: after.enumerated().map { ($1.name, $0) })
+        var (changed, added): ([String: Host], [Host]) = ([:], [])
+        for var host in hosts {
+            host.address = Host.bare(host.address)
+            guard let position = positions[host.name] else {
+                positions[host.name] = after.count
+                after.append(host)
+                added.append(host)
+                continue
+            }
+            let known = after[position]
+            guard position < file.inventory.hosts.count, known.address == host.address, known.port == host.port, !host.hostKeys.isEmpty else {
                 throw FlowError(
                     .conflict, subject: host.name,
                     "Host '\(host.name)' was not added: it is in \(path) already, at \(known.address) port \(known.port).",
                     hint: "flowctl hosts \(host.name)")
             }
-            return try replace(known, with: host, in: before, text)
+            after[position] = known.taking(host)
+            if after[position] != known { changed[host.name] = after[position] }
         }
-        let after = Inventory(hosts: before.hosts + [host], groups: before.groups)
-        try write(try InventoryText(text, path).adding(host), expecting: after, over: text)
+        return try write(
+            { text throws(FlowError) in
+                if !changed.isEmpty { try text.replace(changed) }
+                if !added.isEmpty { try text.add(added) }
+            }, expecting: after, over: file)
     }
 
-    /// The keys are those that were just confirmed, and no others; of the rest what is given.
-    private func replace(_ known: Host, with host: Host, in before: Inventory, _ text: String) throws(FlowError) {
-        var changed = known
-        changed.hostKeys = host.hostKeys
-        changed.user = host.user ?? known.user
-        changed.identityFile = host.identityFile ?? known.identityFile
-        changed.labels.merge(host.labels) { $1 }
-        guard changed != known else { return }
-        let after = Inventory(hosts: before.hosts.map { $0.name == known.name ? changed : $0 }, groups: before.groups)
-        try write(try InventoryText(text, path).replacing([changed]), expecting: after, over: text)
-    }
+    @discardableResult
+    package func add(_ host: Host) throws(FlowError) -> Inventory { try add([host]) }
 
     /// Adds the keys to their hosts. The lines of a host that gets keys are written anew, in one line.
-    package func apply(_ additions: [KnownHosts.Import.Addition]) throws(FlowError) {
-        guard !additions.isEmpty else { return }
-        let text = try current()
-        let before = try Inventory.parse(text, file: path)
-        var hosts = before.hosts
+    @discardableResult
+    package func apply(_ additions: [KnownHosts.Import.Addition]) throws(FlowError) -> Inventory {
+        let file = try current()
+        var hosts = file.inventory.hosts
+        let keys = Dictionary(grouping: additions, by: \.host).mapValues { $0.map(\.key.text) }
+        var changed: [String: Host] = [:]
         for index in hosts.indices {
-            let keys = additions.filter { $0.host == hosts[index].name }.map(\.key.text)
-            for key in keys where !hosts[index].hostKeys.contains(key) { hosts[index].hostKeys.append(key) }
+            for key in keys[hosts[index].name] ?? [] where !hosts[index].hostKeys.contains(key) {
+                hosts[index].hostKeys.append(key)
+                changed[hosts[index].name] = hosts[index]
+            }
         }
-        let changed = zip(before.hosts, hosts).filter { $0 != $1 }.map(\.1)
-        guard !changed.isEmpty else { return }
-        try write(
-            try InventoryText(text, path).replacing(changed), expecting: Inventory(hosts: hosts, groups: before.groups),
-            over: text)
+        return try write({ text throws(FlowError) in try text.replace(changed) }, expecting: hosts, over: file)
     }
 
-    private func current() throws(FlowError) -> String {
+    // MARK: -
+
+    private struct Content {
+        var text: String
+        var inventory: Inventory
+        var layout: InventoryLayout
+    }
+
+    private func current() throws(FlowError) -> Content {
+        let text = try currentText()
+        var reader = InventoryReader(file: path)
+        let inventory = try reader.read(text)
+        return Content(text: text, inventory: inventory, layout: reader.layout)
+    }
+
+    private func currentText() throws(FlowError) -> String {
         do throws(FlowError) {
             return try InventoryFile.read(path)
         } catch {
@@ -67,83 +86,83 @@ package struct InventoryEditor: Sendable {
         }
     }
 
-    private func write(_ text: String, expecting inventory: Inventory, over old: String) throws(FlowError) {
+    private func write(
+        _ change: (inout InventoryText) throws(FlowError) -> Void, expecting hosts: [Host], over old: Content
+    ) throws(FlowError) -> Inventory {
+        guard hosts != old.inventory.hosts else { return old.inventory }
+        var text = InventoryText(old.text, old.layout, path)
+        try change(&text)
         // A value that the file cannot hold, such as a bad address, is the caller's fault: said as for any file.
-        guard try Inventory.parse(text, file: path) == inventory else {
+        let inventory = try Inventory.parse(text.text, file: path)
+        guard inventory.hosts == hosts, inventory.groups == old.inventory.groups else {
             throw FlowError(
                 .internal, subject: path,
                 "\(path) was not changed: the new text does not read as the inventory that was meant.",
                 hint: "edit \(path) by hand")
         }
-        guard try current() == old else {
+        guard try currentText() == old.text else {
             throw FlowError(.conflict, subject: path, "\(path) was not changed: somebody else changed it meanwhile. Try again.")
         }
-        try InventoryFile.write(text, to: path)
+        try InventoryFile.write(text.text, to: path)
+        return inventory
+    }
+}
+
+extension Host {
+    /// The keys are those that were just confirmed, and no others; of the rest what is given.
+    fileprivate func taking(_ host: Host) -> Host {
+        var changed = self
+        changed.hostKeys = host.hostKeys
+        changed.user = host.user ?? user
+        changed.identityFile = host.identityFile ?? identityFile
+        changed.labels.merge(host.labels) { $1 }
+        return changed
     }
 }
 
 /// An inventory file as lines, with the places of its hosts.
 private struct InventoryText {
-    private var lines: [Substring]
+    private var lines: YAMLLines
+    private let layout: InventoryLayout
     private let path: String
-    /// The line of the key `hosts`, and of each host's name, from 0; nil when there is no such key.
-    private var hostsLine: Int?
-    private var hosts: [(name: String, line: Int, column: Int)] = []
-    private var isFlow = false
 
-    init(_ text: String, _ path: String) throws(FlowError) {
+    init(_ text: String, _ layout: InventoryLayout, _ path: String) {
+        lines = YAMLLines(text)
+        self.layout = layout
         self.path = path
-        lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        if lines.last?.isEmpty == true { lines.removeLast() }
-        do {
-            guard let root = try compose(yaml: text)?.mapping, let entry = root.first(where: { $0.key.string == "hosts" })
-            else {
-                return
-            }
-            hostsLine = (entry.key.mark?.line ?? 1) - 1
-            guard let mapping = entry.value.mapping else { return }
-            isFlow = mapping.style == .flow
-            hosts = mapping.map { ($0.key.string ?? "", ($0.key.mark?.line ?? 1) - 1, ($0.key.mark?.column ?? 1) - 1) }
-        } catch {
-            throw FlowError(.load, subject: path, "\(path) was not read: \(error)")
-        }
     }
 
-    func adding(_ host: Host) throws(FlowError) -> String {
-        var lines = lines
-        let indent = hosts.first?.column ?? 2
-        let entry = String(repeating: " ", count: indent) + InventoryText.line(host)
-        if let hostsLine {
-            guard !hosts.isEmpty else {
-                guard lines[hostsLine].hasPrefix("hosts:") else { throw needsBlocks() }
-                lines[hostsLine] = "hosts:"
-                lines.insert(entry[...], at: hostsLine + 1)
-                return InventoryText.joined(lines)
-            }
-            try requireBlocks()
-            lines.insert(entry[...], at: end(ofHost: hosts.count - 1))
-        } else {
-            if lines.contains(where: { $0.hasPrefix("{") || $0.hasPrefix("...") }) { throw needsBlocks() }
-            lines += ["hosts:", entry[...]]
-        }
-        return InventoryText.joined(lines)
-    }
+    var text: String { lines.text }
 
-    func replacing(_ changed: [Host]) throws(FlowError) -> String {
+    mutating func add(_ hosts: [Host]) throws(FlowError) {
+        let indent = String(repeating: " ", count: layout.hosts.first?.column ?? 2)
+        let entries = hosts.map { indent + InventoryText.line($0) }
+        guard let hostsLine = layout.hostsLine else {
+            if lines.lines.contains(where: { $0.content.hasPrefix("{") || $0.content.hasPrefix("...") }) { throw needsBlocks() }
+            return lines.insert(["hosts:"] + entries, at: lines.count)
+        }
+        guard !layout.hosts.isEmpty else {
+            guard lines[hostsLine].hasPrefix("hosts:") else { throw needsBlocks() }
+            return lines.replace(hostsLine..<hostsLine + 1, with: ["hosts:"] + entries)
+        }
         try requireBlocks()
-        var lines = lines
+        lines.insert(entries, at: end(ofHost: layout.hosts.count - 1))
+    }
+
+    /// Hosts by name. Places of other lines must be as they were when the text was read: this comes first.
+    mutating func replace(_ changed: [String: Host]) throws(FlowError) {
+        try requireBlocks()
         // From the end, so that lines before keep their place.
-        for (index, place) in hosts.enumerated().reversed() {
-            guard let host = changed.first(where: { $0.name == place.name }) else { continue }
+        for (index, place) in layout.hosts.enumerated().reversed() {
+            guard let host = changed[place.name] else { continue }
             let entry = String(repeating: " ", count: place.column) + InventoryText.line(host)
-            lines.replaceSubrange(place.line..<end(ofHost: index), with: [entry[...]])
+            lines.replace(place.line..<end(ofHost: index), with: [entry])
         }
-        return InventoryText.joined(lines)
     }
 
     private func requireBlocks() throws(FlowError) {
-        let areApart = zip(hosts, hosts.dropFirst()).allSatisfy { $0.line < $1.line }
-        guard !isFlow, areApart, hosts.first?.line != hostsLine else { throw needsBlocks() }
+        let areApart = zip(layout.hosts, layout.hosts.dropFirst()).allSatisfy { $0.line < $1.line }
+        guard !layout.isFlow, areApart, layout.hosts.first?.line != layout.hostsLine else { throw needsBlocks() }
     }
 
     private func needsBlocks() -> FlowError {
@@ -155,10 +174,10 @@ private struct InventoryText {
 
     /// The line after the last that belongs to the host: comments and empty lines before what follows belong to that.
     private func end(ofHost index: Int) -> Int {
-        let start = hosts[index].line
+        let start = layout.hosts[index].line
         var end: Int
-        if index + 1 < hosts.count {
-            end = hosts[index + 1].line
+        if index + 1 < layout.hosts.count {
+            end = layout.hosts[index + 1].line
         } else {
             end = start + 1
             while end < lines.count, lines[end].isEmpty || lines[end].first == " " || lines[end].first == "#" { end += 1 }
@@ -171,9 +190,8 @@ private struct InventoryText {
         return end
     }
 
-    /// A host in one line. JSON's quoted strings are YAML's.
+    /// A host in one line.
     private static func line(_ host: Host) -> String {
-        func quoted(_ text: String) -> String { JSON.string(text).canonical }
         var parts = ["address: \(quoted(host.address))"]
         if host.port != 22 { parts.append("port: \(host.port)") }
         if let user = host.user { parts.append("user: \(quoted(user))") }
@@ -186,5 +204,17 @@ private struct InventoryText {
         return "\(quoted(host.name)): {\(parts.joined(separator: ", "))}"
     }
 
-    private static func joined(_ lines: [Substring]) -> String { lines.joined(separator: "\n") + "\n" }
+    /// JSON's quoted strings are YAML's, but for the characters that end a line there or that a file cannot have.
+    private static func quoted(_ text: String) -> String {
+        var quoted = ""
+        for scalar in JSON.string(text).canonical.unicodeScalars {
+            switch scalar.value {
+            case 0x7F...0x9F, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF:
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted
+    }
 }

@@ -12,6 +12,10 @@ package enum InventoryLimits {
     /// Bytes of a selector, and its nesting.
     package static let selectorBytes = 64 << 10
     package static let selectorDepth = 64
+    /// Nesting of an inventory file.
+    package static let depth = 16
+    /// Unknown names in one selector for which the nearest ones are looked for.
+    package static let guesses = 5
     /// Faults of a file that are listed.
     package static let faults = 50
 }

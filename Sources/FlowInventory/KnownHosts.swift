@@ -44,7 +44,7 @@ package struct KnownHosts: Sendable {
                 .tooLarge, subject: "known_hosts",
                 "known_hosts was not read: it has more than \(InventoryLimits.fileBytes) bytes.")
         }
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in WrittenText.lines(of: WrittenText.withoutMark(text)).enumerated() {
             var words = line.split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             var isRevoked = false

@@ -36,17 +36,19 @@ package indirect enum SelectorExpression: Hashable, Sendable {
         switch self {
         case .name(let name, let at):
             guard inventory.position(of: name) == nil else { return }
-            unknown.append(missing("host", name, at, nearestNames(to: name, in: inventory.hosts.lazy.map(\.name))))
+            unknown.append(missing("host", name, at, unknown.count, inventory.hosts.lazy.map(\.name)))
         case .group(let name, let at):
             guard inventory.groups[name] == nil else { return }
-            unknown.append(missing("group", name, at, nearestNames(to: name, in: inventory.groups.keys.sorted())))
+            unknown.append(missing("group", name, at, unknown.count, inventory.groups.keys.sorted()))
         case .glob, .label: return
         case .not(let inner): inner.collectUnknown(in: inventory, &unknown)
         case .all(let parts), .any(let parts): for part in parts { part.collectUnknown(in: inventory, &unknown) }
         }
     }
 
-    private func missing(_ what: String, _ name: String, _ at: Int, _ near: [String]) -> FlowError.Detail {
+    /// The nearest names are looked for among all of them: for the first few only.
+    private func missing(_ what: String, _ name: String, _ at: Int, _ before: Int, _ known: some Sequence<String>) -> FlowError.Detail {
+        let near = before < InventoryLimits.guesses ? nearestNames(to: name, in: known) : []
         let guess = near.isEmpty ? "" : " Did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
         return .init(subject: name, message: "there is no \(what) '\(name)' (character \(at)).\(guess)")
     }

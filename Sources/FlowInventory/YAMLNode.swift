@@ -1,23 +1,41 @@
-internal import Yams
+/// A value of a YAML document, with the place where it begins.
+struct YAMLNode {
+    enum Value {
+        /// `isPlain`: without quotes.
+        case scalar(String, isPlain: Bool)
+        case sequence([YAMLNode])
+        case mapping([(key: YAMLNode, value: YAMLNode)])
+    }
 
-/// FlowModel has a `Node` of its own.
-typealias YAMLNode = Yams.Node
+    var value: Value
+    /// Counted from 1.
+    var line: Int
+    /// Characters before it on its line.
+    var column: Int
 
-extension YAMLNode {
-    /// The text of a scalar as it is written: `yes` is a text here, not a truth value. nil for null.
-    var text: String? { isNull ? nil : scalar?.string }
+    /// The text of a scalar as it is written: `yes` is a text here, not a truth value. nil for null, and for what is not a scalar.
+    var text: String? {
+        guard case .scalar(let text, _) = value, !isNull else { return nil }
+        return text
+    }
+
+    var isPlain: Bool { if case .scalar(_, let isPlain) = value { isPlain } else { false } }
+    var sequence: [YAMLNode]? { if case .sequence(let elements) = value { elements } else { nil } }
+    var mapping: [(key: YAMLNode, value: YAMLNode)]? { if case .mapping(let members) = value { members } else { nil } }
 
     var isNull: Bool {
-        guard let scalar, scalar.style == .plain || scalar.style == .any else { return false }
-        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+        guard case .scalar(let text, isPlain: true) = value else { return false }
+        switch text {
+        case "", "~", "null", "Null", "NULL": return true
+        default: return false
+        }
     }
 
     var typeName: String {
-        switch self {
+        switch value {
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .scalar: isNull ? "nothing" : "a text"
-        case .alias: "an alias"
         }
     }
 }

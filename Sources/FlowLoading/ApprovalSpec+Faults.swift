@@ -52,18 +52,12 @@ extension ApprovalSpec {
 
     private var deadlineFaults: [String] {
         var faults: [String] = []
-        for seconds in [deadlineSeconds] + escalations.map(\.deadlineSeconds) {
-            if let seconds, !(seconds > 0 && seconds.isFinite) { faults.append("its deadline must be more than 0 seconds, found \(seconds)") }
-        }
         if escalations.count > Limits.approvalEscalations {
             faults.append("it has \(escalations.count) escalations; at most \(Limits.approvalEscalations) are allowed")
         }
         let deadlines = [deadlineSeconds] + escalations.map(\.deadlineSeconds)
         if deadlines.dropLast().contains(where: { $0 == nil }) { faults.append("it escalates after something that has no deadline") }
         if onDeadline == .approve, deadlines.last == .some(nil) { faults.append("its deadline approves, but it has none") }
-        if let remindSeconds, !(remindSeconds >= Limits.reminderSeconds && remindSeconds.isFinite) {
-            faults.append("it reminds after \(Int(Limits.reminderSeconds)) seconds or more, found \(remindSeconds)")
-        }
         return faults
     }
 

@@ -10,7 +10,7 @@ package enum PlanDetails {
             faults(of: parameter).map { FlowError.Detail(subject: parameter.name, message: $0) }
         }
         let steps = plan.nodes.flatMap { node in
-            (faults(of: node) + faultsOfReading(node, nodes)).map {
+            (faults(of: node) + faultsOfReading(node, nodes) + faultsOfHosts(node, nodes, plan)).map {
                 FlowError.Detail(subject: node.name, message: $0, location: node.location?.description)
             }
         }
@@ -57,24 +57,38 @@ package enum PlanDetails {
             if case .text(let text) = shell.source, text.allSatisfy(\.isWhitespace) { faults.append("its command is empty") }
         case .map(let map) where map.width > Limits.mapElements:
             faults.append("its width must be at most \(Limits.mapElements), found \(map.width)")
-        case .sleep(.literal(let value)):
-            if value.doubleValue.map({ $0 >= 0 && $0 <= 100 * 365 * 86_400 }) != true {
-                faults.append("a sleep takes 0 seconds to a hundred years, found \(value.text)")
-            }
         case .sleepUntil(.literal(let value)):
-            if Instant(value.text) == nil { faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, found '\(value.text)'") }
+            if Instant(value.text) == nil {
+                faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, on a day that exists, found '\(value.text)'")
+            }
         case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call: break
         }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
         }
-        if let elapsed = node.policy.retry?.maxElapsedSeconds, !(elapsed > 0) {
-            faults.append("its retry must have a maximum elapsed time of more than 0 seconds, found \(elapsed)")
-        }
         for text in node.literals where text.utf8.contains(0) || SealedText.isPresent(in: text) {
             faults.append("a text of it has a character that no text may have: NUL, U+E0F1 or U+E0F2")
         }
         return faults
+    }
+
+    /// Hosts are found and frozen when a run starts: a selector that is made later would find none.
+    private static func faultsOfHosts(_ node: Node, _ nodes: [String: Node], _ plan: Plan) -> [String] {
+        guard let selector = node.hostsOfElements else { return [] }
+        var found: String?
+        selector.forEach { part in
+            switch part {
+            case .output(let step, _): found = found ?? "the output of step '\(step)'"
+            case .element(let map, _) where nodes[map]?.givesSelectors(plan) != true: found = found ?? "the element of '\(map)'"
+            case .run(let fact): found = found ?? "the run's '\(fact.rawValue)'"
+            default: break
+            }
+        }
+        guard let found else { return [] }
+        return [
+            "the selector of its hosts reads \(found), which is known only while the run goes on, but hosts are found and frozen when it starts. "
+                + "Put the step into a flow of its own, with the selector as a parameter, and call that: its hosts are found when it is called"
+        ]
     }
 
     private static func faultsOfReading(_ node: Node, _ nodes: [String: Node]) -> [String] {
@@ -97,6 +111,26 @@ package enum PlanDetails {
 }
 
 extension Node {
+    /// The selector of those that a map or rollout has as its elements.
+    fileprivate var hostsOfElements: Expression? {
+        switch kind {
+        case .map(let map): if case .hosts(let selector) = map.elements { selector } else { nil }
+        case .rollout(let rollout): rollout.targets
+        default: nil
+        }
+    }
+
+    /// Its elements are selectors that somebody gives when the run starts: their hosts are found then.
+    fileprivate func givesSelectors(_ plan: Plan) -> Bool {
+        guard case .map(let map) = kind, case .list(let list) = map.elements else { return false }
+        var isGiven = false
+        list.forEach { part in
+            guard case .parameter(let name) = part else { return }
+            isGiven = isGiven || plan.parameters.contains { $0.name == name && $0.kind == .list(.selector) }
+        }
+        return isGiven
+    }
+
     fileprivate var literals: [String] {
         var texts: [String] = []
         for expression in expressions {

@@ -26,12 +26,9 @@ enum PlanTriggers {
         if schedule.flow != plan.flow { faults.append("it starts flow '\(schedule.flow)', not this one") }
         if schedule.isTrigger != true { faults.append("its schedule must say \"isTrigger\": true") }
         do throws(FlowError) {
-            switch (schedule.cron, schedule.at, schedule.alarm) {
-            case (let text?, nil, nil): _ = try CronExpression(text)
-            case (nil, let text?, nil): _ = try OnceAt(text)
-            case (nil, nil, let text?): _ = try Alarm(text)
-            default: faults.append("it takes exactly one of 'cron', 'at' and 'alarm'")
-            }
+            _ = try ScheduleRule(
+                id: trigger.name, spec: schedule, zone: { _ in .utc },
+                calendar: { name throws(FlowError) in try DateCalendar(name: name, text: "") })
         } catch {
             faults.append(error.message)
         }

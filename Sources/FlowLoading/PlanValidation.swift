@@ -140,32 +140,26 @@ package struct PlanValidation {
     }
 
     private mutating func checkPolicy(_ node: Node) {
-        if let timeout = node.policy.timeoutSeconds, !(timeout > 0 && timeout.isFinite) {
-            fault(node.name, "its time-out must be more than 0 seconds, found \(timeout)", node.location)
-        }
+        for message in PlanTimes.faults(of: node) { fault(node.name, message, node.location) }
         guard let retry = node.policy.retry else { return }
         if !(1...Limits.attempts).contains(retry.attempts) {
             fault(node.name, "its retry must have 1 to \(Limits.attempts) attempts, found \(retry.attempts)", node.location)
-        }
-        if retry.delaySeconds < 0 || retry.factor < 1 || retry.maxDelaySeconds < 0 || !(0...1).contains(retry.jitter) {
-            fault(node.name, "its retry needs delays of 0 or more, a factor of 1 or more and a jitter of 0 to 1", node.location)
         }
     }
 
     private mutating func checkKind(_ node: Node) {
         switch node.kind {
-        case .map(let map) where map.width < 1: fault(node.name, "its width must be at least 1, found \(map.width)", node.location)
+        case .map(let map):
+            if map.width < 1 { fault(node.name, "its width must be at least 1, found \(map.width)", node.location) }
+            if let message = map.minSucceeded?.fault { fault(node.name, "its minSucceeded \(message)", node.location) }
         case .approval(let approval): for message in approval.faults { fault(node.name, message, node.location) }
         case .shell(let spec): checkShell(spec, node)
         case .rollout(let rollout): for message in rollout.faults { fault(node.name, message, node.location) }
         case .repeatUntil(let spec): checkRounds(spec, node)
         case .waitFor(let spec):
             if !spec.signal.isStepName { fault(node.name, "its signal '\(spec.signal)' is not a name: \(String.stepNameRule)", node.location) }
-            if let timeout = spec.timeoutSeconds, !(timeout > 0 && timeout.isFinite) {
-                fault(node.name, "its time-out must be more than 0 seconds, found \(timeout)", node.location)
-            }
         case .call(let spec): checkCall(spec, node)
-        case .copy, .step, .sleep, .sleepUntil, .choice, .map: break
+        case .copy, .step, .sleep, .sleepUntil, .choice: break
         }
     }
 
@@ -184,9 +178,6 @@ package struct PlanValidation {
     private mutating func checkRounds(_ spec: RepeatSpec, _ node: Node) {
         if !(1...Limits.rounds).contains(spec.maximum) {
             fault(node.name, "it must have 1 to \(Limits.rounds) rounds, found \(spec.maximum)", node.location)
-        }
-        if !(spec.intervalSeconds >= 0 && spec.intervalSeconds <= 366 * 86_400) {
-            fault(node.name, "its interval must be 0 seconds to a year, found \(spec.intervalSeconds)", node.location)
         }
     }
 
@@ -303,18 +294,18 @@ extension RolloutSpec {
     /// What makes no sense in it.
     fileprivate var faults: [String] {
         var faults: [String] = []
-        if !(soakSeconds >= 0 && soakSeconds <= 366 * 86_400) { faults.append("its soak must be 0 seconds to a year, found \(soakSeconds)") }
-        if let concurrency, concurrency.of(1_000_000) < 1 { faults.append("its concurrency must be at least 1, found \(concurrency)") }
-        for case .percent(let share)? in [concurrency, budget.maxFailures] where !(0...100).contains(share) {
-            faults.append("a share must be 0 to 100 percent, found \(share)")
+        if let fault = concurrency?.fault {
+            faults.append("its concurrency \(fault)")
+        } else if let concurrency, concurrency.of(1_000_000) < 1 {
+            faults.append("its concurrency must be at least 1, found \(concurrency)")
         }
+        if let fault = budget.maxFailures.fault { faults.append("its maxFailures \(fault)") }
         if let fault = startRate?.fault { faults.append("its startRate \(fault)") }
         if let skipping,
             !(1...Limits.skippedStates).contains(skipping.count) || !skipping.allSatisfy({ (1...Limits.textBytes).contains($0.utf8.count) })
         {
             faults.append("its skipping names 1 to \(Limits.skippedStates) states of hosts")
         }
-        if case .count(let count) = budget.maxFailures, count < 0 { faults.append("its maxFailures must be 0 or more, found \(count)") }
         return faults
     }
 }

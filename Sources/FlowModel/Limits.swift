@@ -106,6 +106,12 @@ package enum Limits {
     package static let agingSeconds = 300.0
     /// Further attempts that a run may have in all, as its flow says.
     package static let retryBudget = 100_000
+    /// Seconds of the longest wait that anybody may ask for, a hundred years: a sleep, a deadline, a time-out, a delay.
+    package static let waitSeconds = 3_153_600_000.0
+    /// Seconds of a soak, and of the pause between two rounds: a year.
+    package static let soakSeconds = 31_622_400.0
+    /// What a further delay before an attempt may be multiplied by.
+    package static let retryFactor = 1_000.0
     /// Seconds that a failed step may ask to be left alone for before its next attempt.
     package static let retryAfterSeconds = 3_600.0
     /// Runs that one bulk command is for.
@@ -118,6 +124,8 @@ package enum Limits {
     package static let titleCharacters = 60
     /// Elements that are named, with what went wrong, when a map fails of which all had their turn.
     package static let failuresNamed = 10
+    /// Bytes of a name for which, and among which, the nearest ones are looked for.
+    package static let mistypedBytes = 256
     /// Labels of a run.
     package static let labels = 64
     /// Bytes of a comment, reason, or label with its name.

@@ -54,7 +54,7 @@ package struct CatchUp: Sendable {
         while true {
             let start = max(position, Occurrence.Position(after: now + -seconds))
             if let newest = newestToRun(behind: start, now) { return newest }
-            guard start > position else { return nil }
+            guard start > position, seconds < Limits.waitSeconds else { return nil }
             seconds *= 4
         }
     }

@@ -19,7 +19,7 @@ package struct DateCalendar: Hashable, Sendable {
     package init(name: String, text: String) throws(FlowError) {
         self.name = name
         var faults: [FlowError.Detail] = []
-        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        let lines = WrittenText.lines(of: WrittenText.withoutMark(text))
         guard lines.count <= ScheduleLimits.calendarLines else {
             throw FlowError(.usage, subject: name, "Calendar '\(name)' has \(lines.count) lines; \(ScheduleLimits.calendarLines) are allowed.")
         }

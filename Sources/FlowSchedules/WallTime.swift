@@ -40,23 +40,13 @@ extension CivilDate {
     package init?(text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts[0].count == 4, parts[1].count == 2, parts[2].count == 2, let year = parts[0].digits,
-            let month = parts[1].digits, let day = parts[2].digits, (1...12).contains(month), (1...31).contains(day)
+            let month = parts[1].digits, let day = parts[2].digits
         else { return nil }
         self.init(year: year, month: month, day: day)
-        guard self == CivilDate(daysSince1970: daysSince1970) else { return nil }
+        guard exists else { return nil }
     }
 
     package var text: String { "\(year.padded(4))-\(month.padded(2))-\(day.padded(2))" }
-
-    var daysInMonth: Int { CivilDate.daysInMonth(month, of: year) }
-
-    static func daysInMonth(_ month: Int, of year: Int) -> Int {
-        switch month {
-        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
-        }
-    }
 
     /// 0 is Sunday. 1970-01-01 was a Thursday.
     static func weekday(ofDay day: Int) -> Int { (day + 4).remainder(by: 7) }

@@ -54,6 +54,7 @@ private struct ZoneReader {
         let version = max(1, Int(bytes[position + 4]) - 0x30)
         position += 20
         let counts = (0..<6).map { _ in integer(4) }
+        guard counts.allSatisfy({ $0 >= 0 }) else { return nil }
         return Header(
             version: version, utFlags: counts[0], standardFlags: counts[1], leapSeconds: counts[2], transitions: counts[3],
             types: counts[4], letters: counts[5])
@@ -72,10 +73,11 @@ private struct ZoneReader {
         position = end
         var transitions: [Zone.Transition] = []
         for (at, kind) in zip(times, kinds) {
-            guard kind < offsets.count, at > transitions.last?.at ?? Int.min else { return nil }
+            guard kind < offsets.count, at > transitions.last?.at ?? Int.min, at < Zone.everLater else { return nil }
             // Zones that began before time did say so by a first transition at the Big Bang.
             transitions.append(Zone.Transition(at: max(at, Zone.everEarlier + 1), offset: offsets[kind]))
         }
+        guard offsets.allSatisfy({ Zone.offsets.contains($0) }) else { return nil }
         return (offsets[0], transitions)
     }
 

@@ -24,8 +24,10 @@ package struct Zone: Hashable, Sendable {
     /// Beyond every moment that is asked about, with room to add to.
     static let everLater = Int.max / 8
     static let everEarlier = -everLater
+    /// Offsets that a zone may have (RFC 9636 §3.2).
+    static let offsets = -25 * 3_600 + 1...26 * 3_600 - 1
     /// No two offsets of one zone are further apart than this.
-    static let reachSeconds = 48 * 3_600
+    static let reachSeconds = 51 * 3_600
 
     package let name: String
     let firstOffset: Int

@@ -6,13 +6,13 @@ extension ZoneRule {
     /// nil for a text that is not a POSIX `TZ` rule.
     init?(_ text: String) {
         var reader = RuleReader(rest: Substring(text))
-        guard reader.name(), let west = reader.seconds() else { return nil }
+        guard reader.name(), let west = reader.seconds(RuleReader.offsetHours) else { return nil }
         standard = -west
         guard !reader.rest.isEmpty else { return }
         guard reader.name() else { return nil }
         var offset = standard + 3_600
         if let next = reader.rest.first, next != "," {
-            guard let west = reader.seconds() else { return nil }
+            guard let west = reader.seconds(RuleReader.offsetHours) else { return nil }
             offset = -west
         }
         guard reader.take(",") else {
@@ -26,7 +26,9 @@ extension ZoneRule {
 }
 
 private struct RuleReader {
-    private static let hours = 0...167
+    static let offsetHours = 0...24
+    /// Of a change: up to a week from its day (RFC 9636 §3.3.1).
+    private static let changeHours = 0...167
 
     var rest: Substring
 
@@ -49,10 +51,10 @@ private struct RuleReader {
     }
 
     /// `[+-]hh[:mm[:ss]]`, in seconds.
-    mutating func seconds() -> Int? {
+    mutating func seconds(_ hours: ClosedRange<Int>) -> Int? {
         let isNegative = take("-")
         if !isNegative { _ = take("+") }
-        guard var total = number(in: RuleReader.hours).map({ $0 * 3_600 }) else { return nil }
+        guard var total = number(in: hours).map({ $0 * 3_600 }) else { return nil }
         for unit in [60, 1] where take(":") {
             guard let part = number(in: 0...59) else { return nil }
             total += part * unit
@@ -63,7 +65,7 @@ private struct RuleReader {
     mutating func change() -> ZoneRule.Change? {
         guard let day = day() else { return nil }
         guard take("/") else { return ZoneRule.Change(day: day, second: 7_200) }
-        return seconds().map { ZoneRule.Change(day: day, second: $0) }
+        return seconds(RuleReader.changeHours).map { ZoneRule.Change(day: day, second: $0) }
     }
 
     private mutating func day() -> ZoneRule.Change.Day? {

@@ -40,6 +40,13 @@ extension Wire {
         }
     }
 
+    /// `PUT /v1/inventory/hosts`: several at once, all of them or none.
+    package struct Hosts: Codable, Equatable, Sendable {
+        package var hosts: [Host]
+
+        package init(hosts: [Host]) { self.hosts = hosts }
+    }
+
     /// `POST /v1/inventory/scan`: asks a machine for its keys, without logging in.
     package struct Scan: Codable, Equatable, Sendable {
         package var address: String

@@ -79,6 +79,28 @@ extension Wire {
         }
     }
 
+    /// `POST /v1/schedules`: several at once, all of them or none.
+    package struct ScheduleImport: Codable, Equatable, Sendable {
+        package struct Item: Codable, Equatable, Sendable {
+            package var name: String
+            package var spec: ScheduleSpec
+
+            package init(name: String, spec: ScheduleSpec) {
+                self.name = name
+                self.spec = spec
+            }
+        }
+
+        package var items: [Item]
+        /// Only says what would be refused.
+        package var dryRun: Bool?
+
+        package init(items: [Item], dryRun: Bool? = nil) {
+            self.items = items
+            self.dryRun = dryRun
+        }
+    }
+
     /// `POST /v1/schedules/{name}/backfill`: the times from `from` to `until`, both included, that led to no run.
     package struct Backfill: Codable, Equatable, Sendable {
         package var from: Instant

@@ -34,6 +34,15 @@ struct InventoryTests {
         #expect(inventory.groups == ["web": ["web-1", "web-2"], "empty": []])
     }
 
+    @Test(arguments: [
+        ("::1", "::1"), ("[::1]", "::1"), ("fe80::1%eth0", "fe80::1%eth0"), ("10.0.0.1", "10.0.0.1"), ("web-1.example.com", "web-1.example.com"),
+    ])
+    func `addresses are names, IPv4 and IPv6, which may stand in brackets`(_ text: String, _ address: String) throws {
+        let inventory = try Inventory.parse("hosts: {a: {address: '\(text)'}}", file: "f")
+        #expect(inventory.hosts.map(\.address) == [address])
+        #expect(FlowModel.Host.place(address, 22) == (address.contains(":") ? "[\(address)]:22" : "\(address):22"))
+    }
+
     @Test(arguments: ["", "# nothing\n", "hosts:\n", "hosts: {}\ngroups:\n", "~"])
     func `a file without hosts is an empty inventory`(_ text: String) throws {
         #expect(try Inventory.parse(text, file: "f").hosts.isEmpty)
@@ -72,6 +81,18 @@ struct InventoryTests {
         ("hosts: {a: {address: x}}\ngroups:\n  g: [b]", "f:3 group 'g': lists 'b', which is not a host"),
         ("hosts: {a: {address: x}}\ngroups:\n  g: [a,\n    a]", "f:4 group 'g': lists 'a' twice"),
         ("hosts: {a: {address: x}}\ngroups: {g: a}", "f:2 group 'g': must be a list"),
+        (
+            "hosts:\n  a: {address: \"10.0.0.1:2222\"}",
+            "f:2 a.address: '10.0.0.1:2222' is an address with a port: write address 10.0.0.1 and port 2222"
+        ),
+        ("hosts:\n  a: {address: \"[::1]:22\"}", "f:2 a.address: '[::1]:22' is an address with a port: write address ::1 and port 22"),
+        ("hosts:\n  a: {address: \"web:ssh\"}", "f:2 a.address: 'web:ssh' is not a host name"),
+        ("hosts:\n  a: {address: \"1::2::3\"}", "f:2 a.address: '1::2::3' is not"),
+        ("hosts:\n  a: {address: 10.0.0.300}", "f:2 a.address: '10.0.0.300' is not an IPv4"),
+        ("hosts: {a: {address: x}}\n---\nhosts: {}", "f:3 YAML: a second document"), ("hosts: {}\r\nmore: 1\r\nhosts: {}", "f:3 hosts: stands twice"),
+        ("hosts:\r  a: {address: x}\r  b: {adress: x}", "f:3 host 'b': has no key 'adress'"),
+        ("hosts:\n  a: {address: x, labels: {b: \"\\x9b\"}}", "f:2 a.labels.b: has control"),
+        ("# c\rhosts: &x {}", "f:2 YAML: anchors"), ("hosts:\n  a: {address: \u{7}}", "f:2 YAML: control characters"),
         ("hosts:\n\ta: b", "f:2 YAML: "),
         ("hosts:\n  a: &x {address: x}\n  b: *x", "f:2 YAML: anchors and aliases"),
         ("hosts:\n  a: {address: x, labels: {glob: *}}", "f:2 YAML: anchors and aliases"),

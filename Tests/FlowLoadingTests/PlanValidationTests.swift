@@ -56,6 +56,35 @@ struct PlanValidationTests {
         #expect(!faults(Array(nodes.dropLast())).contains { $0.contains("undone") })
     }
 
+    @Test(arguments: [1e17, 1e300, -1, .nan, .infinity])
+    func `every span of time that a step names has a bound`(_ seconds: Double) {
+        let approval = ApprovalSpec(
+            prompt: .literal("go?"), rules: [.anyone(count: 1)], deadlineSeconds: seconds,
+            escalations: [.init(rules: [.anyone(count: 1)], deadlineSeconds: seconds)], remindSeconds: seconds)
+        let probe = Probe(command: ShellSpec(source: .text("true")), timeoutSeconds: seconds)
+        let retry = Retry(attempts: 2, delaySeconds: seconds, factor: seconds, maxDelaySeconds: seconds, jitter: seconds, maxElapsedSeconds: seconds)
+        let kinds: [(Node.Kind, Policy, Int)] = [
+            (.approval(approval), Policy(), 3), (.waitFor(SignalSpec(signal: "s", timeoutSeconds: seconds)), Policy(), 1),
+            (.sleep(.literal(.double(seconds))), Policy(), 1), (.shell(ShellSpec(source: .text("true"))), Policy(timeoutSeconds: seconds), 1),
+            (.shell(ShellSpec(source: .text("true"))), Policy(probe: probe), 1), (.shell(ShellSpec(source: .text("true"))), Policy(retry: retry), 5),
+        ]
+        for (kind, policy, count) in kinds {
+            let found = faults([Node(id: "a", name: "a", kind: kind, policy: policy)])
+            #expect(found.count == count && found.allSatisfy { $0.contains("found") }, "\(kind): \(found)")
+        }
+        let rollout = RolloutSpec(
+            targets: .literal("all"), batches: .all, concurrency: .percent(seconds), soakSeconds: seconds,
+            budget: .init(maxFailures: .percent(seconds)))
+        let bodies: [(Node.Kind, Int)] = [
+            (.rollout(rollout), 3), (.repeatUntil(RepeatSpec(until: .literal(true), intervalSeconds: seconds, maximum: 1)), 1),
+            (.map(MapSpec(elements: .list(.literal([])), width: 1, minSucceeded: .percent(seconds))), 1),
+        ]
+        for (kind, count) in bodies {
+            let found = faults([Node(id: "m", name: "m", kind: kind), shell("m/x", scope: "m")])
+            #expect(found.count == count, "\(kind): \(found)")
+        }
+    }
+
     @Test func `unknown parameters, bad names, widths and policies are faults`() {
         var odd = shell("Bad Name", reads: [.parameter("nothing")])
         odd.policy = Policy(retry: Retry(attempts: 0), timeoutSeconds: -1)
@@ -90,7 +119,7 @@ struct PlanValidationTests {
         let rules: [ApprovalRule] = [.anyone(count: 1)]
         #expect(gateFaults(rules) { $0.escalations = [.init(rules: rules)] } == ["it escalates after something that has no deadline"])
         #expect(gateFaults(rules) { $0.onDeadline = .approve } == ["its deadline approves, but it has none"])
-        #expect(gateFaults(rules) { $0.remindSeconds = 1 } == ["it reminds after 60 seconds or more, found 1.0"])
+        #expect(gateFaults(rules) { $0.remindSeconds = 1 } == ["it reminds after 60 seconds or more, at most a hundred years, found 1.0"])
         let found = gateFaults(rules) {
             ($0.deadlineSeconds, $0.onDeadline) = (60, .approve)
             $0.fields = [

@@ -102,6 +102,35 @@ struct ScheduleTests {
         try await house.close()
     }
 
+    @Test func `several schedules are added together, or none, with what is wrong with each`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let house = try await ScheduleHouse(home: home, clock: try ManualClock("2026-02-01T00:00:00Z"))
+        func item(_ name: String, _ change: (inout ScheduleSpec) -> Void) -> Wire.ScheduleImport.Item {
+            var spec = ScheduleSpec(flow: "quick")
+            change(&spec)
+            return Wire.ScheduleImport.Item(name: name, spec: spec)
+        }
+        let good = [item("a") { $0.cron = "0 1 * * *" }, item("b") { $0.cron = "0 2 * * *" }]
+        let bad = [
+            item("c") { $0.cron = "0 0 31 2 *" }, item("d") { ($0.cron, $0.timeZone) = ("0 1 * * *", "Mars/Olympus") },
+            item("e") { ($0.cron, $0.jitterSeconds) = ("0 1 * * *", .max) }, item("Bad Name") { $0.cron = "0 1 * * *" },
+            item("f") { $0.at = "2026-02-30 10:00" }, item("g") { $0.at = "2025-01-01 10:00" },
+        ]
+        do {
+            _ = try await house.book.put(Wire.ScheduleImport(items: good + bad), by: ScheduleHouse.alice)
+            Issue.record("bad schedules were taken")
+        } catch let error as FlowError {
+            #expect(error.errors.map(\.subject) == ["c", "d", "e", "Bad Name", "f", "g"], "\(error)")
+        }
+        #expect(try await house.book.schedules().isEmpty)
+        _ = try await house.book.put(Wire.ScheduleImport(items: good, dryRun: true), by: ScheduleHouse.alice)
+        #expect(try await house.book.schedules().isEmpty)
+        #expect(try await house.book.put(Wire.ScheduleImport(items: good), by: ScheduleHouse.alice).map(\.name) == ["a", "b"])
+        #expect(try await house.book.schedules().count == 2)
+        try await house.close()
+    }
+
     @Test func `a pause is recorded time by time, ends by itself, and what was missed can be backfilled by its revision`() async throws {
         let home = try TemporaryHome()
         defer { home.remove() }

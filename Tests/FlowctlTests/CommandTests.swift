@@ -60,6 +60,27 @@ struct CommandTests {
 
     private static let keys = [Wire.HostKey(key: "ssh-ed25519 AAAA", type: "ssh-ed25519", fingerprint: "SHA256:right")]
 
+    @Test func `many hosts are added from a file, in pieces`() async throws {
+        let hosts = (1...1_001).map { "{\"name\":\"web-\($0)\",\"address\":\"10.0.\($0 / 250).\($0 % 250)\"}" }.joined(separator: ",")
+        let files = ["/a": "\u{FEFF}[\(hosts)]", "/b": "{\"items\":[{\"name\":\"x\",\"address\":\"::1\"}]}", "/c": "[{\"name\":1}]", "/d": "{}"]
+        let world = World(files: files) { _, _ in .json(["items": []]) }
+        #expect(await world.run("inventory", "import", "/a") == .succeeded)
+        #expect(world.requests == ["PUT /v1/inventory/hosts", "PUT /v1/inventory/hosts"] && world.err.contains("Added 1001 hosts."))
+        #expect(await world.run("inventory", "import", "/b") == .succeeded)
+        for (file, said) in [("/c", "number 1 of /c is not a host"), ("/d", "must be a list of hosts")] {
+            #expect(await world.run("inventory", "import", file) == .usage)
+            #expect(world.err.contains(said), "\(world.err)")
+        }
+        #expect(world.requests.count == 3)
+    }
+
+    @Test func `an IPv6 address is shown with its port as one types it`() async throws {
+        let page: JSON = ["items": [["name": "six", "address": "::1", "port": 22], ["name": "four", "address": "10.0.0.1", "port": 2222]]]
+        let world = World { _, _ in .json(page) }
+        #expect(await world.run("hosts", "*") == .succeeded)
+        #expect(world.out.contains("[::1]:22") && world.out.contains("10.0.0.1:2222"))
+    }
+
     private static func inventory(_ call: HTTPCall) -> World.Reply {
         call.path.hasSuffix("/scan")
             ? .json(Sample.page(keys.map { Sample.json($0) })) : .json(["name": "web-1", "address": "10.0.0.1"], status: 201)

@@ -17,7 +17,13 @@ enum InventoryHandlers {
 
     static func add(_ call: Call) async throws -> Response {
         let host = try await call.body(Wire.Host.self)
-        return try Answer.json(try await call.api.hosts.add(host, by: call.actor), status: .created)
+        guard let added = try await call.api.hosts.add([host], by: call.actor).first else { return Answer.nothing() }
+        return try Answer.json(added, status: .created)
+    }
+
+    static func addAll(_ call: Call) async throws -> Response {
+        let hosts = try await call.body(Wire.Hosts.self).hosts
+        return try Answer.page(try await call.api.hosts.add(hosts, by: call.actor))
     }
 
     static func scan(_ call: Call) async throws -> Response {

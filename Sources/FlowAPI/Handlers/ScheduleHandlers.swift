@@ -18,11 +18,21 @@ enum ScheduleHandlers {
         return try Answer.json(schedule)
     }
 
-    static func put(_ call: Call) async throws -> Response {
-        let spec = try await call.body(ScheduleSpec.self)
+    static func putAll(_ call: Call) async throws -> Response {
+        let request = try await call.body(Wire.ScheduleImport.self)
+        for item in request.items { try refuseTrigger(item.spec) }
+        return try Answer.page(try await call.api.schedules.put(request, by: call.actor))
+    }
+
+    private static func refuseTrigger(_ spec: ScheduleSpec) throws(FlowError) {
         guard spec.isTrigger == nil else {
             throw FlowError(.usage, subject: "isTrigger", "Nothing was done: 'isTrigger' is set by a flow's file and by nobody else.")
         }
+    }
+
+    static func put(_ call: Call) async throws -> Response {
+        let spec = try await call.body(ScheduleSpec.self)
+        try refuseTrigger(spec)
         return try Answer.json(try await call.api.schedules.put(call.parameter("name"), spec, by: call.actor))
     }
 

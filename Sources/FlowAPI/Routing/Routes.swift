@@ -197,6 +197,10 @@ package enum Routes {
             .get, "/v1/schedules", "schedule.list", .role(.viewer), .gives(Wire.Page<Wire.Schedule>.self, "Schedules."),
             ScheduleHandlers.list),
         Route(
+            .post, "/v1/schedules", "schedule.import", .role(.author),
+            .takes(Wire.ScheduleImport.self, gives: Wire.Page<Wire.Schedule>.self, "Adds several schedules, all of them or none."),
+            ScheduleHandlers.putAll),
+        Route(
             .get, "/v1/schedules/{name}", "schedule.show", .role(.viewer), .gives(Wire.Schedule.self, "A schedule."),
             ScheduleHandlers.show),
         Route(
@@ -240,6 +244,9 @@ package enum Routes {
         Route(
             .post, "/v1/inventory/hosts", "inventory.add", .role(.admin),
             .takes(Wire.Host.self, gives: Wire.Host.self, status: 201, "Adds a host."), InventoryHandlers.add),
+        Route(
+            .put, "/v1/inventory/hosts", "inventory.import-hosts", .role(.admin),
+            .takes(Wire.Hosts.self, gives: Wire.Page<Wire.Host>.self, "Adds several hosts, all of them or none."), InventoryHandlers.addAll),
         Route(
             .post, "/v1/inventory/scan", "inventory.scan", .role(.admin),
             .takes(Wire.Scan.self, gives: Wire.Page<Wire.HostKey>.self, "The keys that a machine shows, without logging in."),

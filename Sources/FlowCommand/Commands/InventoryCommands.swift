@@ -6,7 +6,7 @@ import FlowWire
 struct InventoryCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory", abstract: "Lists hosts, and adds them with the keys that they must show.",
-        subcommands: [List.self, Add.self, ImportKnownHosts.self])
+        subcommands: [List.self, Add.self, Import.self, ImportKnownHosts.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists hosts and groups.")
@@ -64,7 +64,7 @@ struct InventoryCommands: AsyncParsableCommand {
                 let found = try await session.client.fetch(
                     Wire.Page<Wire.HostKey>.self, "POST", "/v1/inventory/scan", body: scan
                 ).items
-                guard !found.isEmpty else { throw Messages.noKeys("\(address):\(port)") }
+                guard !found.isEmpty else { throw Messages.noKeys(Host.place(address, port)) }
                 let keys = try await confirmed(found)
                 let host = Wire.Host(
                     name: name, address: address, port: port, user: user, identityFile: identityFile, hostKeys: keys.map(\.key),
@@ -87,12 +87,65 @@ struct InventoryCommands: AsyncParsableCommand {
             guard terminal.canAsk else { throw Messages.noFingerprintConfirmed(name, found: found) }
             let keys = found.map { "  \($0.type)  \($0.fingerprint)".neutralised() }
             try await terminal.say(
-                (["\(address):\(port) shows \(found.count == 1 ? "this key" : "these keys"):"] + keys
+                (["\(Host.place(address, port)) shows \(found.count == 1 ? "this key" : "these keys"):"] + keys
                     + ["Compare with the host's own console. Is it right? Type yes:"]).joined(separator: "\n"))
             guard await terminal.readLine()?.trimmingSpaces.lowercased() == "yes" else {
                 throw Messages.noFingerprintConfirmed(name, found: found)
             }
             return found
+        }
+    }
+
+    struct Import: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Adds many hosts: those of a file in JSON, as 'flowctl hosts SELECTOR -o json' shows them.",
+            discussion: """
+                The file is a list of hosts, or an object with the list under 'items' or 'hosts'. Keys in it are taken as they are: look at them first. \
+                They are sent in pieces of \(CommandLimits.hostsAtOnce); of each piece all are added or none.
+                """)
+        @Argument(help: "The file; - reads standard input.", completion: .file(extensions: ["json"])) var file: String
+        @OptionGroup var connection: ConnectionOptions
+
+        func run() async throws {
+            let here = Surroundings.here
+            let bytes = try await here.files.read(file == "-" ? file : here.absolute(file), limit: CommandLimits.answerBytes)
+            let hosts = try read(bytes)
+            try await Session.with(connection) { session in
+                var added = 0
+                for start in stride(from: 0, to: hosts.count, by: CommandLimits.hostsAtOnce) {
+                    let piece = Array(hosts[start..<min(start + CommandLimits.hostsAtOnce, hosts.count)])
+                    do throws(FlowError) {
+                        _ = try await session.client.request("PUT", "/v1/inventory/hosts", body: try body(Wire.Hosts(hosts: piece)))
+                    } catch {
+                        if added > 0 { try? await here.terminal.say("Added the first \(added) of \(hosts.count) hosts.") }
+                        throw error
+                    }
+                    added += piece.count
+                }
+                try await here.terminal.say("Added \(added) hosts.")
+            }
+        }
+
+        private func read(_ bytes: [UInt8]) throws -> [Wire.Host] {
+            let text = try writtenText(bytes, file)
+            let json: JSON
+            do throws(JSONError) {
+                json = try JSON.parse(text)
+            } catch {
+                throw FlowError(.usage, subject: file, "No host was added: \(file) is not JSON: \(error).")
+            }
+            let list = json.arrayValue ?? json["items"]?.arrayValue ?? json["hosts"]?.arrayValue
+            guard let list else {
+                throw FlowError(.usage, subject: file, "No host was added: \(file) is \(json.typeName), and must be a list of hosts.")
+            }
+            return try list.enumerated().map { index, value throws(FlowError) in
+                guard let host = try? value.decode(as: Wire.Host.self) else {
+                    throw FlowError(
+                        .usage, subject: file,
+                        "No host was added: number \(index + 1) of \(file) is not a host, such as {\"name\": \"web-1\", \"address\": \"10.0.0.1\"}.")
+                }
+                return host
+            }
         }
     }
 
@@ -108,7 +161,7 @@ struct InventoryCommands: AsyncParsableCommand {
         func run() async throws {
             let here = Surroundings.here
             let bytes = try await here.files.read(file == "-" ? file : here.absolute(file), limit: CommandLimits.inputFileBytes)
-            let text = String(decoding: bytes, as: UTF8.self)
+            let text = try writtenText(bytes, file)
             try await Session.with(connection) { session in
                 func post(dryRun: Bool) async throws -> JSON {
                     let request = try body(Wire.KnownHosts(text: text, dryRun: dryRun))
@@ -203,7 +256,7 @@ enum HostTable {
             let labels = (host.labels ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             let keys = host.hostKeys ?? []
             table.add(
-                .init(host.name), .init("\(host.address):\(host.port ?? 22)"), .init(host.user ?? ""),
+                .init(host.name), .init(FlowModel.Host.place(host.address, host.port ?? 22)), .init(host.user ?? ""),
                 .init(keys.isEmpty ? "none" : "\(keys.count)", keys.isEmpty ? .red : .plain),
                 .init(labels.joined(separator: " ")))
         }

@@ -2,7 +2,9 @@
 extension String {
     /// The text with everything that could steer a terminal or reorder a line made visible. `keeping` stay as they are.
     package func neutralised(keeping: Set<Unicode.Scalar> = []) -> String {
-        guard unicodeScalars.contains(where: { $0.steersTerminals && !keeping.contains($0) }) else { return self }
+        guard !utf8.allSatisfy({ (0x20..<0x7F).contains($0) }),
+            unicodeScalars.contains(where: { $0.steersTerminals && !keeping.contains($0) })
+        else { return self }
         var out = String.UnicodeScalarView()
         for scalar in unicodeScalars {
             if !scalar.steersTerminals || keeping.contains(scalar) {
@@ -19,7 +21,10 @@ extension String {
     }
 
     /// Columns of a terminal that the text takes.
-    var displayWidth: Int { reduce(0) { $0 + $1.displayWidth } }
+    var displayWidth: Int {
+        // Nearly all that is shown: one column for each byte, without looking anything up.
+        utf8.allSatisfy { (0x20..<0x7F).contains($0) } ? utf8.count : reduce(0) { $0 + $1.displayWidth }
+    }
 
     /// The text cut to `width` columns, its end marked when something is missing.
     func clipped(to width: Int) -> String {

@@ -2,7 +2,8 @@ package import FlowModel
 
 /// How long something took, for people: `0.8 s`, `41 s`, `3 min 12 s`, `2 h 5 min`, `3 d 4 h`.
 package func durationText(_ seconds: Double) -> String {
-    let seconds = max(0, seconds)
+    // What a server of another version says, too.
+    let seconds = min(max(0, seconds), 1e15)
     if seconds < 9.95 { return "\(Double(Int((seconds * 10).rounded())) / 10) s" }
     let whole = Int(seconds.rounded())
     func pair(_ high: Int, _ highUnit: String, _ low: Int, _ lowUnit: String) -> String {

@@ -65,15 +65,15 @@ extension RunMachine {
     private mutating func startSleep(_ number: Int, until moment: Expression) throws(EvaluationError) {
         let text = try moment.evaluate(in: scope(of: number)).text
         guard let moment = Instant(text) else {
-            throw .invalid("'until:' takes a moment such as 2026-02-01T13:40:00Z, found '\(text)'")
+            throw .invalid("'until:' takes a moment such as 2026-02-01T13:40:00Z, on a day that exists, found '\(text)'")
         }
         emit(.sleeping(ref(number), until: moment))
     }
 
     private mutating func startSleep(_ number: Int, _ seconds: Expression) throws(EvaluationError) {
         let value = try seconds.evaluate(in: scope(of: number))
-        guard let seconds = value.doubleValue, seconds >= 0, seconds <= 100 * 365 * 86_400 else {
-            throw .invalid("a sleep takes seconds, 0 to a hundred years; found \(value.text)")
+        guard let seconds = value.doubleValue, PlanTimes.sleep(value) == nil else {
+            throw .invalid(PlanTimes.sleep(value) ?? "a sleep takes seconds")
         }
         emit(.sleeping(ref(number), until: context.now + seconds))
     }

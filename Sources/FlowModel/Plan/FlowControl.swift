@@ -31,6 +31,6 @@ package enum Priority {
 
     /// Where somebody stands in a line, lowest first: a level is worth `Limits.agingSeconds` of waiting, so that nobody waits for ever.
     package static func rank(_ priority: Int, since: Instant) -> Int64 {
-        since.milliseconds - Int64(Double(priority) * Limits.agingSeconds * 1_000)
+        (since + -Double(priority) * Limits.agingSeconds).milliseconds
     }
 }

@@ -74,7 +74,7 @@ package struct StartRate: Hashable, Sendable, Codable {
     package func moment(after starts: [Instant], now: Instant) -> Instant? {
         // Those of a time to come were noted by a clock that has been set back since: nobody knows when they were.
         let starts = starts.filter { $0 <= now }
-        guard starts.count >= count else { return nil }
+        guard count > 0, starts.count >= count else { return nil }
         let free = starts[starts.count - count] + seconds
         return free > now ? free : nil
     }
@@ -152,16 +152,29 @@ package enum Amount: Hashable, Sendable, Codable {
     /// How many of `total` that is at least; a share is rounded up.
     package func rounded(up total: Int) -> Int {
         switch self {
-        case .count(let count): count
-        case .percent(let share): Int((Double(total) * share / 100).rounded(.up))
+        case .count(let count): max(count, 0)
+        case .percent(let share): Int(Amount.part(share, of: total).rounded(.up))
         }
     }
 
     /// How many of `total` that is; a share is rounded down.
     package func of(_ total: Int) -> Int {
         switch self {
-        case .count(let count): count
-        case .percent(let share): Int(Double(total) * share / 100)
+        case .count(let count): max(count, 0)
+        case .percent(let share): Int(Amount.part(share, of: total))
+        }
+    }
+
+    /// Within 0 and `total`, whatever a plan that was kept says.
+    private static func part(_ share: Double, of total: Int) -> Double {
+        share > 0 ? Double(total) * min(share, 100) / 100 : 0
+    }
+
+    /// What is wrong with it; nil when nothing is.
+    package var fault: String? {
+        switch self {
+        case .count(let count): count < 0 ? "must be 0 or more, found \(count)" : nil
+        case .percent(let share): (0...100).contains(share) ? nil : "must be 0 to 100 percent, found \(share)"
         }
     }
 
@@ -181,7 +194,7 @@ extension Amount: CustomStringConvertible {
     package var description: String {
         switch self {
         case .count(let count): String(count)
-        case .percent(let share): share == share.rounded() ? "\(Int(share))%" : "\(share)%"
+        case .percent(let share): "\(Int(exactly: share).map(String.init) ?? "\(share)")%"
         }
     }
 }

@@ -34,3 +34,15 @@ package struct Host: Hashable, Sendable, Codable {
         return .object(members)
     }
 }
+
+extension Host {
+    /// An address with its port, as one reads and types it: `10.0.0.1:22`, `[::1]:22`.
+    package static func place(_ address: String, _ port: Int) -> String {
+        address.contains(":") ? "[\(bare(address))]:\(port)" : "\(address):\(port)"
+    }
+
+    /// `[::1]` is `::1`, as one writes it before a port.
+    package static func bare(_ address: String) -> String {
+        address.hasPrefix("[") && address.hasSuffix("]") && address.contains(":") ? String(address.dropFirst().dropLast()) : address
+    }
+}

@@ -1,20 +1,37 @@
 /// A moment in UTC, in whole milliseconds since 1970-01-01T00:00:00Z. Made outside the core, compared inside it.
+///
+/// What can be written are the years 0000 to 9999. Arithmetic ends at their edges and never overflows: a sum that lies beyond is the
+/// nearest moment within.
 package struct Instant: Hashable, Sendable, Comparable, CustomStringConvertible {
     package var milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
-    package static func < (one: Instant, other: Instant) -> Bool { one.milliseconds < other.milliseconds }
-    package static func + (instant: Instant, seconds: Double) -> Instant {
-        Instant(milliseconds: instant.milliseconds + Int64((seconds * 1000).rounded()))
-    }
-    /// Seconds from `other` to `self`.
-    package func seconds(since other: Instant) -> Double { Double(milliseconds - other.milliseconds) / 1000 }
+    /// `0000-01-01T00:00:00.000Z`
+    package static let earliest = Instant(milliseconds: -62_167_219_200_000)
+    /// `9999-12-31T23:59:59.999Z`
+    package static let latest = Instant(milliseconds: 253_402_300_799_999)
 
-    /// RFC 3339 with milliseconds: `2026-02-01T13:40:00.000Z`.
+    package static func < (one: Instant, other: Instant) -> Bool { one.milliseconds < other.milliseconds }
+
+    /// So many seconds later; what is not a number adds nothing.
+    package static func + (instant: Instant, seconds: Double) -> Instant {
+        guard !seconds.isNaN else { return instant }
+        // More than any two moments are apart, and within what 64 bits hold.
+        let step = Int64(min(max((seconds * 1000).rounded(), -0x1p62), 0x1p62))
+        let (sum, overflows) = instant.milliseconds.addingReportingOverflow(step)
+        if overflows { return step < 0 ? earliest : latest }
+        return min(max(Instant(milliseconds: sum), earliest), latest)
+    }
+
+    /// Seconds from `other` to `self`.
+    package func seconds(since other: Instant) -> Double { (Double(milliseconds) - Double(other.milliseconds)) / 1000 }
+
+    /// RFC 3339 with milliseconds: `2026-02-01T13:40:00.000Z`. A moment that cannot be written is shown as the nearest that can.
     package var description: String {
+        let milliseconds = min(max(self, .earliest), .latest).milliseconds
         let day = Int(milliseconds.floorDivided(by: 86_400_000))
-        let rest = Int(milliseconds - Int64(day) * 86_400_000)
+        let rest = Int(milliseconds) - day * 86_400_000
         let date = CivilDate(daysSince1970: day)
         func pad(_ value: Int, _ width: Int) -> String {
             let digits = String(value)
@@ -24,19 +41,59 @@ package struct Instant: Hashable, Sendable, Comparable, CustomStringConvertible 
         return "\(pad(date.year, 4))-\(pad(date.month, 2))-\(pad(date.day, 2))T\(clock).\(pad(rest % 1000, 3))Z"
     }
 
-    /// Reads RFC 3339 in UTC (`Z`), with or without a fraction; nil for anything else.
+    /// Reads RFC 3339 in UTC: `2026-02-01T13:40:00Z`, with or without a fraction of the second, of which milliseconds are kept.
+    ///
+    /// nil for anything else, and for what no calendar or clock here has: 31 November, 24:00, and the leap second :60, which POSIX time
+    /// does not count.
     package init?(_ text: String) {
-        let parts = text.split(whereSeparator: { "-T:.Z".contains($0) }).map { Int($0) }
-        guard text.hasSuffix("Z"), parts.count == 6 || parts.count == 7, parts.allSatisfy({ $0 != nil }) else { return nil }
-        let numbers = parts.compactMap { $0 }
-        guard (1...12).contains(numbers[1]), (1...31).contains(numbers[2]), numbers[3] < 24, numbers[4] < 60,
-            numbers[5] < 61
+        var reader = MomentReader(text)
+        guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), reader.take("-"), let day = reader.number(2),
+            reader.take("T"), let hour = reader.number(2), reader.take(":"), let minute = reader.number(2), reader.take(":"),
+            let second = reader.number(2), let thousandths = reader.fraction(), reader.take("Z"), reader.isAtEnd
         else { return nil }
-        let day = CivilDate(year: numbers[0], month: numbers[1], day: numbers[2]).daysSince1970
-        let fraction = numbers.count == 7 ? text.split(separator: ".")[1].dropLast().prefix(3) : "0"
-        let thousandths = (Int(fraction) ?? 0) * [1: 100, 2: 10][fraction.count, default: 1]
-        let seconds = ((day * 24 + numbers[3]) * 60 + numbers[4]) * 60 + numbers[5]
-        milliseconds = Int64(seconds) * 1000 + Int64(numbers.count == 7 ? thousandths : 0)
+        let date = CivilDate(year: year, month: month, day: day)
+        guard date.exists, hour < 24, minute < 60, second < 60 else { return nil }
+        let seconds = ((date.daysSince1970 * 24 + hour) * 60 + minute) * 60 + second
+        milliseconds = Int64(seconds * 1000 + thousandths)
+    }
+}
+
+/// The fields of a moment, each of a fixed number of ASCII digits.
+private struct MomentReader {
+    private var rest: Substring.UTF8View
+
+    init(_ text: String) { rest = text[...].utf8 }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    mutating func take(_ character: Unicode.Scalar) -> Bool {
+        guard rest.first == UInt8(ascii: character) else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    mutating func number(_ digits: Int) -> Int? {
+        var value = 0
+        for _ in 0..<digits {
+            guard let digit = digit() else { return nil }
+            value = value * 10 + digit
+        }
+        return value
+    }
+
+    /// Thousandths of a second; 0 when there is no fraction, nil for a point without digits.
+    mutating func fraction() -> Int? {
+        guard take(".") else { return 0 }
+        guard var value = digit() else { return nil }
+        for _ in 0..<2 { value = value * 10 + (digit() ?? 0) }
+        while digit() != nil {}
+        return value
+    }
+
+    private mutating func digit() -> Int? {
+        guard let byte = rest.first, (0x30...0x39).contains(byte) else { return nil }
+        rest.removeFirst()
+        return Int(byte - 0x30)
     }
 }
 
@@ -46,7 +103,7 @@ extension Instant: Codable {
         let text = try container.decode(String.self)
         guard let instant = Instant(text) else {
             throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "'\(text)' is not a time such as 2026-02-01T13:40:00.000Z")
+                in: container, debugDescription: "'\(text)' is not a time such as 2026-02-01T13:40:00.000Z, on a day that exists")
         }
         self = instant
     }
@@ -61,39 +118,5 @@ extension Int64 {
     fileprivate func floorDivided(by divisor: Int64) -> Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient
-    }
-}
-
-/// A date of the proleptic Gregorian calendar. The arithmetic is Howard Hinnant's "chrono-compatible low-level date algorithms".
-package struct CivilDate: Hashable, Sendable {
-    package var year: Int
-    package var month: Int
-    package var day: Int
-
-    package init(year: Int, month: Int, day: Int) {
-        self.year = year
-        self.month = month
-        self.day = day
-    }
-
-    package init(daysSince1970 days: Int) {
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    }
-
-    package var daysSince1970: Int {
-        let shiftedYear = month <= 2 ? year - 1 : year
-        let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
-        let yearOfEra = shiftedYear - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        return era * 146_097 + dayOfEra - 719_468
     }
 }

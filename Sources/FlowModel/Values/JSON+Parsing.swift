@@ -189,7 +189,8 @@ private struct JSONParser {
     }
 
     private mutating func hexUnit() throws(JSONError) -> UInt32 {
-        guard at + 4 <= bytes.count,
+        // `UInt32` alone would take a sign.
+        guard at + 4 <= bytes.count, bytes[at] != UInt8(ascii: "+"), bytes[at] != UInt8(ascii: "-"),
             let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
         else { throw fail("expected four hex digits") }
         at += 4

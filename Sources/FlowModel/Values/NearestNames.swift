@@ -1,16 +1,21 @@
-/// Suggestions for a mistyped name: those of `candidates` within a third of the length, nearest first, three at most.
+/// Suggestions for a mistyped name: those of `candidates` within a third of the length, nearest first, three at most; none for a text
+/// that is too long to be one.
 package func nearestNames(to name: String, in candidates: some Sequence<String>) -> [String] {
+    guard name.utf8.count <= Limits.mistypedBytes else { return [] }
     let limit = max(1, name.count / 3)
+    let typed = Array(name.lowercased())
     let ranked = candidates.compactMap { candidate -> (distance: Int, name: String)? in
-        let distance = editDistance(name.lowercased(), candidate.lowercased())
-        return distance <= limit || candidate.hasPrefix(name) ? (distance, candidate) : nil
+        let isBegun = candidate.hasPrefix(name)
+        // No edit makes up for more characters than it adds or takes.
+        guard candidate.utf8.count <= Limits.mistypedBytes, isBegun || abs(candidate.count - typed.count) <= limit else { return nil }
+        let distance = editDistance(typed, Array(candidate.lowercased()))
+        return distance <= limit || isBegun ? (distance, candidate) : nil
     }
     return ranked.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(3).map(\.name)
 }
 
 /// Levenshtein's distance between two strings, with two neighbours that changed places as one edit: the commonest mistyping.
-private func editDistance(_ one: String, _ other: String) -> Int {
-    let (one, other) = (Array(one), Array(other))
+private func editDistance(_ one: [Character], _ other: [Character]) -> Int {
     var (beforeLast, last) = ([Int](), Array(0...other.count))
     for line in one.indices {
         var row = [line + 1]

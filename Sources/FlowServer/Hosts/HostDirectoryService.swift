@@ -19,28 +19,39 @@ struct HostDirectoryService: HostDirectory {
         try await inventoryService.current().resolve(selector).map { Wire.Host($0) }
     }
 
-    func add(_ host: Wire.Host, by actor: Actor) async throws -> Wire.Host {
+    func add(_ hosts: [Wire.Host], by actor: Actor) async throws -> [Wire.Host] {
+        let added = try hosts.map { try HostDirectoryService.host($0) }
+        try await inventoryService.edit { _ = try $0.add(added) }
+        if let host = added.first, added.count == 1 {
+            try await audit.append(
+                AuditEntry(
+                    at: Wall.now(), actor: actor.user, verb: "inventory.add", subject: host.name,
+                    detail: ["address": .string(host.address), "hostKeys": .array(host.hostKeys.map(JSON.string))]))
+        } else if !added.isEmpty {
+            let rows = added.map { JSON.string(([$0.name, $0.address] + $0.hostKeys).joined(separator: " ")) }
+            try await audit.append(
+                AuditEntry(
+                    at: Wall.now(), actor: actor.user, verb: "inventory.add", subject: "\(added.count) hosts", detail: ["hosts": .array(rows)]))
+        }
+        return added.map { Wire.Host($0) }
+    }
+
+    private static func host(_ host: Wire.Host) throws(FlowError) -> Host {
         var keys: [String] = []
-        for text in host.hostKeys ?? [] { keys.append(try HostDirectoryService.key(text).text) }
-        let added = Host(
-            name: host.name, address: host.address, port: host.port ?? 22, user: host.user, identityFile: host.identityFile,
+        for text in host.hostKeys ?? [] { keys.append(try key(text, of: host.name)) }
+        return Host(
+            name: host.name, address: Host.bare(host.address), port: host.port ?? 22, user: host.user, identityFile: host.identityFile,
             hostKeys: keys, labels: host.labels ?? [:])
-        try await inventoryService.edit { try $0.add(added) }
-        try await audit.append(
-            AuditEntry(
-                at: Wall.now(), actor: actor.user, verb: "inventory.add", subject: host.name,
-                detail: ["address": .string(host.address), "hostKeys": .array(keys.map(JSON.string))]))
-        return Wire.Host(added)
     }
 
     func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey] {
-        try await reach.scan(address: request.address, port: request.port ?? 22)
+        try await reach.scan(address: Host.bare(request.address), port: request.port ?? 22)
     }
 
     func importKnownHosts(_ request: Wire.KnownHosts, by actor: Actor) async throws -> Wire.KnownHostsResult {
         let changes = try KnownHosts(request.text).changes(for: try await inventoryService.current())
         if request.dryRun != true, !changes.additions.isEmpty {
-            try await inventoryService.edit { try $0.apply(changes.additions) }
+            try await inventoryService.edit { _ = try $0.apply(changes.additions) }
             let keys = changes.additions.map { JSON.string("\($0.host) \($0.key.text)") }
             try await audit.append(
                 AuditEntry(
@@ -54,11 +65,11 @@ struct HostDirectoryService: HostDirectory {
         await reach.ping(try await inventoryService.current().resolve(selector))
     }
 
-    private static func key(_ text: String) throws(FlowError) -> HostKey {
+    private static func key(_ text: String, of host: String) throws(FlowError) -> String {
         do throws(HostKey.Fault) {
-            return try HostKey(text)
+            return try HostKey(text).text
         } catch {
-            throw FlowError(.usage, subject: "hostKeys", "The host was not added: \(error.message).")
+            throw FlowError(.usage, subject: "hostKeys", "Host '\(host)' was not added: \(error.message).")
         }
     }
 }

@@ -1,10 +1,10 @@
 import CFlowShims
-import FlowInventory
+package import FlowInventory
 import FlowModel
 import Synchronization
 
 /// The inventory file, read again whenever it has changed.
-final class InventoryService: Sendable {
+package final class InventoryService: Sendable {
     /// What tells one content of the file from another, without reading it.
     private struct Stamp: Equatable {
         var node: UInt64
@@ -12,15 +12,25 @@ final class InventoryService: Sendable {
         var modified: Int64
     }
 
+    private struct State {
+        var known: (stamp: Stamp, inventory: Inventory)?
+        /// The newest load that goes on, and the content that it is for.
+        var loading: (stamp: Stamp, load: Task<Inventory, any Error>)?
+    }
+
     /// Its absolute path.
     let file: String
+    private let read: @Sendable (String) throws -> Inventory
     /// Whether somebody named the file, and so expects it to be there.
     private let isNamed: Bool
-    private let known = Mutex<(stamp: Stamp, inventory: Inventory)?>(nil)
+    private let state = Mutex(State())
     /// One change after the other.
     private let editing = Mutex<Void>(())
 
-    private init(file: String, isNamed: Bool) {
+    package init(
+        file: String, isNamed: Bool, read: @escaping @Sendable (String) throws -> Inventory = { try Inventory.load($0) }
+    ) {
+        self.read = read
         self.file = file
         self.isNamed = isNamed
     }
@@ -34,18 +44,44 @@ final class InventoryService: Sendable {
 
     /// The inventory as the file has it now. Without a file it is empty, unless somebody named the file. One with faults is refused
     /// as a whole.
-    func current() async throws -> Inventory {
+    ///
+    /// All who ask while it is read wait for the same reading: nobody is given hosts or keys that the file no longer has.
+    package func current() async throws -> Inventory {
         guard let stamp = stamp() else {
             guard isNamed else { return .empty }
             throw FlowError(
                 .notFound, subject: file, "No host is known: there is no inventory file \(file), or it cannot be reached.",
                 hint: "name another with --inventory, or: flowctl inventory add NAME ADDRESS")
         }
-        if let known = known.withLock({ $0 }), known.stamp == stamp { return known.inventory }
-        let inventory = try await onThreadPool { [file] in try Inventory.load(file) }
-        // If it changed while it was read, the next look sees another stamp.
-        known.withLock { $0 = (stamp, inventory) }
-        return inventory
+        let (inventory, load) = state.withLock { state -> (Inventory?, Task<Inventory, any Error>?) in
+            if let known = state.known, known.stamp == stamp { return (known.inventory, nil) }
+            if let loading = state.loading, loading.stamp == stamp { return (nil, loading.load) }
+            // One at a time, however often the file changes.
+            let load = Task { [before = state.loading?.load] in
+                _ = await before?.result
+                return try await self.load(stamp)
+            }
+            state.loading = (stamp, load)
+            return (nil, load)
+        }
+        if let inventory { return inventory }
+        guard let load else { return .empty }
+        return try await load.value
+    }
+
+    private func load(_ stamp: Stamp) async throws -> Inventory {
+        let result: Result<Inventory, any Error>
+        do {
+            result = .success(try await onThreadPool { [read, file] in try read(file) })
+        } catch {
+            result = .failure(error)
+        }
+        state.withLock { state in
+            // If it changed while it was read, the next look sees another stamp.
+            if case .success(let inventory) = result { state.known = (stamp, inventory) }
+            if state.loading?.stamp == stamp { state.loading = nil }
+        }
+        return try result.get()
     }
 
     /// Changes the file.

@@ -3,8 +3,8 @@ import FlowModel
 
 /// Finds every selector that a run will need and freezes its hosts.
 ///
-/// A selector is known at start when it is a constant, an input, or made of these; what a step computes later can only name
-/// hosts among those that are frozen.
+/// A selector is known at start when it is a constant, an input, or made of these; `PlanDetails` refuses a map or rollout over another.
+/// What a step computes later can only name, as the one host of `on:`, a host among those that are frozen.
 enum TargetResolver {
     /// A selector, and where it stands: what a fault in it is told by.
     struct Need: Hashable {

@@ -30,13 +30,21 @@ package struct ScheduleBook: ScheduleDirectory {
     // MARK: - Changing
 
     package func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule {
+        try await check(name, spec)
+        return try await keep(name, spec, by: actor)
+    }
+
+    /// Refuses everything that a start would refuse: now, and not at night.
+    func check(_ name: String, _ spec: ScheduleSpec) async throws {
         try ScheduleBook.checkName(name)
         let rule = try await scheduler.rule(name, spec)
         guard !rule.nextOccurrences(after: .init(after: scheduler.now()), limit: 1).isEmpty else {
             throw FlowError(.usage, subject: name, "Schedule '\(name)' was not taken: \(rule.recurrence.timing) does not come any more.")
         }
-        // Everything that a start would refuse is refused now, not at night.
         _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+    }
+
+    func keep(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule {
         let row = try await scheduler.whenRecorded(name, isClosing: true) {
             let row = try await schedules.put(name, spec, by: actor, at: scheduler.now())
             await scheduler.take(row)

@@ -33,7 +33,13 @@ final class ZoneFiles: Sendable {
         guard ZoneFiles.isPlain(name), let bytes = ZoneFiles.bytes(path) else {
             throw FlowError(.usage, subject: name, "There is no calendar '\(name)': \(path) cannot be read.")
         }
-        return try DateCalendar(name: name, text: String(decoding: bytes, as: UTF8.self))
+        let text: String
+        do throws(WrittenText.Fault) {
+            text = try WrittenText.text(of: bytes)
+        } catch {
+            throw FlowError(.usage, subject: name, "Calendar '\(name)' cannot be used: \(path) was not read: \(error.message).")
+        }
+        return try DateCalendar(name: name, text: text)
     }
 
     /// No way out of the directory.

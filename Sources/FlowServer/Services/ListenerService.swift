@@ -49,7 +49,7 @@ struct ListenerService: Service {
     private var place: String {
         switch address {
         case .socket(let path): path
-        case .network(let address, _, _, _): "\(address.host):\(address.port)"
+        case .network(let address, _, _, _): Host.place(address.host, address.port)
         }
     }
 
@@ -85,7 +85,7 @@ struct ListenerService: Service {
             await onReady(nil)
         case .network(let address, let tls, _, _):
             let port = channel.localAddress?.port
-            let place = "\(address.host):\(port ?? address.port)"
+            let place = Host.place(address.host, port ?? address.port)
             logger.info("serving", metadata: ["address": "\(place)", "tls": "\(tls != nil)"])
             await onReady(port)
         }

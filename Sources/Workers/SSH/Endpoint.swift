@@ -9,7 +9,7 @@ struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     var identityFile: String?
     var hostKeys: [HostKey]
 
-    var description: String { "host '\(name)' (\(address):\(port))" }
+    var description: String { "host '\(name)' (\(Host.place(address, port)))" }
 
     /// Throws `TransportError` unless each part has the form of what it names: nothing from an inventory reaches a lookup or a
     /// server that is not a plain name or address (CVE-2023-6004 came through a host name).

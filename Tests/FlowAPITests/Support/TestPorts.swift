@@ -129,7 +129,7 @@ struct TestHosts: HostDirectory {
     static let host = Wire.Host(name: "web-1", address: "127.0.0.1", port: 22)
     func inventory() async throws -> Wire.Inventory { Wire.Inventory(hosts: [TestHosts.host], groups: [:], file: "/inventory.yaml") }
     func hosts(matching selector: String) async throws -> [Wire.Host] { [TestHosts.host] }
-    func add(_ host: Wire.Host, by actor: Actor) async throws -> Wire.Host { host }
+    func add(_ hosts: [Wire.Host], by actor: Actor) async throws -> [Wire.Host] { hosts }
     func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey] { [] }
     func importKnownHosts(_ request: Wire.KnownHosts, by actor: Actor) async throws -> Wire.KnownHostsResult {
         Wire.KnownHostsResult(imported: [], skipped: [])
@@ -193,6 +193,7 @@ struct TestSchedules: ScheduleDirectory {
     func schedules() async throws -> [Wire.Schedule] { [one("nightly")] }
     func schedule(_ name: String) async throws -> Wire.Schedule? { name == "nightly" ? one(name) : nil }
     func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule { one(name, spec) }
+    func put(_ schedules: Wire.ScheduleImport, by actor: Actor) async throws -> [Wire.Schedule] { schedules.items.map { one($0.name, $0.spec) } }
     func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws {}
     func remove(schedule name: String, by actor: Actor) async throws {}
     func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule { one(name) }
