@@ -118,7 +118,8 @@ struct InventoryReader {
     private mutating func readHost(_ name: String, _ node: YAMLNode) -> Host? {
         guard let members = self.members(node, "host '\(name)'") else { return nil }
         var host = Host(name: name, address: "")
-        for (key, value) in members {
+        for member in members {
+            let (key, value) = (member.key, member.value)
             let subject = "\(name).\(key.text ?? "")"
             switch key.text {
             case "address": host.address = text(value, subject, HostRules.address).map(Host.bare) ?? host.address
@@ -153,7 +154,8 @@ struct InventoryReader {
             fault(subject, "are \(members.count), at most \(InventoryLimits.labels) are allowed", node.line)
         }
         var labels: [String: String] = [:]
-        for (key, value) in members {
+        for member in members {
+            let (key, value) = (member.key, member.value)
             guard let name = key.text, HostRules.label(name) == nil else {
                 fault(subject, HostRules.label(key.text ?? "") ?? "a label's name must be a text", key.line)
                 continue
@@ -170,7 +172,8 @@ struct InventoryReader {
             fault("groups", "are \(members.count), at most \(InventoryLimits.groups) are allowed", node.line)
         }
         var groups: [String: [String]] = [:]
-        for (key, value) in members {
+        for member in members {
+            let (key, value) = (member.key, member.value)
             guard let name = self.name(key, "group") else { continue }
             groups[name] = (elements(value, "group '\(name)'") ?? []).compactMap(\.text)
         }
@@ -178,8 +181,9 @@ struct InventoryReader {
     }
 
     /// Members must exist and stand once: checked when all hosts are known.
-    private mutating func check(_ groups: [(key: YAMLNode, value: YAMLNode)], _ inventory: Inventory) {
-        for (key, value) in groups {
+    private mutating func check(_ groups: [YAMLNode.Member], _ inventory: Inventory) {
+        for member in groups {
+            let (key, value) = (member.key, member.value)
             let subject = "group '\(key.text ?? "")'"
             var seen = Set<String>()
             for element in value.sequence ?? [] {
@@ -200,13 +204,13 @@ struct InventoryReader {
 
     // MARK: - Values
 
-    private mutating func members(_ node: YAMLNode, _ subject: String) -> [(key: YAMLNode, value: YAMLNode)]? {
+    private mutating func members(_ node: YAMLNode, _ subject: String) -> [YAMLNode.Member]? {
         guard let mapping = node.mapping else {
             fault(subject, "must be a mapping (NAME: VALUE), not \(node.typeName)", node.line)
             return nil
         }
         var names = Set<String>()
-        for (key, _) in mapping { checkTwice(key, &names) }
+        for member in mapping { checkTwice(member.key, &names) }
         return mapping
     }
 

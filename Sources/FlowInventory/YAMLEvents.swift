@@ -85,9 +85,9 @@ final class YAMLEvents {
             return YAMLNode(value: .sequence(elements), line: line, column: column)
         case .mapping(let line, let column, _):
             guard depth > 0 else { throw YAMLEvents.depth(line) }
-            var members: [(key: YAMLNode, value: YAMLNode)] = []
+            var members: [YAMLNode.Member] = []
             while let key = try node(from: try next(), depth: depth - 1), let value = try node(from: try next(), depth: depth - 1) {
-                members.append((key, value))
+                members.append(YAMLNode.Member(key: key, value: value))
             }
             return YAMLNode(value: .mapping(members), line: line, column: column)
         }

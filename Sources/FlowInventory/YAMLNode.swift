@@ -4,7 +4,13 @@ struct YAMLNode {
         /// `isPlain`: without quotes.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLNode])
-        case mapping([(key: YAMLNode, value: YAMLNode)])
+        case mapping([Member])
+    }
+
+    /// One line of a mapping.
+    struct Member {
+        var key: YAMLNode
+        var value: YAMLNode
     }
 
     var value: Value
@@ -21,7 +27,7 @@ struct YAMLNode {
 
     var isPlain: Bool { if case .scalar(_, let isPlain) = value { isPlain } else { false } }
     var sequence: [YAMLNode]? { if case .sequence(let elements) = value { elements } else { nil } }
-    var mapping: [(key: YAMLNode, value: YAMLNode)]? { if case .mapping(let members) = value { members } else { nil } }
+    var mapping: [Member]? { if case .mapping(let members) = value { members } else { nil } }
 
     var isNull: Bool {
         guard case .scalar(let text, isPlain: true) = value else { return false }
