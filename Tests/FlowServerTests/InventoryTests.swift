@@ -6,6 +6,12 @@ import Foundation
 import Synchronization
 import Testing
 
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+    var value: Int { count.withLock { $0 } }
+    func add() { count.withLock { $0 += 1 } }
+}
+
 @Suite("The inventory behind the API", .timeLimit(.minutes(1)))
 struct InventoryTests {
     @Test func `all who ask while the file is read wait for one reading`() async throws {
@@ -13,27 +19,27 @@ struct InventoryTests {
         defer { home.remove() }
         try home.write("inventory.yaml", "hosts:\n  a: {address: 10.0.0.1}\n")
         let gate = DispatchSemaphore(value: 0)
-        let readings = Mutex(0)
+        let readings = Counter()
         let service = InventoryService(file: home.path + "/inventory.yaml", isNamed: true) { path in
-            readings.withLock { $0 += 1 }
+            readings.add()
             gate.wait()
             gate.signal()
             return try Inventory.load(path)
         }
-        let asked = Mutex(0)
+        let asked = Counter()
         let found = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<16 {
                 group.addTask {
-                    asked.withLock { $0 += 1 }
+                    asked.add()
                     return try await service.current().hosts.count
                 }
             }
-            while asked.withLock({ $0 }) < 16 || readings.withLock({ $0 }) == 0 { await Task.yield() }
+            while asked.value < 16 || readings.value == 0 { await Task.yield() }
             gate.signal()
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(found == [Int](repeating: 1, count: 16))
-        #expect(readings.withLock { $0 } == 1)
+        #expect(readings.value == 1)
         // A change is seen by who asks next, and faults are said to each.
         try home.write("inventory.yaml", "hosts:\n  a: {address: 10.0.0.1}\n  b: {address: 10.0.0.2}\n")
         #expect(try await service.current().hosts.count == 2)

@@ -38,28 +38,32 @@ extension Scheduler {
 
     /// Starts the runs of these times, or has them wait for one another. A record that says skipped becomes one that names the run.
     func backfill(_ times: [(ScheduleRow, Occurrence)], overlap: ScheduleSpec.Overlap?, by actor: Actor) async throws -> [OccurrenceRow] {
-        try await turns.take {
-            guard let name = times.first?.0.name else { return [] }
+        guard let name = times.first?.0.name else { return [] }
+        return try await turns.take {
             var requests: [OccurrenceRequest] = []
             for (row, occurrence) in times {
                 // A schedule whose runs are not to go on side by side is backfilled one run after the other.
                 let overlap = overlap ?? (row.spec.overlap == .allow ? .allow : .queue)
                 requests.append(await request(for: occurrence, of: row, overlap: overlap, by: actor, takesSkipped: true))
             }
-            let waiting = requests.count { $0.overlap == .queue } + (queues[name]?.count ?? 0)
-            guard waiting <= Limits.scheduleQueue + 1 else {
-                throw FlowError(
-                    .tooLarge, subject: name,
-                    "Nothing was started: \(waiting) times of '\(name)' would wait for one another, \(Limits.scheduleQueue) may.",
-                    hint: "Backfill a shorter stretch at a time, or give --overlap allow.")
-            }
-            let rows = try await engine.record(requests)
-            for row in rows where row.state == .queued && queues[name]?.contains(where: { $0.key == row.key }) != true {
-                queues[name, default: []].append(row)
-            }
-            queues[name]?.sort { ($0.at, $0.wall) < ($1.at, $1.wall) }
-            return rows
+            return try await record(requests, of: name)
         }
+    }
+
+    private func record(_ requests: [OccurrenceRequest], of name: String) async throws -> [OccurrenceRow] {
+        let waiting = requests.count { $0.overlap == .queue } + (queues[name]?.count ?? 0)
+        guard waiting <= Limits.scheduleQueue + 1 else {
+            throw FlowError(
+                .tooLarge, subject: name,
+                "Nothing was started: \(waiting) times of '\(name)' would wait for one another, \(Limits.scheduleQueue) may.",
+                hint: "Backfill a shorter stretch at a time, or give --overlap allow.")
+        }
+        let rows = try await engine.record(requests)
+        for row in rows where row.state == .queued && queues[name]?.contains(where: { $0.key == row.key }) != true {
+            queues[name, default: []].append(row)
+        }
+        queues[name]?.sort { ($0.at, $0.wall) < ($1.at, $1.wall) }
+        return rows
     }
 
     /// What a time that waited is to start: by the revision that named it, and as who asked for it.
