@@ -47,10 +47,17 @@ struct RefusedCallTests {
         ]
     }
 
+    /// Where Swift's runtime is, which every program that the package manager links asks for.
+    private static func runtime() throws -> [String] {
+        let maps = String(decoding: try #require(FileManager.default.contents(atPath: "/proc/self/maps")), as: UTF8.self)
+        let files = maps.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
+        return files.first { $0.hasSuffix("/libswiftCore.so") }.map { [URL(filePath: $0).deletingLastPathComponent().path] } ?? []
+    }
+
     private func confined(_ words: String...) async throws -> (status: CInt, output: String) {
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "refused-calls").path
         let texts = ([program] + words).map { strdup($0) } + [nil]
-        let paths = ["/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache", program]
+        let paths = ["/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache", program] + (try Self.runtime())
         let readable = paths.map { UnsafePointer<CChar>?(strdup($0)) } + [nil]
         let folder = strdup("/")
         defer {

@@ -24,7 +24,7 @@ struct HostConversation {
     func outcome(of job: HostJob) async -> HostOutcome? {
         let outcome = await withTaskGroup(of: HostOutcome?.self) { group in
             group.addTask {
-                await Shortage.$told.withValue({ attempt.report($0.map { .unreachable($0) } ?? .reachable) }) { await converse(job) }
+                await Shortage.$told.withValue(attempt.shortageListener) { await converse(job) }
             }
             group.addTask {
                 await obeyStops()
@@ -103,6 +103,9 @@ extension AttemptResult.Failure {
 }
 
 extension LiveAttempt {
+    /// Has what a start waits for said of this attempt.
+    var shortageListener: Shortage.Listener { Shortage.Listener { self.report($0.map { .unreachable($0) } ?? .reachable) } }
+
     /// What to report where the host said anything but `ended`.
     func report(of outcome: HostOutcome?) -> AttemptReport.Event? {
         switch outcome {

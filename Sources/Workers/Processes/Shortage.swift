@@ -4,8 +4,19 @@ import Glibc
 ///
 /// Bounded by `WorkerLimits.shortageSeconds`; then the error is thrown.
 enum Shortage {
-    /// Told what is missing, and nil when it is there again: for whoever shows what an attempt waits for.
-    @TaskLocal static var told: (@Sendable (String?) -> Void)?
+    /// Who shows what an attempt waits for.
+    ///
+    /// An object: bound as a bare function, optimised builds of Swift 6.3 end the process where the value is set.
+    final class Listener: Sendable {
+        private let hear: @Sendable (String?) -> Void
+
+        init(_ hear: @escaping @Sendable (String?) -> Void) { self.hear = hear }
+
+        /// Told what is missing, and nil when it is there again.
+        func callAsFunction(_ reason: String?) { hear(reason) }
+    }
+
+    @TaskLocal static var told: Listener?
 
     /// Calls `start` until it fails for another reason or succeeds. What a call had opened must be closed when it throws.
     static func waited<Value>(

@@ -44,7 +44,7 @@ struct SwiftStepExecutor: Executor {
         do {
             let record = try await records.makeRecord(attempt.id)
             let request = request(attempt.order, work, inputs)
-            (process, id) = try await Shortage.$told.withValue({ attempt.report($0.map { .unreachable($0) } ?? .reachable) }) {
+            (process, id) = try await Shortage.$told.withValue(attempt.shortageListener) {
                 try await hosts.begin(work.binary, request, record: record, tail, output: recorder) { process in
                     try await records.recordStart(attempt.id, in: process.child.pid)
                 }
