@@ -12,10 +12,20 @@ extension Recorder.State {
                 faults.append("the element of map '\(map)' exists inside its body only")
             case .run(.outcome) where !frames.contains(where: \.isFinally):
                 faults.append("run.outcome is known in finally { } only")
+            case .compare(.equal, let one, let other), .compare(.notEqual, let one, let other):
+                if let fault = lineEndFault(one, other) ?? lineEndFault(other, one) { faults.append(fault) }
             default: break
             }
         }
         return faults
+    }
+
+    /// A command's `stdout` has no line ends at its end, as in `$(…)` of a shell: what compares it with a text that has one never holds.
+    private func lineEndFault(_ one: Expression, _ other: Expression) -> String? {
+        guard case .output(let step, path: ["stdout"]) = one.withoutDefault, case .literal(.string(let text)) = other, text.last?.isNewline == true
+        else { return nil }
+        let shown = JSON.string(String(text.reversed().drop { $0.isNewline }.reversed())).canonical
+        return "it compares the stdout of '\(step)' with a text that ends with a line end; stdout is without those at its end, write \(shown)"
     }
 
     mutating func use(_ expression: Expression, needs: inout [String], _ parameters: Set<String>) -> [String] {
@@ -145,6 +155,16 @@ extension Node.Kind {
             }
         case .rollout(let rollout): [rollout.targets]
         case .call(let call): call.inputs.sorted { $0.key < $1.key }.map(\.value)
+        }
+    }
+}
+
+extension Expression {
+    /// What it reads where that is there.
+    fileprivate var withoutDefault: Expression {
+        switch self {
+        case .optional(let inner), .fallback(let inner, _): inner.withoutDefault
+        default: self
         }
     }
 }

@@ -22,7 +22,7 @@ package protocol JournalReader: Sendable {
     func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow]
     /// Open runs that wait for a freeze or window, by id, those after `after`.
     func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID]
-    /// Runs with an open gate that people open, by id, those after `after`.
+    /// Runs with an open gate on which somebody has voted, by id, those after `run`.
     func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID]
     /// What is claimed in all runs, in order of run and path, those after `id`.
     func claims(after id: ClaimRow.ID?, limit: Int) async throws -> [ClaimRow]

@@ -139,7 +139,8 @@ extension SQLiteStore: JournalReader {
     package func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] {
         try await view { database in
             var query = try Query(
-                database, "approval", "SELECT DISTINCT 0, runID FROM approval WHERE state = 'open' AND runID > ? ORDER BY runID LIMIT ?")
+                database, "approval",
+                "SELECT DISTINCT 0, runID FROM approval WHERE state = 'open' AND votes <> '[]' AND runID > ? ORDER BY runID LIMIT ?")
             query.bind(run?.text ?? "")
             query.bind(min(limit, StoreLimits.pageRows))
             var ids: [RunID] = []

@@ -102,10 +102,19 @@ package final class SQLiteStore: Sendable {
             // The connections that read cannot copy, and the last one to be closed is one of them.
             let isWhole = try lost.withLock { $0 } == nil && checkpointer.empty(pool)
             // From here on the log's absence is no sign of loss.
-            if isWhole { try lock.note(isOpen: false) }
+            if isWhole { try lock.note(isOpen: false) } else { keepLog() }
             try pool.close()
         } catch {
             throw StoreFailure.writing(error)
+        }
+    }
+
+    /// A connection that only reads is closed after the writer, which else would copy the log and remove it: its absence would look like a loss.
+    private func keepLog() {
+        do {
+            _ = try pool.read { try Int.fetchOne($0, sql: "PRAGMA user_version") }
+        } catch {
+            // What cannot be read is not copied either.
         }
     }
 

@@ -28,7 +28,8 @@ extension MemoryStore: JournalReader {
     }
 
     package func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] {
-        let found = Set(content.approvals.values.filter { $0.state == .open }.map(\.run)).filter { id in run.map { $0 < id } ?? true }
+        let open = content.approvals.values.filter { $0.state == .open && !$0.votes.isEmpty }
+        let found = Set(open.map(\.run)).filter { id in run.map { $0 < id } ?? true }
         return Array(found.sorted().prefix(limit))
     }
 

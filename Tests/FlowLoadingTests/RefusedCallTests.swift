@@ -10,8 +10,12 @@ struct RefusedCallTests {
         let victim = Process()
         victim.executableURL = URL(filePath: "/bin/sleep")
         victim.arguments = ["1000"]
+        // Whoever waits for the output of the tests must not wait for it, too.
+        (victim.standardInput, victim.standardOutput, victim.standardError) = (
+            FileHandle.nullDevice, FileHandle.nullDevice, FileHandle.nullDevice
+        )
         try victim.run()
-        defer { victim.terminate() }
+        defer { kill(victim.processIdentifier, SIGKILL) }
         let before = try Self.surrounding(victim.processIdentifier)
         let end = try await confined("all", "\(victim.processIdentifier)")
         #expect(end.output.split(separator: "\n").dropLast() == [], "these got through")
@@ -49,7 +53,8 @@ struct RefusedCallTests {
 
     /// Where Swift's runtime is, which every program that the package manager links asks for.
     private static func runtime() throws -> [String] {
-        let maps = String(decoding: try #require(FileManager.default.contents(atPath: "/proc/self/maps")), as: UTF8.self)
+        // To its end: of such a file `contents(atPath:)` gives the first page.
+        let maps = String(decoding: try #require(FileHandle(forReadingAtPath: "/proc/self/maps")).readDataToEndOfFile(), as: UTF8.self)
         let files = maps.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
         return files.first { $0.hasSuffix("/libswiftCore.so") }.map { [URL(filePath: $0).deletingLastPathComponent().path] } ?? []
     }
