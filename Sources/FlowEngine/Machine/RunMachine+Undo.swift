@@ -95,7 +95,8 @@ extension RunMachine {
         emit(.undo(.ended))
         let left = run.leftToUndo.reduce(0) { $0 + $1.count } - (undo.count - undo.undone)
         let result = "\(undo.undone) of \(undo.count) undone" + (left > 0 ? ", \(left) left from before" : "")
-        let reason = run.reason.map { "\($0); \(result)" } ?? result
+        // A quarantine in between has a reason of its own.
+        let reason = [wasStopped ? run.stoppedBy?.words ?? run.reason : run.reason, result].compactMap { $0 }.joined(separator: "; ")
         let hasFailed = undo.hasFailed || left > 0
         let failed = hasFailed ? run.steps.indices.first { run.steps[$0].state == .failed && run.undoItem(around: $0) != nil } : nil
         let cause = failed.map { "; step '\(run.steps[$0].path)' failed" + (run.steps[$0].reason.map { ": \($0)" } ?? "") } ?? ""
