@@ -112,11 +112,14 @@ struct LogScan {
     /// so what lies before it had been durable, and was changed since. nil proves nothing.
     ///
     /// Not proof: frames with other salts, those of a commit that was not finished, in any part; those of an earlier unfinished one
-    /// that the last ones did not reach. None of these follows a commit.
+    /// that the last ones did not reach. None of these follows a commit. Nor the last frame of a commit once more, with which SQLite fills up
+    /// a sector of a disk that may spoil what is beside a write: it belongs to the same commit.
     var commitBehindDamage: Int? {
         guard isHeaderSound, frames.count > sound + 1 else { return nil }
         return (sound..<frames.count - 1).first { index in
-            frames[index].isCommit && frames[index + 1].isOfThisLog && frames[index + 1].follows
+            let (frame, next) = (frames[index], frames[index + 1])
+            let isFilling = next.isCommit && next.page == frame.page && next.pages == frame.pages
+            return frame.isCommit && next.isOfThisLog && next.follows && !isFilling
         }
     }
 }
