@@ -120,14 +120,16 @@ package final class FlowServer: Sendable {
     /// Has the certificate read again, as SIGHUP does in the foreground.
     package func reload() { house.reload() }
 
-    /// On a full disk it waits for room, however long that takes; nothing is served meanwhile, and a signal ends it as usual.
+    /// On a full disk a service waits for room, however long that takes; nothing is served meanwhile, and a signal ends it as usual. One
+    /// that was started for a command does not: that command says what is wrong.
     private static func startWhenPossible(_ options: Options) async throws -> FlowServer {
         var isSaid = false
         while true {
             do {
                 return try await FlowServer(options, signals: [.sigterm, .sigint])
             } catch {
-                guard (error as? FlowError)?.code ?? .storage == .storage, Home.isFull(options.home) else { throw error }
+                let isForRoom = (error as? FlowError)?.code ?? .storage == .storage && Home.isFull(options.home)
+                guard isForRoom, options.idleSeconds == nil else { throw error }
                 // With the room that was kept for this it starts, answers, and waits as an engine that runs does.
                 if SQLiteStore.releaseReserve(in: options.home) { continue }
                 if !isSaid { options.logger?.warning("waiting to start", metadata: ["reason": "\((error as? FlowError)?.message ?? "\(error)")"]) }

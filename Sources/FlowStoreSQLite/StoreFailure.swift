@@ -31,6 +31,9 @@ package struct SQLiteFault: Error, Hashable, Sendable {
 
 /// How failures of SQLite and of files become those that the engine and people know.
 package enum StoreFailure {
+    /// `SQLITE_IOERR_SHMSIZE`.
+    private static let sharedMemoryRoom: CInt = 10 | 19 << 8
+
     /// What a failed write means to the engine.
     package static func writing(_ error: any Error) -> StoreError {
         switch error {
@@ -43,6 +46,9 @@ package enum StoreFailure {
             switch fault.primary {
             case SQLITE_FULL, SQLITE_READONLY, SQLITE_TOOBIG, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_CANTOPEN:
                 return .refused(fault.reason)
+            // The shared memory file could not grow. What it holds can be made anew from the log.
+            case SQLITE_IOERR where fault.code == sharedMemoryRoom:
+                return .refused("database or disk is full: no room for the index of the log (SQLite code \(fault.code))")
             // A quota or file size limit is reported as an I/O error.
             case SQLITE_IOERR where [ENOSPC, EDQUOT, EFBIG].contains(fault.systemError): return .refused(fault.reason)
             default: return .fatal(fault.reason)

@@ -64,6 +64,7 @@ struct FailureTests {
         (fault(SQLITE_TOOBIG), true),
         (fault(SQLITE_BUSY), true),
         (fault(SQLITE_IOERR, EFBIG), true),
+        (fault(4874), true),
         (fault(SQLITE_IOERR, EIO), false),
         (fault(1034, EIO), false),
         (fault(SQLITE_CORRUPT), false),

@@ -152,6 +152,7 @@ struct DiskTests {
         try disk.fill()
         let second = try flowd()
         try await fact("flowd answers on a full disk") { try await place.run("version").out.contains("server") }
+        try disk.fill()
         #expect(try await place.runs() == kept)
         #expect(try await place.run("run", "hello.json", "--detach").status == 5)
         await second.kill()
