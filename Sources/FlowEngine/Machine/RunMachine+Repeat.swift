@@ -21,6 +21,8 @@ extension RunMachine {
                     return settle(number, .succeeded, value: try spec.value?.evaluate(in: round(scope)) ?? .null)
                 }
             } catch {
+                // What a round that was stopped did not hand out is no mistake.
+                guard !wasOnlyStopped(number) else { return settle(number, .cancelled, reason: "stopped in the middle of a round") }
                 return settle(number, because: error)
             }
             if elements.queue.isEmpty { return fail(number, "its condition did not hold after \(last + 1) rounds") }

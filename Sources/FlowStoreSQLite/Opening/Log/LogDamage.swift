@@ -7,8 +7,8 @@ struct LogDamage {
 
     /// Looks at a log before SQLite does, which would take what it can and say nothing. nil when it holds all that can be told.
     ///
-    /// What cannot be told: after a power cut, damage to the very last commit, or that all of a log's end is gone, looks like a
-    /// commit that was never finished.
+    /// What cannot be told: after a power cut, damage to the last two commits, or that all of a log's end is gone, looks like
+    /// commits that were never finished.
     ///
     /// - Parameter isSameBoot: the machine has not been started anew since an engine had this log open and did not close it; then what
     ///   that engine knew is exact, and what it says of another log proves that this is not the one.

@@ -108,19 +108,20 @@ struct LogScan {
     /// Where the frame's page is in the file.
     func offset(of frame: Int) -> Int { LogScan.headerBytes + frame * (LogScan.frameHeaderBytes + pageSize) + LogScan.frameHeaderBytes }
 
-    /// A commit behind the place where SQLite stops after which another frame was written: commits are synced one after the other,
-    /// so what lies before it had been durable, and was changed since. nil proves nothing.
+    /// A commit behind the place where SQLite stops, after which others were written: commits are synced one after the other, so what lies
+    /// before it had been durable, and was changed since. nil proves nothing.
     ///
-    /// Not proof: frames with other salts, those of a commit that was not finished, in any part; those of an earlier unfinished one
-    /// that the last ones did not reach. None of these follows a commit. Nor the last frame of a commit once more, with which SQLite fills up
-    /// a sector of a disk that may spoil what is beside a write: it belongs to the same commit.
+    /// Two commits must lie behind that place, and a frame after them: what was written since the last sync can have two frames that end a
+    /// commit, and after a power cut any part of it may be missing. A false refusal is worse than an untold loss of the newest commit.
+    /// Not proof either: frames with other salts, and the last frame of a commit once more, with which SQLite fills up a sector.
     var commitBehindDamage: Int? {
-        guard isHeaderSound, frames.count > sound + 1 else { return nil }
-        return (sound..<frames.count - 1).first { index in
+        guard isHeaderSound else { return nil }
+        let commits = frames.indices.dropLast().filter { index in
             let (frame, next) = (frames[index], frames[index + 1])
             let isFilling = next.isCommit && next.page == frame.page && next.pages == frame.pages
-            return frame.isCommit && next.isOfThisLog && next.follows && !isFilling
+            return index >= sound && frame.isOfThisLog && frame.isCommit && next.isOfThisLog && next.follows && !isFilling
         }
+        return commits.count > 1 ? commits[0] : nil
     }
 }
 
