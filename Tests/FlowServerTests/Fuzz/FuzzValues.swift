@@ -3,9 +3,6 @@ import FlowTestKit
 
 /// What people and programs send that nobody thought of.
 enum FuzzValues {
-    /// Whether malformed and extreme times and durations are among them.
-    static let hasTimes = false
-
     static let texts: [String] =
         [
             "", " ", "\t", "\r\n", "a\r\nb: c", "\u{0}", "a\u{0}b", "\u{7F}", "\u{FEFF}x", "\u{202E}abc", "\u{E0F1}AAAA\u{E0F2}", "\u{E0F1}", "é",
@@ -25,7 +22,7 @@ enum FuzzValues {
             "%5", "1 *2",
             "10% *2", "*", "1 *99999999999999999999", "0 * * * *", "* * * * * *", "0 0 31 2 *", "*/0 * * * *", "99 * * * *", "@daily", "@never",
             "Europe/Berlin", "../UTC", "30/min", "0/s", "1/0s", "99999999999999999999/h", "5/10s", "07:30 Mon-Fri", "25:61 Mon", "2026-03-29 14:30",
-        ] + (hasTimes ? times : [])
+        ] + times
 
     private static let times: [String] = [
         "2027-01-01T10:00:00:5Z", "2027-01-01T10:00:00Z", "2027-01-01T10:00:00.999999999999999999999Z", "9223372036854775807-01-01T00:00:00Z",
@@ -37,12 +34,10 @@ enum FuzzValues {
     /// As JSON texts: some of them no program's library would write.
     static let numbers: [String] =
         ["0", "-0", "1", "-1", "2", "0.5", "-0.5", "100", "1e-320", "65536", "2147483648", "4294967296"]
-        + (hasTimes
-            ? [
-                "9007199254740993", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551616", "1e17", "1e18",
-                "1e19", "1e300",
-                "-1e300", "1.7976931348623157e308",
-            ] : [])
+        + [
+            "9007199254740993", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551616", "1e17", "1e18",
+            "1e19", "1e300", "-1e300", "1.7976931348623157e308",
+        ]
 
     static let broken: [String] = [
         "", "{", "}", "[", "nul", "\"", "{\"a\":1,\"a\":2}", "[1,]", "{\"a\"}", "01", "1.", ".5", "+1", "1e", "NaN", "Infinity", "-Infinity",

@@ -111,8 +111,9 @@ struct LogScan {
     /// A commit behind the place where SQLite stops, after which others were written: commits are synced one after the other, so what lies
     /// before it had been durable, and was changed since. nil proves nothing.
     ///
-    /// Two commits must lie behind that place, and a frame after them: what was written since the last sync can have two frames that end a
-    /// commit, and after a power cut any part of it may be missing. A false refusal is worse than an untold loss of the newest commit.
+    /// Two commits must lie behind that place, and a frame after them. One is not enough: where a log is empty GRDB makes and drops a table while
+    /// it opens, before `synchronous` is FULL, so a log begins with a commit that is synced together with the next one, and after a power
+    /// cut any part of both may be missing. A false refusal is worse than an untold loss of the newest commit.
     /// Not proof either: frames with other salts, and the last frame of a commit once more, with which SQLite fills up a sector.
     var commitBehindDamage: Int? {
         guard isHeaderSound else { return nil }
