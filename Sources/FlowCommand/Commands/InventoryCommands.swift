@@ -139,12 +139,13 @@ struct InventoryCommands: AsyncParsableCommand {
                 throw FlowError(.usage, subject: file, "No host was added: \(file) is \(json.typeName), and must be a list of hosts.")
             }
             return try list.enumerated().map { index, value throws(FlowError) in
-                guard let host = try? value.decode(as: Wire.Host.self) else {
+                do {
+                    return try value.decode(as: Wire.Host.self)
+                } catch {
                     throw FlowError(
-                        .usage, subject: file,
-                        "No host was added: number \(index + 1) of \(file) is not a host, such as {\"name\": \"web-1\", \"address\": \"10.0.0.1\"}.")
+                        .usage, subject: file, "No host was added: number \(index + 1) of \(file) is not a host: \(error).",
+                        hint: "A host is such as {\"name\": \"web-1\", \"address\": \"10.0.0.1\"}")
                 }
-                return host
             }
         }
     }
