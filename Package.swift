@@ -71,7 +71,7 @@ let package = Package(
         room(
             "FlowStoreSQLite",
             ["CFlowShims", "FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-        room("FlowInventory", ["CLibYAML", "FlowModel", .crypto]),
+        room("FlowInventory", ["CFlowShims", "CLibYAML", "FlowModel", .crypto]),
         room(
             "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
@@ -115,8 +115,8 @@ let package = Package(
         tests("FlowModelTests", ["FlowModel", "FlowTestKit"]),
         .executableTarget(name: "refused-calls", path: "Tests/Fixtures/RefusedCalls"),
         .testTarget(
-            name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel", "refused-calls"], exclude: ["Flows"],
-            swiftSettings: strict),
+            name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel", "FlowTestKit", "refused-calls"],
+            exclude: ["Flows"], swiftSettings: strict),
         tests(
             "FlowServerTests",
             [
@@ -141,7 +141,7 @@ let package = Package(
         tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .crypto, .logging]),
         tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),
         .testTarget(
-            name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowWire"], exclude: ["Snapshots"],
+            name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowTestKit", "FlowWire"], exclude: ["Snapshots"],
             swiftSettings: strict),
     ]
 )

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "include/confine.h"
 #include "filter.h"
+#include "include/descriptor_limit.h"
 #include "keeper.h"
 
 #include <errno.h>
@@ -123,10 +124,9 @@ static int drop_capabilities(void) {
     return (int)syscall(SYS_capset, &header, data);
 }
 
-static _Noreturn void become(const struct flow_confined *child, int ruleset, int failures) {
+static _Noreturn void become(const struct flow_confined *child, pid_t keeper, int ruleset, int failures) {
     setsid();
-    // Should its keeper be killed.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (flow_keeper_follow(keeper) < 0) give_up(failures, STAGE_KEEPER);
     reset_signals();
     if (arrange_descriptors(child) < 0) give_up(failures, STAGE_DESCRIPTORS);
     if (child->folder && chdir(child->folder) < 0) give_up(failures, STAGE_FOLDER);
@@ -140,7 +140,10 @@ static _Noreturn void become(const struct flow_confined *child, int ruleset, int
         // Swift finds a program's arguments through it. It is added here since it names the child, not its parent.
         if (ruleset >= 0) allow(ruleset, "/proc/self/maps");
         if (ruleset >= 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) give_up(failures, STAGE_LANDLOCK);
-        // Not before: what our parent has open stands above the limit, and nothing could be opened any more.
+    }
+    // Not before: what our parent has open stands above the limit, and nothing could be opened any more.
+    flow_lower_descriptor_limit();
+    if (child->confined) {
         limit(RLIMIT_NOFILE, 256);
         struct flow_filter_start start = {child->path, child->argv, child->envp};
         if (drop_capabilities() < 0 || flow_filter_evaluation(getpid(), start) < 0) give_up(failures, STAGE_FILTER);
@@ -169,10 +172,10 @@ int flow_confine_spawn(const struct flow_confined *child, pid_t *pid, const char
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t own = getpid(), keeper = fork();
     if (keeper == 0) {
-        pid_t program = flow_keeper_fork(own);
+        pid_t itself = getpid(), program = flow_keeper_fork(own, FLOW_KEEPER_THREAD);
         if (program < 0) give_up(high, STAGE_KEEPER);
-        if (program == 0) become(child, ruleset, high);
-        flow_keeper_keep(program);
+        if (program == 0) become(child, itself, ruleset, high);
+        flow_keeper_keep(program, own, FLOW_KEEPER_THREAD, 0);
     }
     error = keeper < 0 ? errno : 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,10 +1,11 @@
 // Starts programs without copying this process: between vfork and exec the child runs on our memory, so it calls nothing that
-// allocates, takes locks, or is more than a system call.
+// allocates, takes locks, or is more than a system call. One that is ended with everything below it is the exception: its keeper is a fork.
 
 #define _GNU_SOURCE
 #include "include/spawn_shim.h"
 #include "filter.h"
 #include "include/descriptor_limit.h"
+#include "keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ static const char *const stages[] = {
     [FLOW_SPAWN_DESCRIPTORS] = "arranging its descriptors",
     [FLOW_SPAWN_EXEC] = "starting it",
     [FLOW_SPAWN_WATCH] = "watching it (this takes Linux 5.3)",
+    [FLOW_SPAWN_KEEPER] = "making its keeper",
 };
 
 const char *flow_spawn_stage_name(enum flow_spawn_stage stage) { return stages[stage]; }
@@ -36,7 +38,12 @@ struct launch {
     char uid_map[48], gid_map[48];
     volatile int error;
     volatile enum flow_spawn_stage stage;
+    // 0: none. What goes wrong below a keeper is told through the pipe.
+    pid_t keeper;
+    int failures;
 };
+
+struct failure { int error; enum flow_spawn_stage stage; };
 
 static int write_text(const char *path, const char *text) {
     int file = open(path, O_WRONLY | O_CLOEXEC);
@@ -123,8 +130,11 @@ static void reset_signals(void) {
 }
 
 static void give_up(struct launch *launch, enum flow_spawn_stage stage) {
-    launch->error = errno ? errno : EIO;
-    launch->stage = stage;
+    struct failure failure = {errno ? errno : EIO, stage};
+    launch->error = failure.error;
+    launch->stage = failure.stage;
+    if (launch->failures >= 0)
+        while (write(launch->failures, &failure, sizeof failure) < 0 && errno == EINTR) {}
     _exit(127);
 }
 
@@ -141,6 +151,8 @@ static void become(struct launch *launch) {
     if (arrange_descriptors(child) < 0) give_up(launch, FLOW_SPAWN_DESCRIPTORS);
     // After the arranging, which uses numbers that the limit which programs expect does not have.
     flow_lower_descriptor_limit();
+    // After the account, which undoes it.
+    if (launch->keeper && flow_keeper_follow(launch->keeper) < 0) give_up(launch, FLOW_SPAWN_KEEPER);
     if (program >= 0)
         syscall(SYS_execveat, program, "", child->argv, child->envp, AT_EMPTY_PATH);
     else
@@ -148,14 +160,45 @@ static void become(struct launch *launch) {
     give_up(launch, FLOW_SPAWN_EXEC);
 }
 
+// The number of the keeper, or -1 with errno. All signals are blocked.
+static pid_t fork_whole(struct launch *launch) {
+    int failures[2];
+    if (pipe2(failures, O_CLOEXEC) < 0) return -1;
+    // Its number must be none of the child's own.
+    launch->failures = fcntl(failures[1], F_DUPFD_CLOEXEC, 64);
+    int error = errno;
+    close(failures[1]);
+    if (launch->failures < 0) return close(failures[0]), errno = error, -1;
+    enum flow_keeper_bond bond = launch->child->whole == FLOW_SPAWN_WHOLE_WITH_US ? FLOW_KEEPER_PROCESS : FLOW_KEEPER_NOBODY;
+    pid_t own = getpid(), keeper = fork();
+    if (keeper == 0) {
+        launch->keeper = getpid();
+        pid_t program = flow_keeper_fork(own, bond);
+        if (program < 0) give_up(launch, FLOW_SPAWN_KEEPER);
+        if (program == 0) become(launch);
+        flow_keeper_keep(program, own, bond, 1);
+    }
+    error = errno;
+    close(launch->failures);
+    struct failure failure;
+    ssize_t got = 0;
+    if (keeper > 0) {
+        do got = read(failures[0], &failure, sizeof failure); while (got < 0 && errno == EINTR);
+    }
+    close(failures[0]);
+    if (got == sizeof failure) launch->error = failure.error, launch->stage = failure.stage;
+    errno = error;
+    return keeper;
+}
+
 int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, enum flow_spawn_stage *stage) {
-    struct launch launch = {.child = child, .error = 0, .stage = FLOW_SPAWN_PROCESS};
+    struct launch launch = {.child = child, .error = 0, .stage = FLOW_SPAWN_PROCESS, .failures = -1};
     snprintf(launch.uid_map, sizeof launch.uid_map, "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
     snprintf(launch.gid_map, sizeof launch.gid_map, "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t made = vfork();
+    pid_t made = child->whole == FLOW_SPAWN_ALONE ? vfork() : fork_whole(&launch);
     if (made == 0) become(&launch);
     if (made < 0) launch.error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -169,7 +212,7 @@ int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, enum flow
     *pidfd = (int)syscall(SYS_pidfd_open, made, 0);
     if (*pidfd < 0) {
         int error = errno;
-        kill(made, SIGKILL);
+        kill(made, child->whole == FLOW_SPAWN_ALONE ? SIGKILL : FLOW_KEEPER_END);
         while (waitpid(made, NULL, 0) < 0 && errno == EINTR) {}
         *stage = FLOW_SPAWN_WATCH;
         return error;
@@ -192,6 +235,8 @@ int flow_spawn_reap(int pidfd, int *status, int *signalled) {
 int flow_spawn_signal(int pidfd, int signal) {
     return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? errno : 0;
 }
+
+int flow_spawn_end(int pidfd) { return flow_spawn_signal(pidfd, FLOW_KEEPER_END); }
 
 // By bare system calls: they change this thread alone, and give up root's rights over files with the account. The two that set the ids
 // for files tell nothing of a failure, so they are asked what holds.

@@ -95,6 +95,10 @@ double flow_cpu_seconds(void) {
         + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+int flow_bytes_to_read(int descriptor, int *count) {
+    return ioctl(descriptor, FIONREAD, count) == 0 ? 0 : errno;
+}
+
 int flow_terminal_size(int descriptor, int *columns, int *rows) {
     struct winsize size;
     if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return 0;

@@ -13,6 +13,8 @@ package enum APILimits {
     package static let reservedDescriptors = 512
     /// Seconds that a connection may be silent until it makes room for another one where there are too many.
     package static let silentSeconds = 1.0
+    /// Requests of one person that have not come to their end; of more the oldest makes room where there are too many connections.
+    package static let arrivalsOfPerson = 32
     /// Seconds that a JSON body may take to arrive.
     package static let bodySeconds = 30.0
     /// Seconds that a blob may take to arrive.
@@ -34,6 +36,10 @@ package enum APILimits {
     package static let eventValueBytes = 4 << 10
     /// Seconds between the comments that keep an event stream alive.
     package static let heartbeatSeconds = 15.0
+    /// Labels that a list of runs can ask for.
+    package static let filterLabels = 16
+    /// The last place in a list of steps or targets that a page can begin behind.
+    package static let listPosition = 16_777_215
     /// Seconds between two looks at an output that is followed.
     package static let followSeconds = 0.25
     /// Journal records read at once for an event stream.
@@ -48,9 +54,15 @@ package enum APILimits {
     /// Bytes of a run's inputs, and of an approval, that lists show.
     package static let listedInputBytes = 2 << 10
     package static let listedApprovalBytes = 16 << 10
+    /// Approvals that are read at once for a page: what they ask may be long.
+    package static let approvalsAtOnce = 20
     /// Steps shown with a single run, attempts shown with a step.
     package static let stepsShown = 200
     package static let attemptsShown = 5
+    /// Seconds after which `/healthz` may be asked again while it is degraded.
+    package static let degradedSeconds = 5
+    /// Steps that `why` names of a run that did not succeed.
+    package static let failuresShown = 20
     /// Bytes of an Idempotency-Key.
     package static let keyBytes = 256
 }

@@ -3,16 +3,18 @@ package import FlowWire
 
 /// What starts runs from outside.
 package protocol HookDirectory: Sendable {
-    /// By name.
-    func hooks() async throws -> [Wire.Hook]
+    /// Those behind `name`, by name: some of them at least, or none when there are no more.
+    func hooks(after name: String?, limit: Int) async throws -> [Wire.Hook]
     /// Adds the hook or changes it. A new one has its secret in the answer, and so has one whose secret is to be another.
     func put(_ name: String, _ spec: HookSpec, newSecret: Bool, by actor: Actor) async throws -> Wire.Hook
+    /// Seals what is secret in the inputs of the flow's hooks, as the flow is now.
+    func seal(inputsOf flow: String, by actor: Actor) async throws
     func remove(hook name: String, by actor: Actor) async throws
     /// Starts the run of a delivery, once. Refused without saying more: unknown hooks and wrong signatures.
     func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered
     /// What keeps hooks from starting anything as things are; of one flow, or of all.
     func faults(ofFlow flow: String?) async throws -> [FlowError.Detail]
-    /// Newest first; what started nothing, too, with why, as far as it is remembered.
+    /// Newest first; what started nothing, too, with why, the newest of each hook.
     func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence]
 }
 

@@ -15,6 +15,8 @@ package protocol Identities: Sendable {
     func setRoles(_ roles: [String], of name: String, by actor: Actor) async throws -> Wire.User
     /// Makes `other` another name of the person who has `name`.
     func link(_ name: String, with other: String, by actor: Actor) async throws -> Wire.User
+    /// Takes the link between the two back, for runs that begin from now on. Gives who they are then: one person where other links hold them.
+    func unlink(_ name: String, from other: String, message: String, by actor: Actor) async throws -> [Wire.User]
     func remove(user name: String, by actor: Actor) async throws
     /// The tokens of one person; of everybody when nil.
     func tokens(of person: String?) async throws -> [Wire.Token]
@@ -53,9 +55,9 @@ package protocol RunPreparation: Sendable {
 
 /// The hosts that Flow knows.
 package protocol HostDirectory: Sendable {
-    func inventory() async throws -> Wire.Inventory
+    func inventory() async throws -> KnownInventory
     /// In the order of the inventory.
-    func hosts(matching selector: String) async throws -> [Wire.Host]
+    func hosts(matching selector: String) async throws -> [Host]
     /// All of them or none; a host that is there at the same address takes the keys that are given. In the order given.
     func add(_ hosts: [Wire.Host], by actor: Actor) async throws -> [Wire.Host]
     func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey]

@@ -3,8 +3,10 @@ package import FlowWire
 
 /// The schedules and what became of their times.
 package protocol ScheduleDirectory: Sendable {
-    /// By name.
-    func schedules() async throws -> [Wire.Schedule]
+    /// Those behind `name`, by name.
+    func schedules(after name: String?, limit: Int) async throws -> [Wire.Schedule]
+    /// The names of all, in order.
+    func names() async throws -> [String]
     /// nil when there is none of this name.
     func schedule(_ name: String) async throws -> Wire.Schedule?
     /// Adds the schedule or gives it a new revision; refuses what could never start.
@@ -13,6 +15,8 @@ package protocol ScheduleDirectory: Sendable {
     func put(_ schedules: Wire.ScheduleImport, by actor: Actor) async throws -> [Wire.Schedule]
     /// Makes the schedules of a flow's triggers what they are to be: adds, changes and removes.
     func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws
+    /// Seals what is secret in the inputs of the flow's schedules, as the flow is now.
+    func seal(inputsOf flow: String, by actor: Actor) async throws
     func remove(schedule name: String, by actor: Actor) async throws
     func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule
     func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule

@@ -98,7 +98,13 @@ package func runFlowctl(_ arguments: [String], in surroundings: Surroundings) as
 /// Standard output or error cannot be written; nobody reads what would be said about it.
 package struct WriteFailure: Error, Sendable {
     package var message: String
-    package init(_ message: String) { self.message = message }
+    /// Whoever read it is gone.
+    package var isClosedPipe: Bool
+
+    package init(_ message: String, isClosedPipe: Bool = false) {
+        self.message = message
+        self.isClosedPipe = isClosedPipe
+    }
 }
 
 extension RunState: ExpressibleByArgument {}

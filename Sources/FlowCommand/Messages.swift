@@ -16,6 +16,30 @@ enum Messages {
         return lines.map { $0.neutralised(keeping: ["\n", "\t"]) }.joined(separator: "\n")
     }
 
+    static func outputCut(_ run: RunID) -> String {
+        "The engine ended before all output was shown. All of it: flowctl logs \(run)"
+    }
+
+    // MARK: - Backup
+
+    static func backupCut(_ why: String) -> FlowError {
+        FlowError(
+            .storage, subject: "standard output", "The backup is not complete: standard output cannot be written: \(why).",
+            hint: "flowctl backup FILE, where there is room")
+    }
+
+    static let backupToTerminal = FlowError(
+        .usage, subject: "-", "No backup was written: - is standard output, which is a terminal, and a database is no text.",
+        hint: "flowctl backup FILE, or: flowctl backup - | …")
+
+    /// Whoever needs the copy has to have the rest, too.
+    static func backup(_ bytes: Int, to place: String) -> String {
+        """
+        Wrote \(bytes) bytes to \(place). It is the database alone. To be kept beside it: inventory.yaml, flowd.yaml, calendars/, the files of 'tls:'.
+        secret.key is not in it either: keep a copy of the key in another place. Without it sealed secrets stay closed.
+        """
+    }
+
     // MARK: - Reaching an engine
 
     static let serverAndHome = FlowError(
@@ -100,8 +124,14 @@ enum Messages {
 
     static func nobodyWorks(_ count: Int, home: String) -> String {
         let runs = count == 1 ? "1 run is open here and stands" : "\(count) runs are open here and stand"
-        return "\(runs) still: no engine works on \(home).\nStart one: flowd --home \(home), or: flowctl server --home \(home)"
+        return "\(runs) still: no engine works on \(home).\n" + startOne(home)
     }
+
+    static func nobodyServes(_ consequence: String, home: String) -> String {
+        "\(consequence) while no engine serves \(home).\n" + startOne(home)
+    }
+
+    private static func startOne(_ home: String) -> String { "Start one: flowd --home \(home), or: flowctl server --home \(home)" }
 
     // MARK: - Following
 
@@ -115,12 +145,28 @@ enum Messages {
 
     static func reconnecting(_ server: String) -> String { "The connection to \(server) was lost; trying again." }
 
+    static func tokenUnused(_ home: String) -> String {
+        "FLOW_TOKEN is not used: \(home) is asked over its socket, where you are who you are on this machine. With a token: --server URL."
+    }
+
+    static func waitingForEngine(_ home: String) -> String {
+        "The engine of \(home) does not answer; waiting for it, \(Int(CommandLimits.reconnectSeconds)) s at most."
+    }
+
+    static func waitingForAnyEngine(_ home: String) -> String {
+        "The engine of \(home) belonged to another command and has ended; waiting for the next one, \(Int(CommandLimits.reconnectSeconds)) s "
+            + "at most.\nStart one: flowd --home \(home), or: flowctl server --home \(home)"
+    }
+
     static func gaveUpFollowing(_ run: RunID, _ failure: FlowError) -> FlowError {
         FlowError(
             .unreachable, subject: run.text,
             "Run \(run) is no longer followed: \(failure.message) The run goes on wherever its engine does.",
             hint: "flowctl watch \(run)")
     }
+
+    static let inputNotHandedOn =
+        "Note: what stands on standard input is not handed on to hosts; the command reads nothing there. Files go to hosts with a flow's copy."
 
     static func existed(_ run: RunID) -> String { "Run \(run) was started with this key before; nothing new was started." }
 

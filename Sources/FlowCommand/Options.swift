@@ -72,22 +72,32 @@ struct InputOptions: ParsableArguments {
     var limit: String?
 
     /// All inputs, typed by the flow's parameters. What `-p` gives comes before what the file gives.
-    func values(for parameters: [Parameter]) async throws -> [String: JSON] {
+    /// - Parameter outcome: what did not happen when they are not acceptable, for commands that start nothing.
+    func values(for parameters: [Parameter], failing outcome: String? = nil) async throws -> [String: JSON] {
         var values: [String: JSON] = [:]
         if let inputs { values = try await read(inputs) }
-        let pairs = try pairs(of: self.parameters, option: "-p")
-        return try Surroundings.here.loader.inputs(pairs, and: values, for: parameters)
+        return try typed(try pairs(of: self.parameters, option: "-p"), values, parameters, outcome)
+    }
+
+    private func typed(
+        _ pairs: [(name: String, text: String)], _ values: [String: JSON], _ parameters: [Parameter], _ outcome: String?
+    ) throws(FlowError) -> [String: JSON] {
+        do throws(FlowError) {
+            return try Surroundings.here.loader.inputs(pairs, and: values, for: parameters)
+        } catch {
+            throw outcome.map { error.saying($0) } ?? error
+        }
     }
 
     /// Those that are given, typed; others may be missing, since they come later.
-    func given(for parameters: [Parameter]) async throws -> [String: JSON] {
+    func given(for parameters: [Parameter], failing outcome: String) async throws -> [String: JSON] {
         var values: [String: JSON] = [:]
         if let inputs { values = try await read(inputs) }
         let pairs = try pairs(of: self.parameters, option: "-p")
         let names = Set(pairs.map(\.name) + values.keys)
         // A name that is no parameter is refused with all that there are.
         let isKnown = names.allSatisfy { name in parameters.contains { $0.name == name } }
-        return try Surroundings.here.loader.inputs(pairs, and: values, for: isKnown ? parameters.filter { names.contains($0.name) } : parameters)
+        return try typed(pairs, values, isKnown ? parameters.filter { names.contains($0.name) } : parameters, outcome)
     }
 
     private func read(_ path: String) async throws(FlowError) -> [String: JSON] {
@@ -123,12 +133,13 @@ func writtenText(_ bytes: [UInt8], _ path: String) throws(FlowError) -> String {
 func pairs(of texts: [String], option: String) throws(FlowError) -> [(name: String, text: String)] {
     var pairs: [(name: String, text: String)] = []
     for text in texts {
-        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+        // Not by characters: the sign and an accent that the value begins with are one.
+        guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")), equals != text.startIndex else {
             throw Messages.badPair(text, option: option)
         }
         let name = String(text[..<equals])
         guard !pairs.contains(where: { $0.name == name }) else { throw Messages.givenTwice(name, option: option) }
-        pairs.append((name, String(text[text.index(after: equals)...])))
+        pairs.append((name, String(text[text.utf8.index(after: equals)...])))
     }
     return pairs
 }

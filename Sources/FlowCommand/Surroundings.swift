@@ -205,4 +205,6 @@ package enum CommandLimits {
     static let redrawsPerSecond = 10.0
     /// Bytes of `--inputs` and of a `known_hosts` file.
     static let inputFileBytes = 1 << 20
+    /// Bytes of a command in a crontab: cron reads no more of a line, and runs what it has read.
+    package static let cronCommandBytes = 998
 }

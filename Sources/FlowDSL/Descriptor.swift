@@ -1,4 +1,4 @@
-internal import Glibc
+@preconcurrency internal import Glibc
 
 /// A file descriptor that somebody else opened for this process.
 struct Descriptor: Sendable {
@@ -55,7 +55,10 @@ struct Descriptor: Sendable {
         guard got > 0 else { return nil }
         let passenger = control[0] == 20 ? Descriptor(number: Int32(truncatingIfNeeded: control[2])) : nil
         guard got < count else { return (bytes, passenger) }
-        guard let rest = read(count - got) else { return nil }
+        guard let rest = read(count - got) else {
+            passenger?.close()
+            return nil
+        }
         return (bytes.prefix(got) + rest, passenger)
     }
 
@@ -101,6 +104,13 @@ struct Descriptor: Sendable {
         dup2(nowhere, 2)
         Glibc.close(nowhere)
     }
+
+    /// What is printed goes out line by line, as to a terminal: who reads it sees it when it was printed, in the step that printed it.
+    /// Before anything is printed.
+    static func printByLine() { setvbuf(stdout, nil, _IOLBF, 0) }
+
+    /// Sends what was printed and does not end in a newline. May block, as printing does.
+    static func flushPrinted() { fflush(stdout) }
 
     static func exit(_ status: Int32) -> Never { Glibc.exit(status) }
 }

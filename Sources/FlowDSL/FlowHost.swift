@@ -25,8 +25,6 @@ struct FlowHost {
 
     /// Bytes of a frame; inputs beyond it are refused by ending.
     static let frameBytes = 64 << 20
-    /// Characters of one line of output; the rest of it is left out.
-    static let logCharacters = 16 << 10
 
     struct Request: Codable {
         var id: Int?
@@ -51,6 +49,7 @@ struct FlowHost {
     /// Serves until the requests have ended and all steps too, then ends the process.
     func serve(from requests: Descriptor, news: Descriptor) async -> Never {
         Descriptor.ignoreBrokenPipes()
+        Descriptor.printByLine()
         news.neverBlock()
         let (orders, feed) = AsyncStream.makeStream(of: Order.self)
         let running = RunningSteps()
@@ -80,6 +79,8 @@ struct FlowHost {
     private static func read(_ requests: Descriptor, _ news: Descriptor, into feed: AsyncStream<Order>.Continuation) {
         defer { feed.finish() }
         while let (head, passenger) = requests.receive(4) {
+            // Closed with the frame that does not become a step.
+            let record = passenger.map { StepRecord($0, news: news) }
             let length = head.reduce(0) { $0 << 8 | Int($1) }
             guard length <= frameBytes else { fail("a frame of \(length) bytes; at most \(frameBytes) are accepted") }
             // A worker that dies while it writes leaves half a frame: that step was not asked for.
@@ -88,8 +89,8 @@ struct FlowHost {
                 let request = try JSON.parse(body, maxDepth: Limits.planDepth).decode(as: Request.self)
                 if let id = request.cancel {
                     feed.yield(.cancel(id))
-                } else if let id = request.id, let passenger {
-                    feed.yield(.start(request, id: id, StepRecord(passenger, news: news)))
+                } else if let id = request.id, let record {
+                    feed.yield(.start(request, id: id, record))
                 } else {
                     fail("a frame that is not a request: no 'cancel', and no 'id' with a record")
                 }
@@ -131,12 +132,15 @@ struct FlowHost {
         let context = StepContext(
             runID: request.run ?? "", step: request.step ?? node, attempt: request.attempt ?? 1,
             generation: request.generation ?? 1, target: request.target, idempotencyKey: request.key ?? "",
-            write: { record.log(String($0.prefix(FlowHost.logCharacters))) })
+            write: record.log)
         let running = RunningStep()
         let output = try await RunningStep.$current.withValue(running) {
             try await work(context, StepInputs(request.inputs ?? []))
         }
         try running.check()
+        if let character = output.forbiddenCharacter {
+            throw StepFault("it returned a text with \(character), which no value may hold; base64 makes bytes a text")
+        }
         let bytes = output.canonicalBytes.count
         guard bytes <= Limits.stepOutputBytes else {
             throw StepFault("it returned \(bytes) bytes of JSON; a step hands out at most \(Limits.stepOutputBytes)")

@@ -2,7 +2,8 @@ internal import FlowModel
 
 /// Runs its body once for each host, `width` at a time. Its value is the list of what the bodies' last steps hand out.
 ///
-/// Once a body has failed no further one is begun.
+/// Once a body has failed no further one is begun. Where the body's last step may hand nothing out (`onFailure: .ignore`) the list can be read only
+/// with `minSucceeded:`, which makes its elements optional.
 @discardableResult
 public func map<Body: FlowBody>(
     _ name: String, over hosts: some Reference<Selector>, width: Int = 8, lock: Lock? = nil, limit: Limit? = nil,
@@ -60,7 +61,8 @@ public func map<Element: Codable & Sendable, Body: FlowBody>(
 
 // MARK: - Maps of which some may fail
 
-/// Runs its body once for each host; `minSucceeded` of them must succeed. The value has none where a body failed.
+/// Runs its body once for each host; `minSucceeded` of them must succeed, `.count(0)` for none. The value has none where a body failed, or its last step
+/// handed nothing out.
 ///
 /// Elements go on after a failure, until so many have failed that the rest would not do.
 @discardableResult
@@ -102,6 +104,20 @@ public func map<Element: Decodable & Sendable, Body: FlowBody>(
         name: name, width: width, minSucceeded: minSucceeded, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach,
         limitEach: limitEach, after: after, site: Site(file, line))
     return Step(id: call.record(.list(list.reference.expression), { Ref(.element(map: $0, path: [])) }, body).id)
+}
+
+/// Runs its body once for each element of a list that is known now; `minSucceeded` of them must succeed.
+@discardableResult
+public func map<Element: Codable & Sendable, Body: FlowBody>(
+    _ name: String, over list: [Element], width: Int = 8, minSucceeded: Share, lock: Lock? = nil, limit: Limit? = nil,
+    lockEach: LockEach<Ref<Element>>? = nil, limitEach: Limit? = nil, onFailure: OnFailure = .stop,
+    after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
+    @FlowBuilder _ body: (Ref<Element>) -> Body
+) -> Step<[Body.Output?]> {
+    let call = MapCall(
+        name: name, width: width, minSucceeded: minSucceeded, policy: Policy(nil, nil, onFailure).claiming(lock, limit), lockEach: lockEach,
+        limitEach: limitEach, after: after, site: Site(file, line))
+    return Step(id: call.record(.list(.constant(list, call.site)), { Ref(.element(map: $0, path: [])) }, body).id)
 }
 
 /// What all maps have in common.

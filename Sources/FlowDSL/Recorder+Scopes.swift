@@ -17,7 +17,7 @@ extension Recorder.State {
             default: break
             }
         }
-        return faults
+        return faults + gapFaults(expression)
     }
 
     /// A command's `stdout` has no line ends at its end, as in `$(…)` of a shell: what compares it with a text that has one never holds.
@@ -108,7 +108,11 @@ extension Recorder.State {
     }
 
     /// Gives the last step of the body.
-    mutating func closeMap() -> String? { frames.removeLast().lastNode }
+    mutating func closeMap() -> String? {
+        let frame = frames.removeLast()
+        if let map = frame.map, frame.part == .body { ends[map] = frame.lastNode }
+        return frame.lastNode
+    }
 
     /// False where a `finally` has no meaning.
     mutating func openFinally() -> Bool {

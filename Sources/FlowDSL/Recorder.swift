@@ -29,6 +29,10 @@ final class Recorder: Sendable {
         var framesMade = 1
         /// What the next `finally` follows.
         var finallyExits: [String] = []
+        /// The last step of each map's body: the element's value.
+        var ends: [String: String] = [:]
+        /// How steps come to hand nothing out while their run goes on.
+        var absences: [String: String] = [:]
         var works: [String: Work] = [:]
         var calls: [CalledFlow] = []
         /// The Swift steps of flows that are called, by flow.
@@ -181,6 +185,7 @@ extension Recorder.State {
                 id: id, name: entry.name, scope: frame.map, part: frame.part, isFinally: frame.isFinally, kind: entry.kind, needs: needs,
                 guards: frame.guards, policy: entry.policy, output: entry.output, location: entry.site.location))
         works[id] = entry.work
+        absences[id] = absence(of: entry)
         frame.lastNode = id
         if !entry.isHidden { advance(to: [id]) }
         return id

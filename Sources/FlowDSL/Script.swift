@@ -39,7 +39,8 @@ public enum Interpreter: Sendable {
 
 /// Runs a script file, embedded in the plan when the flow is loaded. Its arguments are `$1`, `$2` … (`sys.argv[1:]`).
 ///
-/// `path` is relative to the flow file and stays within its folder or repository. `.sh`, `.bash` and `.py` say the language;
+/// `path` is relative to the flow file and stays within its folder or repository; nothing is embedded whose name, or folder's name, begins
+/// with a dot, also not by way of a link. `flowctl flow check` says what is embedded. `.sh`, `.bash` and `.py` say the language;
 /// any other name needs `interpreter:`.
 @discardableResult
 public func script(

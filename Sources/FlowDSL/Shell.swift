@@ -3,8 +3,10 @@ internal import FlowModel
 /// What a command or script hands out.
 public struct ShellResult: Codable, Hashable, Sendable {
     public var exitStatus: Int
-    /// The beginning of its standard output, 64 KiB at most, without the newlines at its end.
+    /// Its standard output, without the newlines at its end. A step that reads it fails where it had more than 64 KiB; in the list that a
+    /// map hands out it is the beginning then, and `stdoutTruncated` is true.
     public var stdout: String
+    public var stdoutTruncated: Bool?
     /// What it said of itself with `changed=true` in `$FLOW_OUTPUT`.
     public var changed: Bool
 }
@@ -12,7 +14,9 @@ public struct ShellResult: Codable, Hashable, Sendable {
 /// What a command or script with a declared output hands out.
 public struct ShellOutput<Value: Decodable & Sendable>: Decodable, Sendable {
     public var exitStatus: Int
+    /// As in `ShellResult`.
     public var stdout: String
+    public var stdoutTruncated: Bool?
     public var changed: Bool
     /// What it wrote to `$FLOW_OUTPUT`.
     public var value: Value

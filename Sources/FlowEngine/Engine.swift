@@ -14,6 +14,7 @@ package final class Engine: Sendable {
     private let inbox = Inbox()
     private let feed = ChangeFeed()
     let standstills = Standstills()
+    let commitRefusals = CommitRefusals()
     private let hash: @Sendable ([UInt8]) -> Digest
     private let finished = Mutex<(isOver: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
 
@@ -25,7 +26,7 @@ package final class Engine: Sendable {
         do throws(StoreError) {
             let writer = try Writer(
                 store: store, dispatcher: dispatcher, environment: environment, inbox: inbox, feed: feed,
-                standstills: standstills)
+                standstills: standstills, commitRefusals: commitRefusals)
             startThread(of: writer)
         } catch {
             throw FlowError.storage(error, subject: "journal")
@@ -100,6 +101,12 @@ package final class Engine: Sendable {
         _ = inbox.put(.refuseCall(id, reason))
     }
 
+    /// The hosts of a selector that a step has made, or why there are none: the error's message is for people. Nothing happens when nobody waits
+    /// for them any more.
+    package func answer(_ search: HostSearch, _ result: Result<[Host], FlowError>) {
+        _ = inbox.put(.hosts(search.id, selector: search.selector, result))
+    }
+
     private func reply<Value: Sendable>(
         _ item: @escaping (@escaping @Sendable (Result<Value, FlowError>) -> Void) -> Inbox.Item
     ) async throws(FlowError) -> Value {
@@ -120,10 +127,11 @@ package final class Engine: Sendable {
     /// A wake-up for every new journal record, from now on.
     package func changes() -> AsyncStream<RunChange> { feed.subscribe() }
 
-    /// Messages that wait for delivery, oldest first.
-    package func outbox() async -> [OutboxRow] {
+    /// Messages that wait for delivery, those behind `id`, oldest first.
+    package func outbox(after id: Int = 0, limit: Int = Limits.messagePage) async -> [OutboxRow] {
         await withCheckedContinuation { continuation in
-            if !inbox.put(.outbox { continuation.resume(returning: $0) }) { continuation.resume(returning: []) }
+            let item = Inbox.Item.outbox(after: id, limit: limit) { continuation.resume(returning: $0) }
+            if !inbox.put(item) { continuation.resume(returning: []) }
         }
     }
 

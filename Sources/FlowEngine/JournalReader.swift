@@ -18,8 +18,8 @@ package protocol JournalReader: Sendable {
     ) async throws -> [TargetRow]
     /// The newest attempts of a step, older than the one in its row, newest first.
     func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow]
-    /// Newest first; nil state gives all.
-    func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow]
+    /// Newest first, those behind `place`; nil state gives all.
+    func approvals(state: ApprovalRow.State?, run: RunID?, after place: ApprovalRow.Place?, limit: Int) async throws -> [ApprovalRow]
     /// Open runs that wait for a freeze or window, by id, those after `after`.
     func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID]
     /// Runs with an open gate on which somebody has voted, by id, those after `run`.
@@ -29,6 +29,13 @@ package protocol JournalReader: Sendable {
     /// The run's records after `sequence`, in order.
     func journal(of run: RunID, after sequence: Int, limit: Int) async throws -> [JournalRecord]
     func blob(_ digest: Digest) async throws -> [UInt8]?
+}
+
+extension JournalReader {
+    /// The newest.
+    package func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] {
+        try await approvals(state: state, run: run, after: nil, limit: limit)
+    }
 }
 
 /// Which runs a list shows.

@@ -24,8 +24,8 @@ package protocol JournalStore: AnyObject, Sendable {
     func liveRuns() throws(StoreError) -> [RunID]
     /// All timers, in order of their time.
     func timers() throws(StoreError) -> [TimerRow]
-    /// Outbox rows that were not taken, oldest first.
-    func outbox() throws(StoreError) -> [OutboxRow]
+    /// Outbox rows that were not taken and have higher ids than `id`, in order of id, at most `limit`.
+    func outbox(after id: Int, limit: Int) throws(StoreError) -> [OutboxRow]
 
     /// The record of a nominal time; nil when it has none.
     func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow?
@@ -52,7 +52,7 @@ extension JournalStore {
 
 /// Why the store did not do what was asked.
 package enum StoreError: Error, Hashable, Sendable {
-    /// No room, or read-only, or too large: nothing was written; the same call may succeed later.
+    /// No room, or read-only, or too large, or against what is there already: nothing was written; the same call may succeed later.
     case refused(String)
     /// A row does not say what was written (hash chain, decoding): names the row.
     case corrupt(String)

@@ -1,3 +1,4 @@
+internal import CFlowShims
 package import FlowModel
 internal import Glibc
 
@@ -57,8 +58,14 @@ package struct Inventory: Hashable, Sendable {
 /// The inventory file as text.
 enum InventoryFile {
     static func read(_ path: String) throws(FlowError) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("was not read", path, errno) }
+        var other: UnsafePointer<CChar>?
+        let descriptor = flow_open_plain(path, O_RDONLY, 0, &other)
+        guard descriptor >= 0 else {
+            let code = errno
+            guard let kind = other.map({ String(cString: $0) }) else { throw failure("was not read", path, code) }
+            throw FlowError(
+                .storage, subject: path, "The inventory \(path) was not read: it is \(kind), not a file.", hint: "ls -l \(path)")
+        }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -153,7 +153,8 @@ package struct FlowLoader: Sendable {
     }
 
     static func failure(_ file: String, _ faults: [FlowError.Detail]) -> FlowError {
-        let count = faults.count == 1 ? "a mistake" : "\(faults.count) mistakes"
+        // No more of them are looked for.
+        let count = faults.count == 1 ? "a mistake" : "\(faults.count) mistakes" + (faults.count >= Limits.planFaults ? " or more" : "")
         return FlowError(
             .load, subject: file, "\(file) was not loaded: it has \(count)", hint: "correct it, then: flowctl flow check \(file)",
             errors: Array(faults.prefix(LoadLimits.diagnostics)))

@@ -28,9 +28,12 @@ enum PlanClaims {
                 fault(place, "it says \(demand.words), and another step says \(Demand(name: demand.name, kind: first).words): a limit has one size")
             }
         }
+        // Where there are too many they are not held against each other.
+        guard places.allSatisfy({ $0.claims.count <= 2 * Limits.claims }) else { return faults }
+        let held = Held(plan)
         for node in plan.nodes {
             let place = Place(subject: node.name, location: node.location, claims: node.policy.claims ?? [])
-            for message in insideFaults(of: node, in: plan) { fault(place, message) }
+            for message in held.faults(of: node) { fault(place, message) }
             if !node.mayClaim, node.policy.claims != nil { fault(place, "it has nothing to itself: \(node.kindName) steps do not") }
             if !node.hasElements, node.policy.elementClaims != nil { fault(place, "only maps and rollouts have elements") }
         }
@@ -69,20 +72,35 @@ enum PlanClaims {
 
     // MARK: - What is held around it
 
-    private static func insideFaults(of node: Node, in plan: Plan) -> [String] {
-        var around = (plan.control?.claims ?? []).map { ("the flow", $0) }
-        var scope = node.scope
-        while let id = scope, let outer = plan.nodes.first(where: { $0.id == id }) {
-            around += ((outer.policy.claims ?? []) + (outer.policy.elementClaims ?? [])).map { ("step '\(id)' around it", $0) }
-            scope = outer.scope
-        }
-        return (node.policy.claims ?? []).compactMap { claim in
-            guard let mine = claim.constant else { return nil }
-            for (holder, other) in around {
-                guard let held = other.constant, held.key == mine.key, !mine.goes(beside: held) else { continue }
-                return "it asks for \(mine.words), which \(holder) has: it would wait for ever"
+    /// What steps have while others inside them run. The plan's order is sound: every step stands after those around it.
+    private struct Held {
+        private var flow: [Demand] = []
+        private var steps: [String: (scope: String?, demands: [Demand])] = [:]
+
+        init(_ plan: Plan) {
+            flow = (plan.control?.claims ?? []).compactMap(\.constant)
+            for node in plan.nodes {
+                steps[node.id] = (node.scope, ((node.policy.claims ?? []) + (node.policy.elementClaims ?? [])).compactMap(\.constant))
             }
-            return nil
+        }
+
+        func faults(of node: Node) -> [String] {
+            let mine = (node.policy.claims ?? []).compactMap(\.constant)
+            guard !mine.isEmpty else { return [] }
+            var around = [("the flow", flow)]
+            var scope = node.scope
+            while let id = scope, let outer = steps[id], around.count <= Limits.planScopes + 1 {
+                around.append(("step '\(id)' around it", outer.demands))
+                scope = outer.scope
+            }
+            return mine.compactMap { mine in
+                for (holder, demands) in around {
+                    if demands.contains(where: { $0.key == mine.key && !mine.goes(beside: $0) }) {
+                        return "it asks for \(mine.words), which \(holder) has: it would wait for ever"
+                    }
+                }
+                return nil
+            }
         }
     }
 
@@ -140,7 +158,8 @@ extension Demand {
     fileprivate func goes(beside held: Demand) -> Bool {
         switch (kind, held.kind) {
         case (.shared, .shared), (.rate, _): true
-        case (.slots(let weight, let of), .slots(let taken, _)): weight + taken <= of
+        // The numbers may be any: what is wrong with them is a fault of its own.
+        case (.slots(let weight, let of), .slots(let taken, _)): !weight.addingReportingOverflow(taken).overflow && weight &+ taken <= of
         default: false
         }
     }

@@ -3,18 +3,26 @@ package import FlowModel
 /// Checks of a plan that go beyond its shape: what members exist, what single values can be. `PlanValidation` comes first: these
 /// rely on names and order being right.
 package enum PlanDetails {
-    /// Everything that is wrong in the details, in the order of the steps; empty when nothing is.
+    /// What is wrong in the details, in the order of the steps, at most `Limits.planFaults` of it; empty when nothing is.
     package static func faults(in plan: Plan) -> [FlowError.Detail] {
         let nodes = Dictionary(plan.nodes.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let parameters = plan.parameters.flatMap { parameter in
             faults(of: parameter).map { FlowError.Detail(subject: parameter.name, message: $0) }
         }
-        let steps = plan.nodes.flatMap { node in
-            (faults(of: node) + faultsOfReading(node, nodes) + faultsOfHosts(node, nodes, plan)).map {
+        let secrets = Set(plan.parameters.filter(\.isSecret).map(\.name))
+        var steps: [FlowError.Detail] = []
+        for node in plan.nodes where steps.count < Limits.planFaults {
+            steps += (faults(of: node) + faultsOfReading(node, nodes) + faultsOfHosts(node, secrets)).map {
                 FlowError.Detail(subject: node.name, message: $0, location: node.location?.description)
             }
         }
-        return parameters + steps + PlanTriggers.faults(in: plan) + PlanClaims.faults(in: plan)
+        var all = parameters + steps + PlanTriggers.faults(in: plan) + PlanClaims.faults(in: plan)
+        for called in plan.calls ?? [] where all.count < Limits.planFaults {
+            all += faults(in: called.plan).map {
+                FlowError.Detail(subject: "\(called.plan.flow)/\($0.subject)", message: $0.message, location: $0.location)
+            }
+        }
+        return Array(all.prefix(Limits.planFaults))
     }
 
     private static func faults(of parameter: Parameter) -> [String] {
@@ -72,29 +80,17 @@ package enum PlanDetails {
         return faults
     }
 
-    /// Hosts are found and frozen when a run starts: a selector that is made later would find none.
-    private static func faultsOfHosts(_ node: Node, _ nodes: [String: Node], _ plan: Plan) -> [String] {
-        guard let selector = node.hostsOfElements else { return [] }
-        var found: String?
-        selector.forEach { part in
-            switch part {
-            case .output(let step, _): found = found ?? "the output of step '\(step)'"
-            case .element(let map, _) where nodes[map]?.givesSelectors(plan) != true: found = found ?? "the element of '\(map)'"
-            case .run(let fact): found = found ?? "the run's '\(fact.rawValue)'"
-            default: break
-            }
-        }
-        guard let found else { return [] }
-        return [
-            "the selector of its hosts reads \(found), which is known only while the run goes on, but hosts are found and frozen when it starts. "
-                + "Put the step into a flow of its own, with the selector as a parameter, and call that: its hosts are found when it is called"
-        ]
+    /// The hosts of a run are kept and shown with it, and so are those that are not found.
+    private static func faultsOfHosts(_ node: Node, _ secrets: Set<String>) -> [String] {
+        guard let named = node.hosts?.selector.parameters.first(where: secrets.contains) else { return [] }
+        return ["its hosts are named by the secret '\(named)', and everybody could see them"]
     }
 
     private static func faultsOfReading(_ node: Node, _ nodes: [String: Node]) -> [String] {
         var faults: [String] = []
         for expression in node.expressions {
             expression.forEach { part in
+                guard faults.count < Limits.planFaults else { return }
                 switch part {
                 case .output(let other, let path):
                     if let fault = nodes[other]?.memberFault(path) { faults.append(fault) }
@@ -111,26 +107,6 @@ package enum PlanDetails {
 }
 
 extension Node {
-    /// The selector of those that a map or rollout has as its elements.
-    fileprivate var hostsOfElements: Expression? {
-        switch kind {
-        case .map(let map): if case .hosts(let selector) = map.elements { selector } else { nil }
-        case .rollout(let rollout): rollout.targets
-        default: nil
-        }
-    }
-
-    /// Its elements are selectors that somebody gives when the run starts: their hosts are found then.
-    fileprivate func givesSelectors(_ plan: Plan) -> Bool {
-        guard case .map(let map) = kind, case .list(let list) = map.elements else { return false }
-        var isGiven = false
-        list.forEach { part in
-            guard case .parameter(let name) = part else { return }
-            isGiven = isGiven || plan.parameters.contains { $0.name == name && $0.kind == .list(.selector) }
-        }
-        return isGiven
-    }
-
     fileprivate var literals: [String] {
         var texts: [String] = []
         for expression in expressions {
@@ -216,7 +192,8 @@ extension TypeShape {
             return Int(name) == nil ? "the elements of a list are named by number" : element.memberFault(path.dropFirst())
         case .object(let fields):
             if let field = fields.first(where: { $0.name == name }) { return field.shape.memberFault(path.dropFirst()) }
-            return "there is no '\(name)'; it has: \(fields.map(\.name).joined(separator: ", "))"
+            return
+                "there is no '\(name)'; it has: \(fields.prefix(Limits.membersNamed).map(\.name).joined(separator: ", "))\(fields.count > Limits.membersNamed ? ", …" : "")"
         case .string, .int, .double, .bool: return "\(self) has no members"
         }
     }

@@ -1,36 +1,58 @@
 package import FlowModel
 
 /// Checks that a plan makes sense, wherever it came from. The engine relies on what is checked here.
+///
+/// Whoever may look at a plan may send one, so the time and memory that this takes are bounded for every plan.
 package struct PlanValidation {
     private let plan: Plan
     private var faults: [FlowError.Detail] = []
+    /// The steps so far, by id: of several with one id the first. What a step names as its scope is here and stands before it, or it is taken as
+    /// if it had none: so every way outwards ends.
     private var nodes: [String: Node] = [:]
+    /// Their positions in the plan, and in how many scopes they stand.
     private var order: [String: Int] = [:]
+    private var depths: [String: Int] = [:]
+    /// For each position so far, the steps that have settled when the one there begins.
+    private var settled: [PositionSet] = []
+    /// The positions of the steps in each scope, and the scopes that have steps which undo them.
+    private let inside: [String: [Int]]
+    private let undone: Set<String>
 
-    /// Everything that is wrong with the plan, in the order of its steps; empty when nothing is.
+    /// What is wrong with the plan, in the order of its steps, at most `Limits.planFaults` of it; empty when nothing is.
     package static func faults(in plan: Plan) -> [FlowError.Detail] {
         var validation = PlanValidation(plan: plan)
-        validation.checkPlan()
+        guard validation.checkPlan() else { return validation.faults }
         for parameter in plan.parameters { validation.check(parameter) }
-        for (position, node) in plan.nodes.enumerated() { validation.check(node, at: position) }
-        validation.checkBodies()
-        for called in plan.calls ?? [] {
-            validation.faults += faults(in: called.plan).map {
+        for (position, node) in plan.nodes.enumerated() where !validation.isFull { validation.check(node, at: position) }
+        if !validation.isFull { validation.checkBodies() }
+        for called in plan.calls ?? [] where !validation.isFull {
+            validation.faults += faults(in: called.plan).prefix(Limits.planFaults - validation.faults.count).map {
                 FlowError.Detail(subject: "\(called.plan.flow)/\($0.subject)", message: $0.message, location: $0.location)
             }
         }
         return validation.faults
     }
 
-    private init(plan: Plan) { self.plan = plan }
+    private init(plan: Plan) {
+        self.plan = plan
+        var inside: [String: [Int]] = [:]
+        for (position, node) in plan.nodes.enumerated() {
+            if let scope = node.scope { inside[scope, default: []].append(position) }
+        }
+        self.inside = inside
+        undone = Set(plan.nodes.filter { $0.part == .undo }.compactMap(\.scope))
+    }
+
+    private var isFull: Bool { faults.count >= Limits.planFaults }
 
     private mutating func fault(_ subject: String, _ message: String, _ location: SourceLocation? = nil) {
-        faults.append(.init(subject: subject, message: message, location: location?.description))
+        if !isFull { faults.append(.init(subject: subject, message: message, location: location?.description)) }
     }
 
     // MARK: - Plan and parameters
 
-    private mutating func checkPlan() {
+    /// False for a plan that is too large to be looked at step by step.
+    private mutating func checkPlan() -> Bool {
         if plan.format != Plan.currentFormat {
             fault(plan.flow, "has plan format \(plan.format); this version reads \(Plan.currentFormat)")
         }
@@ -40,6 +62,11 @@ package struct PlanValidation {
         if plan.parameters.count > Limits.parameters {
             fault(plan.flow, "has \(plan.parameters.count) parameters; at most \(Limits.parameters) are allowed")
         }
+        let all = plan.withCalls.reduce(0) { $0 + $1.nodes.count }
+        if all > Limits.calledNodes {
+            fault(plan.flow, "has \(all) steps with those of the flows that it calls; at most \(Limits.calledNodes) are allowed")
+        }
+        return plan.nodes.count <= Limits.planNodes && plan.parameters.count <= Limits.parameters && all <= Limits.calledNodes
     }
 
     private mutating func check(_ parameter: Parameter) {
@@ -62,9 +89,36 @@ package struct PlanValidation {
         checkScope(node)
         checkNeeds(node)
         checkPolicy(node)
-        for expression in node.expressions { check(expression, in: node) }
+        let before = before(node.needs)
+        for expression in node.expressions where !isFull { check(expression, in: node, after: before) }
         checkKind(node)
-        if nodes.updateValue(node, forKey: node.id) == nil { order[node.id] = position }
+        settled.append(before)
+        take(node, at: position)
+    }
+
+    /// Makes the step known to those after it.
+    private mutating func take(_ node: Node, at position: Int) {
+        guard nodes[node.id] == nil else { return }
+        var known = node
+        let depth = node.scope.flatMap { depths[$0] }.map { $0 + 1 } ?? 0
+        if depth == 0 || depth > Limits.planScopes { known.scope = nil }
+        if depth > Limits.planScopes {
+            fault(node.name, "it stands in \(depth) maps, rollouts or rounds; at most \(Limits.planScopes) in each other are allowed", node.location)
+        }
+        nodes[node.id] = known
+        order[node.id] = position
+        depths[node.id] = known.scope == nil ? 0 : depth
+    }
+
+    /// The steps that have settled when one with these needs begins: those, and theirs.
+    private func before(_ needs: some Sequence<String>) -> PositionSet {
+        var found = PositionSet()
+        for need in needs {
+            guard let position = order[need], !found.contains(position) else { continue }
+            found.insert(position)
+            found.formUnion(settled[position])
+        }
+        return found
     }
 
     private mutating func checkName(_ node: Node) {
@@ -105,7 +159,7 @@ package struct PlanValidation {
             if here.part == .between {
                 return fault(step.name, "it stands between the batches of a rollout, where nothing is undone, but has an 'undo:'", step.location)
             }
-            if let outer, plan.nodes.contains(where: { $0.scope == outer.id && $0.part == .undo }) {
+            if let outer, undone.contains(outer.id) {
                 return fault(
                     step.name, "it has an 'undo:' of its own, but rollout '\(outer.id)' around it says already how its targets are undone",
                     step.location)
@@ -116,9 +170,10 @@ package struct PlanValidation {
     }
 
     private mutating func checkNeeds(_ node: Node) {
-        for need in node.needs {
+        for need in node.needs where !isFull {
             guard let other = nodes[need] else {
-                let near = nearestNames(to: need, in: nodes.keys.sorted())
+                // Who has that many faults looks at the first ones first.
+                let near = faults.count < Limits.failuresNamed ? nearestNames(to: need, in: nodes.keys.sorted()) : []
                 let hint = near.isEmpty ? "" : "; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
                 fault(node.name, "it needs '\(need)', which is not a step that stands before it\(hint)", node.location)
                 continue
@@ -127,13 +182,14 @@ package struct PlanValidation {
                 fault(node.name, "it needs '\(need)', which is not in its scope", node.location)
             }
         }
-        for condition in node.guards {
+        let before = before(node.needs)
+        for condition in node.guards where !isFull {
             guard case .choice? = nodes[condition.choice]?.kind else {
                 fault(node.name, "its condition '\(condition.choice)' is not a 'when' that stands before it", node.location)
                 continue
             }
             // A branch inside a map may hang on a condition outside, which is decided before the map starts.
-            if nodes[condition.choice]?.scope == node.scope, !reaches(condition.choice, from: node.needs) {
+            if nodes[condition.choice]?.scope == node.scope, order[condition.choice].map(before.contains) != true {
                 fault(node.name, "it must need its condition, directly or through others: '\(condition.choice)'", node.location)
             }
         }
@@ -166,12 +222,22 @@ package struct PlanValidation {
     /// A registered flow is looked at when it is pinned.
     private mutating func checkCall(_ spec: CallSpec, _ node: Node) {
         guard let called = plan.calls?.first(where: { $0.plan.flow == spec.flow })?.plan else { return }
-        for name in spec.inputs.keys.sorted() where !called.parameters.contains(where: { $0.name == name }) {
-            let known = called.parameters.isEmpty ? "it has none" : called.parameters.map(\.name).joined(separator: ", ")
+        // That there are too many of them is said of the called plan itself.
+        guard called.parameters.count <= Limits.parameters else { return }
+        let names = called.parameters.prefix(Limits.membersNamed).map { $0.name.prefix(Limits.titleCharacters) }
+        let known = names.isEmpty ? "it has none" : names.joined(separator: ", ")
+        for name in spec.inputs.keys.sorted() where !isFull && !called.parameters.contains(where: { $0.name == name }) {
             fault(node.name, "flow '\(spec.flow)', which it calls, has no parameter '\(name)': \(known)", node.location)
         }
-        for parameter in called.parameters where parameter.fallback == nil && spec.inputs[parameter.name] == nil {
+        for parameter in called.parameters where !isFull && parameter.fallback == nil && spec.inputs[parameter.name] == nil {
             fault(node.name, "flow '\(spec.flow)', which it calls, needs parameter '\(parameter.name)'", node.location)
+        }
+        let secrets = Set(plan.parameters.filter(\.isSecret).map(\.name))
+        guard !secrets.isEmpty else { return }
+        for parameter in called.parameters where !isFull && !parameter.isSecret {
+            guard let secret = spec.inputs[parameter.name]?.parameters.first(where: secrets.contains) else { continue }
+            let what = "it gives the secret '\(secret)' to parameter '\(parameter.name)' of flow '\(spec.flow)'"
+            fault(node.name, "\(what), which is not secret: everybody could see it. Declare that one with 'secret: true'", node.location)
         }
     }
 
@@ -202,17 +268,18 @@ package struct PlanValidation {
 
     // MARK: - Expressions
 
-    private mutating func check(_ expression: Expression, in node: Node) {
+    private mutating func check(_ expression: Expression, in node: Node, after before: PositionSet) {
         var found: [String] = []
         let scopes = scopes(around: node)
         expression.forEach { part in
+            guard found.count < Limits.planFaults else { return }
             switch part {
             case .parameter(let name):
                 if !plan.parameters.contains(where: { $0.name == name }) {
                     found.append("it reads parameter '\(name)', which the flow does not have")
                 }
             case .output(let other, _):
-                if let message = outputFault(other, node, scopes) { found.append(message) }
+                if let message = outputFault(other, node, before, scopes) { found.append(message) }
             case .element(let map, _):
                 if !scopes.contains(map) { found.append("it reads the element of map '\(map)', which it is not in") }
             default: break
@@ -221,7 +288,7 @@ package struct PlanValidation {
         for message in found { fault(node.name, message, node.location) }
     }
 
-    private func outputFault(_ id: String, _ node: Node, _ scopes: [String]) -> String? {
+    private func outputFault(_ id: String, _ node: Node, _ before: PositionSet, _ scopes: [String]) -> String? {
         guard let other = nodes[id] else { return "it reads the output of '\(id)', which is not a step that stands before it" }
         if let scope = other.scope, !scopes.contains(scope) {
             return "it reads the output of '\(id)', which is inside a map or rollout; read that one's output instead"
@@ -231,29 +298,21 @@ package struct PlanValidation {
         }
         if other.isFinally, !node.isFinally { return "it reads the output of '\(id)', which runs in 'finally'" }
         // What it reads must have settled: a need of its own, or of a map around it, directly or through others.
-        if other.isFinally == node.isFinally, !settlesBefore(other, node) {
+        if other.isFinally == node.isFinally, !settlesBefore(other, node, before) {
             return "it reads the output of '\(id)', which may still run then: it must need it"
         }
         return nil
     }
 
-    private func settlesBefore(_ other: Node, _ node: Node) -> Bool {
+    private func settlesBefore(_ other: Node, _ node: Node, _ before: PositionSet) -> Bool {
         var around: Node? = node
+        var before = before
         while let here = around {
-            if here.scope == other.scope, here.part == other.part { return reaches(other.id, from: here.needs) }
+            if here.scope == other.scope, here.part == other.part { return order[other.id].map(before.contains) ?? false }
             around = here.scope.flatMap { nodes[$0] }
             // What undoes a step comes after it.
             if here.part == .undo, around?.id == other.id, other.canBeUndone { return true }
-        }
-        return false
-    }
-
-    private func reaches(_ id: String, from needs: [String]) -> Bool {
-        var open = needs
-        var seen: Set<String> = []
-        while let next = open.popLast() {
-            if next == id { return true }
-            if seen.insert(next).inserted { open += nodes[next]?.needs ?? [] }
+            if let outer = around.flatMap({ order[$0.id] }) { before = settled[outer] }
         }
         return false
     }
@@ -270,20 +329,22 @@ package struct PlanValidation {
 
     /// What a `repeatUntil` evaluates reads what the steps of its body, which stand after it, hand out.
     private mutating func checkRound(_ spec: RepeatSpec, of node: Node) {
-        guard let last = plan.nodes.last(where: { $0.scope == node.id }) else { return }
-        var inside = last
-        inside.needs = plan.nodes.filter { $0.scope == node.id }.map(\.id)
-        check(spec.until, in: inside)
-        if let value = spec.value { check(value, in: inside) }
+        let body = (inside[node.id] ?? []).map { plan.nodes[$0] }
+        guard let last = body.last else { return }
+        let before = before(body.lazy.map(\.id))
+        check(spec.until, in: last, after: before)
+        if let value = spec.value { check(value, in: last, after: before) }
     }
 
     private mutating func checkBodies() {
         let scopes = Set(plan.nodes.filter { $0.part == .body }.compactMap(\.scope))
-        for node in plan.nodes {
-            if case .repeatUntil(let spec) = node.kind { checkRound(spec, of: node) }
+        for (position, node) in plan.nodes.enumerated() where !isFull {
+            // Of several steps with one id the first has the body.
+            let isFirst = order[node.id] == position
+            if isFirst, case .repeatUntil(let spec) = node.kind { checkRound(spec, of: node) }
             // Known where the steps of an element are.
-            if let claims = node.policy.elementClaims, let first = plan.nodes.first(where: { $0.scope == node.id }) {
-                for claim in claims { check(claim.name, in: first) }
+            if isFirst, let claims = node.policy.elementClaims, let first = inside[node.id]?.first {
+                for claim in claims where !isFull { check(claim.name, in: plan.nodes[first], after: settled[first]) }
             }
             if node.hasBody, !scopes.contains(node.id) { fault(node.name, "its body has no steps", node.location) }
         }

@@ -51,6 +51,7 @@ struct ScriptFiles {
         guard !name.isEmpty, !name.hasPrefix("/"), !name.utf8.contains(0) else {
             throw FlowError(.load, subject: name, "script file '\(name)': a path relative to the flow file is needed")
         }
+        try ScriptFiles.refuseHidden(name.split(separator: "/"), name)
         guard let path = Files.real("\(folder)/\(name)") else {
             throw FlowError(.load, subject: name, "there is no script file '\(name)' in \(folder)" + nearest(to: name))
         }
@@ -60,12 +61,34 @@ struct ScriptFiles {
                 .load, subject: name,
                 "script file '\(name)' is outside of \(root): only files of the flow's folder or repository are embedded")
         }
+        try ScriptFiles.refuseHidden(below(path), name)
         let bytes = try Files.read(path, limit: Limits.scriptBytes)
-        guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
-            throw FlowError(
-                .load, subject: name, "script file '\(name)' is not a text: it has bytes that are not UTF-8, or NUL")
+        do throws(WrittenText.Fault) {
+            let text = try WrittenText.text(of: bytes, keepsMark: true)
+            guard !text.utf8.contains(0) else { throw WrittenText.Fault(message: "it contains a NUL character") }
+        } catch {
+            throw FlowError(.load, subject: name, "script file '\(name)' is not a text that a host can be sent: \(error.message)")
         }
         return bytes
+    }
+
+    /// What is embedded goes to the server and stands in the plan for whoever may look. Files with a dot in front are settings and secrets
+    /// (`.git/config`, `.ssh`, `.env`), which the flow file of somebody else must not carry off.
+    private static func refuseHidden(_ parts: some Sequence<Substring>, _ name: String) throws(FlowError) {
+        for part in parts where part.hasPrefix(".") && part != "." && part != ".." {
+            throw FlowError(
+                .load, subject: name,
+                "script file '\(name)' was not embedded: it is, or leads to, a path with '\(part)' in it, and nothing is embedded whose name, or "
+                    + "folder's name, begins with a dot: give a script a name without one")
+        }
+    }
+
+    /// The parts of a path that the flow's own folder does not have: a flow may stand below a folder such as `.config`.
+    private func below(_ path: String) -> [Substring] {
+        let own = (Files.real(folder) ?? folder).split(separator: "/")
+        let parts = path.split(separator: "/")
+        let common = zip(parts, own).prefix { $0 == $1 }.count
+        return Array(parts.dropFirst(common))
     }
 
     /// The nearest folder upwards that holds a git repository.

@@ -20,6 +20,16 @@ package enum Limits {
     package static let copyBytes = 64 << 20
     /// Steps in a plan.
     package static let planNodes = 10_000
+    /// Steps of a plan and of the flows that it calls, and so on; flows that a preview looks into, and things that it asks the locks about.
+    package static let calledNodes = 100_000
+    package static let forecastFlows = 1_000
+    package static let forecastDemands = 10_000
+    /// Maps, rollouts and rounds that a step of a plan stands in.
+    package static let planScopes = 32
+    /// Faults of a plan that are told at once.
+    package static let planFaults = 100
+    /// Members of a value that are named when it does not have the one that is read.
+    package static let membersNamed = 50
     /// Elements of a map.
     package static let mapElements = 100_000
     /// Of a parameter's pattern: its states, the count of a repetition, groups in each other; states times characters tried for one request.
@@ -27,6 +37,13 @@ package enum Limits {
     package static let patternRepetitions = 1_000
     package static let patternDepth = 50
     package static let patternSteps = 20_000_000
+    /// How often the inputs of a run may be edited: those before each edit are kept, for what began with them.
+    package static let edits = 1_000
+    /// Bytes of all secret inputs of a run; of those that edits have replaced, sealed. All steps of the run mask them.
+    package static let secretBytes = 64 << 10
+    package static let formerSecretBytes = 64 << 10
+    /// Bytes of the shortest secret that is masked in every step of its run; a shorter one, such as "on", is in the steps that are given it.
+    package static let knownSecretBytes = 4
     /// Parameters of a flow; bytes of one command or script.
     package static let parameters = 200
     package static let scriptBytes = 4 << 20
@@ -76,6 +93,8 @@ package enum Limits {
     package static let crashesUntilQuarantine = 2
     /// Schedules that may exist.
     package static let schedules = 100_000
+    /// Bytes of a schedule, hook, freeze or window, with its inputs, as JSON.
+    package static let storedSpecBytes = 48 << 10
     /// Those that `doctor`, and the answer to a new revision of their flow, look at for what would keep them from starting anything.
     package static let schedulesChecked = 1_000
     /// Freezes and windows that may exist, and the flows, or labels, that one of them names.
@@ -84,8 +103,11 @@ package enum Limits {
     /// Triggers of a flow, and hooks that may exist.
     package static let triggers = 50
     package static let hooks = 1_000
-    /// Requests to a hook that started nothing and are remembered while the engine lives; bytes of a delivery's id.
+    /// Requests to a hook that started nothing and are remembered; how many of all hooks are written at once, and the seconds until they are;
+    /// bytes of a delivery's id.
     package static let hookRefusals = 100
+    package static let hookRefusalsWritten = 1_000
+    package static let hookRefusalSeconds = 5.0
     package static let hookDeliveryIDBytes = 200
     /// Nominal times of a schedule that wait for the end of the run before them; what comes on top is skipped.
     package static let scheduleQueue = 100
@@ -96,6 +118,13 @@ package enum Limits {
     /// Locks, limits and rates that one step or run asks for, and bytes of a name of one.
     package static let claims = 32
     package static let claimNameBytes = 200
+    /// Messages to the outside that are read at once; those that are tried again at once, beyond which newer ones wait; and those about no run
+    /// that wait, beyond which the oldest are forgotten.
+    package static let messagePage = 100
+    package static let failingMessages = 1_000
+    package static let notices = 1_000
+    /// Names that a message, or an answer, gives of many.
+    package static let namesTold = 50
     /// Slots of a limit, starts of a rate, and the longest stretch that a rate counts in.
     package static let slots = 100_000
     package static let rateStarts = 1_000
@@ -126,8 +155,9 @@ package enum Limits {
     package static let failuresNamed = 10
     /// Bytes of a name for which, and among which, the nearest ones are looked for.
     package static let mistypedBytes = 256
-    /// Labels of a run.
+    /// Labels that a run, a schedule or a hook is given, and those that Flow sets on top: where the run comes from.
     package static let labels = 64
+    package static let ownLabels = 3
     /// Bytes of a comment, reason, or label with its name.
     package static let textBytes = 4_096
 }

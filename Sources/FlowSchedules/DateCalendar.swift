@@ -24,6 +24,12 @@ package struct DateCalendar: Hashable, Sendable {
             throw FlowError(.usage, subject: name, "Calendar '\(name)' has \(lines.count) lines; \(ScheduleLimits.calendarLines) are allowed.")
         }
         for (index, line) in lines.enumerated() {
+            // A date behind an odd line end would be a word of the line before, or of its comment, and the day open.
+            if let odd = line.unicodeScalars.first(where: { "\u{85}\u{2028}\u{2029}\u{B}\u{C}\0".unicodeScalars.contains($0) }) {
+                let message = "the line has U+\(String(odd.value, radix: 16, uppercase: true)): lines end with LF, CR LF or CR"
+                faults.append(FlowError.Detail(subject: name, message: message, location: "\(name):\(index + 1)"))
+                continue
+            }
             let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
             guard let date = words.first, !take(date, isIn: words.count > 1 && words[1] == "in") else { continue }
             faults.append(

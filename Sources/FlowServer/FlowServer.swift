@@ -28,6 +28,8 @@ package final class FlowServer: Sendable {
         package var idleSeconds: Double?
         /// Whether it works on the home's runs and schedules. One that does not answers, hands nothing out, and lets go of the home soon.
         package var isForWork: Bool
+        /// Whether it serves until it is told to stop, for whoever asks: it says so to those that follow a run.
+        package internal(set) var isService = false
         /// Nothing but warnings unless given: an engine inside a command is not to be heard.
         package var logger: Logger?
         /// Those of the machine, except in tests.
@@ -110,8 +112,11 @@ package final class FlowServer: Sendable {
 
     /// Serves until SIGTERM or SIGINT, or until idle.
     package static func serve(_ options: Options) async throws(FlowError) {
+        var options = options
+        options.isService = options.idleSeconds == nil
+        let chosen = options
         try await FlowServer.told(options.home) {
-            let server = try await startWhenPossible(options)
+            let server = try await startWhenPossible(chosen)
             await server.house.keepReserve()
             try await server.group.run()
         }

@@ -23,6 +23,8 @@ struct House: Sendable {
     private let hands: Hands
     private let scheduler: Scheduler
     private let caller: RunCaller
+    private let finder: HostFinder
+    private let hooks: HookBook
     private let changes: ChangeBook
     private let clock: ClockBook
     private let clocks: Clocks
@@ -44,6 +46,7 @@ struct House: Sendable {
         do {
             let vault = try await onThreadPool { try Vault(home: home.path, check: Vault.Check(store)) }
             let hosts = InventoryService.of(options, configuration, home)
+            try await ServedInventory(home).admit(hosts, options, store: store, logger: logger)
             let relay = ReportRelay()
             let hands = try Hands(
                 home: home, configuration: configuration, store: store, vault: vault, relay: relay, logger: logger)
@@ -62,6 +65,8 @@ struct House: Sendable {
             var environment = House.environment(home, store, logger)
             let (orders, callOrders) = AsyncStream.makeStream(of: CallOrder.self)
             environment.call = { callOrders.yield($0) }
+            let (searches, hostSearches) = AsyncStream.makeStream(of: HostSearch.self)
+            environment.findHosts = { hostSearches.yield($0) }
             environment.closure = { changeGate.closure(of: $0, at: $1) }
             environment.people = { people.people }
             environment.now = clocks.wall
@@ -78,16 +83,30 @@ struct House: Sendable {
                 flows: flows, plans: plans, vault: vault, inputs: PlanCheck.inputs, inventory: hosts,
                 closure: { changeGate.closure(of: $0, at: clocks.wall()) },
                 leases: { demands in await engine.leases { table in demands.map(table.obstacles(to:)) } ?? [] })
+            let inputs = StoredInputs(flows, vault)
+            // Before the schedules are read: what is in memory is what is kept.
+            try await inputs.sealAll(in: store, at: clocks.wall(), logger: logger)
             scheduler = Scheduler(
-                store: store, engine: engine, preparation: preparer, home: home.path, now: clocks.wall,
+                store: store, engine: engine, preparation: preparer, inputs: inputs, home: home.path, now: clocks.wall,
                 people: { people.people }, jump: { clock.jump(over: $0) }, logger: logger)
             try await scheduler.load(isRestored: store.isRestored)
             let owned = scheduler
             people.listen { await owned.ownersChanged($0) }
             await owned.ownersChanged(people.people)
+            let hookBook = HookBook(
+                store: store, engine: engine, plans: preparer, inputs: scheduler.inputs, now: clocks.wall, people: { people.people },
+                logger: logger)
+            hooks = hookBook
+            let watch = StandstillWatch(
+                scheduler: owned, hooks: hookBook, standstills: Standstills(store), now: clocks.wall, logger: logger)
+            people.listen { await watch.look($0) }
+            await watch.look(people.people)
             try await gate.pauseRestored(engine: engine, store: store, logger: logger)
             caller = RunCaller(engine: engine, preparer: preparer, orders: orders)
-            api = try await House.api(engine, store, preparer, scheduler, changes, hosts, hands, home, people, clock, addresses, clocks, logger)
+            finder = HostFinder(engine: engine, inventory: hosts, searches: searches)
+            api = try await House.api(
+                engine, store, preparer, scheduler, hookBook, changes, hosts, hands, home, people, clock, addresses, clocks, logger,
+                isService: options.isService)
             self.engine = engine
             self.hands = hands
         } catch {
@@ -107,6 +126,11 @@ struct House: Sendable {
 
     /// What is to be served; everything that can be wrong with it is found before the home is opened.
     private static func addresses(_ home: Home, _ configuration: ServerConfiguration) throws -> [ListenerService.Address] {
+        if let kind = flow_kind_at(home.socket).map({ String(cString: $0) }), kind != "a socket" {
+            throw FlowError(
+                .storage, subject: home.socket, "The engine did not start: \(home.socket) is \(kind), and its socket belongs there.",
+                hint: "mv \(home.socket) \(home.socket).other, then once more")
+        }
         var addresses = [ListenerService.Address.socket(path: home.socket)]
         if let listen = configuration.listen {
             let address = try ListenAddress(listen)
@@ -149,18 +173,18 @@ struct House: Sendable {
     }
 
     private static func api(
-        _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ changes: ChangeBook,
+        _ engine: Engine, _ store: SQLiteStore, _ preparer: RunPreparer, _ scheduler: Scheduler, _ hooks: HookBook, _ changes: ChangeBook,
         _ hosts: InventoryService, _ hands: Hands, _ home: Home, _ people: PeopleBook, _ clock: ClockBook,
-        _ addresses: [ListenerService.Address], _ clocks: Clocks, _ logger: Logger
+        _ addresses: [ListenerService.Address], _ clocks: Clocks, _ logger: Logger, isService: Bool
     ) async throws -> API {
         let meters = Meters()
         ProcessGauges.add(to: meters)
+        meters.reading("flow_commits_refused_total", "Commits that the journal refused, such as on a full disk.", isCounter: true) {
+            Double(engine.refusedCommits)
+        }
         let identities = IdentityService(accounts: Accounts(store), book: people, now: clocks.wall)
         try await identities.ensureAdmin(owner: home.owner)
         let schedules = ScheduleBook(scheduler: scheduler, plans: preparer)
-        let hooks = HookBook(
-            store: store, engine: engine, plans: preparer, seal: preparer.vault.seal, open: preparer.vault.open, now: clocks.wall,
-            people: { people.people })
         return API(
             engine: engine, reader: store, identities: identities, catalogue: preparer.flows, preparation: preparer,
             hosts: HostDirectoryService(inventoryService: hosts, reach: hands.reach, audit: Audit(store)),
@@ -168,13 +192,14 @@ struct House: Sendable {
             changeRules: changes, blobs: StoredBlobs(blobs: BlobStore(store, now: clocks.wall)),
             outputs: hands.outputs,
             caretaker: ServerCare(
-                store: store, engine: engine, home: home, hands: hands, now: clocks.wall,
+                store: store, engine: engine, home: home, hands: hands, inputs: scheduler.inputs, now: clocks.wall,
                 more: [
                     { House.certificate(addresses).map { [$0.finding(now: clocks.wall())] } ?? [] }, { clock.findings() },
+                    { [await hosts.finding()] },
                     { try await StartFindings.all(schedules, hooks) },
                 ]),
             hub: ChangeHub(meters: meters),
-            meters: meters, now: clocks.wall, logger: logger)
+            meters: meters, now: clocks.wall, logger: logger, isService: isService)
     }
 
     /// Keeps some room for the next start, should the disk be full then.
@@ -210,9 +235,11 @@ struct House: Sendable {
                     sweepOutputs: { try await hands.removeOutputs(unknownTo: store) },
                     now: clocks.wall, doubt: { [clock] in clock.doubt }, logger: logger),
                 ClockService(book: clock, wake: wakeByClock, logger: logger),
-                NotificationService(engine: engine, hook: hook, logger: logger), ScheduleService(scheduler: scheduler, engine: engine), caller,
+                NotificationService(engine: engine, notices: Standstills(store), hook: hook, logger: logger),
+                ScheduleService(scheduler: scheduler, engine: engine), caller, finder,
             ]
         }
+        services.append(RefusalService(hooks: hooks, logger: logger))
         services.append(ChangeRuleService(book: changes, logger: logger))
         if let idleSeconds {
             services.append(

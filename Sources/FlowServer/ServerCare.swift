@@ -13,6 +13,8 @@ import Workers
 struct ServerCare: Caretaker {
     /// Findings of one kind that are listed.
     private static let listed = 20
+    /// Entries whose detail is a schedule or a hook as somebody wrote it.
+    private static let verbsOfSpecs: Set<String> = ["schedule.put", "hook.put"]
 
     let store: SQLiteStore
     let engine: Engine
@@ -21,13 +23,17 @@ struct ServerCare: Caretaker {
     /// What others have found.
     let more: [@Sendable () async throws -> [Wire.Finding]]
     private let audits: Audit
+    private let inputs: StoredInputs
     private let numbers: ServerFigures
+    private let now: @Sendable () -> Instant
 
     init(
-        store: SQLiteStore, engine: Engine, home: Home, hands: Hands, now: @escaping @Sendable () -> Instant,
+        store: SQLiteStore, engine: Engine, home: Home, hands: Hands, inputs: StoredInputs, now: @escaping @Sendable () -> Instant,
         more: [@Sendable () async throws -> [Wire.Finding]] = []
     ) {
         self.more = more
+        self.now = now
+        self.inputs = inputs
         numbers = ServerFigures(store: store, home: home, load: { hands.dispatcher.load }, now: now)
         self.store = store
         self.engine = engine
@@ -39,7 +45,7 @@ struct ServerCare: Caretaker {
     // MARK: - Findings
 
     func findings() async throws -> [Wire.Finding] {
-        var findings = [homeFinding(), spaceFinding()]
+        var findings = [homeFinding(), spaceFinding()] + commitFindings() + roomFindings()
         findings += await look("journal") { try await journalFindings() }
         findings += await look("rows") { try await rowFindings() }
         findings += await look("locks") { try await claimFindings() }
@@ -133,6 +139,18 @@ struct ServerCare: Caretaker {
             hint: "They only take room. Outputs go with the next retention sweep.")
     }
 
+    private func roomFindings() -> [Wire.Finding] {
+        let faults = hands.dispatcher.roomFaults
+        guard let first = faults.first else { return [] }
+        let what = faults.count == 1 ? "a step waits" : "\(faults.count) steps wait, the first"
+        return [
+            Wire.Finding(
+                name: "output", level: .fail,
+                message: "\(what) for room to keep its output: '\(first.id.step)' of run \(first.id.run): \(first.reason)",
+                hint: "df -h \(home.path): with room they go on by themselves, and nothing is lost")
+        ]
+    }
+
     private func homeFinding() -> Wire.Finding {
         var facts = flow_file_facts()
         guard flow_facts_of_path(home.path, &facts) == 0 else {
@@ -153,6 +171,16 @@ struct ServerCare: Caretaker {
             name: "space", level: mebibytes < 100 ? .fail : mebibytes < 1_024 ? .warn : .ok,
             message: "\(mebibytes) MiB are free for \(home.path)",
             hint: mebibytes < 1_024 ? "flowd.yaml: retention: {days: N} keeps less" : nil)
+    }
+
+    private func commitFindings() -> [Wire.Finding] {
+        engine.commitRefusal(at: now()).map { refusal in
+            [
+                Wire.Finding(
+                    name: "commits", level: .fail, message: "since \(refusal.since) nothing can be committed: \(refusal.message)",
+                    hint: "df -h \(home.path); with room again the engine goes on by itself")
+            ]
+        } ?? []
     }
 
     private func accountFinding() -> Wire.Finding {
@@ -184,13 +212,16 @@ struct ServerCare: Caretaker {
     }
 
     func audit(before sequence: Int?, limit: Int) async throws -> [Wire.AuditEntry] {
-        try await audits.rows(before: sequence, limit: limit).map { row in
-            let detail = row.entry.detail == [:] ? nil : SealedText.redacted(row.entry.detail)
-            return Wire.AuditEntry(
-                sequence: row.number, at: row.entry.at, actor: row.entry.actor, verb: row.entry.verb,
-                subject: row.entry.subject,
-                detail: detail)
+        var entries: [Wire.AuditEntry] = []
+        for row in try await audits.rows(before: sequence, limit: limit) {
+            let entry = row.entry
+            var detail = entry.detail == [:] ? nil : SealedText.redacted(entry.detail)
+            // Nothing in the trail is ever rewritten: what stands in it in clear, of a time when it was not sealed, is shown to nobody.
+            if let found = detail, ServerCare.verbsOfSpecs.contains(entry.verb) { detail = await inputs.shown(found) }
+            entries.append(
+                Wire.AuditEntry(sequence: row.number, at: entry.at, actor: entry.actor, verb: entry.verb, subject: entry.subject, detail: detail))
         }
+        return entries
     }
 }
 

@@ -1,3 +1,4 @@
+internal import CFlowShims
 internal import FlowEngine
 internal import FlowModel
 internal import Glibc
@@ -17,8 +18,9 @@ struct BreadcrumbFile: Sendable {
 
     init(path: String) throws(FileFault) {
         self.path = path
-        let number = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard number >= 0 else { throw FileFault("open", path) }
+        var other: UnsafePointer<CChar>?
+        let number = flow_open_plain(path, O_RDWR | O_CREAT, 0o600, &other)
+        guard number >= 0 else { throw FileFault(opening: path, other) }
         descriptor = Descriptor(number)
         // A new file gets its room now.
         guard Files.status(path)?.st_size ?? 0 < BreadcrumbFile.size else { return }

@@ -65,12 +65,16 @@ extension SQLiteStore: JournalStore {
         }
     }
 
-    package func outbox() throws(StoreError) -> [OutboxRow] {
+    package func outbox(after id: Int, limit: Int) throws(StoreError) -> [OutboxRow] {
         try reading { database in
-            let query = try Query(
+            var query = try Query(
                 database, "outbox",
-                "SELECT outbox.id, run.id, kind, body FROM outbox JOIN run ON run.number = outbox.run ORDER BY outbox.id, outbox.number"
-            )
+                """
+                SELECT outbox.id, run.id, kind, body FROM outbox JOIN run ON run.number = outbox.run
+                WHERE outbox.id > ? ORDER BY outbox.id, outbox.number LIMIT ?
+                """)
+            query.bind(id)
+            query.bind(limit)
             var rows: [OutboxRow] = []
             while try query.next() {
                 rows.append(

@@ -39,7 +39,9 @@ extension SQLiteStore: JournalReader {
             var query = try Query(
                 database, "step",
                 "SELECT \(StepRow.columns) FROM step WHERE number > ? AND number < ? ORDER BY number LIMIT ?")
-            query.bind(StepRow.number(run: number, index: 0) + (index ?? -1))
+            // An index that no step can have would be a step of another run.
+            let behind = min(max(index ?? -1, -1), StepRow.lastIndex)
+            query.bind(StepRow.number(run: number, index: 0) + behind)
             query.bind(StepRow.number(run: number + 1, index: 0))
             query.bind(min(limit, StoreLimits.pageRows))
             var rows: [StepRow] = []
@@ -97,11 +99,14 @@ extension SQLiteStore: JournalReader {
         }
     }
 
-    package func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] {
+    package func approvals(
+        state: ApprovalRow.State?, run: RunID?, after place: ApprovalRow.Place?, limit: Int
+    ) async throws -> [ApprovalRow] {
         try await view { database in
             var conditions: [String] = []
             if state != nil { conditions.append("state = ?") }
             if run != nil { conditions.append("run = (SELECT number FROM run WHERE id = ?)") }
+            if place != nil { conditions.append("(since, runID, path, generation) < (?, ?, ?, ?)") }
             let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
             var query = try Query(
                 database, "approval",
@@ -111,6 +116,12 @@ extension SQLiteStore: JournalReader {
                 """)
             if let state { query.bind(state.rawValue) }
             if let run { query.bind(run.text) }
+            if let place {
+                query.bind(place.since)
+                query.bind(place.run.text)
+                query.bind(place.step.text)
+                query.bind(place.generation)
+            }
             query.bind(min(limit, StoreLimits.pageRows))
             var rows: [ApprovalRow] = []
             while try query.next() { rows.append(try ApprovalRow(query)) }

@@ -46,6 +46,8 @@ package enum StoreFailure {
             switch fault.primary {
             case SQLITE_FULL, SQLITE_READONLY, SQLITE_TOOBIG, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_CANTOPEN:
                 return .refused(fault.reason)
+            // A row that contradicts what is there. The transaction is undone, and the database is as good as before.
+            case SQLITE_CONSTRAINT: return .refused(fault.reason)
             // The shared memory file could not grow. What it holds can be made anew from the log.
             case SQLITE_IOERR where fault.code == sharedMemoryRoom:
                 return .refused("database or disk is full: no room for the index of the log (SQLite code \(fault.code))")
@@ -69,6 +71,11 @@ package enum StoreFailure {
     /// What people are told.
     static func told(_ error: any Error, path: String) -> FlowError {
         if let error = error as? FlowError { return error }
+        if let fault = error as? FileFault, fault.kind != nil {
+            return FlowError(
+                .storage, subject: fault.path, "\(fault.path) was not opened: \(fault.reason). Nothing was changed.",
+                hint: "mv \(fault.path) \(fault.path).other, then once more")
+        }
         if error is CancellationError {
             return FlowError(.overloaded, subject: path, "\(path) was not read: the request was cancelled.")
         }

@@ -107,8 +107,8 @@ package final class FaultyStore: JournalStore {
     package func timers() throws(StoreError) -> [TimerRow] {
         try call("timers") { () throws(StoreError) in try store.timers() }
     }
-    package func outbox() throws(StoreError) -> [OutboxRow] {
-        try call("outbox") { () throws(StoreError) in try store.outbox() }
+    package func outbox(after id: Int, limit: Int) throws(StoreError) -> [OutboxRow] {
+        try call("outbox") { () throws(StoreError) in try store.outbox(after: id, limit: limit) }
     }
     package func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? {
         try call("blob") { () throws(StoreError) in try store.blob(digest) }

@@ -56,9 +56,12 @@ extension MemoryStore: JournalReader {
         return Array(rows.values.sorted { $0.number > $1.number }.prefix(limit))
     }
 
-    package func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] {
-        let found = content.approvals.values.filter {
-            (state == nil || $0.state == state) && (run == nil || $0.run == run)
+    package func approvals(
+        state: ApprovalRow.State?, run: RunID?, after place: ApprovalRow.Place?, limit: Int
+    ) async throws -> [ApprovalRow] {
+        let found = content.approvals.values.filter { row in
+            (state == nil || row.state == state) && (run == nil || row.run == run)
+                && (place.map { (row.since, row.run, row.step, row.generation) < ($0.since, $0.run, $0.step, $0.generation) } ?? true)
         }
         let sorted = found.sorted {
             ($0.since, $0.run, $0.step, $0.generation) > ($1.since, $1.run, $1.step, $1.generation)

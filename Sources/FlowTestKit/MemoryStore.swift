@@ -136,7 +136,9 @@ package final class MemoryStore: JournalStore {
             .sorted { ($0.due, $0.id.run, $0.id.step) < ($1.due, $1.id.run, $1.id.step) }
     }
 
-    package func outbox() throws(StoreError) -> [OutboxRow] { content.outbox }
+    package func outbox(after id: Int, limit: Int) throws(StoreError) -> [OutboxRow] {
+        Array(content.outbox.filter { $0.id > id }.prefix(limit))
+    }
 
     package func claims() throws(StoreError) -> [ClaimRow] {
         let content = content
@@ -204,7 +206,7 @@ extension MemoryStore.Content {
     private mutating func write(_ row: RunRow, _ fingerprint: Digest?) throws(StoreError) {
         if let fingerprint {
             let isTaken = runs[row.id] != nil || row.key != nil && runs.values.contains { $0.key == row.key }
-            guard !isTaken else { throw .fatal("run \(row.id) or its key exists already") }
+            guard !isTaken else { throw .refused("run \(row.id) or its key exists already") }
             fingerprints[row.id] = fingerprint
         } else {
             _ = try known(row.id)

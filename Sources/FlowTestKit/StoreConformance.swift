@@ -143,7 +143,8 @@ extension StoreConformance {
             batch.addOutbox = ids.map { OutboxRow(id: $0, run: run, kind: "waits", body: ["n": .int($0)]) }
             try store.commit(batch)
             try equal(try store.timers().map(\.id), [two, one], "timers in order of their time")
-            try equal(try store.outbox(), batch.addOutbox, "messages of one record")
+            try equal(try store.outbox(after: 0, limit: 10), batch.addOutbox, "messages of one record")
+            try equal(try store.outbox(after: ids[0], limit: 1).map(\.id), [ids[1]], "a page of messages")
             batch = CommitBatch(epoch: history.epoch)
             batch.removeTimers = [one, two]
             batch.setTimers = [TimerRow(id: one, due: Instant(milliseconds: 3))]
@@ -152,7 +153,7 @@ extension StoreConformance {
             batch.removeOutbox = [ids[1], last]
             try store.commit(batch)
             try equal(try store.timers(), batch.setTimers, "timers after removal")
-            try equal(try store.outbox().map(\.id), [ids[0], ids[2]], "messages after one of them was removed")
+            try equal(try store.outbox(after: 0, limit: 10).map(\.id), [ids[0], ids[2]], "messages after one of them was removed")
         },
         Check(name: "blobs of every size are kept by digest, once") { house in
             let store = try house.open()

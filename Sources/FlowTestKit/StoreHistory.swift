@@ -254,7 +254,7 @@ struct Snapshot: Equatable {
         approvals = try await reader.approvals(state: nil, run: nil, limit: 1_000)
         live = try writer.liveRuns()
         timers = try writer.timers()
-        outbox = try writer.outbox()
+        outbox = try writer.outbox(after: 0, limit: .max)
         (journal, steps, attempts, targets) = ([], [], [], [])
         for row in runs {
             journal.append(try writer.journal(of: row.id))

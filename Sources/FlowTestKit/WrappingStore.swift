@@ -17,7 +17,7 @@ extension WrappingStore {
     package func run(key: String) throws(StoreError) -> (id: RunID, fingerprint: Digest)? { try store.run(key: key) }
     package func liveRuns() throws(StoreError) -> [RunID] { try store.liveRuns() }
     package func timers() throws(StoreError) -> [TimerRow] { try store.timers() }
-    package func outbox() throws(StoreError) -> [OutboxRow] { try store.outbox() }
+    package func outbox(after id: Int, limit: Int) throws(StoreError) -> [OutboxRow] { try store.outbox(after: id, limit: limit) }
     package func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? { try store.occurrence(key) }
     package func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] { try store.openRuns(ofSchedule: name) }
     package func claims() throws(StoreError) -> [ClaimRow] { try store.claims() }

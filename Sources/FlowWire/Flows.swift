@@ -47,6 +47,9 @@ extension Wire {
         package var approvers: [String: [String]]?
         /// What each rollout would do, those of called flows too where their inputs are known before the run.
         package var rollouts: [PlannedRollout]?
+        /// Steps whose hosts a step before them chooses: they are looked up when the step begins. One of a called flow is
+        /// named `STEP of flow FLOW`.
+        package var lateHosts: [String]?
         /// What would be kept waiting now by freezes and windows.
         package var closed: [PlannedClosure]?
         /// What it would have to wait for that others have.

@@ -9,6 +9,8 @@ extension Wire {
         /// Built-in roles and free groups.
         package var roles: [String]
         package var createdAt: Instant?
+        /// What the person will not be able to do, although the roles look as if; in the answer to a change of them.
+        package var warnings: [FlowError.Detail]?
 
         package init(person: String, names: [String], roles: [String], createdAt: Instant? = nil) {
             self.person = person
@@ -30,6 +32,18 @@ extension Wire {
         package var name: String
 
         package init(name: String) { self.name = name }
+    }
+
+    /// `POST /v1/users/{name}/unlink`: takes the link with `name` back.
+    package struct UserUnlink: Codable, Equatable, Sendable {
+        package var name: String
+        /// Why.
+        package var message: String
+
+        package init(name: String, message: String) {
+            self.name = name
+            self.message = message
+        }
     }
 
     /// `POST /v1/tokens`.

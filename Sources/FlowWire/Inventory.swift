@@ -26,9 +26,11 @@ extension Wire {
         }
     }
 
-    /// `GET /v1/inventory`.
+    /// `GET /v1/inventory`: a page of hosts, and of each group those of its members that are on the page. `next`, when present, is the `after`
+    /// of the next page.
     package struct Inventory: Codable, Equatable, Sendable {
         package var hosts: [Host]
+        package var next: String?
         package var groups: [String: [String]]
         /// The path of the file that says so, on the engine's machine.
         package var file: String

@@ -84,10 +84,14 @@ extension Wire {
         package struct Item: Codable, Equatable, Sendable {
             package var name: String
             package var spec: ScheduleSpec
+            /// The revision that it replaces, 0 for none: another one that is there by then is kept, and nothing is added (409). Whatever is there
+            /// is replaced when it is not said.
+            package var revision: Int?
 
-            package init(name: String, spec: ScheduleSpec) {
+            package init(name: String, spec: ScheduleSpec, revision: Int? = nil) {
                 self.name = name
                 self.spec = spec
+                self.revision = revision
             }
         }
 

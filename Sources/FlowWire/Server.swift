@@ -3,14 +3,24 @@ package import FlowModel
 extension Wire {
     /// `GET /healthz`, for anyone who can connect.
     package struct Health: Codable, Equatable, Sendable {
-        /// `ok`, or `stopping` while the server shuts down.
+        /// `ok`; `degraded`, with 503, while nothing can be committed, such as on a full disk: what was there before can be read.
         package var status: String
         package var version: String
+        /// Since when it is degraded.
+        package var since: Instant?
+        /// Whether it serves until it is told to stop, as flowd does. Absent of an engine that a command has started, which ends when
+        /// nothing needs it.
+        package var isService: Bool?
 
-        package init(status: String, version: String) {
+        package init(status: String, version: String, since: Instant? = nil, isService: Bool? = nil) {
+            self.isService = isService
             self.status = status
             self.version = version
+            self.since = since
         }
+
+        /// Whether there is an engine that answers, if only what it knew before.
+        package var serves: Bool { ["ok", "degraded"].contains(status) }
     }
 
     /// `GET /v1/doctor`: what the server finds about itself.

@@ -11,11 +11,17 @@ extension Wire {
         package var reason: String?
         package var waitingFor: [Wait]
         package var running: [Running]
+        /// Of a run that did not succeed: the steps that failed, or of which nobody knows, first ones first, 20 at most.
+        package var failed: [FailedStep]?
+        /// How many those are in all.
+        package var failedCount: Int?
 
         package init(
             run: RunID, flow: String, state: RunState, summary: String, reason: String? = nil, waitingFor: [Wait],
-            running: [Running]
+            running: [Running], failed: [FailedStep]? = nil, failedCount: Int? = nil
         ) {
+            self.failed = failed
+            self.failedCount = failedCount
             self.run = run
             self.flow = flow
             self.state = state
@@ -35,12 +41,15 @@ extension Wire {
         package var since: Instant
         package var until: Instant?
         package var release: String?
+        /// Where the wait may end by itself: the command that shows whether it will. It ends nothing.
+        package var look: String?
         package var reason: String?
 
         package init(
             kind: WaitKind, subject: String, step: StepPath? = nil, since: Instant, until: Instant? = nil,
-            release: String? = nil, reason: String? = nil
+            release: String? = nil, look: String? = nil, reason: String? = nil
         ) {
+            self.look = look
             self.kind = kind
             self.subject = subject
             self.step = step
@@ -48,6 +57,32 @@ extension Wire {
             self.until = until
             self.release = release
             self.reason = reason
+        }
+    }
+
+    /// A step that failed, or of which nobody knows whether it did.
+    package struct FailedStep: Codable, Equatable, Sendable {
+        package var step: StepPath
+        package var state: StepState
+        package var attempt: Int?
+        package var target: String?
+        package var reason: String?
+        /// The last line of its output, without control characters, where the reason does not have it.
+        package var lastLine: String?
+        /// The command to look further.
+        package var look: String
+
+        package init(
+            step: StepPath, state: StepState, attempt: Int? = nil, target: String? = nil, reason: String? = nil, lastLine: String? = nil,
+            look: String
+        ) {
+            self.step = step
+            self.state = state
+            self.attempt = attempt
+            self.target = target
+            self.reason = reason
+            self.lastLine = lastLine
+            self.look = look
         }
     }
 

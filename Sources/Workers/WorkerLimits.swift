@@ -5,7 +5,8 @@ package enum WorkerLimits {
     /// Attempts carried out on this machine at once: so many for each core, at least so many, and no more than there are places.
     package static let placesHerePerCore = 4
     package static let placesHere = 16
-    /// How long a host may take to answer until its attempt lends its place out, and how many do so at once; others keep theirs.
+    /// How long a host may take to answer until its attempt lends its place out, and how many do so at once; others keep theirs. An attempt of
+    /// before a restart gives its place back then.
     static let connectMilliseconds = 500
     static let slowConnects = 256
     /// Attempts of before a restart that are asked about at once. They have places of their own: a dead host must not keep new work
@@ -22,9 +23,13 @@ package enum WorkerLimits {
     static let lastLineCharacters = 200
     /// Bytes that one read of captured output gives at most.
     static let outputReadBytes = 1 << 20
+    /// Bytes of a file of the engine's own bookkeeping, such as the record of a Swift step's start. One that is longer is not ours.
+    static let smallFileBytes = 1 << 20
     /// Threads for reading and writing files, and for starting processes.
     static let fileThreads = 4
     static let spawnThreads = 2
+    /// Threads that work out in which forms secrets may turn up.
+    static let patternThreads = 1
     /// Descriptors that programs and connections do not get, for the engine's own files; a quarter where the limit is low.
     package static let reservedDescriptors = 128
     /// How long the start of a program waits where the machine has no process, memory or descriptor left, and for how long it rests between
@@ -34,6 +39,12 @@ package enum WorkerLimits {
     static let longestShortagePauseSeconds = 2.0
     /// Bytes of one answer of a flow host.
     static let hostFrameBytes = 8 << 20
+    /// Different sets of secrets that one flow host is given: all of them are masked in what it prints. Then another takes its place.
+    package static let hostSecretSets = 64
+    /// Bytes of all these secrets: what finds them in output takes far more memory.
+    package static let hostSecretBytes = 64 << 10
+    /// Bytes of the sets of secrets of which the forms are kept ready for the next attempt of a run; the newest set whatever its size.
+    static let keptSecretBytes = 16 << 10
     /// Flow hosts that stay without a step, and for how many seconds.
     static let idleHosts = 16
     static let hostIdleSeconds = 300.0

@@ -6,7 +6,8 @@ import Synchronization
 /// The hands: carries out attempts, here and on hosts, a bounded number at once.
 ///
 /// Attempts on hosts, those here, and those of before a restart have places of their own each: none keeps the others waiting. One whose
-/// host does not answer at once lends its place out until it does.
+/// host does not answer at once lends its place out until it does. One of before a restart has its place while it is asked about, not while
+/// it is followed: nothing of it is started here.
 ///
 ///     let pool = WorkerPool(places: .init(), home: home.path, transports: …, outputs: …, blobs: …, open: …) { engine.report($0) }
 ///     // as a service: await pool.run()
@@ -84,6 +85,8 @@ package final class WorkerPool: AttemptDispatcher {
         /// Attempts without a place while their host has not answered yet, or cannot be asked.
         var slow: Set<AttemptID> = []
         var unreachable: Set<AttemptID> = []
+        /// Attempts of before a restart that gave their place back: they are followed, and nothing of them is started here.
+        var followed: Set<AttemptID> = []
         var forgets: [(AttemptID, Host?)] = []
         var forgetting = 0
         var isDraining = false
@@ -134,7 +137,10 @@ package final class WorkerPool: AttemptDispatcher {
     package func dispatch(_ order: AttemptOrder) {
         let attempt = LiveAttempt(
             order, tell: { [weak self] attempt, event in self?.pass(event, of: attempt) },
-            answered: { [weak self] attempt in await self?.takePlaceBack(attempt) })
+            answered: { [weak self] attempt in await self?.takePlaceBack(attempt) },
+            log: { [weak self] attempt, message in
+                self?.logger.warning("a step waits", metadata: ["run": "\(attempt.id.run)", "step": "\(attempt.id.step)", "reason": "\(message)"])
+            })
         state.withLock { state in
             // What is not taken stays with the journal: the next engine hands it out.
             guard !state.isDraining, state.live[order.id] == nil else { return }
@@ -221,6 +227,12 @@ package final class WorkerPool: AttemptDispatcher {
     /// Why Swift steps are not kept from the engine's files on this machine; nil when they are.
     package func confinementFault() async -> String? { await confinement.fault() }
 
+    /// Attempts whose output waits for room on this machine, and why, in order.
+    package var roomFaults: [(id: AttemptID, reason: String)] {
+        let live = state.withLock { Array($0.live.values) }
+        return live.compactMap { attempt in attempt.roomFault.map { (attempt.id, $0) } }.sorted { ($0.0.run, $0.0.step) < ($1.0.run, $1.0.step) }
+    }
+
     /// Attempts that are carried out, and those that wait for a place.
     package var load: (running: Int, waiting: Int) {
         state.withLock { state in
@@ -265,12 +277,13 @@ package final class WorkerPool: AttemptDispatcher {
 
     private func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
         let executor = executor(of: attempt.order)
-        guard state.withLock({ $0.connecting.contains(attempt.id) }) else { return await executor.carryOut(attempt) }
+        let isStart = attempt.order.mode == .start
+        guard !isStart || state.withLock({ $0.connecting.contains(attempt.id) }) else { return await executor.carryOut(attempt) }
         return await withTaskGroup(of: AttemptReport.Event?.self) { group in
             group.addTask { [self] in
                 do {
                     try await Task.sleep(for: .milliseconds(WorkerLimits.connectMilliseconds))
-                    lendPlaceOut(attempt)
+                    if isStart { lendPlaceOut(attempt) } else { onlyFollow(attempt) }
                 } catch {
                     // It is over.
                 }
@@ -321,6 +334,15 @@ package final class WorkerPool: AttemptDispatcher {
 
     // MARK: - Places of those that connect
 
+    /// It was asked about: whether its host is silent or says how it goes on, the next one is asked about.
+    private func onlyFollow(_ attempt: LiveAttempt) {
+        state.withLock { state in
+            guard state.live[attempt.id] === attempt, state.followed.insert(attempt.id).inserted else { return }
+            state.give(1, to: attempt)
+        }
+        startNext()
+    }
+
     /// A host that does not answer must not keep others from starting.
     private func lendPlaceOut(_ attempt: LiveAttempt) {
         let isLent = state.withLock { state in
@@ -359,7 +381,9 @@ package final class WorkerPool: AttemptDispatcher {
         state.withLock { state in
             state.live[attempt.id] = nil
             state.connecting.remove(attempt.id)
-            let isLent = state.unreachable.remove(attempt.id) != nil || state.slow.remove(attempt.id) != nil
+            let isLent = [
+                state.unreachable.remove(attempt.id), state.slow.remove(attempt.id), state.followed.remove(attempt.id),
+            ].contains { $0 != nil }
             if hadPlace, !isLent { state.give(1, to: attempt) }
         }
         startNext()
@@ -370,6 +394,7 @@ package final class WorkerPool: AttemptDispatcher {
     /// this machine, as others would.
     private func pass(_ event: AttemptReport.Event, of attempt: LiveAttempt) {
         switch event {
+        case .unreachable where attempt.order.target != nil && attempt.order.mode != .start: onlyFollow(attempt)
         case .unreachable where attempt.order.target != nil:
             state.withLock { state in
                 guard !state.slow.contains(attempt.id), state.unreachable.insert(attempt.id).inserted else { return }

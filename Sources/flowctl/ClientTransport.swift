@@ -65,13 +65,16 @@ final class ClientTransport: HTTPTransport {
                 status: Int(response.status.code),
                 headers: Dictionary(
                     response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $0 + ", " + $1 }))
-            for try await piece in response.body {
+            func hand(_ bytes: [UInt8]) async throws {
                 do {
-                    try await receive(head, Array(piece.readableBytesView))
+                    try await receive(head, bytes)
                 } catch {
                     throw Declined(error: error)
                 }
             }
+            // That a stream is open counts, also when nothing comes on it.
+            if call.deadlineSeconds == nil { try await hand([]) }
+            for try await piece in response.body { try await hand(Array(piece.readableBytesView)) }
             return head
         } catch let declined as Declined {
             throw declined.error

@@ -1,5 +1,6 @@
 import CFlowShims
 import FlowCommand
+import FlowLoading
 import FlowModel
 import FlowServer
 import Glibc
@@ -65,7 +66,8 @@ struct HomeEngines: EngineStarter {
     private static func spawnNow(home: String, inventory: String?, log: String) throws(FlowError) -> Int32 {
         // 0700, as the engine would make it.
         guard mkdir(home, 0o700) == 0 || errno == EEXIST else { throw failure(home, "making its directory", reason(errno)) }
-        let output = Glibc.open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        // It may be a link to /dev/null; a pipe that nobody reads is not waited for.
+        let output = Glibc.open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0o600)
         guard output >= 0 else { throw failure(home, "opening \(log)", reason(errno)) }
         defer { Glibc.close(output) }
         let words = ["flowctl", "server", "--home", home, "--idle", "\(idleSeconds)"] + (inventory.map { ["--inventory", $0] } ?? [])
@@ -128,15 +130,14 @@ struct HomeEngines: EngineStarter {
     }
 
     private static func size(of log: String) -> Int {
-        guard let file = fopen(log, "re") else { return 0 }
-        defer { fclose(file) }
-        fseek(file, 0, SEEK_END)
-        return max(0, ftell(file))
+        guard case .opened(let file, let bytes) = RegularFile.open(log) else { return 0 }
+        Glibc.close(file)
+        return bytes
     }
 
     /// Says what the engine said when it ended: its message, and its next command.
     private static func endedAtOnce(_ home: String, _ status: Int32, _ text: String) async -> FlowError {
-        let lines = text.split(separator: "\n").map(String.init)
+        let lines = WrittenText.lines(of: text).filter { !$0.isEmpty }.map(String.init)
         guard let first = lines.firstIndex(where: { $0.hasPrefix("flowctl: ") }) else {
             // On a full disk it cannot even say so: what ended it ends this one, too.
             return await obstacle(home)
@@ -165,12 +166,11 @@ struct HomeEngines: EngineStarter {
 
     /// What was written to the log since it had `start` bytes.
     private static func text(of log: String, from start: Int) -> String {
-        guard let file = fopen(log, "re") else { return "" }
-        defer { fclose(file) }
-        fseek(file, start, SEEK_SET)
+        guard case .opened(let file, _) = RegularFile.open(log) else { return "" }
+        defer { Glibc.close(file) }
         var bytes = [UInt8](repeating: 0, count: 4_096)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return String(decoding: bytes[..<count], as: UTF8.self)
+        let count = pread(file, &bytes, bytes.count, off_t(start))
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 }
 

@@ -26,6 +26,7 @@ import Glibc
         }
         let status = await runFlowctl(arguments, in: surroundings)
         await transport.close()
+        ProcessTerminal.endAsByPipeIfUnread()
         exit(status.rawValue)
     }
 }

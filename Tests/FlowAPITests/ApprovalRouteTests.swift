@@ -98,6 +98,21 @@ struct ApprovalRouteTests {
         }
     }
 
+    @Test func `who has no built-in role cannot vote, is no candidate, and whoever makes them so is told`() async throws {
+        let accounts = [("bob", ["viewer", "manager"]), ("rm", ["manager"])].map { Wire.User(person: $0.0, names: [$0.0], roles: $0.1) }
+        try await Harness.run(accounts: accounts) { harness in
+            let (_, approval) = try await openGate(harness)
+            #expect(approval.missing?.first?.first?.candidates == ["bob"])
+            let preview = try await harness.client.post("/v1/plans", Wire.Start(flow: "gate"), as: "alice").decode(Wire.Preview.self)
+            #expect(preview.problems?.first?.message.contains("nobody could open the gate") == true, "two are needed, and one may vote")
+            for (roles, isWarned) in [(["manager"], true), (["manager", "viewer"], false), ([], false)] {
+                let reply = try await harness.client.send(
+                    "PUT", "/v1/users/x", token: "token-root", body: Array(try JSON(encoding: Wire.UserUpdate(roles: roles)).canonicalBytes))
+                #expect(try (reply.decode(Wire.User.self).warnings != nil) == isWarned)
+            }
+        }
+    }
+
     @Test func `rights of others are lent and revoked by admins only`() async throws {
         try await Harness.run { harness in
             let until = Instant(milliseconds: 4_000_000_000_000)

@@ -61,6 +61,25 @@ struct EventStreamTests {
         }
     }
 
+    @Test(arguments: ["events", "steps/second/attempts/1/output?follow=true"])
+    func `a stream ends when whoever has it open may no longer see it`(_ path: String) async throws {
+        try await Harness.run(heartbeatSeconds: 0.2) { harness in
+            harness.hands.hold("second")
+            let run = try await harness.start("two")
+            _ = try await harness.run(run.id) { $0.steps?.last?.state == .running }
+            let response = try await harness.client.open("GET", "/v1/runs/\(run.id)/\(path)", token: "token-viewer")
+            #expect(response.status == .ok)
+            let ended = Task {
+                for try await _ in response.body {}
+            }
+            try await Task.sleep(for: .seconds(1))
+            #expect(harness.hub.count == 1, "it stays while the token is good")
+            harness.identities.revoked.value = ["token-viewer"]
+            await #expect(throws: (any Error).self) { try await ended.value }
+            harness.hands.release("second")
+        }
+    }
+
     @Test func `what happens while the stream is open arrives on it`() async throws {
         try await Harness.run { harness in
             harness.hands.hold("second")

@@ -116,7 +116,9 @@ private final class RecordsReader: JournalReader {
         of run: RunID, step: Int, outcomes: Set<TargetOutcome>, after position: Int?, limit: Int
     ) async throws -> [TargetRow] { [] }
     func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow] { [] }
-    func approvals(state: ApprovalRow.State?, run: RunID?, limit: Int) async throws -> [ApprovalRow] { [] }
+    func approvals(
+        state: ApprovalRow.State?, run: RunID?, after place: ApprovalRow.Place?, limit: Int
+    ) async throws -> [ApprovalRow] { [] }
     func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] { [] }
     func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] { [] }
     func claims(after id: ClaimRow.ID?, limit: Int) async throws -> [ClaimRow] { [] }

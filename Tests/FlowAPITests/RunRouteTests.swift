@@ -28,6 +28,19 @@ struct RunRouteTests {
         }
     }
 
+    @Test func `a list asks for a bounded number of labels`() async throws {
+        try await Harness.run { harness in
+            for (count, status) in [(APILimits.filterLabels, 200), (APILimits.filterLabels + 1, 400), (600, 400)] {
+                let labels = (0..<count).map { "label=a\($0)=b" }.joined(separator: "&")
+                let terms = (0..<count).map { "label.a\($0)%3Db" }.joined(separator: "%26")
+                for query in [labels, "where=\(terms)"] {
+                    let reply = try await harness.client.get("/v1/runs?\(query)", as: "viewer")
+                    #expect(reply.status == status)
+                }
+            }
+        }
+    }
+
     @Test func `the same key with the same content is one run, with other content a conflict`() async throws {
         try await Harness.run { harness in
             func post(_ flow: String) async throws -> Reply {
@@ -139,6 +152,40 @@ struct RunRouteTests {
             let waiting = try await harness.client.get("/v1/runs/\(gate.id)/why", as: "bob").decode(Wire.Why.self)
             #expect(waiting.waitingFor.map(\.kind) == [.approval])
             #expect(waiting.waitingFor.first?.release?.hasPrefix("flowctl approve") == true)
+        }
+    }
+
+    /// A run of which all these steps, and the map, had begun when the first of them failed.
+    private func fail(_ flow: String, _ steps: [String], _ harness: Harness) async throws -> Wire.Run {
+        for step in steps {
+            harness.hands.fail(step)
+            harness.hands.hold(step)
+        }
+        let run = try await harness.start(flow)
+        _ = try await harness.run(run.id) { $0.counts["running"] == steps.count + 1 }
+        for step in steps { harness.hands.release(step) }
+        return try await harness.run(run.id) { $0.state.isTerminal }
+    }
+
+    @Test func `why names each step for which a run failed, its last line, and where to look further`() async throws {
+        try await Harness.run { harness in
+            let run = try await fail("fails", ["one", "two", "map[0]/each", "map[1]/each"], harness)
+            let reply = try await harness.client.get("/v1/runs/\(run.id)/why", as: "bob")
+            let why = try reply.decode(Wire.Why.self)
+            // The map is left out: its elements say more. All three had begun when the first of them failed.
+            let failed = try #require(why.failed)
+            #expect(failed.map(\.step.text) == ["one", "two", "map[0]/each", "map[1]/each"])
+            #expect(why.failedCount == 4 && why.summary.contains("4 steps failed in all"))
+            #expect(failed.allSatisfy { $0.reason?.contains("3") == true && $0.attempt == 1 && $0.lastLine == "the last line" })
+            #expect(failed.map(\.look) == failed.map { "flowctl logs \(run.id) '\($0.step)'" })
+        }
+    }
+
+    @Test func `why of a run with many failures names some, and says how many they are`() async throws {
+        try await Harness.run { harness in
+            let run = try await fail("fails-much", (0..<APILimits.failuresShown + 5).map { "map[\($0)]/each" }, harness)
+            let why = try await harness.client.get("/v1/runs/\(run.id)/why", as: "bob").decode(Wire.Why.self)
+            #expect(why.failed?.count == APILimits.failuresShown && why.failedCount == APILimits.failuresShown + 5)
         }
     }
 

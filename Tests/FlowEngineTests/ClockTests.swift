@@ -39,11 +39,14 @@ struct ClockTests {
         let engine: Engine
         let run: RunID
 
-        init(_ nodes: (World) -> [Node]) async throws {
+        init(_ orders: KeptOrders = KeptOrders(), _ nodes: (World) -> [Node]) async throws {
             store = MemoryStore()
-            engine = try Engine(store: store, dispatcher: KeptOrders(), environment: world.environment)
+            engine = try Engine(store: store, dispatcher: orders, environment: world.environment)
             run = try await engine.start(EngineTests.request(nodes(world)), by: MachineHarness.alice).run
         }
+
+        func count(_ state: RunState) async throws -> Int { try await store.runs(RunQuery(states: [state], limit: 2_000)).count }
+        func steps() async throws -> [StepRow] { try await store.steps(of: run, after: nil, limit: 10) }
 
         /// The writer looks at its clocks once for each of these.
         func state() async throws -> RunState? {
@@ -63,6 +66,7 @@ struct ClockTests {
         #expect(try await house.state() == .waiting)
         house.world.pass(seconds: 1)
         #expect(try await house.state() == .succeeded)
+        #expect(try house.store.timers().isEmpty, "one that has fired is not kept for the engine after this one")
         await house.engine.shutdown()
     }
 
@@ -76,6 +80,115 @@ struct ClockTests {
         house.world.pass(seconds: 1)
         #expect(try await house.state() == .failed)
         await house.engine.shutdown()
+    }
+
+    /// Each reminder sets the next one, by a clock that shows something else by then.
+    @Test(arguments: [-7_200, -50, 50, 7_200] as [Double])
+    func `the deadline of a gate stays where it was beside its reminders`(jump: Double) async throws {
+        let spec = ApprovalSpec(prompt: .literal("?"), rules: [.anyone(count: 1)], deadlineSeconds: 100, remindSeconds: 30)
+        let house = try await House { _ in [Node(id: "go", name: "go", kind: .approval(spec))] }
+        house.world.pass(seconds: 10)
+        house.world.set(by: jump)
+        var reminders: Set<Instant> = []
+        for _ in 10..<99 {
+            house.world.pass(seconds: 1)
+            #expect(try await house.state() == .waiting)
+            let row = try await house.store.approvals(state: nil, run: house.run, limit: 1).first
+            if let next = row?.terms.remindAt { reminders.insert(next) }
+        }
+        #expect(reminders.count == 4, "it was told three times, and would be once more")
+        house.world.pass(seconds: 1)
+        #expect(try await house.state() == .failed)
+        await house.engine.shutdown()
+    }
+
+    /// More of them than stay in memory: one that comes back there has its timers as they were.
+    @Test func `the deadlines of many gates stay where they were`() async throws {
+        let spec = ApprovalSpec(prompt: .literal("?"), rules: [.anyone(count: 1)], deadlineSeconds: 100, remindSeconds: 30)
+        let house = try await House { _ in [Node(id: "go", name: "go", kind: .approval(spec))] }
+        for _ in 0..<1_050 {
+            let request = EngineTests.request([Node(id: "go", name: "go", kind: .approval(spec))])
+            _ = try await house.engine.start(request, by: MachineHarness.alice)
+        }
+        house.world.pass(seconds: 10)
+        house.world.set(by: 7_200)
+        for moment in [30.0, 60, 90] {
+            house.world.pass(seconds: moment == 30 ? 20 : 30)
+            for _ in 0..<10 { try await house.engine.settle() }
+            #expect(try await house.count(.waiting) == 1_051, "at \(moment)")
+        }
+        house.world.pass(seconds: 10)
+        for _ in 0..<10 { try await house.engine.settle() }
+        #expect(try await house.count(.failed) == 1_051)
+        await house.engine.shutdown()
+    }
+
+    /// Its host runs it to its own deadline: another attempt would run beside it.
+    @Test(arguments: [-7_200, 7_200] as [Double])
+    func `an attempt on a silent host is not lost before it must have ended`(jump: Double) async throws {
+        let policy = Policy(retry: Retry(attempts: 2, delaySeconds: 1), timeoutSeconds: 600)
+        let orders = KeptOrders()
+        let house = try await House(orders) { _ in [shell("a", policy: policy)] }
+        let order = try #require(await orders.next())
+        let report = { (event: AttemptReport.Event) in house.engine.report(AttemptReport(id: order.id, fence: order.fence, event: event)) }
+        report(.placed(Place(bootID: "b", spoolID: "s")))
+        #expect(try await house.state() == .running)
+        house.world.pass(seconds: 60)
+        house.world.set(by: jump)
+        report(.unreachable("no route"))
+        let longest = 600 + Limits.graceSeconds + Limits.silentHostMarginSeconds
+        #expect(try await house.state() == .waiting)
+        house.world.pass(seconds: longest - 61)
+        _ = try await house.state()
+        #expect(try await house.steps().map(\.state) == [.running])
+        house.world.pass(seconds: 1)
+        _ = try await house.state()
+        #expect(try await house.steps().map(\.state) == [.backingOff])
+        await house.engine.shutdown()
+    }
+
+    @Test(arguments: [-7_200, -30, 7_200] as [Double])
+    func `a rate counts seconds that have passed`(jump: Double) async throws {
+        let policy = Policy(claims: [ClaimSpec(name: .literal("mail"), kind: .rate(count: 1, seconds: 60))])
+        let orders = KeptOrders()
+        let house = try await House(orders) { _ in [shell("a", policy: policy), shell("b", policy: policy)] }
+        let first = try #require(await orders.next())
+        let ended = AttemptResult(outcome: .succeeded(output: [:], changed: true))
+        house.engine.report(AttemptReport(id: first.id, fence: first.fence, event: .ended(ended)))
+        house.world.pass(seconds: 20)
+        house.world.set(by: jump)
+        #expect(try await house.state() == .waiting)
+        house.world.pass(seconds: 39)
+        #expect(try await house.state() == .waiting)
+        house.world.pass(seconds: 1)
+        #expect(try await house.state() == .running)
+        await house.engine.shutdown()
+    }
+
+    @Test func `how long ago a time was is told across jumps`() {
+        var (wall, elapsed) = (Int64(1_000_000), Int64(5_000))
+        func now() -> Moment { Moment(wall: Instant(milliseconds: wall), elapsed: elapsed) }
+        var history = WallHistory(now())
+        func pass(_ seconds: Int64, jump: Int64 = 0) {
+            (wall, elapsed) = (wall + (seconds + jump) * 1_000, elapsed + seconds * 1_000)
+            history.note(now())
+        }
+        let first = now().wall
+        pass(10)
+        let second = now().wall
+        pass(0, jump: 3_600)
+        pass(5)
+        #expect(history.seconds(since: first, at: now()) == 15 && history.seconds(since: second, at: now()) == 5)
+        pass(0, jump: -3_602)
+        // Shown twice: three seconds before the jump ahead, and after it.
+        #expect(history.seconds(since: now().wall, at: now()) == 0)
+        pass(1)
+        #expect(history.seconds(since: first, at: now()) == 16)
+        // From before the engine, and from a time that never was.
+        #expect(history.seconds(since: first + -100, at: now()) == 116)
+        #expect(history.seconds(since: first + 1_000_000, at: now()) == 16)
+        for _ in 0..<100 { pass(1, jump: 60) }
+        #expect(history.seconds(since: now().wall, at: now()) == 0)
     }
 
     @Test func `a moment that a flow names is the wall's, also after a restart`() async throws {

@@ -115,9 +115,13 @@ struct EngineTests {
             try await engine.start(Self.request([shell("a")]), by: MachineHarness.alice)
         }
         #expect(error?.code == .storage)
+        let refusal = try #require(engine.commitRefusal(at: Instant(milliseconds: 1_700_000_000_000)))
+        #expect(refusal.message == "no space left on device" && engine.refusedCommits == 1)
+        #expect(engine.commitRefusal(at: Instant(milliseconds: 1_700_000_900_000)) == nil, "nobody has tried for long, and nothing waits")
         store.fail(commit: store.commits + 1, .before(.refused("no space left on device")))
         engine.report(Self.done(order))
         #expect(await Self.end(of: receipt.run, changes) == .succeeded)
+        #expect(engine.commitRefusal(at: Instant(milliseconds: 1_700_000_000_000)) == nil)
         await engine.shutdown()
     }
 
@@ -144,6 +148,22 @@ struct EngineTests {
         _ = try await next.start(Self.request(gates), by: MachineHarness.alice)
         #expect(Set(await next.outbox().map(\.id)).isDisjoint(with: messages.map(\.id)))
         await next.shutdown()
+    }
+
+    @Test func `messages are read in pages, however many wait`() async throws {
+        let engine = try Engine(store: MemoryStore(), dispatcher: KeptOrders(), environment: Self.environment())
+        let count = Limits.messagePage + 50
+        let gates = (0..<count).map { number in
+            Node(id: "g\(number)", name: "g", kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.anyone(count: 1)])))
+        }
+        _ = try await engine.start(Self.request(gates), by: MachineHarness.alice)
+        let first = await engine.outbox()
+        #expect(first.count == Limits.messagePage)
+        let second = await engine.outbox(after: try #require(first.last).id)
+        #expect(second.count == 50)
+        #expect((first + second).map(\.id) == (first + second).map(\.id).sorted())
+        #expect(await engine.outbox(after: try #require(second.last).id).isEmpty)
+        await engine.shutdown()
     }
 
     @Test func `a run whose journal is damaged is shown as standing still, others as they are`() async throws {

@@ -14,12 +14,13 @@ struct FourEyesTests {
 
     /// Everybody but those left out, each a person of their own, all release managers.
     private static func people(
-        without gone: [String] = [], roles: [String: [String]] = [:], links: [(String, String)] = [], loans: [People.Loan] = []
+        without gone: [String] = [], roles: [String: [String]] = [:], links: [(String, String)] = [], former: [People.FormerLink] = [],
+        loans: [People.Loan] = []
     ) -> People {
         let standings = names.filter { !gone.contains($0) }.map {
             People.Standing(person: $0, names: [$0], roles: roles[$0] ?? ["release-manager"])
         }
-        return People(standings, links: links, loans: loans)
+        return People(standings, links: links, formerLinks: former, loans: loans)
     }
 
     private func machine(_ count: Int = 2, _ change: (inout ApprovalSpec) -> Void = { _ in }) throws -> MachineHarness {
@@ -68,6 +69,45 @@ struct FourEyesTests {
         #expect(refusal(&machine, "bob") == nil)
     }
 
+    @Test func `a link that was taken back counts for a run that had begun by then, and for none that began later`() throws {
+        for (seconds, isBarred) in [(0.0, true), (5.0, true), (-0.001, false)] {
+            var machine = try machine(1)
+            machine.people = Self.people(former: [People.FormerLink("bob", "alice", takenBackAt: machine.run.createdAt + seconds)])
+            let error = refusal(&machine, "bob")
+            #expect((error?.code == .forbidden) == isBarred, "taken back \(seconds) s after the start: \(error?.message ?? "voted")")
+            #expect(machine["go"].state == (isBarred ? .waiting : .succeeded))
+        }
+    }
+
+    @Test func `votes of two whose link was taken back count once in a run that had begun by then`() throws {
+        for (seconds, counted) in [(5.0, 1), (-0.001, 2)] {
+            var machine = try machine(3)
+            try vote(&machine, "bob")
+            try vote(&machine, "carol")
+            // Links lead from one to the other through a third.
+            machine.people = Self.people(
+                links: [("carol", "dave")], former: [People.FormerLink("bob", "dave", takenBackAt: machine.run.createdAt + seconds)])
+            try machine.take(.people)
+            #expect(voided(machine).count { $0 == nil } == counted)
+        }
+    }
+
+    @Test func `a called run counts the links of the time at which the run that called it began`() throws {
+        let gate = approval("go", [.role("release-manager", count: 1)])
+        let start = Instant(milliseconds: 500_000)
+        for (since, isBarred) in [(start, true), (nil, false)] as [(Instant?, Bool)] {
+            var machine = try MachineHarness([gate], shapedSince: since)
+            #expect(machine.run.createdAt > start + 100)
+            machine.people = Self.people(former: [People.FormerLink("bob", "alice", takenBackAt: start + 100)])
+            #expect((refusal(&machine, "bob") != nil) == isBarred)
+        }
+        let created = Created(
+            flow: "inner", revision: MachineHarness.digest, plan: MachineHarness.digest, binary: nil, inputs: [:], targets: [:], labels: [:],
+            key: nil, user: "alice", person: "alice", shapedSince: start)
+        let bytes = Entry.encode([.created(created)]) { _ in MachineHarness.digest }
+        #expect(try Entry.decode(bytes) { _ in nil } == [.created(created)])
+    }
+
     @Test func `who edited the inputs, or retried with others, cannot approve them`() throws {
         for isRetry in [false, true] {
             var machine = try machine(1)
@@ -110,6 +150,98 @@ struct FourEyesTests {
         #expect(try gate(reading: "a")?.message.contains("who resolved step 'a', whose value is used") == true)
         #expect(try gate(reading: "made")?.code == .forbidden)
         #expect(try gate(reading: "free") == nil)
+    }
+
+    @Test func `who resolved a step as failed bars themselves where its default is used instead`() throws {
+        let read = FlowModel.Expression.fallback(.output(node: "a", path: ["stdout"]), .literal("DANGEROUS"))
+        for isUnreachable in [false, true] {
+            var machine = try MachineHarness([
+                Node(id: "a", name: "a", kind: .shell(ShellSpec(source: .text("true"))), policy: Policy(onFailure: .ignore)),
+                approval("go", [.role("release-manager", count: 1)], needs: ["a"]),
+                Node(
+                    id: "b", name: "b", kind: .shell(ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: read)])),
+                    needs: ["go"]),
+            ])
+            machine.people = Self.people()
+            if isUnreachable {
+                try machine.report("a", .placed(Place(bootID: "b", spoolID: "s")))
+                try machine.report("a", .unreachable("no route"))
+            } else {
+                try machine.report("a", .ended(AttemptResult(outcome: .lost("the host was rebooted"))))
+            }
+            try machine.command(.resolve(StepPath("a"), .failed), by: Self.actor("bob"))
+            #expect(machine["go"].state == .waiting, "\(isUnreachable) \(machine["a"].state)")
+            #expect(refusal(&machine, "bob")?.message.contains("who resolved step 'a', whose value is used") == true)
+            #expect(refusal(&machine, "carol") == nil)
+        }
+    }
+
+    @Test func `who skipped a step bars themselves where its value would be used`() throws {
+        let read = FlowModel.Expression.fallback(.output(node: "a", path: ["stdout"]), .literal("approved"))
+        var machine = try MachineHarness([
+            Node(id: "a", name: "a", kind: .shell(ShellSpec(source: .text("true"))), policy: Policy(onFailure: .hold)),
+            approval("go", [.role("release-manager", count: 1)], needs: ["a"]),
+            Node(
+                id: "b", name: "b", kind: .shell(ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: read)])), needs: ["go"]),
+        ])
+        machine.people = Self.people()
+        try machine.fail("a")
+        try machine.command(.skip(StepPath("a")), by: Self.actor("bob"))
+        #expect(refusal(&machine, "bob")?.message.contains("who skipped step 'a', whose value would be used") == true)
+        #expect(refusal(&machine, "carol") == nil)
+    }
+
+    @Test func `who shaped the value of a run that was called cannot approve what uses it`() throws {
+        let read = ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: .output(node: "c", path: []))])
+        let inner = Plan(flow: "inner", nodes: [Node(id: "w", name: "w", kind: .waitFor(SignalSpec(signal: "s")))], dsl: "0")
+        var child = try MachineHarness(inner.nodes)
+        try child.command(.signal("s", "x"), by: Self.actor("bob"))
+        #expect(child.run.state == .succeeded && child.run.givers.map(\.user) == ["bob"])
+
+        var machine = try MachineHarness(
+            [
+                Node(id: "c", name: "c", kind: .call(CallSpec(flow: "inner", inputs: [:]))),
+                approval("go", [.role("release-manager", count: 1)], needs: ["c"]), Node(id: "b", name: "b", kind: .shell(read), needs: ["go"]),
+            ], calls: [CalledFlow(plan: inner)])
+        machine.people = Self.people()
+        let id = CallID(run: machine.run.id, step: StepPath("c"), generation: 1)
+        try machine.take(.callBegan(id, child.run.id))
+        try machine.take(.callEnded(id, child.run.id, .succeeded, reason: nil, value: "x", shapers: child.run.givers))
+        #expect(try Entry.decode(Entry.encode(machine.entries) { _ in MachineHarness.digest }) { _ in nil } == machine.entries)
+        let words = "sent the message that step 'w' of run \(child.run.id), which this one called took"
+        #expect(refusal(&machine, "bob")?.message.contains(words) == true)
+        #expect(refusal(&machine, "carol") == nil)
+    }
+
+    /// The caller goes on with a default where the called run has no value.
+    @Test func `who stopped a run that was called, or let it fail, cannot approve what uses the default`() throws {
+        let read = FlowModel.Expression.fallback(.output(node: "c", path: []), .literal("DANGEROUS"))
+        for isCancelled in [true, false] {
+            let inner = Plan(
+                flow: "inner", nodes: [Node(id: "w", name: "w", kind: .shell(ShellSpec(source: .text("true"))), policy: Policy(onFailure: .hold))],
+                dsl: "0")
+            var child = try MachineHarness(inner.nodes)
+            try child.fail("w")
+            try child.command(isCancelled ? .cancel : .resolve(StepPath("w"), .failed), by: Self.actor("bob"))
+            #expect(child.run.state == (isCancelled ? .cancelled : .failed) && child.run.givers.map(\.user) == ["bob"])
+
+            var machine = try MachineHarness(
+                [
+                    Node(id: "c", name: "c", kind: .call(CallSpec(flow: "inner", inputs: [:])), policy: Policy(onFailure: .ignore)),
+                    approval("go", [.role("release-manager", count: 1)], needs: ["c"]),
+                    Node(
+                        id: "b", name: "b", kind: .shell(ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: read)])),
+                        needs: ["go"]),
+                ], calls: [CalledFlow(plan: inner)])
+            machine.people = Self.people()
+            let id = CallID(run: machine.run.id, step: StepPath("c"), generation: 1)
+            try machine.take(.callBegan(id, child.run.id))
+            try machine.take(.callEnded(id, child.run.id, child.run.state, reason: nil, value: .null, shapers: child.run.givers))
+            #expect(try Entry.decode(Entry.encode(machine.entries) { _ in MachineHarness.digest }) { _ in nil } == machine.entries)
+            let word = isCancelled ? "who cancelled run" : "who resolved step 'w' of run"
+            #expect(refusal(&machine, "bob")?.message.contains(word) == true)
+            #expect(refusal(&machine, "carol") == nil)
+        }
     }
 
     @Test func `who sent the message that a command uses cannot approve it`() throws {

@@ -122,6 +122,26 @@ struct LeaseTableTests {
         expect(grants: [3])
     }
 
+    /// Also when the jump is seen in a transaction that is not written.
+    @Test(arguments: [-7_200, 7_200], [false, true]) mutating func `a rate counts seconds that have passed, wherever the clock is set`(
+        jump: Double, isRolledBack: Bool
+    ) {
+        let rate = Demand(name: "r", kind: .rate(count: 2, seconds: 60))
+        for run in 1...4 { ask(UInt8(run), rate) }
+        expect(grants: [1, 2])
+        for run in [1, 2] { end(UInt8(run)) }
+        expect(grants: [])
+        table.commit()
+        now = now + (20 + jump)
+        table.clockWasSet(by: Int64(jump * 1_000))
+        if isRolledBack { table.rollBack() }
+        #expect(table.nextMoment(at: now) == now + 40)
+        now = now + 39
+        expect(grants: [])
+        now = now + 1
+        expect(grants: [3, 4])
+    }
+
     @Test mutating func `nobody waits for one who waits for him: whoever closes the circle is refused`() {
         ask(1, at: "run:", Self.db)
         ask(2, at: "run:", Self.net)

@@ -9,6 +9,8 @@ struct MachineHarness {
     var isRestored = false
     /// What keeps everything from beginning.
     var closure: ChangeClosure?
+    /// It keeps only what touches this host; nil: everything.
+    var closedHost: String?
     /// Who is who now; nil: nobody keeps accounts.
     var people: People?
     var actions: [RunMachine.Action] = []
@@ -21,14 +23,15 @@ struct MachineHarness {
 
     init(
         _ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], control: FlowControl? = nil,
-        closedBy closure: ChangeClosure? = nil, binary: Digest = digest, calls: [CalledFlow]? = nil
+        closedBy closure: ChangeClosure? = nil, binary: Digest = digest, calls: [CalledFlow]? = nil,
+        shapedSince: Instant? = nil, parameters: [Parameter] = []
     ) throws {
         self.closure = closure
         let created = Created(
             flow: "test", revision: Self.digest, plan: Self.digest, binary: binary, inputs: inputs, targets: targets,
-            labels: [:], key: nil, user: "alice", person: "alice")
+            labels: [:], key: nil, user: "alice", person: "alice", shapedSince: shapedSince)
         let id = RunID(at: now, random: [UInt8](repeating: 3, count: 10))
-        let index = PlanIndex(Plan(flow: "test", nodes: nodes, dsl: "0", control: control, calls: calls))
+        let index = PlanIndex(Plan(flow: "test", parameters: parameters, nodes: nodes, dsl: "0", control: control, calls: calls))
         guard let run = Run(id: id, first: .created(created), at: now, index: index) else { preconditionFailure() }
         self.run = run
         try take(.begin)
@@ -40,11 +43,12 @@ struct MachineHarness {
         try self.init(nodes + [call], calls: [CalledFlow(plan: Plan(flow: "inner", nodes: [shell("build")], dsl: "0"))])
     }
 
-    /// - Parameter reached: the time of the timer that fires, by a clock that nobody sets.
-    mutating func take(_ event: RunMachine.Event, reached: Instant? = nil) throws(FlowError) {
-        let closure = closure
+    /// - Parameter fired: the time of the timer that fires, by a clock that nobody sets.
+    mutating func take(_ event: RunMachine.Event, fired: Instant? = nil) throws(FlowError) {
+        let (closure, closedHost) = (closure, closedHost)
         let context = RunMachine.Context(
-            now: now, epoch: epoch, chance: 0, isRestored: isRestored, closure: { _ in closure }, people: people, reached: reached,
+            now: now, epoch: epoch, chance: 0, isRestored: isRestored,
+            closure: { subject in closedHost.map(subject.hosts.contains) ?? true ? closure : nil }, people: people, fired: fired,
             hash: { bytes in Digest(bytes: (0..<32).map { UInt8(truncatingIfNeeded: bytes.reduce($0) { $0 &* 31 &+ Int($1) } >> 3) }) })
         let decision = try RunMachine.decide(event, on: &run, in: context)
         actions = decision.actions

@@ -188,9 +188,29 @@ struct RolloutTests {
         var machine = try machine({ $0.onBreach = .hold }, batches: "1")
         try machine.fail("deploy[web-1]/switch")
         #expect(machine["deploy"].state == .held)
-        #expect(throws: FlowError.self) { try machine.command(.release(StepPath("deploy"))) }
+        var rows = RunRows(machine.run) { _ in MachineHarness.digest }
+        func release() -> String? {
+            rows.commit(&machine.run)
+            return rows.steps[0]?.waiting?.release
+        }
+        let id = machine.run.id
+        let raise = "flowctl rollout \(id) 'deploy' --max-failures N, then: flowctl release \(id) 'deploy'; or: flowctl retry \(id)"
+        #expect(release() == raise, "what is named is not refused")
+        #expect {
+            try machine.command(.release(StepPath("deploy")))
+        } throws: {
+            ($0 as? FlowError)?.hint == raise
+        }
         try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(maxFailures: .count(1), batches: try BatchSizes("4"))))
         #expect(machine["deploy"].state == .held)
+        #expect(release() == "flowctl release \(id) 'deploy', or: flowctl retry \(id)")
+        #expect(machine["deploy"].reason?.contains("tolerated by now") == true, "\(machine["deploy"].reason ?? "")")
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(maxFailures: .count(0))))
+        #expect(release() == raise)
+        #expect(machine["deploy"].reason?.contains("1 failed, more than the 0") == true, "\(machine["deploy"].reason ?? "")")
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(maxFailures: .count(1))))
+        #expect(release() == "flowctl release \(id) 'deploy', or: flowctl retry \(id)")
+        #expect(rows.fault == nil)
         try machine.command(.release(StepPath("deploy")))
         #expect(switched(machine) == [2, 3, 4, 5])
     }

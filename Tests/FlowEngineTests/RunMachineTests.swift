@@ -69,6 +69,42 @@ struct RunMachineTests {
         }
     }
 
+    @Test func `stdout that was cut fails who reads it, and names the way out; who reads the rest goes on`() throws {
+        func reader(_ id: String, _ path: [String]) -> Node {
+            Node(
+                id: id, name: id,
+                kind: .shell(ShellSpec(source: .text("echo"), variables: [.init(name: "flow_1", value: .output(node: "a", path: path))])),
+                needs: ["a"], policy: Policy(onFailure: .ignore))
+        }
+        var machine = try MachineHarness([shell("a"), reader("text", ["stdout"]), reader("whole", []), reader("status", ["exitStatus"])])
+        try machine.succeed("a", ["exitStatus": 0, "stdout": "the beginning", "stdoutTruncated": true, "changed": true])
+        #expect(machine.dispatched == ["status"])
+        for name in ["text", "whole"] {
+            #expect(machine[name].state == .failed)
+            let reason = machine[name].reason ?? ""
+            #expect(reason.contains("the output of step 'a' has more than 65536 bytes of stdout") && reason.contains("$FLOW_OUTPUT"), "\(reason)")
+        }
+    }
+
+    @Test func `output that was not kept whole fails those who read it, and nothing stands in for it`() throws {
+        func branch(_ id: String, _ condition: FlowModel.Expression) -> Node {
+            Node(
+                id: id, name: id,
+                kind: .shell(ShellSpec(source: .text("echo"), variables: [.init(name: "flow_1", value: condition)])), needs: ["a"],
+                policy: Policy(onFailure: .ignore))
+        }
+        let lost = Expression.output(node: "a", path: ["stdout"])
+        var machine = try MachineHarness([
+            shell("a"), branch("primary", .compare(.equal, lost, .literal("primary"))), branch("default", .fallback(lost, .literal("other"))),
+            branch("status", .output(node: "a", path: ["exitStatus"])),
+        ])
+        try machine.succeed("a", ["exitStatus": 0, "stdoutLost": "its host kept 0 of 8 bytes", "changed": false])
+        #expect(machine.dispatched == ["status"])
+        for name in ["primary", "default"] {
+            #expect(machine[name].reason?.contains("was not kept whole: its host kept 0 of 8 bytes") == true, "\(machine[name])")
+        }
+    }
+
     @Test func `an ignored failure lets what follows go on, and those who read it are skipped`() throws {
         let reader = Node(
             id: "reader", name: "reader",

@@ -50,6 +50,125 @@ struct UndoTests {
         expectRefold(machine)
     }
 
+    private static func command(_ reading: FlowModel.Expression) -> Node.Kind {
+        .shell(ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: reading)]))
+    }
+
+    /// The value that the newest order of a step was given.
+    private func given(_ machine: MachineHarness, _ path: String) -> String? {
+        machine.actions.compactMap { action in
+            if case .dispatch(let order) = action, order.id.step.text == path, case .shell(let work) = order.work {
+                work.variables.first?.value
+            } else {
+                nil
+            }
+        }.last
+    }
+
+    @Test func `what was done before a retry stands until it is undone, however far the retry came`() throws {
+        var machine = try machine()
+        try run(&machine, failing: "check")
+        try machine.command(.retry(from: StepPath("network")))
+        try machine.fail("network")
+        #expect(machine.run.state == .failed && machine["vm"].state == .pending)
+        try machine.command(.undo(nil))
+        var undone: [String] = []
+        while let next = machine.dispatched.first ?? machine.run.steps.first(where: { $0.state == .running && $0.elements == nil })?.path.text {
+            undone.append(next)
+            try machine.succeed(next)
+        }
+        let order = ["mount[0]/attach", "mount[1]/attach", "vm", "address", "disk", "network"].map { "\($0)/undo:back" }
+        #expect(Set(undone) == Set(order) && undone.last == "network/undo:back" && undone[2] == "vm/undo:back", "\(undone)")
+        #expect(machine.run.reason == "undone by alice; 6 of 6 undone")
+        #expect(throws: FlowError.self, "nothing of it stands") { try machine.command(.undo(nil)) }
+        expectRefold(machine)
+    }
+
+    @Test func `an undo has the inputs and the output that the step had`() throws {
+        let back = Node(
+            id: "a/undo:back", name: "back", scope: "a", part: .undo,
+            kind: Self.command(.text([.parameter("v"), .output(node: "a", path: ["stdout"])])))
+        var machine = try MachineHarness([shell("a"), back, shell("b", needs: ["a"])], inputs: ["v": 1])
+        try machine.succeed("a", ["exitStatus": 0, "stdout": "-first", "changed": true])
+        try machine.fail("b")
+        try machine.command(.edit(InputEdit(inputs: ["v": 2], targets: [:]), isRetry: true, from: nil))
+        try machine.fail("b")
+        try machine.command(.undo(nil))
+        #expect(given(machine, "a/undo:back") == "1-first")
+        try machine.fail("a/undo:back")
+        // Done again with the others, that is what is taken back.
+        try machine.command(.retry(from: StepPath("a")))
+        try machine.succeed("a", ["exitStatus": 0, "stdout": "-second", "changed": true])
+        try machine.fail("b")
+        try machine.command(.retry(from: StepPath("a")))
+        try machine.fail("a")
+        try machine.command(.undo(nil))
+        #expect(given(machine, "a/undo:back") == "2-second")
+        expectRefold(machine)
+    }
+
+    @Test func `what was done for an element that is none any more is undone with it`() throws {
+        let each = Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(.parameter("names")), width: 2)))
+        let back = Node(id: "m/make/undo:back", name: "back", scope: "m/make", part: .undo, kind: Self.command(.element(map: "m", path: [])))
+        var machine = try MachineHarness(
+            [each, shell("m/make", scope: "m"), back, shell("end", needs: ["m"])], inputs: ["names": ["a", "b", "c"]])
+        for number in 0..<3 { try machine.succeed("m[\(number)]/make") }
+        try machine.fail("end")
+        try machine.command(.edit(InputEdit(inputs: ["names": ["x"]], targets: [:]), isRetry: true, from: StepPath("m")))
+        try machine.fail("m[0]/make")
+        #expect(machine.run.state == .failed)
+        try machine.command(.undo(StepPath("m")))
+        #expect(["a", "b", "c"] == (0..<3).compactMap { given(machine, "m[\($0)]/make/undo:back") })
+        for number in 0..<3 { try machine.succeed("m[\(number)]/make/undo:back") }
+        #expect(machine.run.reason == "undone by alice; 3 of 3 undone")
+        // An element that comes back begins anew.
+        try machine.command(.edit(InputEdit(inputs: ["names": ["x", "y", "z"]], targets: [:]), isRetry: true, from: StepPath("m")))
+        for number in 0..<3 where machine["m[\(number)]/make"].state == .running { try machine.succeed("m[\(number)]/make") }
+        if machine["m[2]/make"].state == .running { try machine.succeed("m[2]/make") }
+        try machine.succeed("end")
+        #expect(machine.run.state == .succeeded)
+        try machine.command(.undo(StepPath("m")))
+        #expect(["x", "y", "z"] == (0..<3).compactMap { given(machine, "m[\($0)]/make/undo:back") })
+        expectRefold(machine)
+    }
+
+    @Test func `targets that a retry did not come to are undone, too`() throws {
+        let spec = RolloutSpec(targets: .literal("all"), batches: .all)
+        var machine = try MachineHarness(
+            [
+                shell("build"), Node(id: "deploy", name: "deploy", kind: .rollout(spec), needs: ["build"]), shell("deploy/switch", scope: "deploy"),
+                undo("deploy"), shell("check", needs: ["deploy"]),
+            ],
+            targets: ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        try machine.succeed("build")
+        for number in 1...2 { try machine.succeed("deploy[web-\(number)]/switch") }
+        try machine.fail("check")
+        try machine.command(.retry(from: StepPath("build")))
+        try machine.fail("build")
+        try machine.command(.undo(nil))
+        #expect(Set(machine.dispatched) == ["deploy[web-1]/undo:back", "deploy[web-2]/undo:back"])
+        for number in 1...2 { try machine.succeed("deploy[web-\(number)]/undo:back") }
+        #expect(machine.run.reason == "undone by alice; 2 of 2 undone")
+        expectRefold(machine)
+    }
+
+    @Test func `a retry from a step that something failed beside is refused, and goes on beside what was stopped`() throws {
+        let nodes = [shell("a"), shell("b"), Node(id: "s", name: "s", kind: .sleep(.literal(60)))]
+        var machine = try MachineHarness(nodes)
+        try machine.succeed("a")
+        try machine.fail("b")
+        let error = #expect(throws: FlowError.self) { try machine.command(.retry(from: StepPath("a"))) }
+        #expect(error?.message.contains("step 'b' failed, too, and nothing begins beside it") == true)
+        #expect(machine["a"].state == .succeeded, "it is what it was")
+
+        machine = try MachineHarness(nodes)
+        try machine.succeed("a")
+        try machine.command(.cancel)
+        try machine.report("b", .ended(AttemptResult(outcome: .cancelled)))
+        try machine.command(.retry(from: StepPath("a")))
+        #expect(Set(machine.dispatched) == ["a", "b"] && machine["s"].state == .waiting)
+    }
+
     private static let alone = FlowControl(claims: [ClaimSpec(name: .literal("db"), kind: .exclusive)])
 
     @Test func `an undo whose turn would never come ends, and what was done stays so`() throws {

@@ -4,6 +4,28 @@ import Testing
 
 @Suite("Rounds, signals, breakpoints, probes and edits")
 struct WaitingTests {
+    @Test func `the run's moment is one for all of it, whatever it waits for first`() throws {
+        let fact = FlowModel.Expression.run(.startedAt)
+        let command = ShellSpec(source: .text("true"), variables: [.init(name: "flow_1", value: fact)])
+        var machine = try MachineHarness([
+            Node(id: "go", name: "go", kind: .approval(ApprovalSpec(prompt: fact, rules: [.anyone(count: 1)]))),
+            Node(id: "x", name: "x", kind: .shell(command), needs: ["go"]), Node(id: "y", name: "y", kind: .shell(command), needs: ["x"]),
+        ])
+        func given() -> String? {
+            machine.actions.compactMap {
+                if case .dispatch(let order) = $0, case .shell(let work) = order.work { work.variables.first?.value } else { nil }
+            }
+            .last
+        }
+        let asked = machine["go"].approval?.prompt
+        machine.now = machine.now + 60
+        try machine.command(.vote(StepPath("go"), .approved, digest: machine["go"].approval?.digest), by: MachineHarness.bob)
+        #expect(given() == asked)
+        machine.now = machine.now + 60
+        try machine.succeed("x")
+        #expect(given() == asked && asked == machine.run.createdAt.description)
+    }
+
     private func stdout(_ text: String) -> JSON { ["exitStatus": 0, "stdout": .string(text), "changed": false] }
 
     // MARK: - repeatUntil

@@ -1,6 +1,8 @@
+import CFlowShims
 import FlowLoading
 import FlowModel
 import Foundation
+import Glibc
 import Testing
 
 /// Whatever starts a compiler ends all of it: its frontend has a process group of its own.
@@ -38,6 +40,38 @@ struct EndingTests {
         guard case .failure(let error) = await task.value else { return #expect(Bool(false)) }
         #expect(error.message.contains("cancelled"))
         #expect(marked(folder) == [])
+    }
+
+    /// Some programs cannot deal with more descriptors, or look at every number up to the limit.
+    @Test func `it gets the limit of descriptors that this process was started with`() async {
+        await #expect(processExitsWith: .success) {
+            var limit = rlimit()
+            let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            try #require(getrlimit(files, &limit) == 0 && limit.rlim_max > 300)
+            limit.rlim_cur = 300
+            try #require(setrlimit(files, &limit) == 0)
+            #expect(flow_raise_descriptor_limit(16) == UInt64(limit.rlim_max))
+            let note = "/tmp/flow-limit-\(getpid())"
+            defer { unlink(note) }
+            let words: [String] = ["sh", "-c", "ulimit -Sn >\(note)"]
+            var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+            let (path, nowhere) = (strdup("/bin/sh"), open("/dev/null", O_WRONLY | O_CLOEXEC))
+            var child = flow_confined()
+            (child.path, child.out, child.err, child.report) = (UnsafePointer(path), nowhere, nowhere, -1)
+            var (pid, stage): (pid_t, UnsafePointer<CChar>?) = (0, nil)
+            let code = arguments.withUnsafeMutableBufferPointer { arguments in
+                environment.withUnsafeMutableBufferPointer { environment in
+                    child.argv = UnsafePointer(arguments.baseAddress)
+                    child.envp = UnsafePointer(environment.baseAddress)
+                    return flow_confine_spawn(&child, &pid, &stage)
+                }
+            }
+            try #require(code == 0)
+            for _ in 0..<4_000 where FileManager.default.contents(atPath: note)?.last != 0x0A { usleep(5_000) }
+            _ = flow_confine_end(pid)
+            #expect(FileManager.default.contents(atPath: note) == Data("300\n".utf8))
+        }
     }
 
     @Test func `neither does one past its limit`() async throws {

@@ -39,6 +39,54 @@ struct FlowLoaderTests {
         #expect(shell.arguments.count == 4)
     }
 
+    /// The script of release.swift under another name, with what makes it be there.
+    private static let hidden: [(name: String, part: String, prepare: @Sendable (TemporaryFolder) throws -> Void)] = [
+        (".env", ".env", { _ = try $0.write("A=secret\n", to: "flows/.env") }),
+        ("../.git/config", ".git", { _ = try $0.write("secret\n", to: ".git/config") }),
+        (".ssh/id", ".ssh", { _ = try $0.write("secret\n", to: "flows/.ssh/id") }),
+        ("a/./.cache/../../.ssh/id", ".cache", { _ = try $0.write("secret\n", to: "flows/.ssh/id") }),
+        (
+            "scripts/config", ".git",
+            { folder in
+                _ = try folder.write("secret\n", to: ".git/config")
+                _ = try folder.write("", to: "flows/scripts/other")
+                try FileManager.default.createSymbolicLink(
+                    atPath: folder.path + "/flows/scripts/config", withDestinationPath: "../../.git/config")
+            }
+        ),
+        (
+            "scripts/config", ".secrets",
+            { folder in
+                _ = try folder.write("secret\n", to: "flows/.secrets/config")
+                try FileManager.default.createSymbolicLink(atPath: folder.path + "/flows/scripts", withDestinationPath: ".secrets")
+            }
+        ),
+    ]
+
+    @Test(arguments: 0..<6)
+    func `nothing is embedded whose name or folder begins with a dot, nor a link that leads there`(_ number: Int) async throws {
+        let hidden = Self.hidden[number]
+        let folder = try TemporaryFolder()
+        _ = try folder.write("", to: ".git/HEAD")
+        let source = try String(contentsOfFile: release, encoding: .utf8)
+            .replacing("scripts/setup.sh", with: hidden.name).replacing("7, on: host", with: "7, interpreter: .sh, on: host")
+        let file = try folder.write(source, to: "flows/release.swift")
+        try hidden.prepare(folder)
+        guard case .failure(let error) = await outcome(file, try Shared.loader()) else { return #expect(Bool(false), "\(hidden.name) was embedded") }
+        let detail = try #require(error.errors.first)
+        #expect(detail.message.contains("script file '\(hidden.name)' was not embedded"), "\(detail)")
+        #expect(detail.message.contains("'\(hidden.part)'") && !detail.message.contains("secret\n"), "\(detail)")
+    }
+
+    @Test func `a flow below a folder with a dot has its own scripts embedded`() async throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.write("", to: ".git/HEAD")
+        let source = try String(contentsOfFile: release, encoding: .utf8).replacing("scripts/setup.sh", with: "../scripts/setup.sh")
+        let file = try folder.write(source, to: ".deploy/flows/release.swift")
+        _ = try folder.write("echo one\n", to: ".deploy/scripts/setup.sh")
+        #expect(try await Shared.loader().load(file: file).plan.assets.map(\.name) == ["../scripts/setup.sh"])
+    }
+
     /// What a script file of another system's editor would be on a host, and the line to mend.
     private static let foreign = [
         ("#!/bin/sh\necho a\r\necho b\n", 2, "CR LF", #"s/\r$//"#), ("\u{FEFF}#!/bin/sh\n", 1, "byte order mark", "1s/"),

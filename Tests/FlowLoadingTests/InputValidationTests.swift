@@ -35,6 +35,15 @@ struct InputValidationTests {
             ])
     }
 
+    @Test func `all secrets together have a bound`() {
+        let half = String(repeating: "a", count: Limits.secretBytes / 2)
+        let two = [Parameter(name: "one", kind: .string, isSecret: true), Parameter(name: "two", kind: .string, isSecret: true)]
+        #expect(throws: Never.self) { try InputValidation.resolve(two, given: ["one": .string(half), "two": .string(half)]) }
+        let error = #expect(throws: FlowError.self) { try InputValidation.resolve(two, given: ["one": .string(half + "a"), "two": .string(half)]) }
+        #expect(error?.errors.map(\.subject) == ["one", "two"])
+        #expect(error?.errors.first?.message.hasPrefix("has 32769 of the 65537 bytes of all secrets; they may have 65536") == true)
+    }
+
     @Test func `a pattern matches the whole text`() {
         #expect(faults(["version": "1.2.3-rc"]) == [#"version must match \d+\.\d+\.\d+, found "1.2.3-rc""#])
     }

@@ -45,41 +45,6 @@ struct PlanFileTests {
         #expect(error.errors.contains { $0.message.contains("no program") })
     }
 
-    /// A run that has such a step always failed there; the plan said nothing.
-    @Test func `a selector that is made while the run goes on is refused, with what to write instead`() {
-        func hosts(_ selector: FlowModel.Expression, around: [Node] = [], parameters: [Parameter] = []) -> [String] {
-            let scope = around.last?.id
-            let id = (scope.map { "\($0)/" } ?? "") + "each"
-            let kinds: [Node.Kind] = [
-                .map(MapSpec(elements: .hosts(selector), width: 1)), .rollout(RolloutSpec(targets: selector, batches: .all)),
-            ]
-            return kinds.flatMap { kind -> [String] in
-                let nodes =
-                    around + [
-                        Node(id: id, name: "each", scope: scope, kind: kind),
-                        Node(id: "\(id)/x", name: "x", scope: id, kind: .shell(ShellSpec(source: .text("true")))),
-                    ]
-                return PlanDetails.faults(in: Plan(flow: "t", parameters: parameters, nodes: nodes, dsl: "0")).map(\.message)
-            }
-        }
-        let find = Node(id: "find", name: "find", kind: .shell(ShellSpec(source: .text("true"))))
-        let made = FlowModel.Expression.output(node: "find", path: ["stdout"])
-        for selector in [made, .text([.literal("group:"), made]), .fallback(made, .literal("all")), .text([.literal("web-"), .run(.id)])] {
-            let found = hosts(selector)
-            #expect(
-                found.count == 2 && found.allSatisfy { $0.contains("known only while the run goes on") && $0.contains("flow of its own") }, "\(found)"
-            )
-        }
-        let given = Parameter(name: "groups", kind: .list(.selector))
-        func over(_ list: FlowModel.Expression) -> [Node] { [find, Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(list), width: 1)))] }
-        let element = FlowModel.Expression.element(map: "m", path: [])
-        #expect(hosts(element, around: over(.literal(["a"]))).count == 2)
-        // Selectors that somebody gives are found when the run starts.
-        #expect(hosts(element, around: over(.parameter("groups")), parameters: [given]).isEmpty)
-        let input = hosts(FlowModel.Expression.parameter("where"), parameters: [Parameter(name: "where", kind: .selector)])
-        #expect(input.isEmpty)
-    }
-
     @Test func `members that a step does not hand out are refused`() async throws {
         var plan = plan
         let reads = ShellSpec(

@@ -22,6 +22,32 @@ struct PlanValidationTests {
         #expect(faults([shell("a"), map, inner, shell("b", needs: ["m"], reads: [.output(node: "a", path: [])])]).isEmpty)
     }
 
+    /// The rule by hand: `other` settles before `node` when a way of needs leads there.
+    @Test(arguments: 1...20)
+    func `what comes before what is told as a walk along the needs tells it`(_ seed: UInt64) {
+        var state = seed &* 0x9E37_79B9_7F4A_7C15
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let count = 150
+        let needs = (0..<count).map { number in number == 0 ? [] : (0..<random(3)).map { _ in random(number) } }
+        var before: [Set<Int>] = []
+        for number in 0..<count { before.append(needs[number].reduce(into: Set()) { $0.formUnion(before[$1].union([$1])) }) }
+        var nodes: [Node] = []
+        var expected: Set<String> = []
+        for number in 0..<count {
+            let reads = (0..<3).map { _ in random(max(number, 1)) }.filter { $0 != number }
+            for read in reads where !before[number].contains(read) { expected.insert("s\(number) s\(read)") }
+            nodes.append(
+                shell("s\(number)", needs: needs[number].map { "s\($0)" }, reads: reads.map { .output(node: "s\($0)", path: []) }))
+        }
+        let found = PlanValidation.faults(in: Plan(flow: "test", nodes: nodes, dsl: "0")).map { fault in
+            "\(fault.subject) \(fault.message.split(separator: "'")[1])"
+        }
+        #expect(found.count < Limits.planFaults ? Set(found) == expected : Set(found).isSubset(of: expected))
+    }
+
     @Test func `two steps of one name in a scope are a fault at their line`() {
         let found = PlanValidation.faults(in: Plan(flow: "test", nodes: [shell("a"), shell("a")], dsl: "0"))
         #expect(found.first?.location == "f.swift:7")
@@ -90,6 +116,22 @@ struct PlanValidationTests {
         odd.policy = Policy(retry: Retry(attempts: 0), timeoutSeconds: -1)
         let empty = Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(.literal([])), width: 0)))
         #expect(faults([odd, empty]).count == 6)
+    }
+
+    @Test func `a secret is given to secret parameters of called flows only`() {
+        func found(_ isSecret: Bool, _ input: Expression) -> [String] {
+            let called = Plan(flow: "called", parameters: [Parameter(name: "v", kind: .string, isSecret: isSecret)], nodes: [shell("a")], dsl: "0")
+            let call = Node(id: "c", name: "c", kind: .call(CallSpec(flow: "called", inputs: ["v": input])))
+            let parameters = [Parameter(name: "pw", kind: .string, isSecret: true), Parameter(name: "user", kind: .string)]
+            return PlanValidation.faults(in: Plan(flow: "test", parameters: parameters, nodes: [call], dsl: "0", calls: [CalledFlow(plan: called)]))
+                .map(\.message)
+        }
+        let joined = Expression.text([.literal("Basic "), .parameter("pw")])
+        #expect(found(true, joined).isEmpty && found(false, .parameter("user")).isEmpty)
+        for input in [joined, .parameter("pw"), .fallback(.parameter("user"), .parameter("pw"))] {
+            let faults = found(false, input)
+            #expect(faults.count == 1 && faults[0].hasPrefix("it gives the secret 'pw' to parameter 'v' of flow 'called', which is not secret"))
+        }
     }
 
     @Test func `a default must fit its parameter`() {

@@ -99,6 +99,8 @@ struct ParserFuzzTests {
         for bytes: [UInt8] in [[0xFF, 0xFE, 0x61, 0], [0xFE, 0xFF, 0, 0x61]] {
             let fault = #expect(throws: WrittenText.Fault.self) { try WrittenText.text(of: bytes) }
             #expect(fault?.message.contains("UTF-16") == true)
+            let error = #expect(throws: JSONError.self) { try JSON.parse(file: bytes) }
+            #expect(error?.message == fault?.message)
         }
         #expect(throws: WrittenText.Fault.self) { try WrittenText.text(of: [0x61, 0xFF]) }
     }

@@ -66,6 +66,14 @@ import Testing
         }
     }
 
+    /// A date behind it would be an open day.
+    @Test(arguments: ["\u{85}", "\u{2028}", "\u{2029}", "\u{B}", "\u{C}", "\0"])
+    func `a line of a calendar that holds another line end is refused with its number`(_ end: String) throws {
+        for text in ["2026-01-01\n2026-12-01 out\(end)2026-12-02 out", "\n# closed\(end)2026-12-02 out"] {
+            #expect(refusal { _ = try DateCalendar(name: "c", text: text) }.contains("c:2"), "\(text)")
+        }
+    }
+
     @Test(arguments: ["Europe/Berlin", "Asia/Tokyo", "Africa/Casablanca", "Pacific/Apia"])
     func `zone files with any of their bytes changed`(_ name: String) throws {
         let bytes = try zoneBytes(name)

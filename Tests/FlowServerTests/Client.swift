@@ -82,3 +82,17 @@ enum Nodes {
         Node(id: name, name: name, kind: .shell(ShellSpec(source: .text(command))), needs: needs)
     }
 }
+
+/// Does `work` with a server in a home of its own.
+func withServer(_ work: (Client, TemporaryHome) async throws -> Void) async throws {
+    let home = try TemporaryHome()
+    defer { home.remove() }
+    let server = try await FlowServer.open(.init(home: home.path))
+    do {
+        try await work(Client(socket: server.socket), home)
+    } catch {
+        try await server.close()
+        throw error
+    }
+    try await server.close()
+}

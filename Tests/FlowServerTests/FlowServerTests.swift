@@ -114,6 +114,59 @@ struct FlowServerTests {
         (FileManager.default.enumerator(atPath: directory)?.allObjects ?? []).compactMap { $0 as? String }
     }
 
+    @Test func `a secret given to a called flow reaches its step there, and stays one`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let canary = "canary-51be07aa"
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        let secret = Parameter(name: "pw", kind: .string, isSecret: true)
+        let check = ShellSpec(
+            source: .text("test \"$flow_1\" = 'it is \(canary.prefix(6))'\"$(printf %s \(canary.dropFirst(6)))\"; echo \"$flow_1\""),
+            variables: [.init(name: "flow_1", value: .parameter("pw"))])
+        let child = Plan(flow: "child", parameters: [secret], nodes: [Node(id: "use", name: "use", kind: .shell(check))], dsl: "test")
+        func parent(_ input: FlowModel.Expression, _ called: Plan) -> Plan {
+            let list = FlowModel.Expression.list([input])
+            let each = FlowModel.Expression.element(map: "each", path: [])
+            return Plan(
+                flow: "parent", parameters: [secret],
+                nodes: [
+                    Node(id: "c", name: "c", kind: .call(CallSpec(flow: "child", inputs: ["pw": input]))),
+                    Node(id: "each", name: "each", kind: .map(MapSpec(elements: .list(list), width: 1)), needs: ["c"]),
+                    Node(id: "each/c", name: "c", scope: "each", kind: .call(CallSpec(flow: "child", inputs: ["pw": each]))),
+                ], dsl: "test", calls: [CalledFlow(plan: called)])
+        }
+        func start(_ plan: Plan) async throws -> Wire.Run {
+            let start = Wire.Start(plan: plan, inputs: ["pw": .string(canary)])
+            return try await client.value(Wire.Run.self, "POST", "/v1/runs", String(decoding: try JSONEncoder().encode(start), as: UTF8.self))
+        }
+        let text = FlowModel.Expression.text([.literal("it is "), .parameter("pw")])
+        let run = try await start(parent(text, child))
+        let seen = try await client.events(of: run.id) { $0.contains("event: end") }
+        #expect(seen.contains(#"{"state":"succeeded"}"#), "\(seen)")
+        let runs = try await client.send("GET", "/v1/runs").body
+        #expect(!String(decoding: runs, as: UTF8.self).contains(canary))
+        #expect(try await client.value(Wire.Page<Wire.Run>.self, "GET", "/v1/runs?flow=child").items.count == 2)
+
+        // To a parameter that is not secret: refused at load where it is seen there, else when the call begins.
+        var open = child
+        open.parameters[0].isSecret = false
+        let refused = await #expect(throws: FlowError.self) { _ = try await start(parent(text, open)) }
+        #expect(refused?.errors.first?.message.contains("gives the secret 'pw' to parameter 'pw' of flow 'child', which is not secret") == true)
+        var late = parent(text, open)
+        late.nodes.removeFirst()
+        late.nodes[0].needs = []
+        let failed = try await start(late)
+        let events = try await client.events(of: failed.id) { $0.contains("event: end") }
+        #expect(events.contains("pw: is not a secret parameter"), "\(events)")
+        #expect(!events.contains(canary))
+        try await server.close()
+        for file in files(in: home.path) {
+            let bytes = FileManager.default.contents(atPath: home.path + "/" + file) ?? Data()
+            #expect(bytes.range(of: Data(canary.utf8)) == nil, "\(file)")
+        }
+    }
+
     @Test func `a secret reaches its step and no file or answer`() async throws {
         let home = try TemporaryHome()
         defer { home.remove() }
@@ -240,6 +293,31 @@ struct FlowServerTests {
         let preview = try await client.value(
             Wire.Preview.self, "POST", "/v1/plans", #"{"exec":{"selector":"web-1","command":"true"}}"#)
         #expect(preview.targets == ["web-1": ["web-1"]])
+        try await server.close()
+    }
+
+    @Test func `doctor says when no host can be found, and when that is over`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let server = try await FlowServer.open(.init(home: home.path))
+        let client = Client(socket: server.socket)
+        func inventory() async throws -> Wire.Finding {
+            try #require(try await client.value(Wire.Page<Wire.Finding>.self, "GET", "/v1/doctor").items.first { $0.name == "inventory" })
+        }
+        #expect(try await inventory().level == .ok)
+        try home.write("inventory.yaml", "garbage: [\n")
+        let fault = try await inventory()
+        #expect(fault.level == .fail && fault.message.contains("inventory.yaml") && fault.hint != nil, "\(fault)")
+        let file = home.path + "/inventory.yaml"
+        for target in ["inventory.yaml", "nowhere"] {
+            try FileManager.default.removeItem(atPath: file)
+            try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: target)
+            let finding = try await inventory()
+            #expect(finding.level == .fail && finding.message.contains("cannot be looked at"), "\(target): \(finding)")
+        }
+        try FileManager.default.removeItem(atPath: file)
+        try home.write("inventory.yaml", "hosts: {web-1: {address: 127.0.0.1}}\n")
+        #expect(try await inventory().message.hasPrefix("1 host in"))
         try await server.close()
     }
 

@@ -21,13 +21,18 @@ struct FourEyesServerTests {
         for name in ["root", "bob", "carol", "dave"] {
             _ = try await identities.setRoles([name == "root" ? "admin" : "viewer", "r"], of: name, by: root)
         }
+        let run = try await start(house)
+        try await work(house, identities, run)
+        try await house.close()
+    }
+
+    /// A run of alice's that waits for three.
+    private func start(_ house: ScheduleHouse) async throws -> RunID {
         let gate = Node(id: "go", name: "go", kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.role("r", count: 3)])))
         let digest = SHA256.hash(data: Array("x".utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) }
         let request = StartRequest(
             plan: Plan(flow: "gate", nodes: [gate], dsl: "test"), revision: digest, binary: nil, inputs: [:], targets: [:], fingerprint: digest)
-        let run = try await house.engine.start(request, by: ScheduleHouse.alice).run
-        try await work(house, identities, run)
-        try await house.close()
+        return try await house.engine.start(request, by: ScheduleHouse.alice).run
     }
 
     private func gate(_ house: ScheduleHouse, _ run: RunID) async throws -> ApprovalRow {
@@ -56,6 +61,40 @@ struct FourEyesServerTests {
             _ = try await identities.link("alice", with: "dave", by: root)
             await #expect(throws: FlowError.self) { try await vote("dave", house, run) }
             #expect(try await gate(house, run).terms.shapers?.map(\.user) == ["alice"])
+        }
+    }
+
+    @Test func `a link made by mistake is taken back: runs of before are approved by others, runs of after by each of the two`() async throws {
+        try await served { house, identities, run in
+            let root = try #require(try await Accounts(house.store).actor(user: "root"))
+            _ = try await identities.link("bob", with: "alice", by: root)
+            await #expect(throws: FlowError.self) { try await vote("bob", house, run) }
+            house.clock.set(house.clock.now + 10)
+            let parted = try await identities.unlink("alice", from: "bob", message: "another Bob", by: root)
+            #expect(parted.map(\.names) == [["alice"], ["bob"]])
+            #expect(parted.map(\.roles) == [["author"], ["r", "viewer"]])
+            let barred = await #expect(throws: FlowError.self) { try await vote("bob", house, run) }
+            #expect(barred?.message.contains("bob is one person with alice") == true, "it was shaped while the link stood")
+            try await vote("carol", house, run)
+            house.clock.set(house.clock.now + 1)
+            let later = try await start(house)
+            try await vote("bob", house, later)
+            #expect(try await gate(house, later).votes.map(\.user) == ["bob"])
+            #expect(try await house.store.run(later)?.actor == "alice")
+        }
+    }
+
+    @Test func `a link that is taken back while the clock is behind counts for the runs that the clock ahead began`() async throws {
+        try await served { house, identities, _ in
+            let root = try #require(try await Accounts(house.store).actor(user: "root"))
+            _ = try await identities.link("bob", with: "alice", by: root)
+            let now = house.clock.now
+            house.clock.set(now + 86_400)
+            let ahead = try await start(house)
+            house.clock.set(now + 10)
+            _ = try await identities.unlink("alice", from: "bob", message: "another Bob", by: root)
+            await #expect(throws: FlowError.self) { try await vote("bob", house, ahead) }
+            try await vote("carol", house, ahead)
         }
     }
 
@@ -93,7 +132,7 @@ struct FourEyesServerTests {
         try await audit.append(AuditEntry(at: now, actor: "root", verb: "user.link", subject: "os:bob", detail: ["to": "alice"]))
         try old.close()
         let store = try SQLiteStore.open(in: home.path, now: now)
-        #expect(try await Accounts(store).people(at: now).areOne("alice", "os:bob"))
+        #expect(try await Accounts(store).people(at: now).areOne("alice", "os:bob", inRunBegun: now))
         try store.close()
     }
 

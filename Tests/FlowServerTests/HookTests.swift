@@ -1,10 +1,12 @@
 import Crypto
 import FlowAPI
+import FlowEngine
 import FlowModel
 import FlowServer
 import FlowStoreSQLite
 import FlowWire
 import Foundation
+import Logging
 import Testing
 
 @Suite("Hooks")
@@ -19,9 +21,10 @@ struct HookTests {
         init(_ house: ScheduleHouse) {
             self.house = house
             hooks = HookBook(
-                store: house.store, engine: house.engine, plans: house.preparation, seal: { "sealed " + $0 },
-                open: { String($0.dropFirst("sealed ".count)) }, now: { house.clock.now },
-                people: { house.people.people })
+                store: house.store, engine: house.engine, plans: house.preparation,
+                inputs: StoredInputs(secrets: { _ in [] }, seal: { "sealed " + $0 }, open: { String($0.dropFirst("sealed ".count)) }),
+                now: { house.clock.now },
+                people: { house.people.people }, logger: Logger(label: "test"))
         }
 
         func put(_ change: (inout HookSpec) -> Void = { _ in }, newSecret: Bool = false) async throws {
@@ -73,6 +76,35 @@ struct HookTests {
         }
     }
 
+    @Test func `another message under the id of one that was taken is refused and listed, not lost in silence`() async throws {
+        try await withSender { sender in
+            let first = try await sender.send("m1")
+            let other = try await sender.send("m2", #"{"version":"2.0.0"}"#)
+            for _ in 0..<2 {
+                let error = await #expect(throws: FlowError.self) { try await sender.send("m1", #"{"version":"9.9.9"}"#) }
+                #expect(error?.code == .conflict)
+                #expect(error?.message.contains("was asked for with other content") == true, "\(String(describing: error))")
+            }
+            #expect(try await sender.send("m1").run == first.run)
+            #expect(try await sender.send("m2", #"{"version":"2.0.0"}"#).run == other.run)
+        }
+    }
+
+    @Test func `a delivery whose key somebody else has is refused, each time it comes, and the next one is taken`() async throws {
+        try await withSender { sender in
+            for key in ["hook push d1", StartRequest.ownKey("hook", "push", "d9")] {
+                let request = try await sender.house.preparation.prepare(Wire.Start(flow: "quick"), key: key, content: ["of": "somebody"])
+                _ = try await sender.house.engine.start(request, by: ScheduleHouse.alice)
+            }
+            #expect(try await sender.send("d1").isNew)
+            for _ in 0..<2 {
+                let error = await #expect(throws: FlowError.self) { try await sender.send("d9") }
+                #expect(error?.code == .conflict && error?.message.contains("belongs to run") == true, "\(String(describing: error))")
+            }
+            #expect(try await sender.send("d10").isNew)
+        }
+    }
+
     @Test func `nothing that is not signed, or not of now, starts anything`() async throws {
         try await withSender { sender in
             let hooks = sender.hooks
@@ -120,6 +152,10 @@ struct HookTests {
             try await sender.put { ($0.inputs, $0.take) = (["hosts": "group:web"], ["version": "/release/tags/1/a~1b", "hosts": "/hosts"]) }
             let taken = try await sender.send("b", #"{"release":{"tags":[0,{"a/b":"2.0.0"}]},"hosts":"group:db"}"#)
             #expect(try await sender.house.store.run(taken.run)?.inputs == ["version": "2.0.0", "hosts": "group:web"])
+            for (id, body) in [("c", #"{"zen":"x"}"#), ("d", ""), ("e", "[]"), ("f", #""x""#), ("g", #"{"release":{"tags":[0,{"a/b":null}]}}"#)] {
+                let refusal = await #expect(throws: FlowError.self) { try await sender.send(id, body) }
+                #expect(refusal?.message.contains("no value at '/release/tags/1/a~1b'") == true, "\(refusal?.message ?? "")")
+            }
         }
     }
 
@@ -137,6 +173,60 @@ struct HookTests {
         }
     }
 
+    @Test func `what is refused is listed after a restart, too, as many as are kept`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-03-01T12:00:00Z")
+        let house = try await ScheduleHouse(home: home, clock: clock)
+        let sender = Sender(house)
+        try await sender.put()
+        for number in 0..<(Limits.hookRefusals - 1) { await #expect(throws: FlowError.self) { try await sender.send("a\(number)", "[]") } }
+        try await sender.hooks.keepRefusals()
+        for number in 0..<3 { await #expect(throws: FlowError.self) { try await sender.send("b\(number)", "[]") } }
+        let before = try await sender.hooks.deliveries(of: "push", limit: 1_000)
+        #expect(before.map(\.nominal).prefix(4) == ["b2", "b1", "b0", "a\(Limits.hookRefusals - 2)"])
+        #expect(before.count == Limits.hookRefusals)
+        try await sender.hooks.keepRefusals()
+        try await house.close()
+
+        let again = try await ScheduleHouse(home: home, clock: clock)
+        let next = Sender(again)
+        #expect(try await next.hooks.deliveries(of: "push", limit: 1_000) == before)
+        // With the hook its refusals go: a new one of the name has none of them.
+        try await next.hooks.remove(hook: "push", by: ScheduleHouse.alice)
+        try await next.put()
+        #expect(try await next.hooks.deliveries(of: "push", limit: 1_000).isEmpty)
+        try await again.close()
+    }
+
+    @Test func `a server that is stopped has written what its hooks refused`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        var server = try await FlowServer.open(.init(home: home.path))
+        var client = Client(socket: server.socket)
+        let plan = Plan(flow: "nap", nodes: [Nodes.sleep("nap", 0)], dsl: "test")
+        let body = String(decoding: try JSONEncoder().encode(Wire.Register(plan: plan)), as: UTF8.self)
+        _ = try await client.value(Wire.Flow.self, "PUT", "/v1/flows/nap", body)
+        #expect(try await client.send("PUT", "/v1/hooks/push", #"{"flow":"nap"}"#).status == 200)
+        #expect(try await client.send("POST", "/v1/hooks/push", "{}", headers: ["webhook-id": "m1"]).status == 401)
+        try await server.close()
+        server = try await FlowServer.open(.init(home: home.path))
+        client = Client(socket: server.socket)
+        let listed = try await client.value(Wire.Page<Wire.Occurrence>.self, "GET", "/v1/hooks/push/deliveries").items
+        #expect(listed.map(\.nominal) == ["m1"])
+        try await server.close()
+    }
+
+    @Test func `labels of hooks have the bounds of those of starts`() async throws {
+        try await withSender { sender in
+            try await sender.put { $0.labels = tooManyLabels(Limits.labels) }
+            for labels in [tooManyLabels(Limits.labels + 1), ["": "v"], ["a=b": "v"], ["a": String(repeating: "v", count: Limits.textBytes)]] {
+                let error = await #expect(throws: FlowError.self) { try await sender.put { $0.labels = labels } }
+                #expect(error?.code == .usage)
+            }
+        }
+    }
+
     @Test func `a hook of somebody who was removed or demoted starts nothing and says why`() async throws {
         try await withSender { sender in
             let accounts = Accounts(sender.house.store)
@@ -147,7 +237,7 @@ struct HookTests {
             let demoted = await #expect(throws: FlowError.self) { try await sender.send("b") }
             #expect(demoted?.code == .forbidden)
             #expect(demoted?.message.contains("may not start runs any more") == true)
-            #expect(try await sender.hooks.hooks().first?.fault?.contains("hook 'push' stands still") == true)
+            #expect(try await sender.hooks.hooks(after: nil, limit: 10).first?.fault?.contains("hook 'push' stands still") == true)
             _ = try await accounts.remove(user: "alice", by: "root", at: now)
             // Whoever gets the name later has nothing of it.
             try await accounts.add(user: "alice", roles: ["admin"], by: "root", at: now)

@@ -80,7 +80,7 @@ struct IdentityTests {
         try await accounts.add(
             delegation: DelegationRow(id: "d", from: "alice", to: "carol", role: "author", createdAt: now, until: now + 100), by: "root")
         var people = try await accounts.people(at: now)
-        #expect(people.areOne("alice", "bob"))
+        #expect(people.areOne("alice", "bob", inRunBegun: now))
         #expect(people.standing(of: "bob")?.names == ["alice", "bob"])
         #expect(people.loan("d")?.taker == "carol")
         for name in ["alice", "bob"] {
@@ -89,8 +89,129 @@ struct IdentityTests {
         }
         people = try await accounts.people(at: now)
         #expect(people.standing(of: "alice")?.person != people.standing(of: "bob")?.person)
-        #expect(people.areOne("alice", "bob") && !people.areOne("alice", "carol"))
+        #expect(people.areOne("alice", "bob", inRunBegun: now) && !people.areOne("alice", "carol", inRunBegun: now))
         #expect(people.loan("d") == nil, "who gets the name later has lent nothing")
+        try store.close()
+    }
+
+    @Test func `a link that was taken back parts the two, each with its own roles, and is audited with the reason`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let store = try SQLiteStore.open(in: home.path, now: now)
+        let (accounts, audit) = (Accounts(store), Audit(store))
+        try await accounts.add(user: "root", roles: ["admin"], by: "root", at: now)
+        try await accounts.add(user: "alice", roles: ["admin", "author"], by: "root", at: now)
+        try await accounts.add(user: "bob", roles: ["viewer"], by: "root", at: now)
+        try await accounts.add(user: "os:bob", roles: [], by: "root", at: now)
+        try await accounts.link("os:bob", to: "bob", by: "root", at: now)
+        try await accounts.link("bob", to: "alice", by: "root", at: now)
+        #expect(try await accounts.actor(user: "os:bob")?.roles == ["admin", "author", "viewer"])
+        try await accounts.setRoles(["admin", "author", "viewer", "late"], of: "alice", by: "root", at: now)
+        // Whichever of the two is named first, and however the link was made.
+        try await accounts.unlink("bob", from: "alice", keeping: "admin", reason: "another Bob", by: "root", at: now + 10)
+        let (alice, bob) = (try await accounts.actor(user: "alice"), try await accounts.actor(user: "bob"))
+        #expect(alice?.roles == ["admin", "author"] && alice?.names == ["alice"] && alice?.person == "alice")
+        #expect(bob?.roles == ["viewer"] && bob?.names == ["bob", "os:bob"] && bob?.person == "bob")
+        let people = try await accounts.people(at: now + 20)
+        #expect(people.areOne("alice", "os:bob", inRunBegun: now + 10), "a run that had begun by then")
+        #expect(!people.areOne("alice", "os:bob", inRunBegun: now + 10.001))
+        #expect(people.areOne("bob", "os:bob", inRunBegun: now + 20))
+        let entry = try #require(try await audit.rows(limit: 1).first?.entry)
+        #expect(entry.verb == "user.unlink" && entry.subject == "bob")
+        #expect(entry.detail == ["from": "alice", "message": "another Bob"])
+        let again = await #expect(throws: FlowError.self) {
+            try await accounts.unlink("bob", from: "alice", reason: "again", by: "root", at: now + 30)
+        }
+        #expect(again?.code == .conflict)
+        #expect(again?.message.contains("'bob' is linked with 'os:bob'") == true, "\(again?.message ?? "")")
+        // Made again, it stands for all runs.
+        try await accounts.link("bob", to: "alice", by: "root", at: now + 40)
+        #expect(try await accounts.people(at: now + 40).areOne("alice", "os:bob", inRunBegun: now + 99))
+        try store.close()
+    }
+
+    @Test func `a link to a user who was removed can be taken back, and one that others hold together parts nobody`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let store = try SQLiteStore.open(in: home.path, now: now)
+        let accounts = Accounts(store)
+        for name in ["alice", "bob", "carol"] { try await accounts.add(user: name, roles: ["author"], by: "root", at: now) }
+        for (one, other) in [("bob", "alice"), ("carol", "bob"), ("carol", "alice")] { try await accounts.link(one, to: other, by: "root", at: now) }
+        try await accounts.unlink("alice", from: "bob", reason: "wrong", by: "root", at: now + 1)
+        #expect(try await accounts.actor(user: "bob")?.names == ["alice", "bob", "carol"], "carol is both")
+        #expect(try await accounts.people(at: now + 2).areOne("alice", "bob", inRunBegun: now + 2))
+        _ = try await accounts.remove(user: "carol", by: "root", at: now + 2)
+        try await accounts.unlink("carol", from: "alice", reason: "wrong", by: "root", at: now + 3)
+        try await accounts.unlink("carol", from: "bob", reason: "wrong", by: "root", at: now + 3)
+        let people = try await accounts.people(at: now + 4)
+        #expect(!people.areOne("alice", "carol", inRunBegun: now + 4) && people.areOne("alice", "carol", inRunBegun: now + 3))
+        try store.close()
+    }
+
+    @Test func `a link to a user who was removed is taken back with what came over it, and whom it held together`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let store = try SQLiteStore.open(in: home.path, now: now)
+        let accounts = Accounts(store)
+        for name in ["alice", "bob", "carol"] { try await accounts.add(user: name, roles: [name], by: "root", at: now) }
+        func roles(_ user: String) async throws -> [String]? { try await accounts.actor(user: user)?.roles }
+        try await accounts.link("bob", to: "alice", by: "root", at: now)
+        _ = try await accounts.remove(user: "bob", by: "root", at: now)
+        #expect(try await roles("alice") == ["alice", "bob"])
+        try await accounts.unlink("alice", from: "bob", reason: "wrong", by: "root", at: now)
+        #expect(try await roles("alice") == ["alice"])
+        // Whoever has the name now is somebody else: what is remembered is of the link of now.
+        try await accounts.add(user: "bob", roles: ["late"], by: "root", at: now)
+        try await accounts.link("bob", to: "alice", by: "root", at: now)
+        _ = try await accounts.remove(user: "bob", by: "root", at: now)
+        try await accounts.add(user: "bob", roles: ["later"], by: "root", at: now)
+        try await accounts.link("bob", to: "alice", by: "root", at: now)
+        try await accounts.unlink("bob", from: "alice", reason: "wrong", by: "root", at: now)
+        #expect(try await roles("bob") == ["later"])
+        #expect(try await roles("alice") == ["alice", "late"], "as it was before the last link")
+        // Two whom only one held together who is gone, or is somebody else.
+        for isBack in [false, true] {
+            try await accounts.link("alice", to: "bob", by: "root", at: now)
+            try await accounts.link("carol", to: "bob", by: "root", at: now)
+            _ = try await accounts.remove(user: "bob", by: "root", at: now)
+            if isBack { try await accounts.add(user: "bob", roles: ["new"], by: "root", at: now) }
+            try await accounts.unlink("alice", from: "bob", reason: "wrong", by: "root", at: now + 1)
+            try await accounts.unlink("carol", from: "bob", reason: "wrong", by: "root", at: now + 1)
+            #expect(try await accounts.actor(user: "alice")?.names == ["alice"])
+            #expect(try await accounts.actor(user: "carol")?.names == ["carol"])
+            let people = try await accounts.people(at: now + 2)
+            #expect(!people.areOne("alice", "carol", inRunBegun: now + 2))
+            if !isBack { try await accounts.add(user: "bob", roles: ["bob"], by: "root", at: now) }
+        }
+        #expect(try await roles("bob") == ["new"])
+        try store.close()
+    }
+
+    @Test func `taking a link back leaves an admin, and the person that each schedule and hook belongs to`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let store = try SQLiteStore.open(in: home.path, now: now)
+        let accounts = Accounts(store)
+        try await accounts.add(user: "alice", roles: ["author"], by: "root", at: now)
+        try await accounts.add(user: "bob", roles: ["author"], by: "root", at: now)
+        try await accounts.link("bob", to: "alice", by: "root", at: now)
+        try await accounts.setRoles(["admin"], of: "alice", by: "root", at: now)
+        let last = await #expect(throws: FlowError.self) {
+            try await accounts.unlink("alice", from: "bob", keeping: "admin", reason: "wrong", by: "root", at: now)
+        }
+        #expect(last?.message.contains("last admin") == true)
+        #expect(try await accounts.actor(user: "bob")?.person == "alice", "nothing was changed")
+        try await accounts.add(user: "root", roles: ["admin"], by: "root", at: now)
+        let bob = try #require(try await accounts.actor(user: "bob"))
+        _ = try await Schedules(store).put([("nightly", ScheduleSpec(flow: "f"))], by: bob, at: now)
+        try await HookTable(store).put(HookRow(name: "push", spec: HookSpec(flow: "f"), secret: "", user: "bob", person: bob.person, changedAt: now))
+        try await accounts.unlink("alice", from: "bob", keeping: "admin", reason: "wrong", by: "root", at: now)
+        #expect(try await Schedules(store).schedule(named: "nightly")?.person == "bob")
+        #expect(try await HookTable(store).hook(named: "push")?.person == "bob")
         try store.close()
     }
 

@@ -48,19 +48,6 @@ struct InventoryTests {
         await #expect(throws: FlowError.self) { try await service.current() }
     }
 
-    private func withServer(_ work: (Client, TemporaryHome) async throws -> Void) async throws {
-        let home = try TemporaryHome()
-        defer { home.remove() }
-        let server = try await FlowServer.open(.init(home: home.path))
-        do {
-            try await work(Client(socket: server.socket), home)
-        } catch {
-            try await server.close()
-            throw error
-        }
-        try await server.close()
-    }
-
     @Test func `hosts are added to a file of any system, one or many, and what is wrong with one keeps all out`() async throws {
         try await withServer { client, home in
             try home.write("inventory.yaml", "hosts:\r\n  a1: {address: 127.0.0.1}\r\n")

@@ -78,6 +78,7 @@ struct MetricsTests {
         #expect(value(text, "flow_attempts_waiting") == 0)
         #expect(value(text, "flow_database_bytes") ?? 0 > 10_000)
         #expect(value(text, "flow_home_free_bytes") ?? 0 > 0)
+        #expect(value(text, "flow_commits_refused_total") == 0)
         #expect(value(text, "flow_backup_age_seconds") ?? -1 >= 0)
         #expect(!text.contains("PROPFIND") && !text.contains("/nothing"), "what strangers ask for makes no series")
         try check(text)

@@ -1,5 +1,6 @@
 import FlowModel
 import FlowServer
+import FlowStoreSQLite
 import FlowWire
 import Foundation
 import Glibc
@@ -62,6 +63,51 @@ struct NotificationTests {
         while access(target, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
         let message = try JSON.parse(try home.read("told"))
         #expect(message["run"]?.stringValue == run.id.text)
+        try await server.close()
+    }
+
+    @Test func `a standstill is told anew when it was mended in between, and when its reason is another`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let now = Instant(milliseconds: 1_700_000_000_000)
+        let store = try SQLiteStore.open(in: home.path, now: now)
+        let standstills = Standstills(store)
+        func note(_ items: [(String, String)]) async throws {
+            let items = items.map { Standstills.Item(.schedule, $0.0, reason: $0.1) }
+            try await standstills.note(items, at: now) { $0.map { .string("\($0.name) \($0.reason)") } }
+        }
+        func told() async throws -> [JSON] { try await standstills.notices(after: 0, limit: 100).map(\.body) }
+        try await note([("a", "gone"), ("b", "gone")])
+        try await note([("a", "gone"), ("b", "gone")])
+        #expect(try await told() == ["a gone", "b gone"])
+        try await note([("b", "demoted")])
+        try await note([("a", "gone"), ("b", "demoted")])
+        #expect(try await told() == ["a gone", "b gone", "b demoted", "a gone"])
+        // Written anew by somebody else: it is known no more.
+        let alice = Actor(person: "alice", user: "alice", names: ["alice"], roles: [])
+        _ = try await Schedules(store).put([("a", ScheduleSpec(flow: "f"))], by: alice, at: now)
+        try await note([("a", "gone"), ("b", "demoted")])
+        #expect(try await told().count == 5)
+        try await standstills.remove(notice: 1)
+        #expect(try await told().first == "b gone")
+        // Nobody takes them: the oldest are forgotten.
+        try await note((0...Limits.notices).map { ("n\($0)", "gone") })
+        #expect(try await standstills.notices(after: 0, limit: 10_000).count == Limits.notices)
+        try store.close()
+    }
+
+    @Test func `a command whose time is over is ended with what it started, whatever session that is in`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let note = "\(home.path)/pid"
+        let script = "#!/bin/sh\nsetsid sleep 1000 </dev/null >/dev/null 2>&1 &\necho $! >\(note).new; mv \(note).new \(note)\nsleep 1000\n"
+        try home.write("hook.sh", script, mode: 0o700)
+        try home.write("flowd.yaml", "notify: {command: ['\(home.path)/hook.sh'], timeoutSeconds: 1}\n")
+        let server = try await FlowServer.open(.init(home: home.path))
+        _ = try await Client(socket: server.socket).start("gate", [Nodes.approval("go")])
+        while access(note, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+        let pid = try #require(pid_t(String(decoding: try home.read("pid").dropLast(), as: UTF8.self)))
+        while kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(20)) }
         try await server.close()
     }
 

@@ -101,6 +101,73 @@ struct PreviewTests {
         }
     }
 
+    @Test func `what would be left out of a start is refused`() async throws {
+        try await withServer { client in
+            let plan = Plan(flow: "p", nodes: [Node(id: "a", name: "a", kind: .shell(ShellSpec(source: .text("true"))))], dsl: "0")
+            let digest = FlowModel.Digest(bytes: [UInt8](repeating: 1, count: 32))
+            let wrong: [(Wire.Start, String)] = [
+                (Wire.Start(flow: "f", plan: plan), "give exactly one of 'flow', 'plan', 'planDigest' and 'exec'; 2 are given"),
+                (Wire.Start(plan: plan, exec: Wire.Exec(selector: "web-2", command: "true")), "'exec'; 2 are given"),
+                (Wire.Start(flow: "f", binary: digest), "'binary' goes with 'plan' or 'planDigest'"),
+            ]
+            for (start, words) in wrong {
+                for path in ["/v1/runs", "/v1/plans"] {
+                    let (status, body) = try await client.send("POST", path, String(decoding: try JSONEncoder().encode(start), as: UTF8.self))
+                    #expect(status == 400 && String(decoding: body, as: UTF8.self).contains(words), "\(path): \(status)")
+                }
+            }
+        }
+    }
+
+    @Test func `a run that was edited shows the hosts that it runs on now`() async throws {
+        try await withServer { client in
+            let nodes = [
+                Nodes.approval("go"),
+                Node(id: "each", name: "each", kind: .map(MapSpec(elements: .hosts(.parameter("hosts")), width: 1)), needs: ["go"]),
+                Node(id: "each/note", name: "note", scope: "each", kind: .shell(ShellSpec(source: .text("true")))),
+            ]
+            let plan = Plan(flow: "edited", parameters: [Parameter(name: "hosts", kind: .selector)], nodes: nodes, dsl: "test")
+            let body = String(decoding: try JSONEncoder().encode(Wire.Start(plan: plan, inputs: ["hosts": "web-1"])), as: UTF8.self)
+            let run = try await client.value(Wire.Run.self, "POST", "/v1/runs", body)
+            _ = try await client.value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/inputs", #"{"inputs":{"hosts":"web-2 | web-3"}}"#)
+            let shown = try await client.value(Wire.Preview.self, "GET", "/v1/runs/\(run.id)/plan")
+            #expect(shown.targets["web-2 | web-3"] == ["web-2", "web-3"], "\(shown.targets)")
+            #expect(shown.inputs == ["hosts": "web-2 | web-3"])
+            _ = try await client.value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/kill", "{}")
+        }
+    }
+
+    @Test func `a preview keeps nothing, and the run after it finds all that it needs`() async throws {
+        try await withServer { client in
+            let plan = Plan(flow: "looked-at", nodes: [Nodes.approval("go")], dsl: "test")
+            let digest = Digest.of(try JSON(encoding: plan).canonicalBytes)
+            func isStored() async throws -> Bool { try await client.send("HEAD", "/v1/blobs/\(digest)").status / 100 == 2 }
+            for _ in 0..<2 {
+                _ = try await preview(client, Wire.Start(plan: plan))
+                let isKept = try await isStored()
+                #expect(!isKept)
+            }
+            _ = try await client.value(Wire.Flow.self, "PUT", "/v1/flows/looked-at", JSON.object(["plan": try JSON(encoding: plan)]).canonical)
+            let isKept = try await isStored()
+            #expect(isKept)
+            #expect(try await client.value(Wire.Run.self, "POST", "/v1/runs", #"{"flow":"looked-at"}"#).state == .waiting)
+        }
+    }
+
+    @Test func `flows that call others more often than anybody can count are looked into as far as the bound`() async throws {
+        try await withServer { client in
+            var plan = Plan(flow: "l0", nodes: [Nodes.shell("lock", "true")], dsl: "test")
+            plan.nodes[0].policy.claims = [Self.lock(.literal("db"))]
+            for level in 1...12 {
+                let called = plan
+                let calls = (0..<10).map { Node(id: "c\($0)", name: "c\($0)", kind: .call(CallSpec(flow: called.flow, inputs: [:]))) }
+                plan = Plan(flow: "l\(level)", nodes: calls, dsl: "test", calls: [CalledFlow(plan: called)])
+            }
+            let found = try await preview(client, Wire.Start(plan: plan))
+            #expect(found.flow == "l12")
+        }
+    }
+
     @Test func `a limit is frozen when a run starts, and reaches the runs that it calls and those that they call`() async throws {
         try await withServer { client in
             func calling(_ name: String, _ called: Plan, after: String? = nil) -> [Node] {
@@ -125,6 +192,30 @@ struct PreviewTests {
             let started = try await client.value(Wire.Preview.self, "GET", "/v1/runs/\(innermostRun.id)/plan")
             #expect(started.targets == ["*": ["web-2", "db-1"]])
             _ = try await client.value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/kill", "{}")
+        }
+    }
+
+    @Test func `hosts that a step chooses are said to come later, and are looked up in the inventory as it is then`() async throws {
+        try await withServer { client in
+            func nodes(_ selector: String) -> [Node] {
+                let made = FlowModel.Expression.output(node: "choose", path: ["stdout"])
+                let note = Node(id: "each/note", name: "note", scope: "each", kind: .shell(ShellSpec(source: .text("true"))))
+                return [
+                    Nodes.shell("choose", "echo '\(selector)'"),
+                    Node(id: "each", name: "each", kind: .map(MapSpec(elements: .hosts(made), width: 2)), needs: ["choose"]), note,
+                ]
+            }
+            let plan = Plan(flow: "late", nodes: nodes("web-* & !state=maintenance"), dsl: "test")
+            #expect(try await preview(client, Wire.Start(plan: plan)).lateHosts == ["each"])
+            let body = String(decoding: try JSONEncoder().encode(Wire.Start(plan: plan, limit: "!web-4")), as: UTF8.self)
+            let run = try await client.value(Wire.Run.self, "POST", "/v1/runs", body)
+            let seen = try await client.events(of: run.id) { $0.contains("event: end") }
+            #expect(seen.contains("stepSeekingHosts") && seen.contains("each[web-2]/note") && seen.contains("each[web-3]/note"))
+            #expect(!seen.contains("each[web-1]/note") && !seen.contains("each[web-4]/note"))
+
+            let wrong = try await client.start("late", nodes("web-9"))
+            let end = try await client.events(of: wrong.id) { $0.contains("event: end") }
+            #expect(end.contains("the hosts of selector 'web-9' were not found"), "\(end)")
         }
     }
 }

@@ -39,7 +39,9 @@ final class ScheduleHouse: Sendable {
         let preparation = OwnPlans()
         self.preparation = preparation
         scheduler = Scheduler(
-            store: store, engine: engine, preparation: preparation, home: home.path, now: { clock.now },
+            store: store, engine: engine, preparation: preparation,
+            inputs: StoredInputs(secrets: { _ in [] }, seal: { "sealed " + $0 }, open: { String($0.dropFirst("sealed ".count)) }), home: home.path,
+            now: { clock.now },
             people: { people.people }, logger: Logger(label: "test"))
         book = ScheduleBook(scheduler: scheduler, plans: preparation)
         try await scheduler.load(isRestored: false)

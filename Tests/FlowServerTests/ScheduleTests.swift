@@ -102,6 +102,79 @@ struct ScheduleTests {
         try await house.close()
     }
 
+    @Test func `a key that somebody else has keeps no time without its record, and ends no engine`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let house = try await ScheduleHouse(home: home, clock: try ManualClock("2026-03-01T12:00:00Z"))
+        try await house.put("t1") { ($0.cron, $0.timeZone, $0.overlap) = ("* * * * *", "UTC", .allow) }
+        var spec = ScheduleSpec(flow: "quick")
+        (spec.cron, spec.timeZone) = ("* * * * *", "UTC")
+        let times = try await nominals(house, spec, from: "2026-03-01T12:00:00Z", to: "2026-03-01T12:03:30Z")
+        try #require(times.count == 3)
+        func start(_ key: String) async throws -> RunID {
+            let request = try await house.preparation.prepare(Wire.Start(flow: "quick"), key: key, content: ["of": "somebody"])
+            return try await house.engine.start(request, by: ScheduleHouse.alice).run
+        }
+        // What a request can bring, also by the name that these keys once had; and what only the engine, or an older one, can have.
+        let brought = try await start("schedule t1 \(times[0])")
+        let had = try await start(StartRequest.ownKey("schedule", "t1", times[1]))
+        try await house.pass(to: "2026-03-01T12:03:30Z", stepSeconds: 30)
+        #expect(try await house.states("t1") == ["run", "refused", "run"])
+        let rows = try await house.book.occurrences(of: "t1", isMissed: false, before: nil, limit: 10)
+        #expect(rows.last?.run != brought)
+        #expect(rows.contains { $0.detail?.contains("belongs to run \(had)") == true }, "\(rows)")
+        _ = try await start("after")
+        try await house.close()
+    }
+
+    @Test(arguments: ["resumed", "over"])
+    func `a time that waits is held while its schedule is paused, until it is resumed or the pause is over`(how: String) async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let clock = try ManualClock("2026-01-01T00:00:00Z")
+        let house = try await ScheduleHouse(home: home, clock: clock)
+        try await house.put("q", flow: "open") { ($0.cron, $0.overlap) = ("0 1,2 * * *", .queue) }
+        try await house.pass(to: "2026-01-01T02:30:00Z", stepSeconds: 900)
+        #expect(try await house.states("q") == ["run", "overlap"])
+        let until = how == "over" ? try moment("2026-01-01T05:00:00Z") : nil
+        _ = try await house.book.pause("q", Wire.SchedulePause(reason: "stop", until: until), by: ScheduleHouse.alice)
+        let rows = try await house.book.occurrences(of: "q", isMissed: false, before: nil, limit: 10)
+        _ = try await house.engine.perform(.cancel, on: try #require(rows.compactMap(\.run).first), by: ScheduleHouse.alice)
+        try await house.releaseQueue()
+        #expect(try await house.states("q") == ["run", "overlap"])
+        if let until {
+            // It says itself when it has to come again.
+            #expect(await house.scheduler.turn() == until)
+            clock.set(until)
+        } else {
+            _ = try await house.book.resume("q", by: ScheduleHouse.alice)
+        }
+        _ = await house.scheduler.turn()
+        #expect(try await house.states("q") == ["run", "run"])
+        try await house.close()
+    }
+
+    @Test func `times that somebody backfills start in a pause, past those that it holds`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let house = try await ScheduleHouse(home: home, clock: try ManualClock("2026-01-01T00:30:00Z"))
+        try await Accounts(house.store).add(user: "bob", roles: ["operator"], by: "test", at: house.clock.now)
+        try await house.people.refresh()
+        try await house.put("q", flow: "open") { ($0.cron, $0.overlap) = ("0 * * * *", .queue) }
+        try await house.pass(to: "2026-01-01T02:30:00Z", stepSeconds: 900)
+        _ = try await house.book.pause("q", Wire.SchedulePause(reason: "stop"), by: ScheduleHouse.alice)
+        try await house.pass(to: "2026-01-01T03:30:00Z", stepSeconds: 900)
+        let bob = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["operator"])
+        let request = Wire.Backfill(from: try moment("2026-01-01T03:00:00Z"), until: try moment("2026-01-01T03:00:00Z"))
+        #expect(try await house.book.backfill("q", request, by: bob).map(\.state) == [.queued])
+        #expect(try await house.states("q") == ["run", "overlap", "overlap"])
+        let rows = try await house.book.occurrences(of: "q", isMissed: false, before: nil, limit: 10)
+        _ = try await house.engine.perform(.cancel, on: try #require(rows.compactMap(\.run).first), by: ScheduleHouse.alice)
+        try await house.releaseQueue()
+        #expect(try await house.states("q") == ["run", "overlap", "run"])
+        try await house.close()
+    }
+
     @Test func `several schedules are added together, or none, with what is wrong with each`() async throws {
         let home = try TemporaryHome()
         defer { home.remove() }
@@ -123,11 +196,59 @@ struct ScheduleTests {
         } catch let error as FlowError {
             #expect(error.errors.map(\.subject) == ["c", "d", "e", "Bad Name", "f", "g"], "\(error)")
         }
-        #expect(try await house.book.schedules().isEmpty)
+        #expect(try await house.book.schedules(after: nil, limit: 1_000).isEmpty)
         _ = try await house.book.put(Wire.ScheduleImport(items: good, dryRun: true), by: ScheduleHouse.alice)
-        #expect(try await house.book.schedules().isEmpty)
+        #expect(try await house.book.schedules(after: nil, limit: 1_000).isEmpty)
         #expect(try await house.book.put(Wire.ScheduleImport(items: good), by: ScheduleHouse.alice).map(\.name) == ["a", "b"])
-        #expect(try await house.book.schedules().count == 2)
+        #expect(try await house.book.schedules(after: nil, limit: 1_000).count == 2)
+        try await house.close()
+    }
+
+    @Test func `an import replaces no schedule that has changed since somebody looked`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let house = try await ScheduleHouse(home: home, clock: try ManualClock("2026-02-01T00:00:00Z"))
+        func add(_ name: String, _ cron: String, _ revision: Int?) async throws -> Int? {
+            var spec = ScheduleSpec(flow: "quick")
+            spec.cron = cron
+            let other = Wire.ScheduleImport.Item(name: "other-\(name)", spec: spec)
+            let items = [other, Wire.ScheduleImport.Item(name: name, spec: spec, revision: revision)]
+            return try await house.book.put(Wire.ScheduleImport(items: items), by: ScheduleHouse.alice).last?.revision
+        }
+        #expect(try await add("a", "0 1 * * *", 0) == 1)
+        for wrong in [0, 2] {
+            let error = await #expect(throws: FlowError.self) { try await add("a", "0 2 * * *", wrong) }
+            #expect(error?.code == .conflict && error?.message.contains("was changed meanwhile") == true, "\(String(describing: error))")
+        }
+        #expect(try await house.book.schedule("a")?.spec.cron == "0 1 * * *")
+        #expect(try await house.book.schedule("other-a")?.revision == 1, "none of them is kept")
+        #expect(try await add("a", "0 3 * * *", 1) == 2)
+        #expect(try await add("a", "0 4 * * *", nil) == 3, "who does not say replaces what is there")
+        try await house.close()
+    }
+
+    @Test func `a schedule that the audit trail would not hold is refused as too large`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let house = try await ScheduleHouse(home: home, clock: try ManualClock("2026-02-01T00:00:00Z"))
+        func put(_ bytes: Int) async throws {
+            try await house.put("big") { ($0.cron, $0.calendars) = ("@daily", [String(repeating: "c", count: bytes)]) }
+        }
+        let error = await #expect(throws: FlowError.self) { try await put(Limits.storedSpecBytes) }
+        #expect(error?.code == .tooLarge)
+        #expect(error?.message.contains("at most \(Limits.storedSpecBytes) are kept") == true, "\(String(describing: error))")
+        try await house.close()
+    }
+
+    @Test func `labels of schedules have the bounds of those of starts`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let house = try await ScheduleHouse(home: home, clock: try ManualClock("2026-03-01T12:00:00Z"))
+        try await house.put("good") { ($0.cron, $0.labels) = ("@daily", tooManyLabels(Limits.labels)) }
+        for labels in [tooManyLabels(Limits.labels + 1), ["": "v"], ["a=b": "v"], ["a": String(repeating: "v", count: Limits.textBytes)]] {
+            let error = await #expect(throws: FlowError.self) { try await house.put("bad") { ($0.cron, $0.labels) = ("@daily", labels) } }
+            #expect(error?.code == .usage)
+        }
         try await house.close()
     }
 
@@ -144,6 +265,10 @@ struct ScheduleTests {
         #expect(try await house.states("s") == ["paused", "paused", "paused", "run"])
         try await house.put("s") { $0.cron = "30 * * * *" }
         try await house.pass(to: "2026-01-01T06:00:00Z", stepSeconds: 600)
+        // What the schedule began has ended: the first that is filled in meets no run.
+        for run in try await house.book.occurrences(of: "s", isMissed: false, before: nil, limit: 10).compactMap(\.run) {
+            while try await house.store.run(run)?.state.isTerminal == false { try await Task.sleep(for: .milliseconds(5)) }
+        }
         let request = Wire.Backfill(from: try moment("2026-01-01T02:00:00Z"), until: try moment("2026-01-01T06:00:00Z"))
         let filled = try await house.book.backfill("s", request, by: ScheduleHouse.alice)
         let told = filled.map { "\($0.nominal.prefix(16)) \($0.revision) \($0.state?.rawValue ?? "")" }

@@ -1,3 +1,4 @@
+import FlowAPI
 import FlowModel
 import FlowServer
 import FlowWire
@@ -102,6 +103,29 @@ struct WireTests {
                 #expect(statuses(answer).count == 1, "\(text) \(answer)")
             }
             _ = token
+        }
+    }
+
+    @Test func `a token that nobody looks at keeps no connection`() async throws {
+        try await withServer { _, port, token in
+            let (strangers, known) = try await onThread {
+                func ask(_ path: String, _ token: String) throws -> RawClient {
+                    let client = try RawClient(port: port, from: "127.0.0.9")
+                    client.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token)\r\n\r\n")
+                    _ = client.read(until: "\r\n\r\n")
+                    return client
+                }
+                let known = try ask("/v1/me", token)
+                let strangers = try (0..<APILimits.strangersOfAddress).map { try ask($0 % 2 == 0 ? "/healthz" : "/nothing", "junk") }
+                // One more makes the first of them leave, as soon as that one has been silent for long enough.
+                for _ in 0..<200 where !strangers.contains(where: \.isClosed) {
+                    Thread.sleep(forTimeInterval: 0.05)
+                    _ = try ask("/healthz", "junk")
+                }
+                return (strangers.count(where: \.isClosed), known.isClosed)
+            }
+            #expect(strangers > 0)
+            #expect(!known)
         }
     }
 

@@ -63,6 +63,8 @@ struct FailureTests {
         (fault(SQLITE_READONLY), true),
         (fault(SQLITE_TOOBIG), true),
         (fault(SQLITE_BUSY), true),
+        (fault(SQLITE_CONSTRAINT), true),
+        (fault(2067), true),
         (fault(SQLITE_IOERR, EFBIG), true),
         (fault(4874), true),
         (fault(SQLITE_IOERR, EIO), false),

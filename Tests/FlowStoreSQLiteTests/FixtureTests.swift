@@ -80,7 +80,7 @@ private final class Unchanged: JournalStore {
     func run(key: String) throws(StoreError) -> (id: RunID, fingerprint: Digest)? { try store.run(key: key) }
     func liveRuns() throws(StoreError) -> [RunID] { [] }
     func timers() throws(StoreError) -> [TimerRow] { [] }
-    func outbox() throws(StoreError) -> [OutboxRow] { [] }
+    func outbox(after id: Int, limit: Int) throws(StoreError) -> [OutboxRow] { [] }
     func claims() throws(StoreError) -> [ClaimRow] { [] }
     func rates() throws(StoreError) -> [RateRow] { [] }
     func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? { try store.occurrence(key) }

@@ -122,7 +122,7 @@ struct OpeningTests {
         #expect(
             digests == [
                 "fe59376390f0", "9d925f840663", "301583a4b137", "45fdf7a51d30", "339737bade74", "a8dc0bad7f10", "ed4607c77418", "b304da825ab5",
-                "a889c9daa9b1", "9bdc9b20ec09",
+                "a889c9daa9b1", "9bdc9b20ec09", "f5ba2e6e63c8",
             ])
     }
 

@@ -101,10 +101,50 @@ struct DiskTests {
         // The engine has met the full disk once the step's end was refused: flowd's log cannot grow there, so a command shows it.
         try await fact("nothing is committed") { try await place.run("cancel", run).status == 5 }
         #expect(try await place.run("show", run, "-o", "json").json["state"] == "running")
+        let why = try await place.run("why", run)
+        #expect(why.out.contains("nothing can be committed, because database or disk is full"), "\(why.out) \(why.err)")
+        #expect(try await place.run("doctor").out.contains("nothing can be committed"))
         disk.makeRoom()
         #expect(try await place.run("watch", run).status == 0)
+        #expect(try await !place.run("why", run).out.contains("nothing can be committed"))
         #expect(try String(contentsOfFile: trace, encoding: .utf8) == "x\ny\n")
         await served.stop()
+        disk.unmount()
+        try await place.leave()
+    }
+
+    /// Its spool is on another disk, as that of a step on a host is.
+    @Test(.enabled(if: SmallDisk.obstacle == nil, "needs root and the right to mount"))
+    func `full while a step runs: what it wrote is its value with room again, and nobody goes on without it`() async throws {
+        let place = try Place()
+        let (gate, spool) = (place.folder.appending(path: "gate").path, place.folder.appending(path: "spool").path)
+        let read = Node(
+            id: "after", name: "after",
+            kind: .shell(
+                ShellSpec(
+                    source: .text("echo \"found [$flow_1]\""), variables: [.init(name: "flow_1", value: .output(node: "ask", path: ["stdout"]))])),
+            needs: ["ask"])
+        try place.write("cond", Place.shell("ask", "while [ ! -e \(gate) ]; do sleep 0.1; done; echo primary; echo over >&2"), read)
+        let home = place.folder.appending(path: ".flow").path
+        let disk = try SmallDisk(at: home, kibibytes: 8_192)
+        defer { disk.unmount() }
+        let flowd = try place.start(
+            program: "/bin/sh", ["-c", "exec \"$0\" --home \"$1\" 2>> flowd.log", Place.binary("flowd").path, home],
+            environment: ["FLOW_SPOOL": spool])
+        try await fact("flowd serves") { try await place.run("version").out.contains("server") }
+        let run = try await place.run("run", "cond.json", "--detach").out.trimmingCharacters(in: .newlines)
+        try await fact("the step runs") { try await place.run("show", run, "-o", "json").json["counts"]?["running"] == 1 }
+        try disk.fill()
+        try Data().write(to: URL(filePath: gate))
+        try await fact("the step has ended on its host") {
+            try FileManager.default.subpathsOfDirectory(atPath: spool).contains { $0.hasSuffix("/ended") }
+        }
+        disk.makeRoom()
+        #expect(try await place.run("watch", run).status == 0)
+        #expect(try await place.run("logs", run, "ask").out.contains("primary"))
+        #expect(try await place.run("logs", run, "after").out.contains("found [primary]"))
+        flowd.signal(SIGTERM)
+        await flowd.ended()
         disk.unmount()
         try await place.leave()
     }

@@ -102,6 +102,20 @@ struct EmbeddedTests {
         try await place.leave()
     }
 
+    @Test(arguments: ["< input", "< /dev/null", "piped"])
+    func `exec says that its input is not handed on, where there is some`(input: String) async throws {
+        let place = try Place()
+        try Data("1\n2\n".utf8).write(to: place.folder.appending(path: "input"))
+        // Nothing is started: there is no such host. It is said before that.
+        let command = "\(Place.binary("flowctl").path) exec nowhere -- cat"
+        // The pipe is full before flowctl begins.
+        let piped = "{ cat input; touch written; } | { while [ ! -e written ]; do sleep 0.1; done; exec \(command); }"
+        let said = try await place.start(program: "/bin/sh", ["-c", input == "piped" ? piped : "\(command) \(input)"]).result()
+        #expect(said.status == 2 && said.err.contains("nowhere"), "\(said.err)")
+        #expect(said.err.contains("standard input is not handed on") == (input != "< /dev/null"), "\(said.err)")
+        try await place.leave()
+    }
+
     @Test func `Ctrl-C leaves the run to an engine in the background`() async throws {
         let place = try Place()
         let gate = place.folder.appending(path: "gate").path

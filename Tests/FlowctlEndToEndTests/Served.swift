@@ -19,17 +19,27 @@ final class Served: Sendable {
     private let scheme: String
     var url: String { "\(scheme)://127.0.0.1:\(port)" }
 
-    /// Returns when it accepts connections at both. `settings`: lines of `flowd.yaml` besides `listen`.
-    static func start(in place: Place, settings: String = "") async throws -> Served {
+    /// Returns when it accepts connections at both. `settings`: lines of `flowd.yaml` besides `listen`; `descriptors`: its limit, hard and soft;
+    /// `account`: who runs it and owns the home, this process's unless given.
+    static func start(
+        in place: Place, settings: String = "", _ arguments: [String] = [], descriptors: Int? = nil, as account: Account? = nil
+    ) async throws -> Served {
         let home = place.folder.appending(path: ".flow").path
         try place.makeHome()
         try place.writeHome("flowd.yaml", "listen: 127.0.0.1:0\n" + settings)
+        if let account { try account.own(home) }
         let log = "\(home)/flowd.log"
+        // What another one wrote there would be taken for the words of this one.
+        unlink(log)
         let process = try place.start(
-            program: "/bin/sh", ["-c", "exec \"$0\" --home \"$1\" 2> \"$2\"", Place.binary("flowd").path, home, log])
+            program: "/bin/sh",
+            ["-c", (descriptors.map { "ulimit -n \($0) && " } ?? "") + "exec \"$@\" 2> \"$0\"", log] + (account?.words ?? [])
+                + [Place.binary("flowd").path, "--home", home] + arguments,
+            environment: account == nil ? [:] : ["FLOW_SPOOL": "\(home)/spool", "HOME": home])
         var port: Int?
         try await fact("flowd serves") {
             let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+            guard process.isAlive else { throw NotSo(description: "flowd ended with \(process.status ?? -1): \(text)") }
             let place = text.firstMatch(of: /serving address=127\.0\.0\.1:(\d+)/)
             port = place.flatMap { Int($0.1) }
             return port != nil && text.contains("serving socket=")

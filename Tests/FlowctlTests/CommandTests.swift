@@ -1,6 +1,7 @@
 import FlowCommand
 import FlowModel
 import FlowWire
+import Synchronization
 import Testing
 
 @Suite("Commands ask for exactly what they show")
@@ -45,6 +46,19 @@ struct CommandTests {
         #expect(await world.run("approve", "019a", "--digest", "00000000") == .refused)
         #expect(!world.requests.contains { $0.hasPrefix("POST") })
         #expect(await world.run("approve", "019a", "--digest", "cdcdcdcd") == .succeeded)
+    }
+
+    @Test func `flow check and flow add say what was embedded, also in the flows within`() async throws {
+        let script = Asset(name: "scripts/a.sh", digest: Sample.digest, bytes: 3)
+        let inner = Plan(flow: "inner", nodes: [], assets: [Asset(name: "scripts/b\u{1B}[2J.sh", digest: Self.shown, bytes: 3), script], dsl: "1")
+        let plan = Plan(flow: "f", nodes: [], assets: [script], dsl: "1", calls: [CalledFlow(plan: inner, binary: nil)])
+        let check = World(plan: LoadedFile(plan: plan, revision: Sample.digest))
+        #expect(await check.run("flow", "check", "f.swift") == .succeeded)
+        #expect(check.out.contains("  Embedded, and readable by whoever may see the flow: scripts/a.sh\n"), "\(check.out)")
+        #expect(check.out.split(separator: "\n").count == 3 && !check.out.contains("\u{1B}"), "\(check.out)")
+        let json = World(plan: LoadedFile(plan: plan, revision: Sample.digest))
+        #expect(await json.run("flow", "check", "f.swift", "-o", "json") == .succeeded)
+        #expect(try JSON.parse(Array(json.out.utf8))["embedded"]?.arrayValue?.count == 2)
     }
 
     @Test func `approve asks which, when a run waits for several`() async {
@@ -187,10 +201,61 @@ struct CommandTests {
         #expect(world.out == "build | one\nbuild | two\n")
     }
 
+    /// For longer than an engine that is away is waited for.
+    @Test func `a command that is silent for long is followed to its end`() async {
+        let lease: JSON = ["kind": "attemptLeased", "step": "build", "state": "running", "attempt": 1]
+        let silent = Mutex(0)
+        let world = World { call, _ in
+            if call.path.hasSuffix("/events") { return .pieces([Sample.record(1, lease), Sample.end(.succeeded)]) }
+            guard call.path.contains("/output") else { return .json(Sample.json(Sample.run(.running))) }
+            if call.path.contains("stream=stderr") { return .bytes([]) }
+            let count = silent.withLock { count in
+                count += 1
+                return count
+            }
+            // Open, a minute without a byte, and cut.
+            if count < 20 { return .pieces([[]], then: TransportFailure(.timedOut, "")) }
+            return .pieces([Array("done\n".utf8)])
+        }
+        #expect(await world.run("logs", "019a", "-f") == .succeeded)
+        #expect(world.out == "build | done\n" && world.err.isEmpty, "\(world.err)")
+    }
+
     @Test func `a backup is written as it comes`() async {
         let world = World { _, _ in .pieces([[1, 2], [3]]) }
         #expect(await world.run("backup", "b.db") == .succeeded)
         #expect(world.known.created["/work/b.db"] == [1, 2, 3])
+        for left in ["secret.key", "inventory.yaml", "flowd.yaml", "calendars/", "tls:"] {
+            #expect(world.err.contains(left), "\(world.err)")
+        }
+    }
+
+    @Test func `a backup goes to standard output where that is no terminal`() async {
+        let world = World { _, _ in .pieces([[1, 0xFF], [3]]) }
+        #expect(await world.run("backup", "-") == .succeeded)
+        #expect(world.known.out == [1, 0xFF, 3] && world.known.created.isEmpty)
+        #expect(world.err.hasPrefix("Wrote 3 bytes to standard output."))
+        let screen = World(isInteractive: true) { _, _ in .pieces([[1, 2, 3]]) }
+        #expect(await screen.run("backup", "-") == .usage)
+        #expect(screen.out.isEmpty && screen.calls.isEmpty && screen.known.created.isEmpty)
+    }
+
+    @Test func `an edit that is refused changes nothing, and does not speak of starting`() async {
+        let plan = Plan(flow: "many", parameters: [Parameter(name: "count", kind: .int)], nodes: [], dsl: "1")
+        let preview = Wire.Preview(flow: "many", revision: Sample.digest, plan: plan, inputs: .object([:]), targets: [:])
+        let world = World { _, _ in .json(Sample.json(preview)) }
+        #expect(await world.run("edit", Sample.id.text, "-p", "count=many") == .usage)
+        #expect(world.err.contains("Nothing was changed: 1 input") && !world.err.contains("Nothing was started"), "\(world.err)")
+        #expect(world.err.contains("Next: Give other values with -p NAME=VALUE"))
+    }
+
+    @Test func `who is in groups alone is warned about, with what helps`() async {
+        var user = Wire.User(person: "rm", names: ["rm"], roles: ["release-manager"])
+        user.warnings = [.init(subject: "rm", message: "has no built-in role")]
+        let json = Sample.json(user)
+        let world = World { _, _ in .json(json) }
+        #expect(await world.run("user", "add", "rm", "--role", "release-manager") == .succeeded)
+        #expect(world.err.contains("has no built-in role") && world.err.contains("flowctl user add rm --role viewer --role release-manager"))
     }
 
     @Test func `a new token is data, everything about it is not`() async {

@@ -33,7 +33,7 @@ struct DisplayTests {
         for (id, text) in zip(ids, short) { #expect(id.text.hasPrefix(text) && !text.hasSuffix("-")) }
     }
 
-    @Test(arguments: ["plain-1.2", "", "a b", "it's", "$(rm -rf /)", "a\nb", "*", "deploy[web-1]/switch"])
+    @Test(arguments: ["plain-1.2", "", "a b", "it's", "$(rm -rf /)", "a\nb", "*", "deploy[web-1]/switch", "'\u{301}; id", "a\u{301}"])
     func `a quoted word is one argument for a shell`(word: String) throws {
         #expect(try shellArguments("printf '%s\\0' \(shellQuoted(word))") == [word])
     }

@@ -92,6 +92,83 @@ struct FollowingTests {
         #expect(world.known.clock.seconds(since: Sample.at(0)) >= 120, "it was patient, though")
     }
 
+    /// A home whose engine is away from the first lost stream on until so many seconds have passed.
+    private static func home(isService: Bool?, backAfter seconds: Double) -> World {
+        World(environment: [:], files: ["/work/.flow": ""], isFair: true) { call, world in
+            let passed = world.known.clock.seconds(since: Sample.at(0))
+            guard passed == 0 || passed > seconds || world.isOpen else { return .failure(TransportFailure(.nobody, "")) }
+            if call.path == "/healthz" {
+                return .json(Sample.json(Wire.Health(status: "ok", version: "1.2.3", isService: isService)))
+            }
+            if call.path.contains("/attempts/") { return .pieces([Array("hello\n".utf8)]) }
+            if call.path.hasSuffix("/steps/build") {
+                return .json(Sample.json(Sample.step("build", passed == 0 ? .running : .succeeded)))
+            }
+            guard call.path.hasSuffix("/events") else {
+                guard call.path == "/v1/runs/\(Sample.id)", passed > 0 else { return start(call) ?? .json(Sample.page([])) }
+                return .json(Sample.json(Sample.run(.succeeded)))
+            }
+            return passed == 0
+                ? .pieces(Array(story.prefix(3)), then: TransportFailure(.lost, "")) : .pieces(Array(story[3...]) + [Sample.end(.succeeded)])
+        }
+    }
+
+    private static let followers = [
+        ["run", "release-web"], ["watch", Sample.id.text], ["exec", "web", "--", "true"], ["logs", Sample.id.text, "-f"],
+        ["logs", Sample.id.text, "build", "-f"],
+    ]
+
+    @Test(arguments: followers)
+    func `a service that goes away is waited for, and nobody opens its home in its place`(arguments: [String]) async {
+        let world = FollowingTests.home(isService: true, backAfter: 20)
+        #expect(await runFlowctl(arguments, in: world.surroundings) == .succeeded, "\(world.err)")
+        #expect(world.known.opened + world.known.detached == 0)
+        #expect(world.err.components("The engine of /work/.flow does not answer; waiting for it, 120 s at most.") == 1, "\(world.err)")
+    }
+
+    @Test func `a service that stays away ends the following with 5, and its home stays as it is`() async {
+        let world = FollowingTests.home(isService: true, backAfter: .infinity)
+        #expect(await world.run("watch", Sample.id.text) == .unavailable)
+        #expect(world.known.opened + world.known.detached == 0)
+        #expect(world.known.clock.seconds(since: Sample.at(0)) >= 120)
+        #expect(world.err.contains("Next: flowctl watch \(Sample.id)"), "\(world.err)")
+    }
+
+    @Test(arguments: followers)
+    func `an engine that ended with the run and its command is not waited for: the end is looked up`(arguments: [String]) async {
+        let world = FollowingTests.home(isService: nil, backAfter: .infinity)
+        #expect(await runFlowctl(arguments, in: world.surroundings) == .succeeded, "\(world.err)")
+        #expect(world.known.opened == world.known.closed && world.known.openedForWork == 0, "it was only looked")
+        // `exec` may learn of the end by its other requests before it has to say so.
+        if arguments[0] != "exec" { #expect(world.err.contains("belonged to another command"), "\(world.err)") }
+        #expect(world.known.clock.seconds(since: Sample.at(0)) < 120)
+    }
+
+    @Test func `a start that meets a restart of the service waits for it, with the key that it had`() async {
+        let world = World(environment: [:]) { call, world in
+            let passed = world.known.clock.seconds(since: Sample.at(0))
+            if passed == 0, call.method == "POST" { return .failure(TransportFailure(.nobody, "")) }
+            if passed < 20, world.calls.contains(where: { $0.method == "POST" }) { return .failure(TransportFailure(.nobody, "")) }
+            if call.path == "/healthz" {
+                return .json(Sample.json(Wire.Health(status: "ok", version: "1.2.3", isService: true)))
+            }
+            return FollowingTests.start(call) ?? .pieces(FollowingTests.story + [Sample.end(.succeeded)])
+        }
+        #expect(await world.run("run", "release-web") == .succeeded, "\(world.err)")
+        #expect(world.known.opened + world.known.detached == 0)
+        let keys = world.calls.filter { $0.method == "POST" }.map { $0.headers["idempotency-key"] }
+        #expect(keys.count == 2 && keys[0] != nil && keys[0] == keys[1])
+    }
+
+    @Test(arguments: [true, false])
+    func `exec says that its input is not handed on, once, and only where there is some`(hasInput: Bool) async {
+        let world = World(hasInput: hasInput) { call, _ in
+            FollowingTests.start(call) ?? .pieces([Sample.record(1, ["kind": "runState", "state": "succeeded"]), Sample.end(.succeeded)])
+        }
+        #expect(await world.run("exec", "web", "--", "cat") == .succeeded)
+        #expect(world.err.components("standard input is not handed on") == (hasInput ? 1 : 0), "\(world.err)")
+    }
+
     @Test func `what a server refuses is not tried again`() async {
         let problem = Sample.json(Wire.Problem(FlowError(.forbidden, subject: "x", "Not for you.")))
         let world = World { call, _ in FollowingTests.start(call) ?? .json(problem, status: 403) }

@@ -82,6 +82,28 @@ struct RenderingTests {
         try expectSnapshot(world.out, "views")
     }
 
+    @Test func `why names each step that failed, and where a wait ends by itself`() async throws {
+        let failed = [
+            Wire.FailedStep(
+                step: StepPath("m[0]/a"), state: .failed, attempt: 2, target: "web-1", reason: "exited with status 3", lastLine: "no\u{1B}[31m route",
+                look: "flowctl logs 019a 'm[0]/a'"),
+            Wire.FailedStep(step: StepPath("deploy"), state: .failed, reason: "10 of 10 targets undone", look: "flowctl rollout 019a 'deploy'"),
+        ]
+        let wait = Wire.Wait(
+            kind: .unreachable, subject: "b", step: StepPath("b"), since: Sample.at(-5), release: "flowctl resolve 019a 'b'",
+            look: "flowctl ping web-2")
+        let why = Wire.Why(
+            run: Sample.id, flow: "f", state: .failed, summary: "Run 019a failed.", waitingFor: [wait], running: [], failed: failed, failedCount: 7)
+        let lines = WhyText(why, now: Sample.at(0), style: Style()).lines
+        #expect(
+            lines.dropFirst(2) == [
+                "      it goes on by itself; whether it can: flowctl ping web-2", "      if it never will: flowctl resolve 019a 'b'",
+                "  failed 'm[0]/a' on web-1, attempt 2: exited with status 3", "      last line: no\u{241B}[31m route",
+                "      look at it: flowctl logs 019a 'm[0]/a'", "  failed 'deploy': 10 of 10 targets undone",
+                "      look at it: flowctl rollout 019a 'deploy'", "  and 5 more: flowctl steps \(Sample.id) --state failed --state unknown",
+            ])
+    }
+
     static let plan: Plan = {
         let host = Expression.element(map: "deploy", path: ["name"])
         return Plan(
@@ -127,6 +149,15 @@ struct RenderingTests {
             flow: "release-web", revision: Sample.digest, plan: Self.plan, inputs: ["version": "1.4.2", "hosts": "group:web"],
             targets: ["group:web": ["web-1", "web-2"]])
         try expectSnapshot(PlanText(preview, style: Style()).lines.joined(separator: "\n") + "\n", "plan")
+    }
+
+    @Test func `a carriage return in a command hides no line of it, and is shown`() {
+        let command = Node(id: "a", name: "a", kind: .shell(ShellSpec(source: .text("one\r\ntwo"))))
+        let preview = Wire.Preview(
+            flow: "f", revision: Sample.digest, plan: Plan(flow: "f", nodes: [command], dsl: "1"), inputs: .object([:]), targets: [:])
+        let lines = PlanText(preview, style: Style()).lines
+        #expect(lines.contains { $0.hasSuffix("  two") })
+        #expect(lines.contains { $0.contains("$ one") && !$0.hasSuffix("one") && !$0.contains("two") })
     }
 
     @Test(arguments: GraphText.Format.allCases)

@@ -76,6 +76,7 @@ struct SessionTests {
         }
         #expect(await world.run("list") == .succeeded)
         #expect(world.calls.allSatisfy { $0.headers["authorization"] == nil })
+        #expect(world.err.contains("FLOW_TOKEN is not used"), "\(world.err)")
     }
 
     @Test func `without one the command opens the home, and closes it when it is done`() async {

@@ -20,12 +20,17 @@ final class World: Sendable {
         var out: [UInt8] = []
         var err: [UInt8] = []
         var opened = 0
+        /// Of those, engines that take runs up.
+        var openedForWork = 0
         var closed = 0
         var detached = 0
         var created: [String: [UInt8]] = [:]
         var answers: [String] = []
         var clock = Instant("2026-02-01T13:40:00.000Z")!
         var interrupts: [AsyncStream<Void>.Continuation] = []
+        /// When those wake up who wait in a fair world, and how many have ever waited.
+        var waiting: [Int: Instant] = [:]
+        var waits = 0
     }
 
     let state = Mutex(State())
@@ -36,11 +41,15 @@ final class World: Sendable {
     let plan: LoadedFile?
     let isInteractive: Bool
     let canAsk: Bool
+    let hasInput: Bool
+    /// Whether time passes only when everybody who could do something has done it: for tests of several that wait at once.
+    let isFair: Bool
 
     init(
         environment: [String: String] = ["FLOW_SERVER": "http://flow.test"], files: [String: String] = [:],
         plan: LoadedFile? = nil,
-        openError: FlowError? = nil, isInteractive: Bool = false, canAsk: Bool = false, answers: [String] = [],
+        openError: FlowError? = nil, isInteractive: Bool = false, canAsk: Bool = false, hasInput: Bool = false, answers: [String] = [],
+        isFair: Bool = false,
         serve: @escaping @Sendable (HTTPCall, World) -> Reply = { _, _ in .failure(TransportFailure(.nobody, "")) }
     ) {
         self.environment = environment
@@ -49,6 +58,8 @@ final class World: Sendable {
         self.openError = openError
         self.isInteractive = isInteractive
         self.canAsk = canAsk
+        self.hasInput = hasInput
+        self.isFair = isFair
         self.serve = serve
         state.withLock { $0.answers = answers }
     }
@@ -63,17 +74,39 @@ final class World: Sendable {
     var requests: [String] { calls.map { "\($0.method) \($0.path)" } }
     func interrupt() { state.withLock { $0.interrupts }.forEach { $0.yield() } }
 
+    /// Until nothing has happened for a while and this is who is to wake up first.
+    private func wait(_ seconds: Double) async throws {
+        let (id, end) = state.withLock { state in
+            state.waits += 1
+            state.waiting[state.waits] = state.clock + seconds
+            return (state.waits, state.clock + seconds)
+        }
+        defer { _ = state.withLock { $0.waiting.removeValue(forKey: id) } }
+        var (seen, quiet) = (0, 0)
+        while quiet < 10 {
+            try await Task.sleep(for: .milliseconds(1))
+            let (now, isFirst) = state.withLock { state in
+                let isFirst = state.waiting.allSatisfy { $0.value > end || $0.value == end && $0.key >= id }
+                return (state.calls.count + state.waits, isFirst)
+            }
+            quiet = now == seen && isFirst ? quiet + 1 : 0
+            seen = now
+        }
+        state.withLock { $0.clock = max($0.clock, end) }
+    }
+
     var surroundings: Surroundings {
         Surroundings(
             environment: environment, directory: "/work", version: "1.2.3",
             terminal: Terminal(
                 writeOut: { bytes in self.state.withLock { $0.out += bytes } },
                 writeError: { bytes in self.state.withLock { $0.err += bytes } }, isInteractive: isInteractive, canAsk: canAsk,
-                style: Style(), size: { (100, 12) },
+                style: Style(), size: { (100, 12) }, hasInput: { self.hasInput },
                 readLine: { self.state.withLock { $0.answers.isEmpty ? nil : $0.answers.removeFirst() } }),
             transport: self, files: self, loader: self, engines: self, now: { self.state.withLock { $0.clock } },
             pause: { seconds in
                 try Task.checkCancellation()
+                if self.isFair { return try await self.wait(seconds) }
                 self.state.withLock { $0.clock = $0.clock + seconds }
                 await Task.yield()
             },
@@ -97,7 +130,7 @@ extension World: HTTPTransport {
         }
         if pieces.isEmpty, let failure { throw failure }
         let head = HTTPHead(status: status)
-        for piece in pieces where !piece.isEmpty { try await receive(head, piece) }
+        for piece in pieces where !piece.isEmpty || call.deadlineSeconds == nil { try await receive(head, piece) }
         if staysOpen { try await Task.sleep(for: .seconds(3_600)) }
         if let failure { throw failure }
         return head
@@ -141,12 +174,19 @@ extension World: FlowFileLoader {
         _ texts: [(name: String, text: String)], and given: [String: JSON], for parameters: [Parameter]
     ) throws(FlowError) -> [String: JSON] {
         var values = given
-        for (name, text) in texts { values[name] = .string(text) }
-        let unknown = values.keys.filter { name in !parameters.contains { $0.name == name } }.sorted()
-        guard unknown.isEmpty else {
-            throw FlowError(
-                .inputs, subject: "inputs", "Nothing was started: \(unknown.count) inputs are not acceptable.",
-                errors: unknown.map { .init(subject: $0, message: "is not a parameter of the flow") })
+        for (name, text) in texts {
+            let kind = parameters.first { $0.name == name }?.kind
+            values[name] = kind.flatMap { InputValidation.parse(text, as: $0) } ?? .string(text)
+        }
+        var faults = values.keys.filter { name in !parameters.contains { $0.name == name } }.sorted()
+            .map { FlowError.Detail(subject: $0, message: "is not a parameter of the flow") }
+        for parameter in parameters {
+            guard let value = values[parameter.name] else { continue }
+            faults += InputValidation.faults(of: value, for: parameter).map { FlowError.Detail(subject: parameter.name, message: $0) }
+        }
+        guard faults.isEmpty else {
+            let count = faults.count == 1 ? "1 input is" : "\(faults.count) inputs are"
+            throw FlowError(.inputs, subject: "inputs", "Nothing was started: \(count) not acceptable.", errors: faults)
         }
         return values
     }
@@ -161,7 +201,10 @@ extension World: FlowFileLoader {
 extension World: EngineStarter {
     func open(home: String, inventory: String?, forWork: Bool) async throws(FlowError) -> any OpenEngine {
         if let openError { throw openError }
-        state.withLock { $0.opened += 1 }
+        state.withLock {
+            $0.opened += 1
+            $0.openedForWork += forWork ? 1 : 0
+        }
         return self
     }
 

@@ -57,7 +57,9 @@ struct FlowOutputTests {
         (nil, "nothing was written to it"), ("", "nothing was written to it"), ("path=x\n", "count: missing"),
         ("path=x\ncount=seven\n", "count: 'seven' is not Int"), ("{\"path\":", "not a JSON object"),
         ("no equals sign", "is not name=value"), ("path=x\nchanged=maybe", "changed is true or false"),
-        ("[1]", "is not name=value"), ("path=a\0b", "NUL"), ("path=x\rcount=1\r", "carriage return"),
+        ("[1]", "is not name=value"), ("path=a\0b", "NUL"),
+        ("path=\u{E0F1}x\ncount=1\nratio=1\nisNew=true\n", "mark sealed secrets"),
+        ("path=x\rcount=1\r", "carriage return"),
         ("path=x\ncount=1\rratio=2\n", "the line 'count=1\\rratio=2' has a carriage return in it"),
     ]) func `what does not fit is refused with the reason`(text: String?, reason: String) {
         let failure = #expect(throws: AttemptResult.Failure.self) { try read(text, shape) }
@@ -68,6 +70,8 @@ struct FlowOutputTests {
 
     @Test func `bytes that are no text are refused`() {
         #expect(throws: AttemptResult.Failure.self) { try FlowOutput([0x61, 0x3D, 0xFF], as: .dictionary(.string)) }
+        let failure = #expect(throws: AttemptResult.Failure.self) { try FlowOutput([0xFF, 0xFE, 0x61, 0, 0x3D, 0], as: .dictionary(.string)) }
+        #expect(failure?.message.contains("it is UTF-16, not UTF-8 (iconv") == true)
     }
 
     @Test func `standard output becomes what a shell would substitute, cut at a whole character`() {

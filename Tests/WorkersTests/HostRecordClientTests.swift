@@ -37,6 +37,22 @@ struct HostRecordClientTests {
         #expect(host.connections == 2)
     }
 
+    /// Where the account can start nothing more, or its login files have closed standard input, the runner says hello and ends.
+    @Test func `a host that says hello and nothing more stays unreachable until it says something`() async throws {
+        let host = ScriptedHost([
+            .says(Self.hello), .says(Self.hello), .says(Self.hello), .says(Self.hello + "started session\n" + "ended 0 - 0 0 0 0 0\n"),
+        ])
+        let events = Mutex<[AttemptReport.Event]>([])
+        let outcome = await client(host).attach(
+            Self.id, fence: Self.fence, target: "web-1", place: Self.place, sink: CollectingSink(),
+            report: { event in events.withLock { $0.append(event) } })
+        guard case .ended = outcome else { throw CancellationError() }
+        let told = events.withLock { $0 }
+        #expect(told.count == 3, "\(told)")
+        #expect(told.first.map { if case .unreachable = $0 { true } else { false } } == true && told.dropFirst().first == .reachable)
+        #expect(host.connections == 4)
+    }
+
     @Test func `a host that takes nothing of what it is sent is given up, and asked`() async throws {
         let host = ScriptedHost([.takesNothing(Self.hello), .says(Self.hello + "absent\n")])
         let why = Mutex<String?>(nil)
@@ -73,6 +89,15 @@ struct HostRecordClientTests {
         case .lost(let reason): #expect(!isEnd && reason.contains("rebooted"))
         default: Issue.record("\(outcome)")
         }
+    }
+
+    @Test(arguments: ["256", "9223372036854775807", "-1"])
+    func `a status that no shell has is no end, and the host is asked again`(_ status: String) async throws {
+        let host = ScriptedHost([.says(Self.hello + "ended \(status) - 0 0 0 0 -\n"), .says(Self.hello + "ended 7 - 0 0 0 0 -\n")])
+        let outcome = await client(host).attach(
+            Self.id, fence: Self.fence, target: "web-1", place: Self.place, sink: CollectingSink(), report: { _ in })
+        guard case .ended(let end) = outcome else { throw CancellationError() }
+        #expect(end.exitStatus == 7 && host.connections == 2)
     }
 
     @Test(arguments: ["absent", "gone"])

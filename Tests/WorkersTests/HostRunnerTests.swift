@@ -42,6 +42,37 @@ struct HostRunnerTests {
     }
 
     @Test(arguments: Shell.here)
+    func `a request that does not come is said, before anything is begun`(_ shell: Shell) async throws {
+        let host = RunnerUnderTest(shell, folder)
+        for verb in ["start", "attach", "kill", "forget"] {
+            let answer = try await host.ask(verb, RunnerRequest(step: "e0", script: "true", isComplete: false))
+            #expect(answer.last.hasPrefix("error input it ended early"), "\(verb) \(answer.lines)")
+            #expect(!host.exists("e0"))
+        }
+    }
+
+    /// As Go's module cache is.
+    @Test(.enabled(if: Machine.isRoot && Machine.has("setpriv"), "root may write in every folder"), arguments: Shell.here)
+    func `folders that may not be written in go with the record`(_ shell: Shell) async throws {
+        let host = try RunnerUnderTest(shell, .session, folder)
+        let script = "mkdir -p mod/inner; echo x >mod/inner/f; chmod 555 mod/inner; chmod 0 mod"
+        let answer = try await host.ask("start", RunnerRequest(step: "f0", script: script), tail: Array("forget\n".utf8))
+        #expect(answer.lines.last == "forgotten", "\(answer.lines)")
+        #expect(!host.exists("f0"))
+    }
+
+    @Test(.enabled(if: Machine.isRoot && Machine.has("sudo"), "another account needs root and sudo"), arguments: Shell.here)
+    func `folders of another account that may not be written in go with its step`(_ shell: Shell) async throws {
+        let host = RunnerUnderTest(shell, folder)
+        var request = RunnerRequest(step: "f1", script: "pwd; mkdir mod; echo x >mod/f; chmod 555 mod")
+        request.lines = ["account nobody", "lengths \(request.prelude.utf8.count) \(request.script.utf8.count) 0 0"]
+        let answer = try await host.ask("start", request)
+        let place = answer.text.split(separator: "\n").first.map(String.init) ?? ""
+        #expect(place.hasPrefix("/tmp/flow.") && place.hasSuffix("/work"), "\(answer.lines) \(answer.text)")
+        #expect(access(String(place.dropLast("/work".count)), F_OK) != 0)
+    }
+
+    @Test(arguments: Shell.here)
     func `a script that ends by a signal is told from one that exits`(_ shell: Shell) async throws {
         let host = RunnerUnderTest(shell, folder)
         for (index, (script, end)) in [("kill -9 $$", "137"), ("kill -TERM $$", "143"), ("exit 255", "255"), ("true", "0")].enumerated() {
@@ -70,7 +101,7 @@ struct HostRunnerTests {
         let short = try await host.ask("start", request, tail: Array("too little".utf8))
         #expect(short.lines == ["error input the request ended early"])
         request.isComplete = false
-        #expect(try await host.ask("start", request).lines.isEmpty)
+        #expect(try await host.ask("start", request).last.hasPrefix("error input it ended early"))
         #expect(try await host.ask("start", RunnerRequest(step: "../x", script: "true")).lines == ["error input step"])
         #expect(!FileManager.default.fileExists(atPath: ran))
         #expect(try host.records("d0").isEmpty)

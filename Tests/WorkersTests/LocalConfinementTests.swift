@@ -68,7 +68,7 @@ struct LocalConfinementTests {
         let command = AttemptOrder.shell("id -u; echo \"$HOME $USER $LOGNAME\"", step: "command")
         let step = AttemptOrder.of(.step(StepWork(node: "who", binary: Self.binary, inputs: [])), step: "who")
         let other = try await start(Launch(program: .path("/bin/sleep"), arguments: ["sleep", "600"]))
-        defer { other.signal(SIGKILL) }
+        defer { other.kill() }
         try await test.with { pool async throws in
             // Root may have any number; whom it becomes has one already.
             try await withSoftLimit(__RLIMIT_NPROC, 0) { () async throws in

@@ -79,6 +79,13 @@ struct OutputStoreTests {
             #expect(result.output?["value"]?["token"] == "*********************")
             #expect(result.lastLine == "last *********************")
         }
+        // A step that is not given it masks it, too, when its run has it; a short one may be anything.
+        var other = AttemptOrder.shell("echo '\(secret) is on'", step: "other")
+        other.secrets = Set([secret, "on"].map { String($0.reversed()) })
+        try await test.with { pool async throws in
+            #expect(try await test.carryOut(other, on: pool).output?["stdout"] == "********************* is on")
+            #expect(try await test.output(other.id) == "********************* is on\n")
+        }
         // Neither in what the pool keeps, nor on the host once it has ended.
         let forms = [secret, Data(secret.utf8).base64EncodedString(), secret.utf8.map { String(format: "%02x", $0) }.joined()]
         let files = try #require(FileManager.default.enumerator(atPath: folder.path)).compactMap { $0 as? String }

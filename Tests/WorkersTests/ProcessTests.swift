@@ -20,7 +20,10 @@ struct ProcessTests {
                 status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(whereSeparator: { $0 == " " || $0 == "\t" })
                     .dropFirst().first.flatMap { Int($0) } ?? -1
             }
-            let children = try String(contentsOfFile: "/proc/thread-self/children", encoding: .utf8).split(separator: " ")
+            // A child is listed with the thread that made it.
+            let children = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").flatMap { task in
+                ((try? String(contentsOfFile: "/proc/self/task/\(task)/children", encoding: .utf8)) ?? "").split(separator: " ")
+            }
             let zombies = children.filter { child in
                 (try? String(contentsOfFile: "/proc/\(child)/stat", encoding: .utf8))?.contains(") Z ") == true
             }
@@ -185,6 +188,44 @@ struct ProcessTests {
             #expect(try await runHere("echo well").text == "well\n")
             await ssh.shutDown()
         }
+    }
+
+    // MARK: - What ends with a program
+
+    private static let leaving = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; exit "
+
+    @Test(arguments: [0, 3]) func `what a program that failed left is ended, what one left that ended well goes on`(status: Int) async throws {
+        let channel = try await LocalTransport(extent: .wholeWithUs).open(Self.leaving + "\(status)")
+        let done = try await channel.collect()
+        let pid = try #require(Int32(done.text.dropLast()))
+        #expect(done.status == status)
+        #expect(isRunning(pid) == (status == 0))
+        if status == 0 { kill(pid, SIGKILL) }
+    }
+
+    @Test func `what cannot be started has no keeper either, and says why`() async throws {
+        let error = await #expect(throws: (any Error).self) {
+            _ = try await ChildProcess.start(Launch(program: .path("/no/such/program"), arguments: ["none"], extent: .whole))
+        }
+        #expect("\(error as Any)".contains("starting it failed: No such file or directory"), "\(error as Any)")
+        #expect(try Footprint.now().zombies == 0)
+    }
+
+    @Test func `programs that are bound to a process end when that one is killed`() async throws {
+        let note = "/tmp/flow-bound-\(getpid())"
+        defer { unlink(note) }
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            let note = "/tmp/flow-bound-\(getppid())"
+            let command = "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo \"$! $$\" >\(note).new; mv \(note).new \(note); exec sleep 1000"
+            let channel = try await LocalTransport(extent: .wholeWithUs).open(command)
+            while access(note, F_OK) != 0 { usleep(5_000) }
+            kill(getpid(), SIGKILL)
+            channel.close()
+        }
+        let text = try String(contentsOfFile: note, encoding: .utf8)
+        let pids = text.split(whereSeparator: \.isWhitespace).compactMap { Int32($0) }
+        #expect(pids.count == 2)
+        #expect(try await comesTrue { pids.allSatisfy { !isRunning($0) } })
     }
 
     @Test func `spawned children leave descriptors, threads and memory flat`() async throws {

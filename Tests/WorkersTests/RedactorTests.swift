@@ -48,6 +48,8 @@ struct RedactorTests {
         print(json.dumps(s), json.dumps({"a": [s]}, ensure_ascii=False), html.escape(s), html.escape(s, quote=False), sep="\n")
         print(shlex.quote(s), repr(s), repr(os.environb[b"S"]), url.quote(s), url.quote_plus(s), lower(url.quote(s, safe="")), sep="\n")
         print(lower(url.quote_plus(s)), s.encode().hex(), sep="\n")
+        print(json.dumps(json.dumps(s)), json.dumps(json.dumps({"p": s}, ensure_ascii=False), ensure_ascii=False), ascii(s), sep="\n")
+        print(s.encode("unicode_escape").decode(), ascii([s]), sep="\n")
         EOF
         exec 2>&1
         bash -c 'printf "%q\n" "$S"; echo "${S@Q}"; declare -p S; echo -e "$S"; set -x; : "$S"'
@@ -63,7 +65,9 @@ struct RedactorTests {
         #expect(printed.split(separator: "\n").count >= 18, "\(printed)")
         let out = masked(printed, secrets: [secret], pieces: 64)
         // Parts of it that every form leaves as they are.
-        for word in ["ss", "word", "line", "one", "two", "real", "new", "ünï", "\\u00fc", "日本", "%E6", "%e6", "qz", "vw", "tab", "and"] {
+        for word in [
+            "ss", "word", "line", "one", "two", "real", "new", "ünï", "\\u00fc", "日本", "%E6", "%e6", "\\u65e5", "\\xfc", "qz", "vw", "tab", "and",
+        ] {
             #expect(!out.contains(word), "'\(word)' is left: \(out)")
         }
     }
@@ -85,6 +89,51 @@ struct RedactorTests {
         #expect(out.filter { $0 == "*" }.count >= secret.utf8.count * 8 / 6 - 1)
     }
 
+    /// As `base64` (76), `openssl base64` (64), `xxd -p` (60), `od -An -tx1` and an indented block of YAML write it.
+    @Test(arguments: [1, 3, 1_000]) func `what is encoded is masked over line ends and groups`(pieces: Int) {
+        let secret = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiIsImV4cCI6OTk5OTk5OTk5OX0.c2lnbmF0dXJlLXRoYXQtaXMtc2VjcmV0"
+        let key = "-----BEGIN KEY-----\nMC4CAQAwBQYDK2VwBCIEIKBGqqKEIKBGqqKE\nlVUlr//co6wn5W8VoQ4KHSvMGrwhLeFGnUc=\n-----END KEY-----\n"
+        func broken(_ text: String, _ width: Int, _ end: String) -> String {
+            stride(from: 0, to: text.count, by: width).map { String(text.dropFirst($0).prefix(width)) }.joined(separator: end)
+        }
+        for secret in [secret, key] {
+            let bytes = Array(secret.utf8)
+            let base64 = Data(bytes).base64EncodedString()
+            let hex = bytes.map { String(format: "%02x", $0) }.joined()
+            for text in [
+                broken(base64, 76, "\n"), broken(base64, 64, "\r\n"), broken(base64, 20, "\n      "), broken(hex, 60, "\n"), broken(hex, 2, " "),
+            ] {
+                let out = masked("<\(text)>", secrets: [secret], pieces: pieces)
+                let left = out.utf8.dropFirst().dropLast().filter { !"* \r\n=".utf8.contains($0) }
+                #expect(left.count <= 1 && out.utf8.count == text.utf8.count + 2, "\(out)")
+            }
+        }
+        // Blanks between are text, where too many of them stand for a break.
+        let far = broken(Data(secret.utf8).base64EncodedString(), 60, String(repeating: " ", count: 100))
+        #expect(masked(far, secrets: [secret], pieces: pieces) == far)
+    }
+
+    @Test(arguments: ["hunter2-Secret\n", "  hunter2-Secret", "hunter2-Secret\r\n\r\n", "\thunter2-Secret "])
+    func `a secret is masked without what is blank around it`(secret: String) {
+        #expect(masked("-p 'hunter2-Secret' refused", secrets: [secret], pieces: 4) == "-p '**************' refused")
+        #expect(!masked(Data("hunter2-Secret".utf8).base64EncodedString(), secrets: [secret], pieces: 4).contains("aHVudGV"))
+    }
+
+    @Test func `a line is not held back for its last letters, nor are these masked when it is let go of`() {
+        // In base64 it begins with 'c', in hexadecimal with '7'.
+        var redactor = Redactor(SecretPatterns(["supersecret"]))
+        for line in ["abc\n", "at 7\n", "c3\n"] { #expect(String(decoding: redactor.take(Array(line.utf8)), as: UTF8.self) == line) }
+        let text = "for abc"
+        #expect(String(decoding: redactor.take(Array(text.utf8)) + redactor.release(), as: UTF8.self) == text)
+    }
+
+    @Test func `what is released is masked, and so is what follows it`() {
+        var redactor = Redactor(SecretPatterns(["supersecret"]))
+        let first = redactor.take(Array("x supers".utf8)) + redactor.release()
+        let second = redactor.take(Array("ecret y".utf8)) + redactor.finish(isCut: false)
+        #expect(String(decoding: first + second, as: UTF8.self) == "x *********** y")
+    }
+
     @Test func `overlapping and nested secrets are all masked`() {
         #expect(masked("xabcdefghix", secrets: ["abcdef", "defghi"], pieces: 1) == "x*********x")
         #expect(masked("abcd", secrets: ["bc", "abcdz"], pieces: 1) == "a**d")
@@ -102,9 +151,46 @@ struct RedactorTests {
         #expect(String(decoding: out, as: UTF8.self) == "x ********")
     }
 
-    @Test func `each long line of a secret of several lines is masked`() {
-        let out = masked("  line one is long\nno\n", secrets: ["line one is long\nline two is long"], pieces: 3)
-        #expect(out == "  ****************\nno\n")
+    @Test func `each long line of a secret of several lines is masked, in every form and however it is indented`() {
+        let secret = "line \"one\" is long\n\t  line 'two' is long\nno\n"
+        #expect(masked("  line \"one\" is long\nno\n", secrets: [secret], pieces: 3) == "  ******************\nno\n")
+        for form in [#"["line 'two' is long"]"#, #"line \'two\' is long"#, #"    line &#x27;two&#x27; is long"#, "\(["line 'two' is long"])"] {
+            #expect(!masked(form, secrets: [secret], pieces: 4).contains("two"), "\(form)")
+        }
+        let hex = Array("line 'two' is long".utf8).map { String(format: "%02x", $0) }.joined()
+        #expect(masked(hex, secrets: [secret], pieces: 5).allSatisfy { $0 == "*" })
+    }
+
+    private struct Refused: Error { var why: String }
+
+    @Test(arguments: [#"Tr0ub4dor'&"3xtra"#, "esc\u{1B}[S3cr3t\u{7F}", #"back\slash"quoted"#, "two lines\nof 'it'\tand\0more", "ünïcode '日本'"])
+    func `what Swift makes of a text is masked`(secret: String) {
+        let texts = [
+            "\(Refused(why: "login with \(secret) refused"))", "\([secret])", "\(String(describing: Optional(secret)))", secret.debugDescription,
+            "\(["key": secret])", "\(["\([secret])"])", "\(Refused(why: "\(Refused(why: secret))"))",
+            JSON.string(JSON.object(["password": .string(secret)]).canonical).canonical,
+        ]
+        for text in texts {
+            let out = masked(text, secrets: [secret], pieces: 7)
+            for word in ["Tr0ub", "dor", "3xtra", "esc", "S3cr3t", "back", "slash", "quoted", "two", "of", "more", "code", "日本"] {
+                #expect(!out.contains(word), "'\(word)' is left of \(text): \(out)")
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2, 5, 100]) func `sets that are added are masked beside each other, over every chunk border`(pieces: Int) {
+        var redactor = Redactor(SecretPatterns(["abcdef"]))
+        var out = redactor.take(Array("x abcdef abc".utf8))
+        redactor.add(SecretPatterns(["defghi", "0123456789"]))
+        redactor.add(SecretPatterns([]))
+        var rest = Array("defghix 0123".utf8)[...]
+        while !rest.isEmpty {
+            out += redactor.take(Array(rest.prefix(pieces)))
+            rest = rest.dropFirst(pieces)
+        }
+        #expect(String(decoding: out, as: UTF8.self) == "x ****** *********x ")
+        out += redactor.finish(isCut: true)
+        #expect(String(decoding: out, as: UTF8.self) == "x ****** *********x ****")
     }
 
     @Test func `values are masked in texts, names and numbers, and made fit to be kept`() {

@@ -81,7 +81,7 @@ struct SSHAuthenticationTests {
             let socket = lab.directory + "/agent"
             let agent = try await ChildProcess.start(
                 Launch(program: .path("/usr/bin/ssh-agent"), arguments: ["ssh-agent", "-D", "-a", socket]))
-            defer { agent.signal(SIGKILL) }
+            defer { agent.kill() }
             try await eventually("no agent") { FileManager.default.fileExists(atPath: socket) }
             setenv("SSH_AUTH_SOCK", socket, 1)
             defer { unsetenv("SSH_AUTH_SOCK") }

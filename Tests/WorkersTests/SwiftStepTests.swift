@@ -46,6 +46,128 @@ struct SwiftStepTests {
         }
     }
 
+    @Test(arguments: [16_380, 40_000]) func `a long line is kept whole, and a secret in it is masked wherever it stands`(length: Int) async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            // Two bytes a character: pieces do not end at every byte.
+            let before = String(repeating: "é", count: length / 2)
+            let long = order("echo", .string(before + SealedText.marker(String("correct horse".reversed())) + " end"))
+            _ = try await test.carryOut(long, on: pool)
+            #expect(try await test.output(long.id) == "got \(before)************* end\n")
+            let next = order("echo", "next", step: "next")
+            _ = try await test.carryOut(next, on: pool)
+            #expect(try await test.output(next.id) == "got next\n")
+        }
+    }
+
+    // MARK: - What is printed
+
+    @Test func `what a step prints is among its own errors when it has ended, also without a newline`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            for number in 0..<20 {
+                let (line, rest) = (
+                    order("say", .string("\(number)"), step: "l\(number)"), order("say-rest", .string("r\(number)"), step: "r\(number)")
+                )
+                for order in [line, rest] { _ = try await test.carryOut(order, on: pool) }
+                #expect(try await test.output(line.id, .stderr) == "said \(number)\n")
+                #expect(try await test.output(rest.id, .stderr) == "r\(number)")
+            }
+        }
+    }
+
+    @Test func `what is printed has no secret that the process was ever given, in whichever step`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        let secret = "FIRST-sesame-1111"
+        try await test.with { pool async throws in
+            _ = try await test.carryOut(order("keep", .string(SealedText.marker(String(secret.reversed())))), on: pool)
+            let other = order("say", .string(SealedText.marker(String("SECOND-sesame".reversed()))))
+            _ = try await test.carryOut(other, on: pool)
+            let tell = order("tell")
+            _ = try await test.carryOut(tell, on: pool)
+            let line = "kept " + String(repeating: "*", count: secret.utf8.count) + "\n"
+            #expect(try await test.output(tell.id, .stderr) == line + line)
+            #expect(try await test.output(other.id, .stderr) == "said *************\n")
+        }
+    }
+
+    @Test func `what looks like the beginning of a secret is in the log of the step that printed it`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            _ = try await test.carryOut(order("keep", .string(SealedText.marker(String("FIRST-sesame-1111".reversed())))), on: pool)
+            let (cut, other) = (order("say-rest", .string("begin: FIRST-ses"), step: "cut"), order("say", .string("fine"), step: "other"))
+            for order in [cut, other] { _ = try await test.carryOut(order, on: pool) }
+            #expect(try await test.output(cut.id, .stderr) == "begin: *********")
+            #expect(try await test.output(other.id, .stderr) == "said fine\n")
+        }
+    }
+
+    @Test func `a process is given a bounded number of secrets, then another takes its place`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            func pid(_ secret: Int, _ step: String) async throws -> JSON {
+                let input = JSON.string(SealedText.marker(String("secret-\(secret)".reversed())))
+                return try #require(try await test.carryOut(order("where", input, step: step), on: pool).output)
+            }
+            var pids: [JSON] = []
+            for number in 0..<WorkerLimits.hostSecretSets { pids.append(try await pid(number, "n\(number)")) }
+            // One that it has already counts for nothing.
+            pids.append(try await pid(0, "again"))
+            #expect(Set(pids).count == 1)
+            let file = test.folder.file("go")
+            let busy = order("stubborn", .string(file))
+            pool.dispatch(busy)
+            #expect(try await comesTrue { test.reports.events(of: busy.id).contains(.started(containment: .process)) })
+            #expect(try await pid(-1, "more") != pids[0])
+            // The first takes no more steps, and goes with its last one.
+            let first = try #require(pids[0].intValue.flatMap { pid_t(exactly: $0) })
+            #expect(isRunning(first))
+            #expect(FileManager.default.createFile(atPath: file, contents: nil))
+            #expect(try await test.result(of: busy.id).failure == nil)
+            #expect(try await comesTrue { !isRunning(first) })
+        }
+    }
+
+    @Test func `secrets of a process are bounded in bytes, but for one step`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            func pid(_ letter: Character, _ count: Int) async throws -> JSON {
+                let input = JSON.string(SealedText.marker(String(repeating: letter, count: count)))
+                return try #require(try await test.carryOut(order("where", input, step: "of-\(letter)"), on: pool).output)
+            }
+            let most = WorkerLimits.hostSecretBytes
+            let first = try await pid("a", most * 2 / 3)
+            let second = try await pid("b", most * 2 / 3)
+            #expect(second != first)
+            #expect(try await pid("c", most / 3) == second)
+            let long = try await pid("d", most * 2)
+            #expect(long != second)
+        }
+    }
+
+    // MARK: - Files that are none
+
+    @Test(arguments: ["pipe", "device"]) func `a file of the engine that is none fails the step, which would wait or read for ever`(what: String)
+        async throws
+    {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        let path = test.home + "/steps/id"
+        try FileManager.default.createDirectory(atPath: test.home + "/steps", withIntermediateDirectories: true)
+        try #require((what == "pipe" ? mkfifo(path, 0o600) : symlink("/dev/zero", path)) == 0)
+        try await test.with { pool async throws in
+            let failure = try await test.carryOut(order("pid"), on: pool).failure
+            #expect(failure?.message.contains("/steps/id could not be read: it is a \(what), not a file") == true, "\(String(describing: failure))")
+        }
+    }
+
+    @Test func `a process that lies about what it dropped ends nothing`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            let result = try await test.carryOut(order("lie"), on: pool)
+            #expect(result.output == 1 && result.truncated, "\(result)")
+        }
+    }
+
     @Test func `a flood of logs is bounded by the reader`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
         try await test.with { pool async throws in
@@ -168,7 +290,7 @@ struct SwiftStepTests {
         try await first.crash { pool async throws in
             pool.dispatch(stubborn)
             #expect(try await comesTrue { first.reports.events(of: stubborn.id).contains(.started(containment: .process)) })
-            let pid = try #require(try folder.pids().first)
+            let pid = try #require(try folder.hosts().first)
             kill(pid, SIGSTOP)
             pool.dispatch(given)
             #expect(try await comesTrue { try folder.records(of: "started").count == 2 })
@@ -185,6 +307,146 @@ struct SwiftStepTests {
             again.lastSent = 0
             #expect(try await second.carryOut(again, on: pool).output?["said"] == "once")
             #expect(second.reports.events(of: again.id)[1] == .started(containment: .process))
+        }
+    }
+
+    /// Its request was cut off in the middle: it need not wait for what else runs in that process.
+    @Test func `a step that its process will never take starts again while that one goes on`() async throws {
+        let folder = try TestFolder()
+        // More than the connection holds.
+        let (stubborn, given) = (order("stubborn", .string(folder.file("go"))), order("echo", .string(String(repeating: "x", count: 900_000))))
+        let first = try PoolUnderTest(folder: folder)
+        try await first.crash { pool async throws in
+            pool.dispatch(stubborn)
+            #expect(try await comesTrue { first.reports.events(of: stubborn.id).contains(.started(containment: .process)) })
+            for pid in try folder.hosts() { kill(pid, SIGSTOP) }
+            pool.dispatch(given)
+            #expect(try await comesTrue { try folder.records(of: "started").count == 2 })
+        }
+        guard case .placed(let place) = first.reports.events(of: given.id).first else { throw CancellationError() }
+        for pid in try folder.hosts() { kill(pid, SIGCONT) }
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            for order in [given, stubborn] { pool.dispatch(attached(order, at: place)) }
+            #expect(try await comesTrue { second.reports.events(of: given.id) == [.neverStarted] })
+            #expect(second.reports.result(of: stubborn.id) == nil)
+            _ = try folder.write("go", "")
+            #expect(try await second.result(of: stubborn.id).outcome == .succeeded(output: .null, changed: nil))
+        }
+    }
+
+    // MARK: - What steps start
+
+    private func daemon(_ folder: TestFolder) -> AttemptOrder { order("daemon", .string(folder.file("daemon"))) }
+
+    /// The number of the program that the step started; it runs.
+    private func started(_ folder: TestFolder) async throws -> pid_t {
+        #expect(try await comesTrue { folder.read("daemon") != nil })
+        let pid = try #require(folder.read("daemon").flatMap { pid_t($0.dropLast()) })
+        #expect(isRunning(pid))
+        return pid
+    }
+
+    @Test func `a hard stop ends what a step started, whatever session that is in`() async throws {
+        let folder = try TestFolder()
+        let test = try PoolUnderTest(folder: folder)
+        try await test.with { pool async throws in
+            let order = daemon(folder)
+            pool.dispatch(order)
+            let pid = try await started(folder)
+            pool.stop(order.id, force: true)
+            #expect(try await test.result(of: order.id).outcome == .cancelled)
+            #expect(!isRunning(pid), "process \(pid) is left")
+        }
+    }
+
+    @Test func `so does the next engine's, of a process that another one started`() async throws {
+        let folder = try TestFolder()
+        let order = daemon(folder)
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [order])
+        let pid = try await started(folder)
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            pool.dispatch(attached(order, at: place))
+            pool.stop(order.id, force: true)
+            #expect(try await second.result(of: order.id).outcome == .cancelled)
+            #expect(!isRunning(pid), "process \(pid) is left")
+        }
+    }
+
+    @Test func `a flow's process that is killed takes with it what its steps started, and goes with its keeper`() async throws {
+        for dies in ["the process", "its keeper"] {
+            let folder = try TestFolder()
+            let test = try PoolUnderTest(folder: folder)
+            try await test.with { pool async throws in
+                let order = daemon(folder)
+                pool.dispatch(order)
+                let pid = try await started(folder)
+                let hosts = try folder.hosts()
+                try #require(hosts.count == 1)
+                for one in dies == "the process" ? hosts : Array(try folder.pids()) { kill(one, SIGKILL) }
+                guard case .lost(let reason) = try await test.result(of: order.id).outcome else {
+                    Issue.record("\(test.reports.events(of: order.id))")
+                    return
+                }
+                #expect(reason.contains("signal 9"), "the end told is the program's")
+                #expect(try await comesTrue { !isRunning(hosts[0]) })
+                // A keeper that is killed can end nothing any more but the process itself.
+                if dies == "the process" { #expect(!isRunning(pid), "process \(pid) is left") } else { kill(pid, SIGKILL) }
+            }
+        }
+    }
+
+    @Test func `what steps started goes on when their process ends well, for want of work`() async throws {
+        let folder = try TestFolder()
+        let first = try PoolUnderTest(folder: folder)
+        _ = try await crash(first, while: [daemon(folder)])
+        let (pid, hosts) = (try await started(folder), try folder.hosts())
+        _ = try folder.write("daemon.go", "")
+        #expect(try await comesTrue { try hosts.allSatisfy { !isRunning($0) } && folder.pids().allSatisfy { !isRunning($0) } })
+        #expect(isRunning(pid))
+        kill(pid, SIGKILL)
+    }
+
+    // MARK: - Values
+
+    @Test(arguments: ["nul-value": "NUL", "mark": "mark sealed secrets"])
+    func `a value with a character that none may hold fails its step, in words`(_ node: String, _ words: String) async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            let failure = try await test.carryOut(order(node), on: pool).failure
+            #expect(failure?.message.contains(words) == true, "\(failure as Any)")
+        }
+    }
+
+    @Test func `a secret with NUL is no input, and the process lives`() async throws {
+        let test = try PoolUnderTest(folder: try TestFolder())
+        try await test.with { pool async throws in
+            let process = try await test.carryOut(order("pid"), on: pool).output
+            let failure = try await test.carryOut(order("echo", .string(SealedText.marker("a\0b"))), on: pool).failure
+            #expect(failure?.cause == .input && failure?.message.contains("input 1 is a text with NUL") == true, "\(failure as Any)")
+            #expect(try await test.carryOut(order("pid", step: "pid-2"), on: pool).output == process)
+        }
+    }
+
+    /// As flows do that were compiled before values were looked at where they are made.
+    @Test func `NUL in a recorded value is refused, not replaced`() async throws {
+        let folder = try TestFolder()
+        let step = order("stubborn", .string(folder.file("never")))
+        let place = try await crash(try PoolUnderTest(folder: folder), while: [step])
+        for pid in try folder.pids() { kill(pid, SIGKILL) }
+        let steps = folder.file("home/steps")
+        for name in try FileManager.default.contentsOfDirectory(atPath: steps) where name.hasSuffix(".record") {
+            let frame = Array(#"{"output":"a\u0000b"}"#.utf8)
+            let record = try #require(FileHandle(forWritingAtPath: "\(steps)/\(name)"))
+            try record.seekToEnd()
+            try record.write(contentsOf: Data([0, 0, 0, UInt8(frame.count)] + frame))
+            try record.close()
+        }
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            let failure = try await second.carryOut(attached(step, at: place), on: pool).failure
+            #expect(failure?.message.contains("it returned a text with NUL") == true, "\(failure as Any)")
         }
     }
 

@@ -136,6 +136,49 @@ struct WorkerPoolTests {
         await ssh.shutDown()
     }
 
+    /// They are asked about again after a restart, hundreds at once.
+    @Test func `after a restart, hosts that never answer do not keep the others from being followed`() async throws {
+        let folder = try TestFolder()
+        let silent = try HostileServer(.silent, identityFile: "/nonexistent")
+        var limits = SSHLimits()
+        limits.keyExchange = .seconds(25)
+        let ssh = try SSHPool(limits: limits)
+        let transports: @Sendable (FlowModel.Host?) -> any Transport = { host in
+            if let host, host.name.hasPrefix("silent") { ssh.transport(to: host) } else { Self.there(folder) }
+        }
+        let alive = AttemptOrder.shell("while [ ! -e \"$1\" ]; do sleep 0.02; done; echo alive", step: "alive") { $0.arguments = [folder.file("go")] }
+            .on(FlowModel.Host(name: "alive", address: "127.0.0.1"))
+        let first = try PoolUnderTest(folder: folder, transports: transports)
+        try await first.crash { pool async throws in
+            pool.dispatch(alive)
+            #expect(try await comesTrue { first.reports.events(of: alive.id).count == 2 })
+        }
+        guard case .placed(let place) = first.reports.events(of: alive.id).first else { throw CancellationError() }
+        @Sendable func attached(_ order: AttemptOrder) -> AttemptOrder {
+            var again = order
+            again.mode = .attach(place)
+            again.fence = Fence(epoch: 2, attempt: 1)
+            return again
+        }
+        let asking = (0..<WorkerLimits.attaches + 44).map { number in
+            var host = silent.host
+            host.name = "silent-\(number)"
+            return AttemptOrder.shell("true", step: "s\(number)").on(host)
+        }
+        let second = try PoolUnderTest(folder: folder, transports: transports)
+        try await second.crash { pool async throws in
+            for order in asking { pool.dispatch(attached(order)) }
+            pool.dispatch(attached(alive))
+            // Not by a host that gave up: it is asked again, and would have its place again.
+            _ = try folder.write("go", "")
+            #expect(try await second.result(of: alive.id).output?["stdout"] == "alive")
+            #expect(asking.allSatisfy { second.reports.events(of: $0.id).isEmpty }, "somebody gave up first")
+            #expect(try await second.carryOut(.shell("echo here", step: "here"), on: pool).output?["stdout"] == "here")
+        }
+        silent.stop()
+        await ssh.shutDown()
+    }
+
     @Test func `work on hosts that takes long does not keep work here waiting, nor the other way round`() async throws {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder) { _ in Self.there(folder) }

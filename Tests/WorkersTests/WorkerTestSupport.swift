@@ -31,7 +31,15 @@ final class TestFolder: Sendable {
         }
     }
 
-    /// The processes that Swift steps were given to.
+    /// The flow hosts themselves, below their keepers.
+    func hosts() throws -> [pid_t] {
+        try pids().flatMap { keeper in
+            let text = try String(contentsOfFile: "/proc/\(keeper)/task/\(keeper)/children", encoding: .utf8)
+            return text.split(separator: " ").compactMap { pid_t($0) }
+        }
+    }
+
+    /// The processes that Swift steps were given to: keepers.
     func pids() throws -> Set<pid_t> {
         Set(try records(of: "started").compactMap { try JSON.parse(Array($0.utf8))["pid"]?.intValue }.map { pid_t($0) })
     }

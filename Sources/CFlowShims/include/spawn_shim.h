@@ -3,6 +3,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/// What ends with a program.
+enum flow_spawn_whole {
+    /// The program alone: what it started goes on.
+    FLOW_SPAWN_ALONE,
+    /// Everything that it started, in whatever session or group, unless it exits with status 0: what such a one leaves goes on. It has a
+    /// keeper (keeper.c), whose number and end are told as the program's.
+    FLOW_SPAWN_WHOLE,
+    /// The same, and all of it ends when this process does, however that comes.
+    FLOW_SPAWN_WHOLE_WITH_US,
+};
+
 /// A program to start in a session of its own.
 struct flow_spawn {
     /// An open descriptor of a flow's own program, or -1 and `path` counts. It runs even where its path is hidden, and it and what it
@@ -22,18 +33,21 @@ struct flow_spawn {
     const char *const *hidden;
     /// A directory right below a hidden one that the child sees all the same, and may write; NULL: none.
     const char *kept;
+    enum flow_spawn_whole whole;
 };
 
 /// How far a start came.
 enum flow_spawn_stage {
     FLOW_SPAWN_PROCESS, FLOW_SPAWN_SESSION, FLOW_SPAWN_HIDING, FLOW_SPAWN_ACCOUNT, FLOW_SPAWN_FOLDER, FLOW_SPAWN_DESCRIPTORS,
-    FLOW_SPAWN_EXEC, FLOW_SPAWN_WATCH
+    FLOW_SPAWN_EXEC, FLOW_SPAWN_WATCH, FLOW_SPAWN_KEEPER
 };
 const char *flow_spawn_stage_name(enum flow_spawn_stage stage);
 
 /// Starts it. 0 with its number and a descriptor that becomes readable when it ends (close-on-exec, to be closed by the caller), or
 /// an errno with `*stage` naming what failed; then nothing runs. Blocks until the program has begun, about a millisecond.
 int flow_spawn(const struct flow_spawn *child, pid_t *pid, int *pidfd, enum flow_spawn_stage *stage);
+/// Ends one that has a keeper, with everything below it; the keeper ends when nothing is left. 0, or an errno.
+int flow_spawn_end(int pidfd);
 
 /// Takes the exit of a child whose pidfd is readable, and removes it. 1: `*status` is its exit status or, when `*signalled`, the number
 /// of the signal; 0: it has not ended; -1 with errno.

@@ -37,3 +37,5 @@ int64_t flow_elapsed_milliseconds(void);
 double flow_cpu_seconds(void);
 /// The size of the terminal that `descriptor` is, in characters. Returns 1, or 0 when it is none.
 int flow_terminal_size(int descriptor, int *columns, int *rows);
+/// How many bytes of a pipe or socket can be read without waiting. Returns 0, or an errno.
+int flow_bytes_to_read(int descriptor, int *count);

@@ -15,31 +15,35 @@ enum Answer {
         try json(Wire.Page(items: items, next: next))
     }
 
+    /// A page of as much as fits; `next` is the key of its last item when there is more.
+    ///
+    /// - Parameter more: the items behind the first so many, some of them at least, or none when there are no more.
+    static func page<Item: Encodable & Sendable>(
+        limit: Int, key: (Item) -> String, _ more: (_ last: Item?, _ limit: Int) async throws -> [Item]
+    ) async throws -> Response {
+        var (draft, last, isFull) = (PageDraft(), Item?.none, false)
+        while !isFull {
+            // One more than is shown says whether there is more.
+            let items = try await more(last, limit - draft.count + 1)
+            if items.isEmpty { break }
+            for item in items {
+                isFull = try draft.count == limit || !draft.add(item)
+                if isFull { break }
+                last = item
+            }
+        }
+        return bytes(ByteBuffer(bytes: draft.finished(next: isFull ? last.map(key) : nil)), type: "application/json")
+    }
+
     /// A page that ends early rather than being large: behind so many bytes `next` goes on. `hasMore`: whether there is more behind `items`.
     static func page<Item: Codable & Sendable>(
         _ items: [Item], hasMore: Bool, cursor: (Int) -> String
     ) throws -> Response {
-        let (count, body) = try pageBody(items)
-        var bytes = body
-        if let last = items.indices.prefix(count).last, hasMore || count < items.count {
-            bytes += Array(#","next":"#.utf8) + JSON.string(cursor(last)).canonicalBytes
-        }
-        return self.bytes(ByteBuffer(bytes: bytes + Array("}".utf8)), type: "application/json")
-    }
-
-    /// How many of the items fit, at least one, and the beginning of the page with them.
-    private static func pageBody(_ items: [some Encodable]) throws -> (Int, [UInt8]) {
-        var bytes = Array(#"{"items":["#.utf8)
-        var count = 0
-        for item in items {
-            let encoded = try encode(item)
-            guard count == 0 || bytes.count + encoded.count <= APILimits.pageBytes else { break }
-            if count > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes += encoded
-            count += 1
-        }
-        bytes.append(UInt8(ascii: "]"))
-        return (count, bytes)
+        var draft = PageDraft()
+        for item in items { guard try draft.add(item) else { break } }
+        let last = items.indices.prefix(draft.count).last
+        let next = hasMore || draft.count < items.count ? last.map(cursor) : nil
+        return bytes(ByteBuffer(bytes: draft.finished(next: next)), type: "application/json")
     }
 
     static func nothing() -> Response {
@@ -71,7 +75,7 @@ enum Answer {
         return Response(status: .ok, headers: all, body: ResponseBody(contentLength: length, write))
     }
 
-    private static func bytes(
+    static func bytes(
         _ body: ByteBuffer, type: String, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
     ) -> Response {
         var all = standardHeaders(type)

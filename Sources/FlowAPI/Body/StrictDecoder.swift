@@ -31,6 +31,8 @@ package enum StrictDecoder {
         }
     }
 
+    private static let shownFields = 20
+
     private enum Reading<Value> {
         case value(Value)
         case misfit(FlowError.Detail)
@@ -49,8 +51,9 @@ package enum StrictDecoder {
             return .misfit(FlowError.Detail(subject: "", message: "does not fit: \(error)"))
         }
         guard !unknown.fields.isEmpty else { return .value(value) }
+        // The first of them say what is meant: an answer is not larger than its request.
         return .unknown(
-            unknown.fields.map { field in
+            unknown.fields.prefix(shownFields).map { field in
                 let near = nearestNames(to: field.name, in: field.known)
                 let hint =
                     near.isEmpty ? "known: \(field.known.sorted().joined(separator: ", "))" : "did you mean '\(near[0])'?"

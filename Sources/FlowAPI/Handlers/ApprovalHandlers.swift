@@ -9,9 +9,30 @@ enum ApprovalHandlers {
         let text = try call.query("run")
         var run: RunID?
         if let text { run = try await call.run(named: text).id }
-        let rows = try await call.api.reader.approvals(state: state, run: run, limit: try call.pageSize())
+        let after = try place(call)
         let people = try await Approvers.known(call.api)
-        return try Answer.page(rows.map { try Wire.Approval($0, people).listed() })
+        // Some at a time: what they ask may be long.
+        return try await Answer.page(limit: try call.pageSize(), key: { $0.place.description }) { (last: Listed?, limit) in
+            try await call.api.reader.approvals(
+                state: state, run: run, after: last?.place ?? after, limit: min(limit, APILimits.approvalsAtOnce)
+            ).map { Listed(place: $0.place, approval: try Wire.Approval($0, people).listed()) }
+        }
+    }
+
+    /// An approval as lists show it, and where it stands in them.
+    private struct Listed: Encodable, Sendable {
+        var place: ApprovalRow.Place
+        var approval: Wire.Approval
+
+        func encode(to encoder: any Encoder) throws { try approval.encode(to: encoder) }
+    }
+
+    private static func place(_ call: Call) throws(FlowError) -> ApprovalRow.Place? {
+        guard let text = try call.query("after") else { return nil }
+        guard let place = ApprovalRow.Place(text) else {
+            throw FlowError(.usage, subject: "after", "Nothing was listed: 'after' is '\(text)', it must be the 'next' of the page before.")
+        }
+        return place
     }
 
     static func show(_ call: Call) async throws -> Response {

@@ -37,7 +37,7 @@ enum CommandHandlers {
     private static func edit(_ inputs: [String: JSON], _ call: Call) async throws -> InputEdit {
         guard !inputs.isEmpty else { throw FlowError(.usage, subject: "inputs", "Nothing was changed: no inputs are given.") }
         let row = try await call.wholeRun()
-        let (created, plan) = try await RunHandlers.beginning(of: row, call)
+        let (created, plan) = try await RunHandlers.content(of: row, call)
         return try await call.api.preparation.edit(inputs, of: plan, begunWith: created, now: row.inputs)
     }
 

@@ -21,6 +21,9 @@ enum FlowHandlers {
     static func put(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.Register.self)
         var flow = try await call.api.catalogue.register(call.parameter("name"), body, by: call.actor)
+        // What was given in clear may be secret from this revision on.
+        try await call.api.schedules.seal(inputsOf: flow.name, by: call.actor)
+        try await call.api.hooks.seal(inputsOf: flow.name, by: call.actor)
         try await call.api.schedules.adopt(flow.plan?.triggers ?? [], of: flow.name, by: call.actor)
         let warnings = try await call.api.schedules.faults(ofFlow: flow.name) + call.api.hooks.faults(ofFlow: flow.name)
         flow.warnings = warnings.isEmpty ? nil : warnings

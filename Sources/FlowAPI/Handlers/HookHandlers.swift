@@ -5,7 +5,12 @@ import Hummingbird
 
 /// Hooks: kept by authors, used by whoever knows the secret.
 enum HookHandlers {
-    static func list(_ call: Call) async throws -> Response { try Answer.page(try await call.api.hooks.hooks()) }
+    static func list(_ call: Call) async throws -> Response {
+        let after = try call.query("after")
+        return try await Answer.page(limit: try call.fullPageSize(), key: \Wire.Hook.name) { last, limit in
+            try await call.api.hooks.hooks(after: last?.name ?? after, limit: limit)
+        }
+    }
 
     static func put(_ call: Call) async throws -> Response {
         let spec = try await call.body(HookSpec.self)

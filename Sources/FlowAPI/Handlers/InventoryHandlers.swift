@@ -5,14 +5,22 @@ import Hummingbird
 
 enum InventoryHandlers {
     static func show(_ call: Call) async throws -> Response {
-        try Answer.json(try await call.api.hosts.inventory())
+        let inventory = try await call.api.hosts.inventory()
+        return try InventoryPage(inventory, after: try call.query("after"), limit: try call.fullPageSize()).response()
     }
 
     static func hosts(_ call: Call) async throws -> Response {
-        guard let selector = try call.query("selector") else {
-            return try Answer.page(try await call.api.hosts.inventory().hosts)
+        let (selector, after) = (try call.query("selector"), try call.query("after"))
+        let all: [Host]
+        if let selector {
+            all = try await call.api.hosts.hosts(matching: selector)
+        } else {
+            all = try await call.api.hosts.inventory().hosts
         }
-        return try Answer.page(try await call.api.hosts.hosts(matching: selector))
+        let rest = try InventoryPage.rest(of: all, after: after)
+        let limit = try call.fullPageSize()
+        let shown = rest.prefix(limit).map { Wire.Host($0) }
+        return try Answer.page(shown, hasMore: rest.count > limit) { shown[$0].name }
     }
 
     static func add(_ call: Call) async throws -> Response {

@@ -16,12 +16,28 @@ enum PeopleHandlers {
 
     static func setRoles(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.UserUpdate.self)
-        return try Answer.json(try await call.api.identities.setRoles(body.roles, of: call.parameter("name"), by: call.actor))
+        var user = try await call.api.identities.setRoles(body.roles, of: call.parameter("name"), by: call.actor)
+        if !user.roles.isEmpty, Role.strongest(in: user.roles) == nil {
+            let built = Role.allCases.map(\.rawValue).joined(separator: ", ")
+            let message = "has no built-in role (\(built)): without one nobody can look at a gate or vote, whatever groups they are in"
+            user.warnings = [.init(subject: call.parameter("name"), message: message)]
+        }
+        return try Answer.json(user)
     }
 
     static func link(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.UserLink.self)
         return try Answer.json(try await call.api.identities.link(call.parameter("name"), with: body.name, by: call.actor))
+    }
+
+    static func unlink(_ call: Call) async throws -> Response {
+        let body = try await call.body(Wire.UserUnlink.self)
+        try CommandHandlers.checkText(body.message, "message")
+        guard !body.message.allSatisfy(\.isWhitespace) else {
+            throw FlowError(.usage, subject: "message", "Nothing was changed: say why the link is taken back; it is kept on the audit trail.")
+        }
+        return try Answer.page(
+            try await call.api.identities.unlink(call.parameter("name"), from: body.name, message: body.message, by: call.actor))
     }
 
     static func remove(_ call: Call) async throws -> Response {

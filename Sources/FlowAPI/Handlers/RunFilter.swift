@@ -29,7 +29,15 @@ enum RunFilter {
             guard name.hasPrefix("label."), name.count > 6 else {
                 throw refusal("there is no '\(name)'; terms begin with flow=, state= or label.NAME=")
             }
-            query.labels[String(name.dropFirst(6))] = value
+            try add(String(name.dropFirst(6)), value, to: &query)
+        }
+    }
+
+    /// One more label that the runs must have.
+    static func add(_ name: String, _ value: String, to query: inout RunQuery) throws(FlowError) {
+        query.labels[name] = value
+        guard query.labels.count <= APILimits.filterLabels else {
+            throw refusal("more than \(APILimits.filterLabels) labels are asked for")
         }
     }
 

@@ -10,7 +10,7 @@ enum RunHandlers {
         let key = try call.idempotencyKey()
         let content = try await call.json()
         let start = try StrictDecoder.decode(Wire.Start.self, from: content)
-        try checkLabels(start.labels ?? [:])
+        try RunLabels.check(start.labels, "Nothing was started")
         try checkSource(start)
         if start.flow == nil { try call.demand(.author, to: "run a plan or command that is not registered") }
         let request = try await call.api.preparation.prepare(start, key: key, content: content)
@@ -27,6 +27,7 @@ enum RunHandlers {
 
     static func plan(_ call: Call) async throws -> Response {
         let start = try await call.body(Wire.Start.self)
+        try RunLabels.check(start.labels, "Nothing was planned")
         try checkSource(start)
         var preview = try await call.api.preparation.preview(start)
         let people = try await Approvers.known(call.api)
@@ -47,7 +48,7 @@ enum RunHandlers {
             guard parts.count == 2 else {
                 throw FlowError(.usage, subject: "label", "A label is given as key=value, found '\(label)'.")
             }
-            query.labels[parts[0]] = parts[1]
+            try RunFilter.add(parts[0], parts[1], to: &query)
         }
         if let after = try call.query("after") {
             guard let id = RunID(after) else {
@@ -67,10 +68,10 @@ enum RunHandlers {
         return try Answer.json(Wire.Run(row, steps: page.items, next: page.next))
     }
 
-    /// The plan that a run follows, as it was when it started.
+    /// The plan that a run follows, as it was when it started, with the inputs and hosts of now.
     static func startedPlan(_ call: Call) async throws -> Response {
         let row = try await call.wholeRun()
-        let (created, plan) = try await beginning(of: row, call)
+        let (created, plan) = try await content(of: row, call)
         var preview = Wire.Preview(
             flow: created.flow, revision: created.revision, plan: plan, inputs: SealedText.redacted(row.inputs),
             targets: created.targets.mapValues { $0.map(\.name) })
@@ -79,13 +80,9 @@ enum RunHandlers {
         return try Answer.json(preview)
     }
 
-    /// How a run began, and the plan that it follows.
-    static func beginning(of row: RunRow, _ call: Call) async throws -> (Created, Plan) {
-        let first = try await call.api.reader.journal(of: row.id, after: 0, limit: 1).first
-        var created: Created?
-        for entry in try first.map({ try Entry.decode($0.bytes) { _ in Array("null".utf8) } }) ?? [] {
-            if case .created(let content) = entry { created = content }
-        }
+    /// How a run began, with its inputs and hosts as they are now, and the plan that it follows.
+    static func content(of row: RunRow, _ call: Call) async throws -> (Created, Plan) {
+        let created = try await call.api.engine.folds(from: call.api.reader).content(of: row.id)
         guard let created, let bytes = try await call.api.reader.blob(created.plan) else {
             throw FlowError(
                 .database, subject: row.id.text, "The plan of run \(row.id) is not in the database.", hint: "flowctl doctor")
@@ -114,22 +111,10 @@ enum RunHandlers {
                 .usage, subject: "flow",
                 "Nothing was started: give exactly one of 'flow', 'plan', 'planDigest' and 'exec'; \(given) are given.")
         }
-    }
-
-    private static func checkLabels(_ labels: [String: String]) throws(FlowError) {
-        guard labels.count <= Limits.labels else {
+        // Left out in silence, somebody would believe that it runs.
+        if start.binary != nil, start.plan == nil, start.planDigest == nil {
             throw FlowError(
-                .usage, subject: "labels", "Nothing was started: \(labels.count) labels are given, a run has at most \(Limits.labels).")
-        }
-        for (key, value) in labels {
-            guard !key.isEmpty, key.utf8.count + value.utf8.count <= Limits.textBytes, !key.contains("="),
-                !SealedText.isPresent(in: key + value)
-            else {
-                throw FlowError(
-                    .usage, subject: "labels",
-                    "Nothing was started: label '\(key.prefix(200))' must have a name without '=' and at most \(Limits.textBytes) bytes in all."
-                )
-            }
+                .usage, subject: "binary", "Nothing was started: 'binary' goes with 'plan' or 'planDigest'; a flow has its own, and 'exec' none.")
         }
     }
 }

@@ -5,13 +5,16 @@ import Hummingbird
 
 enum ScheduleHandlers {
     static func list(_ call: Call) async throws -> Response {
-        try Answer.page(try await call.api.schedules.schedules())
+        let after = try call.query("after")
+        return try await Answer.page(limit: try call.fullPageSize(), key: \Wire.Schedule.name) { last, limit in
+            try await call.api.schedules.schedules(after: last?.name ?? after, limit: limit)
+        }
     }
 
     static func show(_ call: Call) async throws -> Response {
         let name = call.parameter("name")
         guard let schedule = try await call.api.schedules.schedule(name) else {
-            let near = nearestNames(to: name, in: try await call.api.schedules.schedules().map(\.name))
+            let near = nearestNames(to: name, in: try await call.api.schedules.names())
             let hint = near.isEmpty ? "flowctl schedule list" : "Did you mean '\(near.joined(separator: "', '"))'?"
             throw FlowError(.notFound, subject: name, "There is no schedule '\(name)'.", hint: hint)
         }

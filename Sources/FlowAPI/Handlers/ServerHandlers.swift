@@ -1,3 +1,4 @@
+import FlowEngine
 import FlowModel
 import FlowWire
 import HTTPTypes
@@ -5,11 +6,16 @@ import Hummingbird
 
 enum ServerHandlers {
     static func health(_ call: Call) async throws -> Response {
-        try Answer.json(Wire.Health(status: "ok", version: flowVersion))
+        let isService = call.api.isService ? true : nil
+        guard let refusal = call.api.engine.commitRefusal(at: call.api.now()) else {
+            return try Answer.json(Wire.Health(status: "ok", version: flowVersion, isService: isService))
+        }
+        let health = Wire.Health(status: "degraded", version: flowVersion, since: refusal.since, isService: isService)
+        return try Answer.json(health, status: .serviceUnavailable, headers: [.retryAfter: "\(APILimits.degradedSeconds)"])
     }
 
     static func openAPI(_ call: Call) async throws -> Response {
-        try Answer.json(OpenAPIDocument.json)
+        Answer.bytes(OpenAPIDocument.answer, type: "application/json")
     }
 
     static func metrics(_ call: Call) async throws -> Response {

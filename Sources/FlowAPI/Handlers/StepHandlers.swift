@@ -7,7 +7,7 @@ enum StepHandlers {
     static func list(_ call: Call) async throws -> Response {
         let run = try await call.run().id
         let limit = try call.pageSize()
-        let rows = try await call.api.reader.steps(of: run, after: try position(try call.query("after")), limit: limit + 1)
+        let rows = try await call.api.reader.steps(of: run, after: try call.position("after"), limit: limit + 1)
         let shown = Array(rows.prefix(limit))
         return try Answer.page(try await steps(shown, of: run, call.api), hasMore: rows.count > limit) { String(shown[$0].index) }
     }
@@ -56,7 +56,7 @@ enum StepHandlers {
         }
         let limit = try call.pageSize()
         let rows = try await call.api.reader.targets(
-            of: row.run, step: row.index, outcomes: try outcomes(try call.query("outcome")), after: try position(try call.query("after")),
+            of: row.run, step: row.index, outcomes: try outcomes(try call.query("outcome")), after: try call.position("after"),
             limit: limit + 1)
         return try Answer.page(rows.prefix(limit).map(Wire.Target.init), hasMore: rows.count > limit) { String(rows[$0].position) }
     }
@@ -71,14 +71,6 @@ enum StepHandlers {
             outcomes.insert(outcome)
         }
         return outcomes
-    }
-
-    private static func position(_ text: String?) throws(FlowError) -> Int? {
-        guard let text else { return nil }
-        guard let position = Int(text) else {
-            throw FlowError(.usage, subject: "after", "'after' is `next` of the page before, found '\(text)'.")
-        }
-        return position
     }
 
     /// The step with its older attempts; they are read only where there are any.

@@ -23,9 +23,11 @@ enum WhyHandler {
         var waits = waits(of: row, steps: active)
         try await GateReasons.fill(&waits, of: row.id, call.api)
         await LockReasons.fill(&waits, of: row.id, call.api)
+        let failures = try await WhyFailures(of: row, call.api)
         let why = Wire.Why(
-            run: row.id, flow: row.flow, state: row.state, summary: summary(row, waits, running),
-            reason: Wire.Run(row).reason, waitingFor: waits, running: running)
+            run: row.id, flow: row.flow, state: row.state, summary: summary(row, waits, running, failures.count) + uncommitted(row, call.api),
+            reason: Wire.Run(row).reason, waitingFor: waits, running: running, failed: failures.shown.isEmpty ? nil : failures.shown,
+            failedCount: failures.count == 0 ? nil : failures.count)
         return try Answer.json(why)
     }
 
@@ -51,7 +53,7 @@ enum WhyHandler {
             waits.append(
                 Wire.Wait(
                     kind: waiting.kind, subject: waiting.subject, step: step.path, since: waiting.since, until: waiting.until,
-                    release: waiting.release, reason: waiting.reason ?? Wire.Step(step).reason))
+                    release: waiting.release, look: look(step, waiting), reason: waiting.reason ?? Wire.Step(step).reason))
         }
         // What the run itself waits for and no step does: a pause.
         let known = Set(waits.map { "\($0.kind) \($0.subject)" })
@@ -69,11 +71,19 @@ enum WhyHandler {
         return waits
     }
 
-    private static func summary(_ row: RunRow, _ waits: [Wire.Wait], _ running: [Wire.Running]) -> String {
+    /// A host that is away comes back by itself. What runs here is reached without a host.
+    private static func look(_ step: StepRow, _ waiting: Waiting) -> String? {
+        guard waiting.kind == .unreachable else { return nil }
+        return step.attempt?.target.map { "flowctl ping \($0)" } ?? "flowctl doctor"
+    }
+
+    private static func summary(_ row: RunRow, _ waits: [Wire.Wait], _ running: [Wire.Running], _ failed: Int) -> String {
         let name = "Run \(row.id) of flow '\(row.flow)'"
         switch row.state {
         case .succeeded: return "\(name) succeeded\(ended(row)); it waits for nothing."
-        case .failed: return "\(name) failed\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
+        case .failed:
+            let all = failed > 1 ? "; \(failed) steps failed in all" : ""
+            return "\(name) failed\(ended(row))\(because(row))\(all). Go on with: flowctl retry \(row.id)"
         case .cancelled: return "\(name) was cancelled\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
         case .paused:
             let release = waits.first { $0.step == nil }?.release ?? "flowctl resume \(row.id)"
@@ -93,6 +103,13 @@ enum WhyHandler {
             if parts.isEmpty { parts.append("it is between two steps") }
             return "\(name) is \(row.state.rawValue): \(parts.joined(separator: "; "))."
         }
+    }
+
+    /// What is shown may be behind what steps have done: their ends wait for the journal.
+    private static func uncommitted(_ row: RunRow, _ api: API) -> String {
+        guard !row.state.isTerminal, let refusal = api.engine.commitRefusal(at: api.now()) else { return "" }
+        return " Since \(refusal.since) nothing can be committed, because \(refusal.message): the engine waits for room, and takes up then "
+            + "what steps have done meanwhile. Look with: flowctl doctor"
     }
 
     private static func because(_ row: RunRow) -> String { Wire.Run(row).reason.map { ": \($0)" } ?? "" }

@@ -1,10 +1,13 @@
 package import FlowModel
 import FlowWire
 import HTTPTypes
+import NIOCore
 
 /// `/openapi.json`: OpenAPI 3.1, made from the route table and the wire types, once.
 package enum OpenAPIDocument {
     package static let json: JSON = make(Routes.all)
+    /// As it is answered, the same bytes for everybody: it is large, and anybody may ask for it.
+    static let answer = ByteBuffer(bytes: json.canonicalBytes)
 
     static func make(_ routes: [Route]) -> JSON {
         var probe = SchemaProbe()

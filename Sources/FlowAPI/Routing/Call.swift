@@ -23,13 +23,17 @@ package struct API: Sendable {
     package var meters: Meters
     package var now: @Sendable () -> Instant
     package var logger: Logger
+    /// Whether it serves until it is told to stop.
+    package var isService: Bool
 
     package init(
         engine: Engine, reader: any JournalReader, identities: any Identities, catalogue: any FlowCatalogue,
         preparation: any RunPreparation, hosts: any HostDirectory, schedules: any ScheduleDirectory,
         hooks: any HookDirectory, changeRules: any ChangeRuleDirectory, blobs: any BlobVault, outputs: any OutputReader,
-        caretaker: any Caretaker, hub: ChangeHub, meters: Meters, now: @escaping @Sendable () -> Instant, logger: Logger
+        caretaker: any Caretaker, hub: ChangeHub, meters: Meters, now: @escaping @Sendable () -> Instant, logger: Logger,
+        isService: Bool = false
     ) {
+        self.isService = isService
         self.engine = engine
         self.reader = reader
         self.identities = identities
@@ -61,9 +65,10 @@ package struct Call: Sendable {
     /// The decoded segments of the path, by name.
     package let parameters: [String: String]
     private let asker: Actor?
+    private let door: Door
 
     init(
-        api: API, request: Request, channel: any Channel, route: Route, parameters: [String: String], asker: Actor?
+        api: API, request: Request, channel: any Channel, route: Route, parameters: [String: String], asker: Actor?, door: Door
     ) {
         self.api = api
         self.request = request
@@ -71,6 +76,7 @@ package struct Call: Sendable {
         self.route = route
         self.parameters = parameters
         self.asker = asker
+        self.door = door
     }
 
     /// Who asks. Only routes that are open to anyone have nobody.
@@ -78,6 +84,9 @@ package struct Call: Sendable {
         guard let asker else { preconditionFailure("\(route.verb) is open to anyone and must not ask for an actor") }
         return asker
     }
+
+    /// Finds out once more whether the caller may, for an answer that goes on for long.
+    func readmit() async throws { _ = try await door.admit(request, channel: channel, to: route) }
 
     /// The role that decides what the caller may do beyond the route's own access rule.
     package var role: Role? { asker.flatMap { Role.strongest(in: $0.roles) } }
@@ -125,6 +134,17 @@ package struct Call: Sendable {
         return value
     }
 
+    /// The place in a list that a page begins behind: `next` of the page before, which is never beyond what a list can have. nil without one.
+    package func position(_ name: String) throws(FlowError) -> Int? {
+        guard let text = try query(name) else { return nil }
+        guard let value = Int(text), (0...APILimits.listPosition).contains(value) else {
+            throw FlowError(
+                .usage, subject: name,
+                "Nothing was done: '\(name)' is '\(text)', it must be `next` of the page before: a number from 0 to \(APILimits.listPosition).")
+        }
+        return value
+    }
+
     package func flag(_ name: String) throws(FlowError) -> Bool {
         switch try query(name) {
         case nil, "false": return false
@@ -137,6 +157,11 @@ package struct Call: Sendable {
     /// `limit` of a list.
     package func pageSize() throws(FlowError) -> Int {
         try integer("limit", in: 1...APILimits.maxPage, unless: APILimits.page)
+    }
+
+    /// `limit` of a list of what people have made: as much as a page holds unless given.
+    package func fullPageSize() throws(FlowError) -> Int {
+        try integer("limit", in: 1...APILimits.maxPage, unless: APILimits.maxPage)
     }
 
     /// The header `Idempotency-Key`, if there is one.

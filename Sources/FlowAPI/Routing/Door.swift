@@ -4,6 +4,13 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
+/// Tells the handlers of a connection that a credential which came on it was accepted.
+package struct CredentialAccepted: Sendable {
+    package let person: String
+
+    package init(person: String) { self.person = person }
+}
+
 /// Finds out who asks and whether the route is for them. There is no way in but `admit`.
 struct Door: Sendable {
     let identities: any Identities
@@ -13,6 +20,7 @@ struct Door: Sendable {
     func admit(_ request: Request, channel: any Channel, to route: Route) async throws -> Actor? {
         guard case .role(let needed) = route.access else { return nil }
         let actor = try await identify(request, channel)
+        if listener == .network { channel.triggerUserOutboundEvent(CredentialAccepted(person: actor.person), promise: nil) }
         guard let role = Role.strongest(in: actor.roles), role >= needed else {
             throw FlowError.forbidden(actor, "may not use \(route.verb): that takes the role \(needed.rawValue)")
         }

@@ -90,7 +90,7 @@ package struct Edge: HTTPResponder {
             let actor = try await door.admit(request, channel: context.channel, to: route)
             let parameters = try parameters(of: route, context)
             let call = Call(
-                api: api, request: request, channel: context.channel, route: route, parameters: parameters, asker: actor)
+                api: api, request: request, channel: context.channel, route: route, parameters: parameters, asker: actor, door: door)
             response = try await route.handler(call)
             if request.method == .head { response = response.createHeadResponse() }
         } catch {

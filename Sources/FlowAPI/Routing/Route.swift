@@ -73,5 +73,6 @@ package struct Contract: Sendable {
 
 extension Contract.Query {
     static let limit = Contract.Query(name: "limit", help: "Items of the page; 50 unless given, 1000 at most.")
+    static let fullLimit = Contract.Query(name: "limit", help: "Items of the page; 1000 unless given, and at most.")
     static let after = Contract.Query(name: "after", help: "`next` of the page before.")
 }

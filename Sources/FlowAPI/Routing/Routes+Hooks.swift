@@ -5,7 +5,9 @@ import HTTPTypes
 extension Routes {
     /// What starts runs from outside.
     static let hooks: [Route] = [
-        Route(.get, "/v1/hooks", "hook.list", .role(.viewer), .gives(Wire.Page<Wire.Hook>.self, "Hooks."), HookHandlers.list),
+        Route(
+            .get, "/v1/hooks", "hook.list", .role(.viewer), .gives(Wire.Page<Wire.Hook>.self, "Hooks.", query: [.fullLimit, .after]),
+            HookHandlers.list),
         Route(
             .put, "/v1/hooks/{name}", "hook.put", .role(.author),
             Contract(
@@ -21,7 +23,7 @@ extension Routes {
         Route(
             .post, "/v1/hooks/{name}", "hook.deliver", .anyone,
             Contract(
-                "Starts a run; signed by the hook's secret in `webhook-id`, `webhook-timestamp`, `webhook-signature`. A repetition gives the same run.",
+                "Starts a run; signed by the hook's secret in `webhook-id`, `webhook-timestamp`, `webhook-signature`. A repetition gives the same run; another body under its id is 409 `conflict`.",
                 answer: .json(Wire.Delivered.self, status: 201)), HookHandlers.deliver),
     ]
 }

@@ -72,7 +72,7 @@ package enum Routes {
             RunHandlers.show),
         Route(
             .get, "/v1/runs/{id}/plan", "run.plan", .role(.viewer),
-            .gives(Wire.Preview.self, "The plan, inputs and targets that the run started with."), RunHandlers.startedPlan),
+            .gives(Wire.Preview.self, "The plan that the run started with, and its inputs and targets as they are now."), RunHandlers.startedPlan),
         Route(
             .get, "/v1/runs/{id}/why", "run.why", .role(.viewer),
             .gives(Wire.Why.self, "What the run waits for, since when, and what would release it."), WhyHandler.why),
@@ -168,7 +168,7 @@ package enum Routes {
                 Wire.Page<Wire.Approval>.self, "Gates, newest first.",
                 query: [
                     .init(name: "state", help: "`open` unless given; `all` for all."), .init(name: "run", help: "Of this run."),
-                    .limit,
+                    .limit, .after,
                 ]), ApprovalHandlers.list),
         Route(
             .get, "/v1/approvals/{id}", "approval.show", .role(.viewer), .gives(Wire.Approval.self, "A gate."),
@@ -194,11 +194,13 @@ package enum Routes {
 
     private static let schedules: [Route] = [
         Route(
-            .get, "/v1/schedules", "schedule.list", .role(.viewer), .gives(Wire.Page<Wire.Schedule>.self, "Schedules."),
+            .get, "/v1/schedules", "schedule.list", .role(.viewer), .gives(Wire.Page<Wire.Schedule>.self, "Schedules.", query: [.fullLimit, .after]),
             ScheduleHandlers.list),
         Route(
             .post, "/v1/schedules", "schedule.import", .role(.author),
-            .takes(Wire.ScheduleImport.self, gives: Wire.Page<Wire.Schedule>.self, "Adds several schedules, all of them or none."),
+            .takes(
+                Wire.ScheduleImport.self, gives: Wire.Page<Wire.Schedule>.self,
+                "Adds several schedules, all of them or none. An item with `revision` replaces only that one (0: none is there); else 409."),
             ScheduleHandlers.putAll),
         Route(
             .get, "/v1/schedules/{name}", "schedule.show", .role(.viewer), .gives(Wire.Schedule.self, "A schedule."),
@@ -234,13 +236,14 @@ package enum Routes {
 
     private static let inventory: [Route] = [
         Route(
-            .get, "/v1/inventory", "inventory.show", .role(.viewer), .gives(Wire.Inventory.self, "Hosts and groups."),
+            .get, "/v1/inventory", "inventory.show", .role(.viewer),
+            .gives(Wire.Inventory.self, "Hosts and groups, page by page.", query: [.fullLimit, .after]),
             InventoryHandlers.show),
         Route(
             .get, "/v1/inventory/hosts", "inventory.hosts", .role(.viewer),
             .gives(
                 Wire.Page<Wire.Host>.self, "The hosts of a selector.",
-                query: [.init(name: "selector", help: "All hosts unless given.")]), InventoryHandlers.hosts),
+                query: [.init(name: "selector", help: "All hosts unless given."), .fullLimit, .after]), InventoryHandlers.hosts),
         Route(
             .post, "/v1/inventory/hosts", "inventory.add", .role(.admin),
             .takes(Wire.Host.self, gives: Wire.Host.self, status: 201, "Adds a host."), InventoryHandlers.add),
@@ -271,6 +274,11 @@ package enum Routes {
         Route(
             .post, "/v1/users/{name}/links", "user.link", .role(.admin),
             .takes(Wire.UserLink.self, gives: Wire.User.self, "Joins two users into one person."), PeopleHandlers.link),
+        Route(
+            .post, "/v1/users/{name}/unlink", "user.unlink", .role(.admin),
+            .takes(
+                Wire.UserUnlink.self, gives: Wire.Page<Wire.User>.self,
+                "Takes a link back, for runs that begin from now on; gives both, or the one that they still are."), PeopleHandlers.unlink),
         Route(
             .delete, "/v1/users/{name}", "user.remove", .role(.admin),
             Contract("Removes a user and their tokens.", answer: .nothing), PeopleHandlers.remove),

@@ -34,9 +34,11 @@ package final class ChangeHub: Sendable {
     private let state = Mutex(State())
     private let meters: Meters
     private let reads = Turnstile(APILimits.streamReads)
+    let heartbeatSeconds: Double
 
-    package init(meters: Meters) {
+    package init(meters: Meters, heartbeatSeconds: Double = APILimits.heartbeatSeconds) {
         self.meters = meters
+        self.heartbeatSeconds = heartbeatSeconds
         meters.gauge("flow_streams", "Open event streams and followed outputs.") { [weak self] in Double(self?.count ?? 0) }
     }
 
@@ -61,7 +63,7 @@ package final class ChangeHub: Sendable {
     }
 
     private func beat() async {
-        while (try? await Task.sleep(for: .seconds(APILimits.heartbeatSeconds))) != nil {
+        while (try? await Task.sleep(for: .seconds(heartbeatSeconds))) != nil {
             let all = state.withLock { state in state.runs.values.flatMap(\.followers.values) }
             for follower in all { follower.yield(.heartbeat) }
         }

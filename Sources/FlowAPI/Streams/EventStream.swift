@@ -13,10 +13,11 @@ enum EventStream {
         let start = try position(call)
         let following = try call.api.hub.follow(run, by: call.actor.person, reader: call.api.reader)
         let body = call.request.body
+        let caller = StandingCaller(call)
         return Answer.stream(type: "text/event-stream; charset=utf-8", headers: [.connection: "close"]) { writer in
             let sink = StreamSink(writer)
             try await body.consumeWithCancellationOnInboundClose { _ in
-                try await EventStream.pump(run, after: start, following, into: sink)
+                try await EventStream.pump(run, after: start, following, for: caller, into: sink)
             }
             try await sink.finish()
         }
@@ -33,12 +34,13 @@ enum EventStream {
     }
 
     private static func pump(
-        _ run: RunID, after start: Int, _ following: ChangeHub.Following, into sink: StreamSink
+        _ run: RunID, after start: Int, _ following: ChangeHub.Following, for standing: StandingCaller, into sink: StreamSink
     ) async throws {
-        var sequence = start
+        var (sequence, caller) = (start, standing)
         try await sink.write(": run \(run)\n\n")
         if try await drain(&sequence, following.feed, sink) { return }
         for await wake in following.wakes {
+            try await caller.check()
             if wake == .heartbeat { try await sink.write(":\n\n") }
             if try await drain(&sequence, following.feed, sink) { return }
         }

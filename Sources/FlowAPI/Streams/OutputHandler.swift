@@ -29,12 +29,12 @@ enum OutputHandler {
         // Watching for a client that goes away uses the connection up.
         if follows { headers[.connection] = "close" }
         let body = call.request.body
-        let api = call.api
+        let (api, caller) = (call.api, StandingCaller(call))
         return Answer.stream(type: "text/plain; charset=utf-8", headers: headers) { writer in
             let sink = StreamSink(writer)
             if let following {
                 try await body.consumeWithCancellationOnInboundClose { _ in
-                    try await follow(source, from: offset, following.feed.news, api, sink)
+                    try await follow(source, from: offset, following.feed.news, api, caller, sink)
                 }
             } else {
                 _ = try await drain(source, from: offset, api, sink)
@@ -58,11 +58,14 @@ enum OutputHandler {
         }
     }
 
-    private static func follow(_ source: Source, from start: Int, _ news: RunNews, _ api: API, _ sink: StreamSink) async throws {
-        var offset = start
+    private static func follow(
+        _ source: Source, from start: Int, _ news: RunNews, _ api: API, _ standing: StandingCaller, _ sink: StreamSink
+    ) async throws {
+        var (offset, caller) = (start, standing)
         var version: Int?
         var hasEnded = false
         while true {
+            try await caller.check()
             // Whether it has ended is asked before reading, when the run has changed: the output of an ended attempt is all on disk.
             if version != news.version {
                 version = news.version

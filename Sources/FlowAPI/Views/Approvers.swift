@@ -4,12 +4,15 @@ import FlowWire
 
 /// Everybody who has an account, to say who could open a gate.
 struct Approvers: Sendable {
+    /// Those who may vote at all.
     private let people: [Wire.User]
     /// nil where nobody keeps accounts.
     private let links: People?
 
     static func known(_ api: API) async throws -> Approvers {
-        Approvers(people: try await api.identities.users(), links: api.identities.people)
+        // A vote takes a built-in role: a free group alone admits to a gate, and to no route.
+        let people = try await api.identities.users().filter { Role.strongest(in: $0.roles) != nil }
+        return Approvers(people: people, links: api.identities.people)
     }
 
     /// What the gate lacks, with those who could give it.
@@ -18,15 +21,17 @@ struct Approvers: Sendable {
         if !row.terms.selfApproval {
             if let requester = row.terms.requester { out.insert(requester) }
             let users = (row.terms.shapers ?? []).map(\.user)
-            out.formUnion(people.filter { user in user.names.contains { isOne($0, of: users) } }.map(\.person))
+            out.formUnion(people.filter { user in user.names.contains { isOne($0, of: users, row) } }.map(\.person))
         }
         return row.seating.missing.prefix(Limits.approvalWays).map { way in
             way.map { Wire.Missing(rule: Wire.Rule($0.rule), count: $0.count, candidates: candidates(for: $0.rule, without: out)) }
         }
     }
 
-    private func isOne(_ name: String, of users: [String]) -> Bool {
-        users.contains { $0 == name || links?.areOne($0, name) ?? false }
+    private func isOne(_ name: String, of users: [String], _ row: ApprovalRow) -> Bool {
+        // Every link that was ever made, where the run's beginning is not known.
+        let begun = row.terms.shapedSince ?? Instant(milliseconds: .min)
+        return users.contains { $0 == name || links?.areOne($0, name, inRunBegun: begun) ?? false }
     }
 
     /// Who could give what the plan's gates ask for, by rule without parts.

@@ -60,8 +60,7 @@ extension Waiting {
         return switch kind {
         case .approval: "flowctl approve \(run) \(step)"
         case .hold: "flowctl retry \(run) --from \(step)"
-        case .unknown: "flowctl resolve \(run) \(step) --as succeeded|failed|retry -m TEXT"
-        case .unreachable: "flowctl ping HOST"
+        case .unknown, .unreachable: "flowctl resolve \(run) \(step) --as succeeded|failed|retry -m TEXT"
         case .timer: "flowctl skip \(run) \(step) -m TEXT"
         case .freeze, .window: "flowctl release \(run) --break-glass -m TEXT"
         case .signal, .child, .lock, .rate, .worker, .soak, .breakpoint: nil
@@ -69,7 +68,7 @@ extension Waiting {
     }
 }
 
-func redacted(_ text: String) -> String { SealedText.replacing(in: text) { _ in "<redacted>" } }
+func redacted(_ text: String) -> String { SealedText.replacing(in: text) { _ in SealedText.shown } }
 
 extension String {
     /// At most so many bytes of it, with a mark that says how many there are.

@@ -13,30 +13,13 @@ extension FlowClient {
 
     /// All steps of a run, page by page.
     package func steps(of run: String) async throws(FlowError) -> [Wire.Step] {
-        var steps: [Wire.Step] = []
-        var after: String?
-        repeat {
-            let page = try await fetch(
-                Wire.Page<Wire.Step>.self, "GET", path(run, "/steps"),
-                query: [("limit", String(CommandLimits.page)), ("after", after)])
-            steps += page.items
-            after = page.next
-        } while after != nil
-        return steps
+        try await list(Wire.Step.self, path(run, "/steps"), query: [("limit", String(CommandLimits.page))])
     }
 
     /// All targets of a rollout, page by page.
     func targets(of run: String, _ step: StepPath, outcome: String?) async throws(FlowError) -> [Wire.Target] {
-        var targets: [Wire.Target] = []
-        var after: String?
-        repeat {
-            let page = try await fetch(
-                Wire.Page<Wire.Target>.self, "GET", path(run, step: step, "/targets"),
-                query: [("limit", String(CommandLimits.page)), ("after", after), ("outcome", outcome)])
-            targets += page.items
-            after = page.next
-        } while after != nil
-        return targets
+        try await list(
+            Wire.Target.self, path(run, step: step, "/targets"), query: [("limit", String(CommandLimits.page)), ("outcome", outcome)])
     }
 
     func undoPlan(of run: String, from step: String?) async throws(FlowError) -> Wire.UndoPlan {

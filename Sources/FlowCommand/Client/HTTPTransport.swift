@@ -1,6 +1,7 @@
 /// Carries one request to a server and its answer back.
 package protocol HTTPTransport: Sendable {
-    /// Sends `call`; `receive` gets the answer's body piece by piece and can throw to end it. Returns the head when the body is over.
+    /// Sends `call`; `receive` gets the answer's body piece by piece and can throw to end it. A call without a deadline hands it nothing at first,
+    /// when the head is there. Returns the head when the body is over.
     ///
     /// Throws `TransportFailure` when there is no answer, or half of one; whatever `receive` throws comes out as it is.
     func send(

@@ -33,6 +33,17 @@ final class Session: Sendable {
     private let engine = Mutex<(any OpenEngine)?>(nil)
     /// Runs that could go on when an engine was opened only to look.
     private let lookedAt = Mutex<Set<RunID>?>(nil)
+    private let outside = Mutex(Outside())
+
+    /// What is known of an engine that this command did not open.
+    private struct Outside {
+        /// Whether it serves until it is told to stop: then it comes back, and the home is its.
+        var isService = false
+        /// How many follow a run now: they only wait for an engine.
+        var followers = 0
+        /// Whether it was said that it does not answer, since it did last.
+        var isMissed = false
+    }
 
     /// Runs `work` with a session and closes it, also when `work` throws.
     static func with<Value>(
@@ -99,6 +110,8 @@ final class Session: Sendable {
 
     private func connect(_ need: Need) async throws {
         guard case .home(let home) = place else { return }
+        // Who has the socket of another home could keep it. That it says nothing here must not go unseen: the run would be somebody else's.
+        if surroundings.environment["FLOW_TOKEN"]?.nonEmpty != nil { try await surroundings.terminal.say(Messages.tokenUnused(home)) }
         try await reach(home, need)
         try await checkInventory(home)
         if need == .look, isEmbedded {
@@ -107,8 +120,37 @@ final class Session: Sendable {
         }
         homeTransport?.whenLost { [weak self] in
             guard let self, !self.isEmbedded else { return false }
+            let outside = self.outside.withLock { $0 }
+            // Who opened the home in its place would run with other hosts, in another account, and keep it from starting again.
+            if outside.isService { return try await self.waitForService() }
+            if outside.followers > 0 { return false }
             try await self.reach(home, need)
             return true
+        }
+    }
+
+    /// Until the engine that was there is back; false when it stays away for `CommandLimits.reconnectSeconds`.
+    private func waitForService() async throws -> Bool {
+        var patience = Patience()
+        while true {
+            if await isServed() { return true }
+            guard let pause = patience.pause(at: surroundings.now()) else { return false }
+            if patience.tries == 2 { try await sayMissed() }
+            try await surroundings.pause(pause)
+        }
+    }
+
+    private func isServed() async -> Bool {
+        let (answer, _) = await health()
+        guard let answer, answer.serves else { return false }
+        met(answer)
+        return true
+    }
+
+    private func met(_ answer: Wire.Health) {
+        outside.withLock { outside in
+            outside.isService = answer.isService ?? false
+            outside.isMissed = false
         }
     }
 
@@ -126,7 +168,7 @@ final class Session: Sendable {
         var owned: FlowError?
         while true {
             let (answer, failure) = await health()
-            if answer?.status == "ok" { return }
+            if let answer, answer.serves { return met(answer) }
             if let failure, failure.kind == .denied { throw Messages.socketDenied(home) }
             // One that is there and does not answer in time is busy: another one could not open the home.
             if answer == nil, !isStarted, failure?.kind != .timedOut {
@@ -157,7 +199,7 @@ final class Session: Sendable {
     /// An engine that was there before keeps the hosts that it was started with: to use others unasked would run on the wrong machines.
     private func checkInventory(_ home: String) async throws {
         guard let inventory, !isEmbedded else { return }
-        let used = try await client.fetch(Wire.Inventory.self, "GET", "/v1/inventory").file
+        let used = try await client.fetch(Wire.Inventory.self, "GET", "/v1/inventory", query: [("limit", "1")]).file
         guard used == inventory else { throw Messages.otherInventory(home, used: used, asked: inventory) }
     }
 
@@ -172,10 +214,52 @@ final class Session: Sendable {
         }
     }
 
-    /// After a lost connection: reaches the home's engine again, which may be another by now. A URL is simply tried again.
-    func reconnect() async throws {
-        guard case .home(let home) = place, !isEmbedded else { return }
-        try await reach(home, .command)
+    /// Says what does not happen while no engine stays with the home: the one that answered ends with this command.
+    func sayIfNobodyServes(_ consequence: String) async throws {
+        guard case .home(let home) = place, isEmbedded else { return }
+        try await surroundings.terminal.say(Messages.nobodyServes(consequence, home: home))
+    }
+
+    // MARK: - Following
+
+    /// Runs `work`, which follows a run across lost connections: meanwhile this command waits for the engine that it did not open, and
+    /// never becomes the home's engine in its place.
+    func following<Value>(_ work: () async throws -> Value) async rethrows -> Value {
+        outside.withLock { $0.followers += 1 }
+        defer { outside.withLock { $0.followers -= 1 } }
+        return try await work()
+    }
+
+    /// Something new came.
+    func progressed() { outside.withLock { $0.isMissed = false } }
+
+    /// Says that the engine does not answer and is waited for; once, until it answers again.
+    func sayMissed() async throws {
+        let (isNew, isService) = outside.withLock { outside in
+            defer { outside.isMissed = true }
+            return (!outside.isMissed, outside.isService)
+        }
+        guard isNew else { return }
+        let text =
+            switch place {
+            case .url(let url): Messages.reconnecting(url)
+            case .home(let home): isEmbedded || isService ? Messages.waitingForEngine(home) : Messages.waitingForAnyEngine(home)
+            }
+        try await surroundings.terminal.say(text)
+    }
+
+    /// What can be read in a home whose engine belonged to another command and has ended with it: the end of the run may have been
+    /// the reason. Opened to look, for this question; nil when that cannot be, and always where the engine comes back.
+    func lookAside<Value>(_ ask: (FlowClient) async throws -> Value) async throws -> Value? {
+        guard case .home(let home) = place, !isEmbedded, !outside.withLock({ $0.isService }) else { return nil }
+        guard let opened = try? await surroundings.engines.open(home: home, inventory: inventory, forWork: false) else { return nil }
+        let before = Set(await runsThatCanGoOn().map(\.id))
+        let value = try? await ask(client)
+        let open = await runsThatCanGoOn().map(\.id)
+        try await opened.close()
+        // Another command came meanwhile and was answered: what it began is not left without an engine.
+        if !before.isSuperset(of: open) { try await leaveEngine(home) }
+        return value
     }
 
     // MARK: - Closing
@@ -190,14 +274,20 @@ final class Session: Sendable {
         if let before = lookedAt.withLock({ $0 }), before.isSuperset(of: open.map(\.id)) {
             return try await surroundings.terminal.say(Messages.nobodyWorks(open.count, home: home))
         }
+        if try await leaveEngine(home) { try await surroundings.terminal.say(Messages.leftInBackground(open.count, home: home)) }
+    }
+
+    /// Leaves an engine that goes on with the home's runs. False when another command has opened the home in between: its engine goes on with
+    /// them, and is left behind as this one would be.
+    @discardableResult
+    private func leaveEngine(_ home: String) async throws(FlowError) -> Bool {
         do throws(FlowError) {
             try await surroundings.engines.detach(home: home, inventory: inventory)
+            return true
         } catch {
-            // Another command has opened the home in between: its engine goes on with them, and is left behind as this one would be.
-            if error.code == .owned { return }
-            throw error
+            guard error.code == .owned else { throw error }
+            return false
         }
-        try await surroundings.terminal.say(Messages.leftInBackground(open.count, home: home))
     }
 
     /// Runs that need an engine to go on by themselves: those that do something, and those that wait for a time.

@@ -14,10 +14,10 @@ struct ApprovalsCommand: AsyncParsableCommand {
     func run() async throws {
         let query: [(String, String?)] = [("state", all ? "all" : nil), ("run", run), ("limit", "\(CommandLimits.page)")]
         try await Session.with(connection, need: .look) { session in
-            let json = try await session.client.request("GET", "/v1/approvals", query: query)
+            let found = try await session.client.items("/v1/approvals", query: query)
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
-            let items = try session.client.decode(Wire.Page<Wire.Approval>.self, json).items
+            if show.isJSON { return try await here.terminal.show(exact: JSON.object(["items": .array(found)]).pretty) }
+            let items = try found.map { try session.client.decode(Wire.Approval.self, $0) }
             guard !items.isEmpty else { return try await here.terminal.say("No approvals wait.") }
             let short = ShortIDs(items.map(\.run))
             var table = Table(
@@ -67,7 +67,7 @@ struct VoteOptions: ParsableArguments {
                 onBehalfOf: onBehalfOf)
             let json = try await session.client.request(
                 "POST", "/v1/approvals/\(percentEncoded(approval.id))/decisions", body: try body(request))
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             try await here.terminal.say(Messages.voted(decision, try session.client.decode(Wire.Approval.self, json)))
         }
     }
@@ -89,16 +89,12 @@ struct VoteOptions: ParsableArguments {
 
 /// The gate that is meant; one that was decided when it is named and no other is open.
 func findApproval(_ session: Session, run: String, step: String?) async throws -> Wire.Approval {
-    let open = try await session.client.fetch(
-        Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals", query: [("run", run), ("limit", "\(CommandLimits.page)")]
-    ).items
+    let open = try await session.client.list(Wire.Approval.self, "/v1/approvals", query: [("run", run), ("limit", "\(CommandLimits.page)")])
     if let step {
         if let found = open.first(where: { $0.step.text == step }) { return found }
         // Perhaps it was decided: the engine says by whom when it is asked, and it is asked with the digest that was open.
-        let all = try await session.client.fetch(
-            Wire.Page<Wire.Approval>.self, "GET", "/v1/approvals",
-            query: [("run", run), ("state", "all"), ("limit", "\(CommandLimits.page)")]
-        ).items
+        let all = try await session.client.list(
+            Wire.Approval.self, "/v1/approvals", query: [("run", run), ("state", "all"), ("limit", "\(CommandLimits.page)")])
         if let decided = all.first(where: { $0.step.text == step }) { return decided }
         throw Messages.noApproval(run: run, step: step, open: open)
     }

@@ -48,7 +48,7 @@ extension ControlOptions {
                 found = try session.client.decode(Wire.Bulk.self, json)
             }
             refused = found.runs.count { $0.outcome == .refused }
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             guard !found.runs.isEmpty else { return try await here.terminal.say("No run fits '\(terms)'.") }
             try await here.terminal.show(BulkText.table(found).lines(style: here.terminal.style, width: here.terminal.tableWidth))
             try await here.terminal.say(Messages.bulk(found))

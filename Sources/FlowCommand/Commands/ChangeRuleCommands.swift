@@ -91,7 +91,7 @@ struct ChangeRuleList<Family: ChangeRuleFamily>: AsyncParsableCommand {
         try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", ChangeRuleText.path(Family.kind))
             let terminal = Surroundings.here.terminal
-            if show.isJSON { return try await terminal.show(json.pretty) }
+            if show.isJSON { return try await terminal.show(exact: json.pretty) }
             let rules = try session.client.decode(Wire.Page<Wire.ChangeRule>.self, json).items
             guard !rules.isEmpty else { return try await terminal.say("No \(Family.kind.rawValue)s.") }
             var table = Table(Family.kind.rawValue, "holds", "when", "state", "reason")

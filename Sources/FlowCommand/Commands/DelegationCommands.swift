@@ -20,7 +20,7 @@ struct ApprovalGroup: AsyncParsableCommand {
             try await Session.with(connection, need: .look) { session in
                 let approval = try await findApproval(session, run: run, step: step)
                 let here = Surroundings.here
-                if show.isJSON { return try await here.terminal.show(try body(approval).pretty) }
+                if show.isJSON { return try await here.terminal.show(exact: try body(approval).pretty) }
                 try await here.terminal.show(ApprovalText.details(approval, now: here.now()).joined(separator: "\n"))
             }
         }
@@ -43,7 +43,7 @@ struct ApprovalGroup: AsyncParsableCommand {
             try await Session.with(connection) { session in
                 let json = try await session.client.request("POST", "/v1/delegations", body: try body(request))
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 let lent = try session.client.decode(Wire.Delegation.self, json)
                 try await terminal.say(
                     "\(lent.to) may vote for \(lent.from) in the role \(lent.role) until \(momentText(lent.until)); delegation \(lent.id)."
@@ -62,7 +62,7 @@ struct ApprovalGroup: AsyncParsableCommand {
             try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/delegations")
                 let here = Surroundings.here
-                if show.isJSON { return try await here.terminal.show(json.pretty) }
+                if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 var table = Table("delegation", "from", "to", "role", "since", "until", "revoked", "why")
                 for lent in try session.client.decode(Wire.Page<Wire.Delegation>.self, json).items
                 where all || lent.revokedAt == nil && lent.until > here.now() {

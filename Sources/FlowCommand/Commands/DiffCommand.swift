@@ -17,7 +17,7 @@ struct DiffCommand: AsyncParsableCommand {
             let left = RunSide(try await session.client.run(one), try await session.client.steps(of: one))
             let right = RunSide(try await session.client.run(other), try await session.client.steps(of: other))
             let differences = RunDifference.all(between: left, and: right)
-            if show.isJSON { return try await here.terminal.show(JSON.object(["items": .array(differences.map(\.json))]).pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: JSON.object(["items": .array(differences.map(\.json))]).pretty) }
             guard !differences.isEmpty else { return try await here.terminal.say("No differences.") }
             let short = ShortIDs([left.run.id, right.run.id])
             var table = Table("what", short[left.run.id], short[right.run.id])

@@ -19,7 +19,12 @@ struct EditOptions: ParsableArguments {
         let parameters = try await client.preview(of: run).plan.parameters
         let known = parameters.filter { names.contains($0.name) }
         let own = pairs.filter { pair in known.contains { $0.name == pair.name } }
-        var values = try Surroundings.here.loader.inputs(own, and: [:], for: known)
+        var values: [String: JSON]
+        do throws(FlowError) {
+            values = try Surroundings.here.loader.inputs(own, and: [:], for: known)
+        } catch {
+            throw error.saying("Nothing was changed", hint: "Give other values with -p NAME=VALUE")
+        }
         // The server says which names there are.
         for pair in pairs where values[pair.name] == nil { values[pair.name] = .string(pair.text) }
         return values

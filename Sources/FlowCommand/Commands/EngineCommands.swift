@@ -42,7 +42,7 @@ struct DoctorCommand: AsyncParsableCommand {
         findings += await engineFindings()
         findings += await here.loader.findings()
         if show.isJSON {
-            try await here.terminal.show(try body(Wire.Page(items: findings.map(\.wire))).pretty)
+            try await here.terminal.show(exact: try body(Wire.Page(items: findings.map(\.wire))).pretty)
         } else {
             try await here.terminal.show(findings.flatMap { DoctorText.lines($0, style: here.terminal.style) })
         }
@@ -112,30 +112,36 @@ enum DoctorText {
 /// `backup FILE`: a consistent copy of the database, also while runs go on.
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "backup", abstract: "Copies the database into a file, consistently, also while runs go on.")
-    @Argument(help: "The file; it must not exist.", completion: .file()) var file: String
+        commandName: "backup", abstract: "Copies the database into a file, consistently, also while runs go on.",
+        discussion:
+            "Not in it, and to be kept elsewhere: inventory.yaml, flowd.yaml, calendars/, files of tls:, secret.key, and output/ (what steps wrote)."
+    )
+    @Argument(help: "The file, which must not exist; - writes to standard output.", completion: .file()) var file: String
     @OptionGroup var connection: ConnectionOptions
 
     func run() async throws {
         let here = Surroundings.here
+        if file == "-", here.terminal.isInteractive { throw Messages.backupToTerminal }
         try await Session.with(connection, need: .look) { session in
             var bytes = 0
-            do {
-                try await here.files.receive(here.absolute(file)) { write in
-                    _ = try await session.client.stream(
-                        "GET", "/v1/backup", headers: ["accept": "application/octet-stream"],
-                        deadlineSeconds: CommandLimits.transferSeconds
-                    ) { piece in
-                        bytes += piece.count
-                        try await write(piece)
-                    }
+            func receive(_ write: ([UInt8]) async throws -> Void) async throws {
+                _ = try await session.client.stream(
+                    "GET", "/v1/backup", headers: ["accept": "application/octet-stream"], deadlineSeconds: CommandLimits.transferSeconds
+                ) { piece in
+                    bytes += piece.count
+                    try await write(piece)
                 }
+            }
+            do {
+                if file == "-" { try await receive(here.terminal.writeOut) } else { try await here.files.receive(here.absolute(file), from: receive) }
+            } catch let failure as WriteFailure {
+                // A closed pipe ends the command as it ends every other.
+                if failure.isClosedPipe { throw failure }
+                throw Messages.backupCut(failure.message)
             } catch {
                 throw FlowClient.flowError(error, at: session.client.address())
             }
-            try await here.terminal.say(
-                "Wrote \(bytes) bytes to \(file). secret.key is not in it: keep a copy of the key in another place. Without it sealed secrets stay closed."
-            )
+            try await here.terminal.say(Messages.backup(bytes, to: file == "-" ? "standard output" : file))
         }
     }
 }
@@ -151,7 +157,7 @@ struct VersionCommand: AsyncParsableCommand {
         var members: [String: JSON] = ["flowctl": .string(here.version)]
         // Only a server that is there already is asked: a version is no reason to start one.
         if let server = try await Session.versionOfServer(connection) { members["server"] = .string(server) }
-        if show.isJSON { return try await here.terminal.show(JSON.object(members).pretty) }
+        if show.isJSON { return try await here.terminal.show(exact: JSON.object(members).pretty) }
         try await here.terminal.show(members.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.text)" })
     }
 }
@@ -171,6 +177,6 @@ struct CompletionCommand: AsyncParsableCommand {
             case .zsh: Flowctl.completionScript(for: .zsh)
             case .fish: Flowctl.completionScript(for: .fish)
             }
-        try await Surroundings.here.terminal.show(script)
+        try await Surroundings.here.terminal.show(exact: script)
     }
 }

@@ -27,12 +27,13 @@ struct FlowCommands: AsyncParsableCommand {
                     let json = try await session.client.request("PUT", path, body: try body(request))
                     let terminal = Surroundings.here.terminal
                     if show.isJSON {
-                        try await terminal.show(json.pretty)
+                        try await terminal.show(exact: json.pretty)
                     } else {
                         let added = try session.client.decode(Wire.Flow.self, json)
                         try await terminal.say(
                             "Registered '\(added.name)', revision \(added.revision.short). Run it with: flowctl run \(added.name)"
                         )
+                        for line in FlowText.embedded(flow.plan) { try await terminal.say(line) }
                         for warning in added.warnings ?? [] {
                             try await terminal.say("Cannot start it as it is: \(warning.subject): \(warning.message)".neutralised())
                         }
@@ -54,7 +55,7 @@ struct FlowCommands: AsyncParsableCommand {
             try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/flows")
                 let here = Surroundings.here
-                if show.isJSON { return try await here.terminal.show(json.pretty) }
+                if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 let flows = try session.client.decode(Wire.Page<Wire.Flow>.self, json).items
                 guard !flows.isEmpty else {
                     return try await here.terminal.say("No flows. Register one with: flowctl flow add FILE")
@@ -80,7 +81,7 @@ struct FlowCommands: AsyncParsableCommand {
             try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/flows/\(percentEncoded(name))")
                 let here = Surroundings.here
-                if show.isJSON { return try await here.terminal.show(json.pretty) }
+                if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 let flow = try session.client.decode(Wire.Flow.self, json)
                 try await here.terminal.show(FlowText.lines(flow, style: here.terminal.style))
             }
@@ -103,11 +104,13 @@ struct FlowCommands: AsyncParsableCommand {
                     if show.isJSON {
                         try await report([
                             "file": .string(file), "flow": .string(loaded.plan.flow), "revision": .string(loaded.revision.hex),
+                            "embedded": .array(FlowText.embeddedNames(loaded.plan).map(JSON.string)),
                         ])
                     } else {
                         try await say(
                             "\(file): flow '\(loaded.plan.flow)', \(loaded.plan.nodes.count) steps, revision \(loaded.revision.short)"
                         )
+                        for line in FlowText.embedded(loaded.plan) { try await say("  \(line)") }
                     }
                 } catch {
                     failed = true
@@ -163,9 +166,22 @@ struct FlowCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection) { session in
+                let starters = try await starters(session.client)
                 _ = try await session.client.request("DELETE", "/v1/flows/\(percentEncoded(name))")
-                try await Surroundings.here.terminal.say("Removed flow '\(name)'. Its runs stay.")
+                let terminal = Surroundings.here.terminal
+                try await terminal.say("Removed flow '\(name)'. Its runs stay.")
+                guard !starters.isEmpty else { return }
+                let named = starters.prefix(10).joined(separator: ", ") + (starters.count > 10 ? " and \(starters.count - 10) more" : "")
+                try await terminal.say(
+                    "Nothing starts it any more: \(named). They stand still until it is registered again (flowctl flow add FILE), or remove them.")
             }
+        }
+
+        /// What starts it, which is not removed with it.
+        private func starters(_ client: FlowClient) async throws -> [String] {
+            let schedules = try await client.list(Wire.Schedule.self, "/v1/schedules").filter { $0.spec.flow == name }
+            let hooks = try await client.list(Wire.Hook.self, "/v1/hooks").filter { $0.spec.flow == name }
+            return schedules.map { "schedule \($0.name)" } + hooks.map { "hook \($0.name)" }
         }
     }
 }

@@ -12,7 +12,7 @@ enum FollowedOutcome {
 
     /// Follows a run of `exec`: what the hosts write is the data.
     static func followOutputs(_ run: Wire.Run, _ session: Session, _ show: ShowOptions) async throws {
-        let logs = LogFollower(session: session) { step, target in target ?? step.text }
+        let logs = LogFollower(session: session, isAlone: false) { step, target in target ?? step.text }
         let ending = try await withThrowingTaskGroup(of: RunFollower.Ending?.self) { group in
             group.addTask {
                 try await RunFollower(session: session, form: show.isJSON ? .progressAside : .silent)
@@ -46,7 +46,7 @@ enum FollowedOutcome {
             throw CommandExit.interrupted
         }
         if show.isJSON {
-            try await terminal.show(try await session.client.request("GET", session.client.path(id.text)).pretty)
+            try await terminal.show(exact: try await session.client.request("GET", session.client.path(id.text)).pretty)
         }
         if state != .succeeded { try await explain(id, session) }
         let status = CommandExit(state)

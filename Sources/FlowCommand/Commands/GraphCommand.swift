@@ -33,7 +33,7 @@ struct GraphCommand: AsyncParsableCommand {
 
     private func draw(_ plan: Plan, states: [String: StepState]) async throws {
         let terminal = Surroundings.here.terminal
-        guard !show.isJSON else { return try await terminal.show(try body(plan).pretty) }
+        guard !show.isJSON else { return try await terminal.show(exact: try body(plan).pretty) }
         try await terminal.show(GraphText(plan, states: states).lines(format))
     }
 

@@ -38,12 +38,13 @@ struct HookCommands: AsyncParsableCommand {
             try await Session.with(connection) { session in
                 var spec = written
                 let flow = try await session.client.fetch(Wire.Flow.self, "GET", "/v1/flows/\(percentEncoded(flow))")
-                let values = try await inputs.given(for: flow.parameters)
+                let values = try await inputs.given(for: flow.parameters, failing: "Hook '\(name)' was not taken")
                 spec.inputs = values.isEmpty ? nil : values
                 let query: [(String, String?)] = [("newSecret", newSecret ? "true" : nil)]
                 let json = try await session.client.request("PUT", HookCommands.path(name), query: query, body: try body(spec))
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
+                try await session.sayIfNobodyServes("No request is taken")
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 let hook = try session.client.decode(Wire.Hook.self, json)
                 try await terminal.say("Hook '\(hook.name)' starts flow '\(hook.spec.flow)': POST \(HookCommands.path(hook.name))")
                 if let secret = hook.secret { try await terminal.show(secret) }
@@ -58,10 +59,10 @@ struct HookCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/hooks")
+                let items = try await session.client.items("/v1/hooks")
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
-                let hooks = try session.client.decode(Wire.Page<Wire.Hook>.self, json).items
+                if show.isJSON { return try await terminal.show(exact: JSON.object(["items": .array(items)]).pretty) }
+                let hooks = try items.map { try session.client.decode(Wire.Hook.self, $0) }
                 if hooks.isEmpty { return try await terminal.say("No hooks. Add one with: flowctl hook add NAME FLOW") }
                 var table = Table("hook", "flow", "changed", "by", "stands still")
                 for hook in hooks {

@@ -15,9 +15,9 @@ struct InventoryCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/inventory")
+                let json = try await session.client.inventory()
                 let here = Surroundings.here
-                if show.isJSON { return try await here.terminal.show(json.pretty) }
+                if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 let inventory = try session.client.decode(Wire.Inventory.self, json)
                 guard !inventory.hosts.isEmpty else {
                     return try await here.terminal.say("No hosts. Add one with: flowctl inventory add NAME ADDRESS")
@@ -71,7 +71,7 @@ struct InventoryCommands: AsyncParsableCommand {
                     labels: labels.isEmpty ? nil : labels)
                 let json = try await session.client.request("POST", "/v1/inventory/hosts", body: try body(host))
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 try await terminal.say("Added host '\(name)'. Try it with: flowctl ping \(shellQuoted(name))")
             }
         }
@@ -173,7 +173,7 @@ struct InventoryCommands: AsyncParsableCommand {
                     guard try await confirm(preview) else { throw CommandExit.refused }
                 }
                 let json = try await post(dryRun: false)
-                if show.isJSON { return try await here.terminal.show(json.pretty) }
+                if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 let result = try session.client.decode(Wire.KnownHostsResult.self, json)
                 try await here.terminal.say("Took \(result.imported.count) keys, left \(result.skipped.count) lines.")
             }
@@ -209,10 +209,10 @@ struct HostsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.with(connection, need: .look) { session in
-            let json = try await session.client.request("GET", "/v1/inventory/hosts", query: [("selector", selector)])
+            let items = try await session.client.items("/v1/inventory/hosts", query: [("selector", selector)])
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
-            let hosts = try session.client.decode(Wire.Page<Wire.Host>.self, json).items
+            if show.isJSON { return try await here.terminal.show(exact: JSON.object(["items": .array(items)]).pretty) }
+            let hosts = try items.map { try session.client.decode(Wire.Host.self, $0) }
             guard !hosts.isEmpty else { return try await here.terminal.say("No host matches.") }
             try await HostTable.show(hosts, here.terminal)
         }
@@ -235,7 +235,7 @@ struct PingCommand: AsyncParsableCommand {
             let here = Surroundings.here
             let results = try session.client.decode(Wire.Page<Wire.PingResult>.self, json).items
             if show.isJSON {
-                try await here.terminal.show(json.pretty)
+                try await here.terminal.show(exact: json.pretty)
             } else {
                 var table = Table("host", "state", "took", "why")
                 for result in results {

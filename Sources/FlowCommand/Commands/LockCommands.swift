@@ -15,7 +15,7 @@ struct LocksCommand: AsyncParsableCommand {
         try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", "/v1/locks", query: [("name", name)])
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             let locks = try session.client.decode(Wire.Page<Wire.Lock>.self, json).items
             guard !locks.isEmpty else { return try await here.terminal.say("Nobody has a lock, and nobody waits for one.") }
             try await here.terminal.show(LockText.table(locks, now: here.now()).lines(style: here.terminal.style, width: here.terminal.tableWidth))

@@ -52,6 +52,7 @@ struct LogsCommand: AsyncParsableCommand {
                 }
                 try await printer.finish(source, label: step.path.text)
             }
+            try await sayCut(step, attempt.number)
         }
     }
 
@@ -70,9 +71,15 @@ struct LogsCommand: AsyncParsableCommand {
                     try await session.client.output(source, from: 0, follows: false) { try await write($0, stream) }
                 }
             }
+            try await sayCut(step, number)
             return
         }
-        try await untilInterrupted(run) { try await followOne(path, of: run, session) }
+        try await untilInterrupted(run) { try await session.following { try await followOne(path, of: run, session) } }
+    }
+
+    private func sayCut(_ step: Wire.Step, _ number: Int) async throws {
+        guard step.attempts.contains(where: { $0.number == number && $0.truncated }) else { return }
+        try await Surroundings.here.terminal.say("The output of '\(step.path)' is cut: there was more than is kept.")
     }
 
     /// Each attempt to its end, then the next, until the step is settled.
@@ -80,7 +87,7 @@ struct LogsCommand: AsyncParsableCommand {
         let logs = LogFollower(session: session) { step, _ in step.text }
         var shown = (attempt ?? 1) - 1
         while true {
-            let step = try await session.client.step(path, of: run)
+            guard let step = try await look(at: path, of: run, session, logs) else { return }
             let newest = step.attempts.first?.number ?? 0
             if newest > shown {
                 shown = attempt ?? (shown == 0 && step.state.isSettled ? newest : shown + 1)
@@ -93,13 +100,31 @@ struct LogsCommand: AsyncParsableCommand {
         }
     }
 
+    /// The step as it is now, across lost connections; nil when nobody answers any more and it is settled.
+    private func look(at path: StepPath, of run: RunID, _ session: Session, _ logs: LogFollower) async throws -> Wire.Step? {
+        var patience = Patience()
+        while true {
+            do {
+                return try await session.client.step(path, of: run)
+            } catch {
+                try await logs.recover(from: error, &patience)
+            }
+            guard patience.isTimeToLook else { continue }
+            if let step = try await session.lookAside({ try await $0.step(path, of: run) }), step.state.isSettled {
+                try await Surroundings.here.terminal.say(Messages.outputCut(run))
+                return nil
+            }
+        }
+    }
+
     private func followAttempt(_ number: Int, _ path: StepPath, _ run: RunID, _ logs: LogFollower) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for stream in OutputSource.Stream.allCases {
                 let source = OutputSource(run: run, step: path, attempt: number, stream: stream)
                 group.addTask { try await logs.bytes(of: source) { try await write($0, stream) } }
             }
-            try await group.waitForAll()
+            // The first that cannot be shown ends the other, too.
+            for try await _ in group {}
         }
     }
 

@@ -6,13 +6,14 @@ import FlowWire
 struct UserCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "Gives people names and roles.",
-        subcommands: [Add.self, Link.self, List.self, Remove.self])
+        subcommands: [Add.self, Link.self, Unlink.self, List.self, Remove.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Creates a user, or replaces the roles of the person.",
             discussion:
-                "Built-in roles, each with the rights of those before it: viewer, operator, author, admin. Other names are groups for approvals."
+                "Built-in roles, each with the rights of those before it: viewer, operator, author, admin. Other names are groups for approvals, beside one of these: "
+                + "without a built-in role nobody can vote."
         )
         @Argument(help: "The name: alice, or os:alice for an account of the engine's machine.") var name: String
         @Option(name: .long, help: "A role or group; repeat it for each. viewer unless given.") var role: [String] = []
@@ -24,6 +25,11 @@ struct UserCommands: AsyncParsableCommand {
                 let request = try body(Wire.UserUpdate(roles: role.isEmpty ? ["viewer"] : role))
                 let json = try await session.client.request("PUT", "/v1/users/\(percentEncoded(name))", body: request)
                 try await UserTable.show(json, show, session)
+                for warning in try session.client.decode(Wire.User.self, json).warnings ?? [] {
+                    let next = "flowctl user add \(shellQuoted(name)) --role viewer" + role.map { " --role \(shellQuoted($0))" }.joined()
+                    try await Surroundings.here.terminal.say(
+                        "Warning: \(warning.subject) \(warning.message).\n  \(next)".neutralised(keeping: ["\n"]))
+                }
             }
         }
     }
@@ -45,6 +51,39 @@ struct UserCommands: AsyncParsableCommand {
         }
     }
 
+    struct Unlink: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes a link back that was made by mistake: the two are two persons again.",
+            discussion: """
+                Each has the roles again that it had before the link, as far as the person has them still. For runs that have begun the link counts on: \
+                they were shaped, and voted on, while it stood.
+                """)
+        @Argument(help: "A user.") var name: String
+        @Argument(help: "The one that it was linked with.") var other: String
+        @Option(name: [.customShort("m"), .long], help: "Why; kept on the audit trail.") var message: String
+        @OptionGroup var show: ShowOptions
+        @OptionGroup var connection: ConnectionOptions
+
+        func run() async throws {
+            try await Session.with(connection) { session in
+                let json = try await session.client.request(
+                    "POST", "/v1/users/\(percentEncoded(name))/unlink",
+                    body: try body(Wire.UserUnlink(name: other, message: message)))
+                let terminal = Surroundings.here.terminal
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
+                let users = try session.client.decode(Wire.Page<Wire.User>.self, json).items
+                try await UserTable.show(users, terminal)
+                if users.contains(where: { $0.names.contains(name) && $0.names.contains(other) }) {
+                    try await terminal.say("Other links make '\(name)' and '\(other)' one person still: take those back, too.".neutralised())
+                }
+                for user in users where user.roles.isEmpty {
+                    let first = user.names.first ?? user.person
+                    try await terminal.say("'\(first)' has no role now: flowctl user add \(shellQuoted(first)) --role ROLE".neutralised())
+                }
+            }
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists people.")
         @OptionGroup var show: ShowOptions
@@ -54,7 +93,7 @@ struct UserCommands: AsyncParsableCommand {
             try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/users")
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 try await UserTable.show(try session.client.decode(Wire.Page<Wire.User>.self, json).items, terminal)
             }
         }
@@ -77,7 +116,7 @@ struct UserCommands: AsyncParsableCommand {
 private enum UserTable {
     static func show(_ json: JSON, _ show: ShowOptions, _ session: Session) async throws {
         let terminal = Surroundings.here.terminal
-        if show.isJSON { return try await terminal.show(json.pretty) }
+        if show.isJSON { return try await terminal.show(exact: json.pretty) }
         try await self.show([try session.client.decode(Wire.User.self, json)], terminal)
     }
 
@@ -116,7 +155,7 @@ struct TokenCommands: AsyncParsableCommand {
                 let request = Wire.TokenRequest(name: name, user: user, expiresInSeconds: days.map { $0 * 86_400 })
                 let json = try await session.client.request("POST", "/v1/tokens", body: try body(request))
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 let token = try session.client.decode(Wire.Token.self, json)
                 try await terminal.show(token.token ?? "")
                 let until = token.expiresAt.map { ", good until \(momentText($0))" } ?? ""
@@ -136,7 +175,7 @@ struct TokenCommands: AsyncParsableCommand {
             try await Session.with(connection, need: .look) { session in
                 let json = try await session.client.request("GET", "/v1/tokens", query: [("all", all ? "true" : nil)])
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
+                if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 var table = Table("token", "name", "user", "created", "expires", "last used", "revoked")
                 for token in try session.client.decode(Wire.Page<Wire.Token>.self, json).items {
                     table.add(

@@ -45,7 +45,7 @@ struct RolloutCommand: AsyncParsableCommand {
         let here = Surroundings.here
         try await Session.with(options.connection) { session in
             let targets = try await session.client.targets(of: run, StepPath(step), outcome: outcome)
-            if options.show.isJSON { return try await here.terminal.show(try body(Wire.Page(items: targets)).pretty) }
+            if options.show.isJSON { return try await here.terminal.show(exact: try body(Wire.Page(items: targets)).pretty) }
             let isChosen = outcome != nil || all
             let text = RolloutText(targets: targets, showsAll: isChosen, now: here.now(), style: here.terminal.style)
             try await here.terminal.show(text.lines(width: here.terminal.tableWidth))

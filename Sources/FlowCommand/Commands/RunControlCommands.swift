@@ -22,7 +22,7 @@ struct ControlOptions: ParsableArguments {
         try await Session.with(connection, need: .beyond) { session in
             let json = try await session.client.request(
                 "POST", path(session.client), body: try await body(session.client), headers: key.map { ["idempotency-key": $0] } ?? [:])
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             try await here.terminal.say(Messages.commanded(verb, try session.client.decode(Wire.Run.self, json)))
         }
     }

@@ -34,7 +34,7 @@ struct ListCommand: AsyncParsableCommand {
         try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", "/v1/runs", query: query)
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             let page = try session.client.decode(Wire.Page<Wire.Run>.self, json)
             guard !page.items.isEmpty else { return try await here.terminal.say("No runs.") }
             let table = RunTables.runs(page.items, now: here.now())
@@ -56,7 +56,7 @@ struct ShowCommand: AsyncParsableCommand {
         try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", session.client.path(run))
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             let found = try session.client.decode(Wire.Run.self, json)
             let tree = TreeLines(FollowedRun(found, steps: found.steps ?? []), now: here.now(), style: here.terminal.style)
             try await here.terminal.show(RunTables.facts(of: found))
@@ -80,7 +80,7 @@ struct StepsCommand: AsyncParsableCommand {
         try await Session.with(connection, need: .look) { session in
             let steps = try await session.client.steps(of: run).filter { state.isEmpty || state.contains($0.state) }
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(try body(Wire.Page(items: steps)).pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: try body(Wire.Page(items: steps)).pretty) }
             let table = RunTables.steps(steps, now: here.now())
             try await here.terminal.show(table.lines(style: here.terminal.style, width: here.terminal.tableWidth))
         }
@@ -124,7 +124,7 @@ struct WhyCommand: AsyncParsableCommand {
         try await Session.with(connection, need: .look) { session in
             let json = try await session.client.request("GET", session.client.path(run, "/why"))
             let here = Surroundings.here
-            if show.isJSON { return try await here.terminal.show(json.pretty) }
+            if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             let why = try session.client.decode(Wire.Why.self, json)
             try await here.terminal.show(WhyText(why, now: here.now(), style: here.terminal.style).lines)
         }

@@ -46,10 +46,11 @@ extension ScheduleCommands {
             try await Session.with(connection) { session in
                 var spec = written
                 let flow = try await session.client.fetch(Wire.Flow.self, "GET", "/v1/flows/\(percentEncoded(flow))")
-                let values = try await inputs.values(for: flow.parameters)
+                let values = try await inputs.values(for: flow.parameters, failing: "Schedule '\(name)' was not taken")
                 spec.inputs = values.isEmpty ? nil : values
                 let json = try await session.client.request("PUT", ScheduleText.path(name), body: try body(spec))
                 try await ScheduleText.showOne(json, show, session)
+                try await session.sayIfNobodyServes("Its times do not come")
             }
         }
     }

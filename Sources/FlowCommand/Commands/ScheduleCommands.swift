@@ -18,10 +18,10 @@ struct ScheduleCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/schedules")
+                let items = try await session.client.items("/v1/schedules")
                 let terminal = Surroundings.here.terminal
-                if show.isJSON { return try await terminal.show(json.pretty) }
-                let schedules = try session.client.decode(Wire.Page<Wire.Schedule>.self, json).items
+                if show.isJSON { return try await terminal.show(exact: JSON.object(["items": .array(items)]).pretty) }
+                let schedules = try items.map { try session.client.decode(Wire.Schedule.self, $0) }
                 guard !schedules.isEmpty else {
                     return try await terminal.say("No schedules. Add one with: flowctl schedule add NAME FLOW --cron '0 3 * * *'")
                 }
@@ -52,7 +52,7 @@ struct ScheduleCommands: AsyncParsableCommand {
                 if show.isJSON {
                     var members = json.objectValue ?? [:]
                     members["times"] = times["items"]
-                    return try await terminal.show(JSON.object(members).pretty)
+                    return try await terminal.show(exact: JSON.object(members).pretty)
                 }
                 try await terminal.show(ScheduleText.lines(try session.client.decode(Wire.Schedule.self, json), style: terminal.style))
                 let page = try session.client.decode(Wire.Page<Wire.Occurrence>.self, times)
@@ -75,7 +75,10 @@ struct ScheduleCommands: AsyncParsableCommand {
     }
 
     struct Pause: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lets the times of a schedule pass: each is recorded as paused.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lets the times of a schedule pass: each is recorded as paused.",
+            discussion:
+                "A time that waits for the run before it (--overlap queue) is held until the pause ends; times that somebody backfills are not.")
         @Argument(help: "Its name.") var name: String
         @Option(name: [.customShort("m"), .long], help: "Why.") var message: String
         @Option(name: .long, help: ArgumentHelp("When the pause ends by itself: 2026-03-01T08:00:00Z.", valueName: "time")) var until: String?
@@ -84,7 +87,14 @@ struct ScheduleCommands: AsyncParsableCommand {
 
         func run() async throws {
             let request = Wire.SchedulePause(reason: message, until: try until.map { try ScheduleText.instant($0, "--until") })
-            try await ScheduleText.change("POST", ScheduleText.path(name, "pause"), try body(request), show, connection)
+            let body = try body(request)
+            try await Session.with(connection) { session in
+                let json = try await session.client.request("POST", ScheduleText.path(name, "pause"), body: body)
+                try await ScheduleText.showOne(json, show, session)
+                // Not only what comes, also what has come and waits.
+                guard try session.client.decode(Wire.Schedule.self, json).spec.overlap == .queue else { return }
+                try await Surroundings.here.terminal.say("A time that waits for a run before it is held, too, until the pause ends.".neutralised())
+            }
         }
     }
 
@@ -162,7 +172,7 @@ struct ScheduleCommands: AsyncParsableCommand {
             try await Session.with(connection, need: .beyond) { session in
                 let json = try await session.client.request("POST", ScheduleText.path(name, "run"))
                 let run = try session.client.decode(Wire.Run.self, json)
-                try await Surroundings.here.terminal.show(show.isJSON ? json.pretty : run.id.text)
+                try await Surroundings.here.terminal.show(exact: show.isJSON ? json.pretty : run.id.text)
             }
         }
     }

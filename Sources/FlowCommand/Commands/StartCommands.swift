@@ -26,7 +26,7 @@ struct PlanCommand: AsyncParsableCommand {
             let here = Surroundings.here
             let preview = try session.client.decode(Wire.Preview.self, json)
             if show.isJSON {
-                try await here.terminal.show(json.pretty)
+                try await here.terminal.show(exact: json.pretty)
             } else {
                 try await here.terminal.show(PlanText(preview, style: here.terminal.style).lines)
             }
@@ -106,7 +106,7 @@ struct StartOptions: ParsableArguments {
 
     func leave(_ run: Wire.Run, _ json: JSON, _ show: ShowOptions) async throws {
         let terminal = Surroundings.here.terminal
-        try await terminal.show(show.isJSON ? json.pretty : run.id.text)
+        try await terminal.show(exact: show.isJSON ? json.pretty : run.id.text)
         try await terminal.say(Messages.detached(run.id))
     }
 }
@@ -118,6 +118,7 @@ struct ExecCommand: AsyncParsableCommand {
         discussion: """
             One word after -- is a command line for /bin/sh:  flowctl exec web -- 'df -h | tail -1'
             Several words are one command with these arguments, whatever is in them:  flowctl exec web -- rm 'a b'
+            Standard input is not handed on: the command reads nothing there. Files go to hosts with a flow's copy.
             """)
 
     @Argument(help: ArgumentHelp("Which hosts: a selector.", valueName: "selector"))
@@ -143,9 +144,12 @@ struct ExecCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let here = Surroundings.here
         let text = command.count == 1 ? command[0] : command.map(shellQuoted).joined(separator: " ")
         let exec = Wire.Exec(selector: selector, command: text, width: width, account: account, timeoutSeconds: timeout)
         try await Session.with(connection, need: start.detach ? .beyond : .command) { session in
+            // Said before anything runs: a command that finds no input can succeed and do nothing.
+            if here.terminal.hasInput() { try await here.terminal.say(Messages.inputNotHandedOn) }
             let request = Wire.Start(exec: exec, labels: try start.labelValues, priority: start.priority)
             let (run, json) = try await start.post(request, session)
             if start.detach { return try await start.leave(run, json, show) }

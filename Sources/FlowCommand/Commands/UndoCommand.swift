@@ -32,7 +32,7 @@ struct UndoCommand: AsyncParsableCommand {
         let here = Surroundings.here
         try await Session.with(options.connection) { session in
             let plan = try await session.client.undoPlan(of: run, from: step)
-            if options.show.isJSON { return try await here.terminal.show(try body(plan).pretty) }
+            if options.show.isJSON { return try await here.terminal.show(exact: try body(plan).pretty) }
             var table = Table("stage", "step", "target", "by")
             for (number, stage) in plan.stages.enumerated() {
                 for item in stage {

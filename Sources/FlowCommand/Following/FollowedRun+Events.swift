@@ -118,5 +118,6 @@ extension FollowedRun.Step {
 package func shellQuoted(_ text: String) -> String {
     let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,")
     if !text.isEmpty, text.allSatisfy({ plain.contains($0) }) { return text }
-    return "'" + text.replacing("'", with: #"'\''"#) + "'"
+    // By scalars: a quote and the accent behind it are one character, and a shell sees the quote.
+    return "'" + text.unicodeScalars.map { $0 == "'" ? #"'\''"# : String($0) }.joined() + "'"
 }

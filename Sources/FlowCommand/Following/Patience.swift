@@ -10,6 +10,9 @@ struct Patience {
 
     private var since: Instant?
     private(set) var tries = 0
+    /// Whether it is time to look whether the run has ended meanwhile: some seconds after the first try, when an engine that was left behind
+    /// would be there, and then now and again.
+    var isTimeToLook: Bool { tries >= 6 && tries.isMultiple(of: 2) }
 
     /// Something new came.
     mutating func progressed() { self = Patience() }

@@ -32,7 +32,7 @@ struct RunFollower: Sendable {
         let board = Board(known)
         let isTree = form == .progress && here.terminal.isInteractive
         return try await withThrowingTaskGroup(of: Ending?.self) { group in
-            group.addTask { .ended(try await pump(board)) }
+            group.addTask { .ended(try await session.following { try await pump(board) }) }
             group.addTask { await interruption() }
             if isTree {
                 group.addTask {
@@ -83,30 +83,33 @@ struct RunFollower: Sendable {
                     // A server that begins anew each time tells nothing new.
                     guard record.sequence > board.sequence else { return }
                     patience.progressed()
+                    session.progressed()
                     try await take(record, board)
                 }
                 if let state { return state }
                 failure = Messages.noAnswer(TransportFailure(.lost, ""), from: session.client.address())
+            } catch let error as WriteFailure {
+                // Nobody reads it here: that is no fault of the connection.
+                throw error
             } catch {
                 try Task.checkCancellation()
                 failure = FlowClient.flowError(error, at: session.client.address())
             }
-            try await wait(after: failure, &patience, run: board.id)
+            if let state = try await wait(after: failure, &patience, run: board.id) { return state }
         }
     }
 
-    /// Waits a little longer each time; gives up when the failure lasts, or would not go away.
-    private func wait(after failure: FlowError, _ patience: inout Patience, run: RunID) async throws {
-        guard failure.code == .unreachable || failure.code == .overloaded || failure.code == .owned else { throw failure }
+    /// Waits a little longer each time; gives up when the failure lasts, or would not go away. Gives the state that the run turns out to
+    /// have ended in.
+    private func wait(after failure: FlowError, _ patience: inout Patience, run: RunID) async throws -> RunState? {
+        guard failure.code == .unreachable || failure.code == .overloaded else { throw failure }
         guard let pause = patience.pause(at: here.now()) else { throw Messages.gaveUpFollowing(run, failure) }
         // The first time is nothing to speak of: servers end streams when they restart.
-        if patience.tries == 2 { try await here.terminal.say(Messages.reconnecting("\(session.client.address())")) }
+        if patience.tries == 2 { try await session.sayMissed() }
         try await here.pause(pause)
-        do {
-            try await session.reconnect()
-        } catch let error as FlowError where error.code == .unreachable || error.code == .owned {
-            // Counted by the next turn, which finds nobody there either.
-        }
+        guard patience.isTimeToLook else { return nil }
+        let state = try await session.lookAside { try await $0.run(run.text).state }
+        return state?.isTerminal == true ? state : nil
     }
 
     private func take(_ record: Wire.Record, _ board: Board) async throws {
@@ -114,7 +117,7 @@ struct RunFollower: Sendable {
         switch form {
         case .progress where here.terminal.isInteractive, .silent: break
         case .progress, .progressAside: for change in changes { try await showLine(change, board.id) }
-        case .records: try await here.terminal.show(try body(record).canonical)
+        case .records: try await here.terminal.show(exact: try body(record).canonical)
         }
     }
 

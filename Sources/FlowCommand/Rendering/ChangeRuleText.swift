@@ -32,7 +32,7 @@ enum ChangeRuleText {
 
     static func showOne(_ json: JSON, _ show: ShowOptions, _ session: Session) async throws {
         let terminal = Surroundings.here.terminal
-        if show.isJSON { return try await terminal.show(json.pretty) }
+        if show.isJSON { return try await terminal.show(exact: json.pretty) }
         let rule = try session.client.decode(Wire.ChangeRule.self, json)
         let style = terminal.style
         var lines = [

@@ -11,7 +11,8 @@ enum CommandText {
             let command = spec.variables.reduce(text) { text, variable in
                 text.replacing("\"${\(variable.name)}\"", with: words.word(variable.value))
             }
-            let lines = command.split(separator: "\n", omittingEmptySubsequences: false)
+            // By scalars: to Swift CR LF is one character. Not at CR, which is part of a command, and shown.
+            let lines = command.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
             let shown = lines.prefix(shownLines).enumerated().map { ($0.offset == 0 ? "$ " : "  ") + $0.element }
             return lines.count > shownLines ? shown + ["  … \(lines.count - shownLines) more lines"] : shown
         case .asset(let digest):

@@ -1,13 +1,19 @@
 /// Text as a screen shows it.
 extension String {
-    /// The text with everything that could steer a terminal or reorder a line made visible. `keeping` stay as they are.
-    package func neutralised(keeping: Set<Unicode.Scalar> = []) -> String {
+    /// The text with everything that could steer a terminal or reorder a line made visible. `keeping` stay as they are, and so do the sequences
+    /// of `Style` where there are `colours`.
+    package func neutralised(keeping: Set<Unicode.Scalar> = [], colours: Bool = false) -> String {
         guard !utf8.allSatisfy({ (0x20..<0x7F).contains($0) }),
             unicodeScalars.contains(where: { $0.steersTerminals && !keeping.contains($0) })
         else { return self }
         var out = String.UnicodeScalarView()
-        for scalar in unicodeScalars {
-            if !scalar.steersTerminals || keeping.contains(scalar) {
+        var colour = 0
+        for (index, scalar) in zip(unicodeScalars.indices, unicodeScalars) {
+            if colours, scalar == "\u{1B}" { colour = unicodeScalars[index...].colourLength }
+            if colour > 0 {
+                colour -= 1
+                out.append(scalar)
+            } else if !scalar.steersTerminals || keeping.contains(scalar) {
                 out.append(scalar)
             } else if scalar.value < 0x20, let picture = Unicode.Scalar(0x2400 + scalar.value) {
                 out.append(picture)
@@ -64,5 +70,15 @@ extension Unicode.Scalar {
         case 0..<0x20, 0x7F..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
         default: false
         }
+    }
+}
+
+extension Substring.UnicodeScalarView {
+    /// How many scalars a sequence of `Style` takes here (ECMA-48, SGR); 0 when there is none. Others could hide what stands behind them.
+    fileprivate var colourLength: Int {
+        guard dropFirst().first == "[" else { return 0 }
+        let digits = dropFirst(2).prefix { ("0"..."9").contains($0) }
+        let isKnown = Style.Colour(rawValue: String(Substring(digits))) != nil
+        return isKnown && dropFirst(2 + digits.count).first == "m" ? digits.count + 3 : 0
     }
 }

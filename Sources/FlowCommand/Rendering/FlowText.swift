@@ -8,6 +8,14 @@ enum FlowText {
         "\(ScheduleText.timing(trigger.schedule)), \(trigger.schedule.timeZone ?? "UTC") (schedule '\(flow).\(trigger.name)')"
     }
 
+    /// What was read into the plan beside the flow file, and goes with it to the server: a line for each file.
+    static func embedded(_ plan: Plan) -> [String] {
+        embeddedNames(plan).map { "Embedded, and readable by whoever may see the flow: \($0)".neutralised() }
+    }
+
+    /// The embedded files of the plan and of the flows in it, as the flow file names them.
+    static func embeddedNames(_ plan: Plan) -> [String] { Set(plan.withCalls.flatMap(\.assets).map(\.name)).sorted() }
+
     static func lines(_ flow: Wire.Flow, style: Style) -> [String] {
         var lines = [
             "\(style.paint(flow.name, .bold))  revision \(flow.revision.short), added \(momentText(flow.addedAt)) by \(flow.addedBy)"

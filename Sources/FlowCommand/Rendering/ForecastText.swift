@@ -9,6 +9,9 @@ enum ForecastText {
     static func lines(_ preview: Wire.Preview) -> [String] {
         let closed = preview.closed ?? []
         var lines = closed.filter { $0.batch == nil }.map { "held now  \($0.flow == preview.flow ? "" : "flow \($0.flow) ")\(text($0))" }
+        if let late = preview.lateHosts {
+            lines.append("later     the hosts of \(names(late.map { "'\($0)'" })) are chosen by a step before, and looked up then")
+        }
         for rollout in preview.rollouts ?? [] {
             lines += self.lines(rollout, closed.filter { $0.flow == rollout.flow && $0.step == rollout.step }, isCalled: rollout.flow != preview.flow)
         }

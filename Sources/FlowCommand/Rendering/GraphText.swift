@@ -81,7 +81,8 @@ package struct GraphText {
     }
 
     private func quoted(_ text: String) -> String {
-        "\"" + text.neutralised().replacing("\\", with: #"\\"#).replacing("\"", with: #"\""#) + "\""
+        // By scalars: a quote and the accent behind it are one character, and the reader sees the quote.
+        "\"" + text.neutralised().unicodeScalars.map { $0 == "\\" || $0 == "\"" ? "\\\($0)" : String($0) }.joined() + "\""
     }
 
     // MARK: - Mermaid

@@ -23,6 +23,7 @@ enum ScheduleText {
             "next      \(schedule.nextAt.map(momentText) ?? "never")",
             "overlap   \((spec.overlap ?? .skip).rawValue)", "catch-up  \((spec.catchUp ?? .last).rawValue)",
         ]
+        lines += bounds(spec)
         if let inputs = spec.inputs { lines.append("inputs    \(JSON.object(inputs).canonical)") }
         if let pause = schedule.pause {
             let until = pause.untilAt.map { " until \(momentText($0))" } ?? ""
@@ -30,6 +31,28 @@ enum ScheduleText {
         }
         if let fault = schedule.fault { lines.append("fault     \(fault)") }
         return lines.map { $0.neutralised(keeping: ["\u{1B}"]) }
+    }
+
+    /// What it is bound to beside its times, each only where it is given.
+    private static func bounds(_ spec: ScheduleSpec) -> [String] {
+        var lines: [String] = []
+        if let age = spec.maxAgeSeconds { lines.append("max-age   \(durationText(Double(age)))") }
+        if let calendars = spec.calendars { lines.append("calendar  \(calendars.joined(separator: ", "))") }
+        for blackout in spec.blackouts ?? [] { lines.append("blackout  \(words(blackout))") }
+        if let gap = spec.gap { lines.append("gap       \(gap.rawValue)") }
+        if let fold = spec.fold { lines.append("fold      \(fold.rawValue)") }
+        if let seconds = spec.jitterSeconds, seconds > 0 { lines.append("jitter    up to \(durationText(Double(seconds)))") }
+        if let limit = spec.limit { lines.append("limit     \(limit)") }
+        if let labels = spec.labels, !labels.isEmpty {
+            lines.append("labels    " + labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", "))
+        }
+        return lines
+    }
+
+    private static func words(_ blackout: ScheduleSpec.Blackout) -> String {
+        if let cron = blackout.cron { return "\(blackout.minutes ?? 0) min from \(cron) on" }
+        return [blackout.from.map { "from \(momentText($0))" }, blackout.until.map { "until \(momentText($0))" }].compactMap { $0 }.joined(
+            separator: " ")
     }
 
     static func instant(_ text: String, _ option: String) throws(FlowError) -> Instant {
@@ -51,7 +74,7 @@ enum ScheduleText {
 
     static func showOne(_ json: JSON, _ show: ShowOptions, _ session: Session) async throws {
         let terminal = Surroundings.here.terminal
-        if show.isJSON { return try await terminal.show(json.pretty) }
+        if show.isJSON { return try await terminal.show(exact: json.pretty) }
         try await terminal.show(lines(try session.client.decode(Wire.Schedule.self, json), style: terminal.style))
     }
 
@@ -63,7 +86,7 @@ enum ScheduleText {
 
     static func show(_ json: JSON, _ options: ShowOptions, _ session: Session) async throws {
         let terminal = Surroundings.here.terminal
-        if options.isJSON { return try await terminal.show(json.pretty) }
+        if options.isJSON { return try await terminal.show(exact: json.pretty) }
         let times = try session.client.decode(Wire.Page<Wire.Occurrence>.self, json).items
         if times.isEmpty { return try await terminal.say("None.") }
         try await show(times, terminal)

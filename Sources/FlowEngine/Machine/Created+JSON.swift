@@ -21,6 +21,8 @@ extension Created {
         if let priority { members["priority"] = .int(priority) }
         if !shapers.isEmpty { members["shapers"] = .array(shapers.map(\.json)) }
         if let isRegistered { members["registered"] = .bool(isRegistered) }
+        if let isUngated { members["ungated"] = .bool(isUngated) }
+        if let shapedSince { members["shapedSince"] = .int(Int(shapedSince.milliseconds)) }
         if !holdBefore.isEmpty { members["holdBefore"] = .array(holdBefore.sorted().map(JSON.string)) }
         if !labels.isEmpty { members["labels"] = .object(labels.mapValues(JSON.string)) }
         if !targets.isEmpty { members["targets"] = targets.json }
@@ -40,7 +42,8 @@ extension Created {
             person: person, holdBefore: Set((json["holdBefore"]?.arrayValue ?? []).map(\.text)), parent: CallID(json: json["parent"]),
             callers: (json["callers"]?.arrayValue ?? []).compactMap(ClaimRow.ID.init(json:)), priority: json["priority"]?.intValue,
             limit: HostLimit(json: json["limit"]), shapers: try (json["shapers"]?.arrayValue ?? []).map { try Shaper(json: $0) },
-            isRegistered: json["registered"]?.boolValue)
+            isRegistered: json["registered"]?.boolValue, isUngated: json["ungated"]?.boolValue,
+            shapedSince: json["shapedSince"]?.intValue.map { Instant(milliseconds: Int64($0)) })
     }
 }
 
@@ -49,6 +52,7 @@ extension Shaper {
         var members: [String: JSON] = ["user": .string(user), "person": .string(person), "deed": .string(deed.rawValue)]
         if let subject { members["subject"] = .string(subject) }
         if let caller { members["caller"] = .string(caller.text) }
+        if let called { members["called"] = .string(called.text) }
         return .object(members)
     }
 
@@ -58,7 +62,8 @@ extension Shaper {
             let deed = json["deed"]?.stringValue.flatMap(Deed.init(rawValue:))
         else { throw BinaryReader.Malformed(message: "somebody who shaped a run cannot be read") }
         self.init(
-            user: user, person: person, deed, json["subject"]?.stringValue, caller: json["caller"]?.stringValue.flatMap { RunID($0) })
+            user: user, person: person, deed, json["subject"]?.stringValue, caller: json["caller"]?.stringValue.flatMap { RunID($0) },
+            called: json["called"]?.stringValue.flatMap { RunID($0) })
     }
 }
 
@@ -95,9 +100,9 @@ extension InputEdit {
 }
 
 extension [String: [Host]] {
-    fileprivate var json: JSON { .object(mapValues { .array($0.map(\.json)) }) }
+    var json: JSON { .object(mapValues { .array($0.map(\.json)) }) }
 
-    fileprivate init(json: JSON?) {
+    init(json: JSON?) {
         self = (json?.objectValue ?? [:]).mapValues { ($0.arrayValue ?? []).compactMap(Host.init(json:)) }
     }
 }

@@ -72,6 +72,12 @@ extension Entry {
         case 43: self = .signalTaken(step, signal: try reader.text())
         case 45: self = .calling(step)
         case 46: self = .called(step, try reader.runID())
+        case 140: self = .seeking(step, selector: try reader.text())
+        case 141:
+            guard let found = [String: [Host]](json: try reader.json()).first else {
+                throw BinaryReader.Malformed(message: "the hosts of a selector cannot be read")
+            }
+            self = .hostsFound(step, selector: found.key, found.value)
         case 130: self = .given(step, try Shaper(json: try reader.json()))
         default: throw BinaryReader.Malformed(message: "entry kind \(tag) is not known")
         }

@@ -60,6 +60,8 @@ extension Entry {
         case .undo(let entry): entry.kind
         case .calling: "stepCalling"
         case .called: "stepCalled"
+        case .seeking: "stepSeekingHosts"
+        case .hostsFound: "hostsFound"
         case .claim(let entry): entry.kind
         case .reprioritised: "reprioritised"
         case .given: "stepGiven"
@@ -152,6 +154,9 @@ extension Entry {
         case .undo(let entry): return entry.details
         case .calling: return ["state": .string(StepState.waiting.rawValue)]
         case .called(_, let child): return ["child": .string(child.text)]
+        case .seeking(_, let selector): return ["state": .string(StepState.waiting.rawValue), "selector": .string(selector)]
+        case .hostsFound(_, let selector, let hosts):
+            return ["state": .string(StepState.ready.rawValue), "selector": .string(selector), "hosts": .array(hosts.map { .string($0.name) })]
         case .claim(let entry): return entry.details
         case .given(_, let giver): return ["actor": .string(giver.user)]
         case .reprioritised(let priority): return ["priority": .int(priority)]

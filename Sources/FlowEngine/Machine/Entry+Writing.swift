@@ -51,6 +51,8 @@ extension Entry {
         case .claim: 50
         case .reprioritised: 51
         case .given: 130
+        case .seeking: 140
+        case .hostsFound: 141
         }
     }
 
@@ -73,6 +75,8 @@ extension Entry {
         case .bodyEnded(let outcome): out.write(outcome.rawValue)
         case .ready, .stopping, .stoppedBefore, .released, .resumed, .calling: break
         case .called(_, let child): out.write(child.text)
+        case .seeking(_, let selector): out.write(selector)
+        case .hostsFound(_, let selector, let hosts): out.write([selector: hosts].json)
         case .inputsEdited(let edit): out.write(edit.json)
         case .breakpoint(let step, let isSet):
             out.write(step)
@@ -163,7 +167,8 @@ extension Entry {
             .approvalOpened(let step, _, _, _), .voted(let step, _), .approvalClosed(let step, _),
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
             .rollout(let step, _), .gate(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step),
-            .awaiting(let step, _, _), .signalTaken(let step, _), .calling(let step), .called(let step, _), .given(let step, _):
+            .awaiting(let step, _, _), .signalTaken(let step, _), .calling(let step), .called(let step, _), .given(let step, _),
+            .seeking(let step, _), .hostsFound(let step, _, _):
             step
         }
     }

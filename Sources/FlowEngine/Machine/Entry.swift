@@ -67,6 +67,10 @@ package enum Entry: Hashable, Sendable {
     case calling(StepRef)
     /// That run has begun.
     case called(StepRef, RunID)
+    /// The step waits until the hosts of a selector are found that another step has made.
+    case seeking(StepRef, selector: String)
+    /// They are these, for the rest of the run.
+    case hostsFound(StepRef, selector: String, [Host])
     /// Something asks for what it needs to itself, or has it.
     case claim(ClaimEntry)
     /// The run has another priority from here on.

@@ -55,6 +55,19 @@ package struct Rollout: Hashable, Sendable {
         }
     }
 
+    /// Why no further target may be begun; nil while the budget holds.
+    func breachReason(_ spec: RolloutSpec) -> String? {
+        let isBatch = spec.budget.scope == .batch
+        let tally = isBatch ? batchTally : tally
+        let total = isBatch ? targets(of: batch).count : count
+        let maximum = adjustment.maxFailures ?? spec.budget.maxFailures
+        let forgiven = isBatch ? batchForgiven : forgiven
+        let failures = tally.failures(spec.budget.counting) - forgiven.failures(spec.budget.counting)
+        guard failures > maximum.of(total) else { return nil }
+        let whole = isBatch ? "batch \(batch + 1)" : "\(total) targets"
+        return "\(failures) failed, more than the \(maximum) that are tolerated of \(whole)"
+    }
+
     /// How many targets stand in batches: what shares are shares of.
     package var count: Int { ends.last ?? 0 }
 

@@ -71,18 +71,26 @@ extension Run {
         case .undo(let entry): apply(entry, at: at)
         case .calling(let step):
             wait(.child, step, at: at, until: nil)
+            noteEdition(of: step.index)
             calls += 1
         case .called(let step, let child):
             update(step) {
                 $0.child = child
                 $0.reason = "run \(child)"
             }
+        case .seeking(let step, let selector):
+            wait(.worker, step, at: at, until: nil)
+            steps[step.index].waiting?.reason = "the hosts of '\(selector)'"
+            steps[step.index].sought = selector
+        case .hostsFound(let step, _, _):
+            created.take(entry)
+            enter(.ready, step.index, at: at)
         case .claim(let entry): apply(entry, at: at)
         case .reprioritised(let priority): take(priority)
         case .reopened(let steps): reopen(steps.map(\.index))
         case .inputsEdited(let edit): take(edit)
         case .given(let step, let giver):
-            update(step) { $0.giver = giver }
+            update(step) { if !$0.givers.contains(giver) { $0.givers.append(giver) } }
             noteShaped()
         case .breakpoint(let step, let isSet):
             if isSet { breakpoints.insert(step) } else { breakpoints.remove(step) }
@@ -198,6 +206,7 @@ extension Run {
         if !claims.isEmpty { dropClaim(of: number, entering: state) }
         steps[number].waiting = nil
         steps[number].due = nil
+        steps[number].sought = nil
         if state != .pending, state != .ready, steps[number].startedAt == nil { steps[number].startedAt = at }
         steps[number].endedAt = state.isSettled ? at : nil
         dirty.append(number)
@@ -258,6 +267,7 @@ extension Run {
     private mutating func take(_ lease: Entry.Lease, _ number: Int, at: Instant) {
         if let earlier = steps[number].attempt { retiredAttempts.append((steps[number].path, earlier.row)) }
         enter(.running, number, at: at)
+        if !hasBegun(number) { noteEdition(of: number) }
         steps[number].reason = nil
         steps[number].attempt = Attempt(
             row: AttemptRow(
@@ -308,6 +318,7 @@ extension Run {
     mutating func renew(_ numbers: [Int], inside: Int? = nil) {
         for number in numbers {
             let old = steps[number].state
+            keepPast(of: number)
             enter(.pending, number, at: createdAt)
             steps[number].generation += 1
             steps[number].spent = 0
@@ -316,7 +327,7 @@ extension Run {
             steps[number].reason = nil
             steps[number].approval = nil
             steps[number].child = nil
-            steps[number].giver = nil
+            steps[number].givers = []
             steps[number].isReleased = false
             addRounds(to: number)
             steps[number].endedAt = nil
@@ -350,8 +361,12 @@ extension Run {
     /// Gives a map its elements. One that had elements before keeps the scopes of those that it still has.
     private mutating func open(_ number: Int, _ keys: [String], _ values: [JSON]) {
         let before = steps[number].elements
-        let known = Dictionary(zip(before?.keys ?? [], before?.scopes ?? []), uniquingKeysWith: { first, _ in first })
-        let elements = Elements(keys: keys, values: values, scopes: keys.map { known[$0] ?? nil }, queue: Array(keys.indices.reversed()))
+        var known = before?.former ?? [:]
+        for (key, scope) in zip(before?.keys ?? [], before?.scopes ?? []) { known[key] = scope }
+        let now = Set(keys)
+        for (key, scope) in known where !now.contains(key) { for inner in stepsInside(scope) { keepPast(of: inner) } }
+        var elements = Elements(keys: keys, values: values, scopes: keys.map { known[$0] }, queue: Array(keys.indices.reversed()))
+        elements.former = known.filter { !now.contains($0.key) }
         for (element, scope) in elements.scopes.enumerated() { if let scope { scopes[scope].element = element } }
         steps[number].elements = elements
         if before != nil { requeueElements(of: number) }

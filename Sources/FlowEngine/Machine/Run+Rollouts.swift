@@ -55,6 +55,7 @@ extension Run {
                 dropClaim(ofScope: scope)
             }
             rollouts[number]?.targets[element].undo = state
+            if state == .undone { forgetPast(of: UndoEntry.Item(Entry.StepRef(index: number, path: steps[number].path), element: element)) }
             dirtyTargets.append((number, element))
         case .undoEnded:
             rollouts[number]?.undoQueue = nil

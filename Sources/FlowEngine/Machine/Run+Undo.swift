@@ -46,6 +46,7 @@ extension Run {
     }
 
     private mutating func set(_ state: UndoState, of item: UndoEntry.Item) {
+        if state == .undone { forgetPast(of: item) }
         guard let element = item.element else {
             stepUndos[item.step.index]?.state = state
             return
@@ -71,12 +72,12 @@ extension Run {
         return nil
     }
 
-    /// Targets on which a step of the body succeeded and that are not undone, last ones first.
+    /// Targets on which a step of the body succeeded, in this generation or one before, and that are not undone, last ones first.
     package func touchedTargets(of number: Int) -> [Int] {
         guard let elements = steps[number].elements, let rollout = rollouts[number] else { return [] }
         return elements.keys.indices.reversed().filter { element in
             guard rollout.targets[element].undo != .undone, let scope = elements.scopes[element] else { return false }
-            return ownSteps(scope).contains { steps[$0].state == .succeeded }
+            return ownSteps(scope).contains(where: stands)
         }
     }
 
@@ -108,6 +109,19 @@ extension Run {
         let base = scopes[scope].base
         return base..<base + index.scopes[scopes[scope].plan].nodes.count
     }
+
+    /// The scope and those around it, outwards, each with the step that it is a part of: up to the flow or its `finally`, which are parts of none.
+    func scopesAround(_ scope: Int) -> some Sequence<(scope: Int, step: Int)> {
+        sequence(state: scope) { next in
+            let scope = next
+            guard let step = scopes[scope].map else { return nil }
+            next = steps[step].scope
+            return (scope, step)
+        }
+    }
+
+    /// Whether the scope undoes something, or stands in what does.
+    func isInUndo(_ scope: Int) -> Bool { scopesAround(scope).contains { scopes[$0.scope].part == .undo } }
 
     /// The steps of a scope and of all inside it.
     func stepsInside(_ scope: Int) -> [Int] {

@@ -3,13 +3,19 @@ import FlowModel
 /// What operators and senders do to a run that waits.
 extension Run {
     mutating func take(_ edit: InputEdit) {
-        created.inputs.merge(edit.inputs) { $1 }
-        created.targets.merge(edit.targets) { $1 }
+        formerInputs.append(created.inputs)
+        created.take(.inputsEdited(edit))
+        keepSecrets(of: edit.inputs)
         hasEditedInputs = true
         // An edit follows the command that asks for it.
         guard let commander else { return }
         let editor = Shaper(user: commander.user, person: commander.person, .edited)
         if !editors.contains(editor) { editors.append(editor) }
+    }
+
+    /// The step begins, with the inputs of now: it keeps them for all attempts and probes of this generation.
+    mutating func noteEdition(of number: Int) {
+        if !formerInputs.isEmpty { editions[number] = formerInputs.count }
     }
 
     /// Keeps a message, with who sent it: it follows the command that brought it.
@@ -26,7 +32,7 @@ extension Run {
         var giver = sent.removeFirst()
         senders[signal] = sent.isEmpty ? nil : sent
         giver.subject = step.path.text
-        update(step) { $0.giver = giver }
+        update(step) { $0.givers.append(giver) }
         noteShaped()
     }
 

@@ -55,6 +55,14 @@ package struct Run: Sendable {
     package internal(set) var senders: [String: [Shaper]] = [:]
     /// Who has edited its inputs.
     package internal(set) var editors: [Shaper] = []
+    /// Every secret that it was ever given, sealed. Follows from its inputs, before and after their edits.
+    private(set) var secrets: Set<String>
+    /// Its inputs before each edit, oldest first.
+    package internal(set) var formerInputs: [[String: JSON]] = []
+    /// How often they had been edited when a step was last begun; nothing: never.
+    package internal(set) var editions: [Int: Int] = [:]
+    /// What steps did in a generation that is over, and that stands: see `PastSuccess`.
+    package internal(set) var pasts: [Int: PastSuccess] = [:]
 
     /// What steps, elements and the run itself have or wait to have for themselves.
     package internal(set) var claims: [StepPath: Claim] = [:]
@@ -89,7 +97,19 @@ package struct Run: Sendable {
         breakpoints = created.holdBefore
         priority = created.priority ?? Priority.usual
         createdAt = at
+        secrets = []
+        secrets = sealed(in: created.inputs)
     }
+
+    /// The secrets among these inputs: no others hold any.
+    func sealed(in inputs: [String: JSON]) -> Set<String> {
+        plan.parameters.reduce(into: []) { found, parameter in
+            guard parameter.isSecret, let value = inputs[parameter.name] else { return }
+            found.formUnion(SealedText.sealed(in: value))
+        }
+    }
+
+    mutating func keepSecrets(of inputs: [String: JSON]) { secrets.formUnion(sealed(in: inputs)) }
 }
 
 /// How a run began: the content of its first entry.
@@ -119,12 +139,19 @@ package struct Created: Hashable, Sendable {
     package var shapers: [Shaper]
     /// Whether plan and program are those that were registered under the flow's name; nil: nobody looked.
     package var isRegistered: Bool?
+    /// It was called to undo something or by a `finally`: no freeze or window keeps it waiting.
+    package var isUngated: Bool?
+    /// When the run began that called it, the one that called that, and so on; nil for one that nobody called.
+    package var shapedSince: Instant?
 
     package init(
         flow: String, revision: Digest, plan: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
         labels: [String: String], key: String?, user: String, person: String, holdBefore: Set<String> = [], parent: CallID? = nil,
-        callers: [ClaimRow.ID] = [], priority: Int? = nil, limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil
+        callers: [ClaimRow.ID] = [], priority: Int? = nil, limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil,
+        isUngated: Bool? = nil, shapedSince: Instant? = nil
     ) {
+        self.isUngated = isUngated
+        self.shapedSince = shapedSince
         self.shapers = shapers
         self.isRegistered = isRegistered
         self.limit = limit
@@ -145,6 +172,19 @@ package struct Created: Hashable, Sendable {
     }
 }
 
+extension Created {
+    /// Inputs that were edited, hosts that were found.
+    mutating func take(_ entry: Entry) {
+        switch entry {
+        case .inputsEdited(let edit):
+            inputs.merge(edit.inputs) { $1 }
+            targets.merge(edit.targets) { $1 }
+        case .hostsFound(_, let selector, let hosts): targets[selector] = hosts
+        default: break
+        }
+    }
+}
+
 /// A step in a run: one for each node outside maps, one for each node and element inside.
 package struct Step: Hashable, Sendable {
     package let node: Int
@@ -160,6 +200,12 @@ package struct Step: Hashable, Sendable {
     package internal(set) var waiting: Waiting?
     /// When the machine wants a `timer` event for it.
     package internal(set) var due: Instant?
+    /// All that such an event is wanted for; `due` is the first of them.
+    package var dues: Set<Instant> {
+        guard let due else { return [] }
+        guard state == .waiting, let approval, approval.state == .open else { return [due] }
+        return Set([due, approval.deadline, approval.remindAt].compactMap { $0 })
+    }
     package internal(set) var startedAt: Instant?
     package internal(set) var endedAt: Instant?
     package internal(set) var attempt: Attempt?
@@ -173,8 +219,10 @@ package struct Step: Hashable, Sendable {
     package internal(set) var elements: Elements?
     /// The run of another flow that it waits for, or waited for.
     package internal(set) var child: RunID?
-    /// The person who said what it gave, in this generation.
-    package internal(set) var giver: Shaper?
+    /// Who said what it gave, or that it gives nothing, in this generation.
+    package internal(set) var givers: [Shaper] = []
+    /// The selector whose hosts it waits for.
+    package internal(set) var sought: String?
 }
 
 /// The newest attempt of a step.
@@ -226,6 +274,8 @@ package struct Elements: Hashable, Sendable {
     package internal(set) var failed = 0
     /// The time between two rounds is over.
     package internal(set) var hasRested = false
+    /// The scopes of elements that are none any more, by key: what was done there stands until it is undone.
+    package internal(set) var former: [String: Int] = [:]
 }
 
 /// A scope in a run: the flow, its `finally`, one element of a map or rollout, or what stands after a batch of a rollout.
@@ -292,6 +342,7 @@ extension Run: Equatable {
             && one.rollouts == other.rollouts && one.breakpoints == other.breakpoints && one.signals == other.signals
             && one.signalKeys == other.signalKeys && one.gate == other.gate
             && one.senders == other.senders && one.editors == other.editors
+            && one.formerInputs == other.formerInputs && one.editions == other.editions && one.pasts == other.pasts
             && one.undo == other.undo && one.stepUndos == other.stepUndos && one.leftToUndo == other.leftToUndo
             && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }

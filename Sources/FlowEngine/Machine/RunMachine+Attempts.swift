@@ -31,7 +31,7 @@ extension RunMachine {
         return AttemptOrder(
             id: attemptID(number), fence: fence, idempotencyKey: key, flow: run.created.flow, target: target,
             timeoutSeconds: timeoutSeconds(number), lastSent: step.lastSent, mode: mode, work: work, priority: run.priority,
-            labels: run.created.labels)
+            labels: run.created.labels, secrets: run.secrets)
     }
 
     func attemptID(_ number: Int) -> AttemptID {
@@ -92,7 +92,7 @@ extension RunMachine {
             return hosts[0]
         }
         guard let host = frozenHost(name) else {
-            throw .invalid("'\(name)' is not among the hosts that were resolved when the run started")
+            throw .invalid("'on:' takes the name of a host, found '\(name)'")
         }
         return host
     }
@@ -103,7 +103,7 @@ extension RunMachine {
         return name?.isEmpty == true ? nil : name
     }
 
-    private func frozenHost(_ name: String) -> Host? {
+    func frozenHost(_ name: String) -> Host? {
         for selector in run.created.targets.keys.sorted() {
             if let host = run.created.targets[selector]?.first(where: { $0.name == name }) { return host }
         }
@@ -227,9 +227,9 @@ extension RunMachine {
     /// it was sent. nil for one without a time-out, which may run for ever.
     private func lossMoment(of attempt: Attempt, _ number: Int) -> Instant? {
         guard let timeout = timeoutSeconds(number), let sent = attempt.placedAt else { return nil }
-        // Never longer than from now on: the clock may have been set back since.
-        let longest = timeout + Limits.graceSeconds
-        return min(max(sent + longest, context.now), context.now + longest) + Limits.silentHostMarginSeconds
+        // A clock that was set since makes it neither shorter, while it may run, nor longer than from now on.
+        let left = timeout + Limits.graceSeconds - max(0, context.secondsSince(sent))
+        return context.now + (max(0, left) + Limits.silentHostMarginSeconds)
     }
 
     /// The host has said nothing until its own deadline for the attempt was over, too.
@@ -273,7 +273,7 @@ extension RunMachine {
         }
         let delay = retry.delay(afterFailures: step.spent, chance: context.chance)
         let due = context.now + max(delay, min(pause ?? 0, Limits.retryAfterSeconds))
-        if let limit = retry.maxElapsedSeconds, let start = step.startedAt, due.seconds(since: start) > limit {
+        if let limit = retry.maxElapsedSeconds, let start = step.startedAt, context.secondsSince(start) + due.seconds(since: context.now) > limit {
             return fail(number, "\(reason) (no attempt after \(JSON.double(limit).text) s)")
         }
         emit(.backingOff(ref(number), until: due, reason: reason))
@@ -284,6 +284,7 @@ extension RunMachine {
     /// Takes over what an older epoch handed out. Idempotent: attempts of this epoch are left alone.
     mutating func recover() {
         recoverCalls()
+        recoverSearches()
         for number in run.steps.indices {
             guard run.steps[number].state == .running, let attempt = run.steps[number].attempt,
                 !attempt.row.state.isTerminal, attempt.fence.epoch < context.epoch

@@ -22,7 +22,14 @@ extension RunMachine {
         return CallOrder(
             id: CallID(run: run.id, step: run.steps[number].path, generation: run.steps[number].generation), plan: called.plan,
             binary: called.binary ?? run.created.binary, inputs: inputs, labels: labels, user: run.created.user, person: run.created.person,
-            priority: run.priority, limit: run.created.limit, shapers: run.shapers(of: number).map(inherited), isRegistered: run.created.isRegistered)
+            priority: run.priority, limit: run.created.limit, shapers: run.shapers(of: number).map(inherited), isRegistered: run.created.isRegistered,
+            isUngated: isTidying(number) ? true : run.created.isUngated)
+    }
+
+    /// It stands in a `finally`, or in what undoes something.
+    private func isTidying(_ number: Int) -> Bool {
+        let scope = run.steps[number].scope
+        return run.isInUndo(scope) || run.scopes[outermost(scope)].plan == PlanIndex.finally
     }
 
     private func inherited(_ shaper: Shaper) -> Shaper {
@@ -46,8 +53,11 @@ extension RunMachine {
         fail(number, reason)
     }
 
-    mutating func callEnded(_ id: CallID, _ child: RunID, _ state: RunState, _ reason: String?, _ value: JSON) {
+    /// - Parameter shapers: who shaped its value.
+    mutating func callEnded(_ id: CallID, _ child: RunID, _ state: RunState, _ reason: String?, _ value: JSON, _ shapers: [Shaper]) {
         guard let number = run.positions[id.step], run.steps[number].child == child, run.steps[number].isCalling else { return }
+        // Who let it fail, or stopped it, too: what reads it has its default then.
+        if !isStopped { for shaper in shapers { emit(.given(ref(number), shaper)) } }
         let words = "run \(child) \(state == .cancelled ? "was cancelled" : state.rawValue)" + (reason.map { ": \($0)" } ?? "")
         switch state {
         case .succeeded:

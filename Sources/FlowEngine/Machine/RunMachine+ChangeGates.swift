@@ -8,7 +8,7 @@ extension RunMachine {
     /// Closes the run's own gate if something keeps all of it from beginning. Returns whether it may begin.
     mutating func passesGate() -> Bool {
         let hosts = run.created.targets.keys.sorted().flatMap { run.created.targets[$0]?.map(\.name) ?? [] }
-        guard let closure = context.closure(subject(hosts)) else { return true }
+        guard run.created.isUngated != true, let closure = context.closure(subject(hosts)) else { return true }
         emit(.changeGate(ChangeGateEntry(nil, .closed(closure))))
         return false
     }
@@ -21,11 +21,11 @@ extension RunMachine {
     }
 
     private func closure(_ number: Int, batch: Int) -> ChangeClosure? {
-        guard let rollout = run.rollouts[number], let keys = run.steps[number].elements?.keys else { return nil }
+        guard run.created.isUngated != true, let rollout = run.rollouts[number], let keys = run.steps[number].elements?.keys else { return nil }
         return context.closure(subject(rollout.targets(of: batch).map { keys[$0] }))
     }
 
-    private func subject(_ hosts: [String]) -> ChangeSubject {
+    func subject(_ hosts: [String]) -> ChangeSubject {
         ChangeSubject(flow: run.created.flow, labels: run.created.labels, hosts: hosts)
     }
 

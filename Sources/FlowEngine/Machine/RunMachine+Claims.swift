@@ -44,19 +44,40 @@ extension RunMachine {
         return false
     }
 
+    /// A run, element or target is named by the inputs of now, whatever its first step began with. A step locks what it was begun for, and what
+    /// undoes something what was locked for that.
+    private func hasInputsOfNow(_ claimant: Claimant, _ step: Int) -> Bool {
+        if case .step = claimant { false } else { !run.isInUndo(run.steps[step].scope) }
+    }
+
+    /// What a claim would ask for in a run that has other inputs; nil when that cannot be told.
+    func demands(of claim: Claim, in run: Run) -> [Demand]? {
+        let (specs, step): ([ClaimSpec], Int)
+        switch claim.claimant {
+        case .run: (specs, step) = (run.index.claims, run.scopes[PlanIndex.root].base)
+        case .step(let number): (specs, step) = (node(number).policy.claims ?? [], number)
+        case .scope(let scope): (specs, step) = (elementClaims(ofScope: scope), run.scopes[scope].base)
+        }
+        return try? demands(specs, in: StepScope(run: run, step: step, hasInputsOfNow: hasInputsOfNow(claim.claimant, step)))
+    }
+
+    private func demands(_ specs: [ClaimSpec], in scope: StepScope) throws(EvaluationError) -> [Demand] {
+        var demands: [Demand] = []
+        for spec in specs {
+            let demand = Demand(name: try spec.name.evaluate(in: scope).text, kind: spec.kind)
+            guard demand.hasName else {
+                throw .invalid("the name of a lock or limit has 1 to \(Limits.claimNameBytes) bytes, found '\(demand.name.prefix(40))'")
+            }
+            try demands.add(demand)
+        }
+        return demands
+    }
+
     /// - Parameter step: the one from which the names are read.
     private mutating func ask(_ claimant: Claimant, _ path: StepPath, _ specs: [ClaimSpec], in step: Int) {
-        let scope = scope(of: step)
+        let scope = StepScope(run: run, step: step, hasInputsOfNow: hasInputsOfNow(claimant, step))
         do throws(EvaluationError) {
-            var demands: [Demand] = []
-            for spec in specs {
-                let demand = Demand(name: try spec.name.evaluate(in: scope).text, kind: spec.kind)
-                guard demand.hasName else {
-                    throw .invalid("the name of a lock or limit has 1 to \(Limits.claimNameBytes) bytes, found '\(demand.name.prefix(40))'")
-                }
-                try demands.add(demand)
-            }
-            emit(.claim(ClaimEntry(path, claimant, .asked(demands))))
+            emit(.claim(ClaimEntry(path, claimant, .asked(try demands(specs, in: scope)))))
         } catch {
             if case .step = claimant { return settle(step, because: error) }
             switch error {
@@ -111,7 +132,7 @@ extension RunMachine {
         }
     }
 
-    private mutating func giveBack(_ claim: Claim, at path: StepPath) {
+    mutating func giveBack(_ claim: Claim, at path: StepPath) {
         if case .step(let number) = claim.claimant, run.steps[number].state != .running {
             emit(.ready(ref(number)))
         } else {

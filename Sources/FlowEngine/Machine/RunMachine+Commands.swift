@@ -88,7 +88,7 @@ extension RunMachine {
     ) throws(FlowError) {
         try requireOpen(command)
         let isCancelling = run.cancellation == .kill || run.cancellation == kind
-        if isCancelling, !run.isPaused { throw refuse(command, because: "it is cancelling already") }
+        if isCancelling, !run.isPaused { throw refuse(command, because: "it was cancelled already, and goes on to its end") }
         if kind == .cancel, run.bodyOutcome != nil, run.undo == nil {
             let hint = run.isPaused ? "flowctl resume \(run.id), or: flowctl kill \(run.id)" : "flowctl kill \(run.id)"
             throw refuse(command, because: "its 'finally' is running", hint: hint)
@@ -144,6 +144,7 @@ extension RunMachine {
                 command, because: "step '\(path)' is an approval, which is decided and never skipped",
                 hint: "flowctl reject \(run.id) \(path) -m REASON")
         }
+        try requireNoApproval(in: number, "skipped", command)
         let reason = "skipped by \(actor.user)" + (message.map { ": \($0)" } ?? "")
         if step.isCalling, let child = step.child {
             throw refuse(command, because: "step '\(path)' waits for run \(child)", hint: "flowctl cancel \(child)")
@@ -162,8 +163,17 @@ extension RunMachine {
         case .running, .succeeded, .skipped:
             throw refuse(command, because: "step '\(path)' is \(step.state.rawValue)")
         }
+        emit(.given(ref(number), Shaper(user: actor.user, person: actor.person, .skipped, path.text)))
         settle(number, .skipped, reason: reason)
         startEverything()
+    }
+
+    /// A gate is decided by votes and nothing else, whatever it stands in.
+    private func requireNoApproval(in number: Int, _ done: String, _ command: RunCommand) throws(FlowError) {
+        guard let approval = undecidedApproval(in: number) else { return }
+        throw refuse(
+            command, because: "step '\(run.steps[number].path)' holds the approval \(approval), which is decided by votes and never \(done)",
+            hint: "flowctl retry \(run.id), or: flowctl cancel \(run.id)")
     }
 
     private mutating func resolve(
@@ -187,6 +197,7 @@ extension RunMachine {
             throw refuse(
                 command, because: "step '\(path)' is an approval, which only votes open", hint: "flowctl retry \(run.id) --from '\(path)'")
         }
+        if resolution.isSuccess { try requireNoApproval(in: number, "resolved as succeeded", command) }
         if run.cancellation != nil, resolution == .retry || isOver { throw refuse(command, because: "it is cancelling") }
         var value: JSON?
         if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
@@ -202,6 +213,8 @@ extension RunMachine {
             record(command, by: actor, message: message)
         }
         if isUnreachable { giveUp(number, by: actor) }
+        // That it failed, too: what reads it has its default then.
+        emit(.given(ref(number), Shaper(user: actor.user, person: actor.person, .resolved, path.text)))
         if isUnreachable, isStopped {
             settle(number, .cancelled, reason: "given up by \(actor.user)" + (message.map { ": \($0)" } ?? ""))
         } else if resolution == .failed {
@@ -212,7 +225,6 @@ extension RunMachine {
                 stopWaiting(in: run.steps[number].scope, because: "step '\(path)' was resolved as failed")
             }
         } else {
-            emit(.given(ref(number), Shaper(user: actor.user, person: actor.person, .resolved, path.text)))
             settle(number, .succeeded, reason: "resolved by \(actor.user)", value: value)
             if isOver { startEverything() }
         }

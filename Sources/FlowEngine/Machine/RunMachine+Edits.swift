@@ -7,8 +7,15 @@ extension RunMachine {
         _ edit: InputEdit, isRetry: Bool, from: StepPath?, _ command: RunCommand, by actor: Actor, message: String?
     ) throws(FlowError) {
         guard run.cancellation == nil else { throw refuse(command, because: "it is cancelling") }
+        let wasOver = run.state.isTerminal
         let changes = edit.inputs.filter { run.created.inputs[$0.key] != $0.value }
         guard !changes.isEmpty || isRetry else { throw refuse(command, because: "the inputs have these values already") }
+        guard changes.isEmpty || run.formerInputs.count < Limits.edits else {
+            throw refuse(
+                command, because: "its inputs were edited \(Limits.edits) times, which is as often as they may be",
+                hint: "flowctl run \(run.created.flow)")
+        }
+        try keepMasked(changes, command)
         let words = changes.keys.sorted().map { name in
             let old = run.created.inputs[name].map { SealedText.redacted($0).canonical } ?? "none"
             return "\(name): \(old) -> \(SealedText.redacted(changes[name] ?? .null).canonical)"
@@ -16,7 +23,11 @@ extension RunMachine {
         let note = ([message].compactMap { $0 } + words).joined(separator: "; ")
         let entry = Entry.inputsEdited(InputEdit(inputs: changes, targets: edit.targets))
         let reopened = isRetry ? try stepsToRetry(from: from, command) : []
-        if !changes.isEmpty { try keepGranted(except: reopened, command) }
+        if !changes.isEmpty {
+            try keepGranted(except: reopened, command)
+            try keepFrozen(edit.targets, command)
+        }
+        let renamed = try renamedClaims(InputEdit(inputs: changes, targets: edit.targets), command)
         if isRetry {
             // Reopening writes the command down first.
             try reopen(reopened, command, by: actor, message: note)
@@ -28,16 +39,70 @@ extension RunMachine {
             emit(entry)
             voidVotes(reason: "inputs edited by \(actor.user): \(words.joined(separator: "; "))")
         }
-        if isRetry { startEverything() }
+        for path in renamed { run.claims[path].map { giveBack($0, at: path) } }
+        // A run that is taken up again asks with the hosts that it has by now.
+        if wasOver, !changes.isEmpty, run.gate == nil { _ = passesGate() }
+        if isRetry || !renamed.isEmpty { startEverything() }
+    }
+
+    /// What a run was given once is masked in all that comes, however often it is replaced: so it is not replaced without end.
+    private func keepMasked(_ changes: [String: JSON], _ command: RunCommand) throws(FlowError) {
+        let fresh = run.sealed(in: changes)
+        let former = run.secrets.subtracting(run.sealed(in: run.created.inputs.merging(changes) { $1 }))
+        guard !fresh.isEmpty, former.reduce(0, { $0 + $1.utf8.count }) > Limits.formerSecretBytes else { return }
+        throw refuse(
+            command,
+            because: "its secrets were replaced so often that the former ones, which stay masked, have more than \(Limits.formerSecretBytes) bytes",
+            hint: "flowctl run \(run.created.flow)")
     }
 
     /// What people have approved does not become something else behind their backs: a gate that was opened is asked anew, or nothing changes.
     private func keepGranted(except reopened: Set<Int>, _ command: RunCommand) throws(FlowError) {
+        let asking = run.steps.indices.first { number in
+            guard case .call = node(number).kind, !reopened.contains(number) else { return false }
+            let hasAsked = run.steps[number].state == .succeeded || run.steps[number].isCalling
+            return hasAsked && heldApproval(in: number) != nil
+        }
+        if let asking, let approval = heldApproval(in: asking) {
+            throw refuse(
+                command, because: "step '\(run.steps[asking].path)' has asked for the approval \(approval), which was not about the new inputs",
+                hint: "ask again: flowctl retry \(run.id) --from '\(run.steps[asking].path)' with the new inputs, when it has ended")
+        }
         let gate = run.steps.indices.first { run.steps[$0].approval?.state == .approved && !reopened.contains($0) }
         guard let gate, let approval = run.steps[gate].approval else { return }
         let voters = approval.standing.map(\.user).joined(separator: ", ")
         throw refuse(
             command, because: "what '\(run.steps[gate].path)' approved\(voters.isEmpty ? "" : " (\(voters))") would be something else",
             hint: "ask again: flowctl retry \(run.id) --from '\(run.steps[gate].path)' with the new inputs")
+    }
+
+    /// Hosts that a run in progress did not have are not reached past a freeze or window by an edit.
+    private func keepFrozen(_ targets: [String: [Host]], _ command: RunCommand) throws(FlowError) {
+        guard !run.state.isTerminal, run.gate == nil, run.created.isUngated != true else { return }
+        let known = Set(run.created.targets.values.joined().map(\.name))
+        let new = Set(targets.values.joined().map(\.name)).subtracting(known).sorted()
+        guard !new.isEmpty, let closure = context.closure(subject(new)) else { return }
+        throw refuse(
+            command, because: "\(closure.kind.rawValue) \(closure.rule) keeps changes from hosts that the new inputs name",
+            hint: "flowctl freeze list")
+    }
+
+    /// What waits for a lock, slot or rate whose name the new inputs change stands in line for the new one. What has one keeps it, so that its
+    /// inputs stay: two runs would have one thing for themselves.
+    private func renamedClaims(_ edit: InputEdit, _ command: RunCommand) throws(FlowError) -> [StepPath] {
+        guard !run.claims.isEmpty, !edit.inputs.isEmpty else { return [] }
+        var edited = run
+        edited.take(edit)
+        var renamed: [StepPath] = []
+        for path in run.claims.keys.sorted() {
+            guard let claim = run.claims[path], let demands = demands(of: claim, in: edited), demands != claim.demands else { continue }
+            guard !claim.isGranted else {
+                throw refuse(
+                    command, because: "it has \(claim.demands.words) for itself, and with the new inputs that would be \(demands.words)",
+                    hint: "flowctl cancel \(run.id), then: flowctl retry \(run.id) with the new inputs")
+            }
+            renamed.append(path)
+        }
+        return renamed
     }
 }

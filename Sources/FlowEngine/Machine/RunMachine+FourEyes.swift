@@ -5,7 +5,9 @@ import FlowModel
 extension RunMachine {
     // MARK: - Who is one person
 
-    func areOne(_ one: String, _ other: String) -> Bool { one == other || context.people?.areOne(one, other) ?? false }
+    func areOne(_ one: String, _ other: String) -> Bool {
+        one == other || context.people?.areOne(one, other, inRunBegun: run.shapedSince) ?? false
+    }
 
     /// Whether the user is the person who did that, or is linked with them, or was.
     func isOne(_ shaper: Shaper, user: String, person: String) -> Bool { shaper.person == person || areOne(shaper.user, user) }
@@ -31,7 +33,8 @@ extension RunMachine {
             approval.state == .open, run.steps[number].state == .waiting
         else { return nil }
         let check = VoteCheck(
-            people: people, shapers: spec.selfApproval ? [] : run.shapers(of: number), spec: spec, level: approval.level, context.reached)
+            people: people, begun: run.shapedSince, shapers: spec.selfApproval ? [] : run.shapers(of: number), spec: spec, level: approval.level,
+            context.now)
         let lost = check.lost(in: approval.votes)
         guard let first = lost.first else { return nil }
         let reason = "a vote does not count any more: \(first.reason)"
@@ -47,13 +50,16 @@ extension RunMachine {
 /// Whether votes still count, as people are now.
 private struct VoteCheck {
     let people: People
+    /// When the run began: links that were taken back since count.
+    let begun: Instant
     let shapers: [Shaper]
     let spec: ApprovalSpec
     let leaves: [ApprovalRule]
     let now: Instant
 
-    init(people: People, shapers: [Shaper], spec: ApprovalSpec, level: Int, _ now: Instant) {
+    init(people: People, begun: Instant, shapers: [Shaper], spec: ApprovalSpec, level: Int, _ now: Instant) {
         self.people = people
+        self.begun = begun
         self.shapers = shapers
         self.spec = spec
         self.now = now
@@ -76,7 +82,7 @@ private struct VoteCheck {
     }
 
     private func twice(_ user: String, _ counted: [String]) -> String? {
-        people.kin(of: user, among: counted).first.map { "\(user) and \($0) are one person, who counts once" }
+        people.kin(of: user, among: counted, inRunBegun: begun).first.map { "\(user) and \($0) are one person, who counts once" }
     }
 
     private func fault(of vote: ApprovalRow.Vote) -> String? {
@@ -92,7 +98,7 @@ private struct VoteCheck {
 
     private func barred(_ vote: ApprovalRow.Vote) -> String? {
         for user in [vote.user] + (vote.delegation.map { [$0.from] } ?? []) {
-            guard let shaper = shapers.first(where: { people.areOne($0.user, user) }) else { continue }
+            guard let shaper = shapers.first(where: { people.areOne($0.user, user, inRunBegun: begun) }) else { continue }
             return user == shaper.user ? "\(user) \(shaper.words)" : "\(user) is one person with \(shaper.user), who \(shaper.words)"
         }
         return nil

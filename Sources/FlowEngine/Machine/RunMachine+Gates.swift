@@ -38,7 +38,17 @@ extension RunMachine {
             "prompt": .string(prompt), "commands": .object(commands(behind: number)),
         ]
         if changes > 0 { content["changes"] = .int(changes) }
+        let batches = batchesAround(number)
+        if !batches.isEmpty { content["batches"] = .object(batches) }
         return context.hash(JSON.object(content).canonicalBytes)
+    }
+
+    /// Where the batches end of the rollouts between whose batches the gate stands.
+    private func batchesAround(_ number: Int) -> [String: JSON] {
+        run.scopesAround(run.steps[number].scope).reduce(into: [:]) { found, around in
+            guard run.scopes[around.scope].part == .between, let ends = run.rollouts[around.step]?.ends else { return }
+            found[run.steps[around.step].path.text] = .array(ends.map(JSON.int))
+        }
     }
 
     /// The programs of Swift steps: the run's own, and those of the flows that it calls. Scripts are in the revision, by digest.
@@ -81,8 +91,8 @@ extension RunMachine {
     /// The deadline of a gate has come, or the moment to tell people again.
     mutating func fireApproval(_ number: Int) {
         guard let approval = run.steps[number].approval, case .approval(let spec) = node(number).kind else { return }
-        if let deadline = approval.deadline, deadline <= context.reached { return lapse(number, spec, approval) }
-        guard let remindAt = approval.remindAt, remindAt <= context.reached, let seconds = spec.remindSeconds else { return }
+        if let deadline = approval.deadline, context.hasCome(deadline) { return lapse(number, spec, approval) }
+        guard let remindAt = approval.remindAt, context.hasCome(remindAt), let seconds = spec.remindSeconds else { return }
         let isLast = approval.reminders + 1 >= Limits.reminders
         emit(.gate(ref(number), .reminder(at: isLast ? nil : context.now + seconds, isSent: true)))
         tell("approval.waiting", number, ["reminder": .int(approval.reminders + 1)])

@@ -1,11 +1,11 @@
 import FlowModel
 
 extension RunMachine {
-    /// The hosts of a selector, as they were frozen when the run started.
+    /// The hosts of a selector, as they were frozen when the run started, or when the step that made it had run.
     func hosts(_ selector: Expression, for number: Int) throws(EvaluationError) -> [Host] {
         let text = try selector.evaluate(in: scope(of: number)).text
         guard let hosts = run.created.targets[text] else {
-            throw .invalid("selector '\(text)' was not resolved when the run started")
+            throw .invalid("the hosts of selector '\(text)' were not found")
         }
         return hosts
     }
@@ -35,16 +35,21 @@ extension RunMachine {
     /// What a map needs was done again, and its elements are others: those with another value begin anew, those that are gone are skipped.
     private mutating func leave(_ before: Elements, for keys: [String], _ values: [JSON]) {
         let now = Dictionary(zip(keys, values), uniquingKeysWith: { first, _ in first })
+        for (key, scope) in before.former.sorted(by: { $0.value < $1.value }) where now[key] != nil { beginAnew(scope) }
         for (element, key) in before.keys.enumerated() {
             guard let scope = before.scopes[element], now[key] != before.values[element] else { continue }
             let steps = run.stepsInside(scope)
             if now[key] == nil {
                 for inner in steps where !run.steps[inner].state.isSettled { settle(inner, .skipped, reason: "'\(key)' is no element any more") }
             } else {
-                let settled = steps.filter { run.steps[$0].state.isSettled }
-                if !settled.isEmpty { emit(.reopened(settled.map(ref))) }
+                beginAnew(scope)
             }
         }
+    }
+
+    private mutating func beginAnew(_ scope: Int) {
+        let settled = run.stepsInside(scope).filter { run.steps[$0].state.isSettled }
+        if !settled.isEmpty { emit(.reopened(settled.map(ref))) }
     }
 
     /// Closes elements that are over, opens as many as the width allows, and settles the map when none is left.
@@ -75,8 +80,7 @@ extension RunMachine {
         while let element = nextElement(of: number, width: map.width, tolerates: tolerance) {
             emit(.elementOpened(ref(number), element: element))
             guard let scope = run.steps[number].elements?.scopes[element] else { break }
-            startAll(in: scope)
-            for inner in openMaps(in: scope) { advanceMap(inner) }
+            resumeScope(scope)
             closeElements(of: number, after: scope)
         }
         settleMap(number, map)

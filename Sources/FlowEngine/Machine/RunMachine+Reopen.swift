@@ -9,7 +9,8 @@ extension RunMachine {
             if let item = run.undoItem(around: number), run.undo == nil, run.rollouts[item.step.index]?.undoQueue == nil {
                 throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
             }
-            return downstream(of: number).union(stepsToDoAgain)
+            let chosen = downstream(of: number).union(stepsToDoAgain)
+            return try chosen.union(stopped(beside: number, chosen, command))
         }
         let failed = run.steps.indices.filter { needsRetry($0) }
         // One that was stopped goes on where it stood, also when nothing in it had failed.
@@ -18,6 +19,25 @@ extension RunMachine {
             throw refuse(command, because: "no step has failed", hint: "flowctl retry \(run.id) --from STEP")
         }
         return Set(failed).union(stepsToDoAgain)
+    }
+
+    /// What would keep the step from beginning: what was stopped beside it goes on with it; what failed there is somebody's decision.
+    private func stopped(beside number: Int, _ chosen: Set<Int>, _ command: RunCommand) throws(FlowError) -> Set<Int> {
+        var isStopped = false
+        var (inner, scope) = (number, run.steps[number].scope)
+        while true {
+            for other in run.ownSteps(scope) where other != inner && !chosen.contains(other) {
+                let step = run.steps[other]
+                if step.state == .cancelled { isStopped = true }
+                guard step.state == .failed, node(other).policy.onFailure != .ignore else { continue }
+                throw refuse(
+                    command, because: "step '\(step.path)' failed, too, and nothing begins beside it",
+                    hint: "flowctl retry \(run.id), or: flowctl skip \(run.id) '\(step.path)' -m REASON")
+            }
+            guard let map = run.scopes[scope].map, run.scopes[scope].part != .undo else { break }
+            (inner, scope) = (map, run.steps[map].scope)
+        }
+        return isStopped ? Set(run.steps.indices.filter { run.steps[$0].state == .cancelled && needsRetry($0) }) : []
     }
 
     /// What was undone, and everything that stood on it, whether or not that says how it is undone: it is done again before the run goes on.
@@ -60,6 +80,8 @@ extension RunMachine {
     ) throws(FlowError) {
         try requirePart(chosen, command)
         var numbers = chosen.union(goesOn ? stepsToDoAgain : [])
+        let gates = gates(askedAbout: numbers)
+        numbers.formUnion(gates.filter { run.steps[$0].state == .succeeded })
         for number in numbers {
             var scope = run.steps[number].scope
             while let map = run.scopes[scope].map, run.undo == nil || run.scopes[scope].part != .undo {
@@ -81,13 +103,19 @@ extension RunMachine {
         let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
         if let busy = open.first(where: { $0 != givingUp && !canReopen($0) }) {
             let step = run.steps[busy]
+            // An open gate is asked anew by what changes it.
+            let isAsked = step.approval?.state == .open
             throw refuse(
-                command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
+                command, because: isAsked ? "step '\(step.path)' waits for its votes" : "step '\(step.path)' is \(step.state.rawValue)",
+                hint: isAsked ? "flowctl edit \(run.id) -p NAME=VALUE, or: flowctl cancel \(run.id)" : "flowctl cancel \(run.id)")
         }
         record(command, by: actor, message: message)
         if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
         for (rollout, elements) in turns { emit(.rollout(ref(rollout), .requeued(elements))) }
+        for gate in gates.sorted() where run.steps[gate].approval?.state == .open {
+            voidVotes(of: gate, reason: "a step that it asks about is done again")
+        }
         if run.state.isTerminal {
             emit(.runState(.running, reason: nil))
             _ = passesGate()

@@ -40,8 +40,7 @@ extension RunMachine {
         if let element = nextElement(of: number, width: 1) {
             emit(.elementOpened(ref(number), element: element))
             guard let scope = run.steps[number].elements?.scopes[element] else { return }
-            startAll(in: scope)
-            for inner in openMaps(in: scope) { advanceMap(inner) }
+            resumeScope(scope)
             if isOver(scope) { advance(number, spec) }
         } else if !mayGoOn(in: run.steps[number].scope) {
             settle(number, .cancelled, reason: "stopped between two rounds")
@@ -50,8 +49,10 @@ extension RunMachine {
 
     private func isComplete(_ scope: Int) -> Bool { run.scopes[scope].unsettled == 0 && !run.scopes[scope].hasFailed }
 
-    /// What a step of the round sees.
-    private func round(_ scope: Int) -> StepScope { StepScope(run: run, step: run.scopes[scope].base) }
+    /// What a step of the round sees, with the inputs of now: the round after it would have them.
+    private func round(_ scope: Int) -> StepScope {
+        StepScope(run: run, step: run.scopes[scope].base, hasInputsOfNow: !run.isInUndo(scope))
+    }
 
     private func holds(_ condition: Expression, in scope: Int) throws(EvaluationError) -> Bool {
         do throws(EvaluationError) {

@@ -152,13 +152,11 @@ extension RunMachine {
             record(command, by: actor, message: message)
             emit(.rollout(ref(number), .soaked))
         case .held:
-            if let breach = breachReason(rollout, spec) {
-                throw refuse(
-                    command, because: "step '\(path)' is held for its failures: \(breach)",
-                    hint: "flowctl rollout \(run.id) \(path) --max-failures N, or: flowctl retry \(run.id)")
+            if let breach = rollout.breachReason(spec) {
+                throw refuse(command, because: "step '\(path)' is held for its failures: \(breach)", hint: run.endOfHold(number))
             }
-            if let scope = rollout.betweens[rollout.batch], run.scopes[scope].hasFailed {
-                throw refuse(command, because: "what stands after batch \(rollout.batch + 1) did not succeed", hint: "flowctl retry \(run.id)")
+            if run.hasFailedBetween(number) {
+                throw refuse(command, because: "what stands after batch \(rollout.batch + 1) did not succeed", hint: run.endOfHold(number))
             }
             record(command, by: actor, message: message)
             emit(.rollout(ref(number), .released))
@@ -179,17 +177,49 @@ extension RunMachine {
         if let last = adjustment.pauseAfterBatch, last <= rollout.batch {
             throw refuse(command, because: "step '\(path)' is in batch \(rollout.batch + 1) already")
         }
+        let gates = try gatesBetween(number, adjustment, command)
         var ends = rollout.ends
         if let batches = adjustment.batches, !ends.isEmpty {
             ends = Array(ends[...rollout.batch]) + batches.ends(of: rollout.count, after: ends[rollout.batch])
         }
         record(command, by: actor, message: message ?? adjustment.words)
         emit(.rollout(ref(number), .adjusted(rollout.adjustment.changed(by: adjustment), ends: ends)))
+        emit(.given(ref(number), Shaper(user: actor.user, person: actor.person, .adjusted, path.text)))
+        for gate in gates { voidVotes(of: gate, reason: "the rollout was adjusted by \(actor.user): \(adjustment.words)") }
         // A budget that holds again lets it go on where it has not come to a stop yet.
-        if run.steps[number].state == .running, rollout.breach != nil, let now = run.rollouts[number], breachReason(now, spec) == nil {
+        if run.steps[number].state == .running, rollout.breach != nil, let now = run.rollouts[number], now.breachReason(spec) == nil {
             emit(.rollout(ref(number), .released))
         }
+        sayWhyHeld(number, spec)
         advanceMap(number)
+    }
+
+    /// A budget that was changed while its breach holds the rollout: the reason says what is so by now.
+    private mutating func sayWhyHeld(_ number: Int, _ spec: RolloutSpec) {
+        guard run.steps[number].state == .held, let rollout = run.rollouts[number], rollout.breach != nil else { return }
+        let budget = rollout.breachReason(spec) ?? "held for its failures, which are tolerated by now"
+        let reason = "\(budget); \(rollout.tally.words)"
+        if run.steps[number].reason != reason { emit(.held(ref(number), reason: reason)) }
+    }
+}
+
+extension RunMachine {
+    /// The approvals between its batches that are open: they are asked anew. Without one its batches stay as they are: with others some of the
+    /// approvals that the flow asks for would not come.
+    fileprivate func gatesBetween(_ number: Int, _ adjustment: RolloutAdjustment, _ command: RunCommand) throws(FlowError) -> [Int] {
+        let inside = steps(between: number)
+        let open = inside.filter { run.steps[$0].approval?.state == .open }
+        let id = node(number).id
+        let hasGates = run.plan.nodes.contains { node in
+            guard node.part == .between, node.scope == id else { return false }
+            if case .approval = node.kind { return true }
+            return node.hasBody
+        }
+        guard adjustment.batches != nil, hasGates, open.isEmpty else { return open }
+        throw refuse(
+            command,
+            because: "between the batches of step '\(run.steps[number].path)' people are asked, and none of these approvals is open: "
+                + "batches are changed while one is, and it is asked anew", hint: "flowctl why \(run.id)")
     }
 }
 

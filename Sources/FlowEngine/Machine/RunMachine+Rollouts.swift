@@ -26,10 +26,16 @@ extension RunMachine {
         } while moveOn(number, spec, after: scope)
     }
 
-    /// Starts what can start in a scope that has its turn, and goes on with the maps that were begun in it.
+    /// Starts what can start in a scope that has its turn, and goes on with the maps that were begun in it, and their elements.
     mutating func resumeScope(_ scope: Int) {
         startAll(in: scope)
-        for inner in openMaps(in: scope) { advanceMap(inner) }
+        for inner in openMaps(in: scope) {
+            // A retry may have taken them up while the scope waited for its turn.
+            for element in run.steps[inner].elements?.open ?? [] {
+                if let scope = run.steps[inner].elements?.scopes[element] { resumeScope(scope) }
+            }
+            advanceMap(inner)
+        }
     }
 
     private mutating func nextTarget(of number: Int, _ spec: RolloutSpec) -> Int? {
@@ -44,7 +50,9 @@ extension RunMachine {
 
     /// False while as many targets have begun as may; it is noted when that is over.
     private mutating func keepsPace(_ number: Int, _ rollout: Rollout, _ spec: RolloutSpec) -> Bool {
-        guard let moment = rollout.startRate(spec)?.moment(after: rollout.starts, now: context.now) else {
+        // As the clock shows them now: somebody may have set it since.
+        let starts = rollout.starts.map { context.now + -context.secondsSince($0) }.sorted()
+        guard let moment = rollout.startRate(spec)?.moment(after: starts, now: context.now) else {
             if run.steps[number].due != nil { emit(.rollout(ref(number), .paced(until: nil))) }
             return true
         }
@@ -87,20 +95,7 @@ extension RunMachine {
 
     private mutating func noteBreach(_ number: Int, _ spec: RolloutSpec) {
         guard let rollout = run.rollouts[number], rollout.breach == nil, rollout.undoQueue == nil else { return }
-        if let reason = breachReason(rollout, spec) { emit(.rollout(ref(number), .breached(reason: reason))) }
-    }
-
-    /// Why no further target may be begun; nil while the budget holds.
-    func breachReason(_ rollout: Rollout, _ spec: RolloutSpec) -> String? {
-        let isBatch = spec.budget.scope == .batch
-        let tally = isBatch ? rollout.batchTally : rollout.tally
-        let total = isBatch ? rollout.targets(of: rollout.batch).count : rollout.count
-        let maximum = rollout.adjustment.maxFailures ?? spec.budget.maxFailures
-        let forgiven = isBatch ? rollout.batchForgiven : rollout.forgiven
-        let failures = tally.failures(spec.budget.counting) - forgiven.failures(spec.budget.counting)
-        guard failures > maximum.of(total) else { return nil }
-        let whole = isBatch ? "batch \(rollout.batch + 1)" : "\(total) targets"
-        return "\(failures) failed, more than the \(maximum) that are tolerated of \(whole)"
+        if let reason = rollout.breachReason(spec) { emit(.rollout(ref(number), .breached(reason: reason))) }
     }
 
     // MARK: - Batches
@@ -135,7 +130,7 @@ extension RunMachine {
     private mutating func conclude(_ number: Int, _ spec: RolloutSpec, _ rollout: Rollout) {
         var whole = rollout
         (whole.forgiven, whole.batchForgiven) = (OutcomeCounts(), OutcomeCounts())
-        if let reason = breachReason(whole, spec) {
+        if let reason = whole.breachReason(spec) {
             fail(number, "\(reason); \(rollout.tally.words)")
         } else if rollout.tally[.notStarted] + rollout.tally[.cancelled] > 0 {
             guard !isStopped else { return settle(number, .cancelled, reason: "stopped: \(rollout.tally.words)") }

@@ -5,8 +5,9 @@ extension RunMachine {
     mutating func start(_ number: Int) {
         if let reason = guardReason(number) { return settle(number, .skipped, reason: reason) }
         if isHeldBefore(number) { return emit(.stoppedBefore(ref(number))) }
-        guard ownsClaim(number) else { return }
         do throws(EvaluationError) {
+            if try seeksHosts(number) { return }
+            guard ownsClaim(number) else { return }
             switch node(number).kind {
             case .choice(let condition):
                 settle(number, .succeeded, value: .bool(try condition.truth(in: scope(of: number))))
@@ -81,7 +82,7 @@ extension RunMachine {
     /// A step's time is over: its sleep, its back-off, the deadline of its gate, that of a host which cannot be asked.
     mutating func fire(_ path: StepPath) {
         if path == Run.gatePath { return lookAtGate(nil) }
-        guard let number = run.positions[path], let due = run.steps[number].due, due <= context.reached else { return }
+        guard let number = run.positions[path], run.steps[number].dues.contains(where: context.hasCome) else { return }
         switch run.steps[number].state {
         case .backingOff:
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
@@ -137,12 +138,16 @@ extension RunMachine {
 struct StepScope: ExpressionScope {
     let run: Run
     let step: Int
+    /// Inputs as they are now, whatever the step began with.
+    var hasInputsOfNow = false
 
-    func parameter(_ name: String) -> JSON? { run.created.inputs[name] }
+    func parameter(_ name: String) -> JSON? { hasInputsOfNow ? run.created.inputs[name] : run.inputs(for: self.step)[name] }
 
     func output(of node: String) -> StepValue {
         guard let number = position(of: node) else { return .absent("there is no such step here") }
         let step = run.steps[number]
+        // What undoes something reads what it was given when that was done.
+        if step.state != .succeeded, let past = run.pasts[number], run.undoItem(around: self.step) != nil { return .value(past.value ?? .null) }
         switch step.state {
         case .succeeded: return .value(step.value ?? .null)
         case .skipped: return .absent("it was skipped")
@@ -154,11 +159,12 @@ struct StepScope: ExpressionScope {
 
     func element(of map: String) -> JSON? {
         guard let node = run.index.nodes[map] else { return nil }
+        let past = run.past(undoneBy: step)
         var scope = run.steps[step].scope
         while let number = run.scopes[scope].map {
             if run.steps[number].node == node {
                 if run.scopes[scope].part == .between { return run.rollouts[number]?.batchValue(run.scopes[scope].element) }
-                return run.steps[number].elements?.values[run.scopes[scope].element]
+                return past?.elements[number] ?? run.steps[number].elements?.values[run.scopes[scope].element]
             }
             scope = run.steps[number].scope
         }
@@ -170,7 +176,8 @@ struct StepScope: ExpressionScope {
         case .id: .string(run.id.text)
         case .flow: .string(run.created.flow)
         case .actor: .string(run.created.user)
-        case .startedAt: .string((run.startedAt ?? run.createdAt).description)
+        // One moment for the whole run, whatever it waited for first: a gate asks about what runs behind it.
+        case .startedAt: .string(run.createdAt.description)
         case .outcome: .string((run.bodyOutcome ?? run.state).rawValue)
         }
     }

@@ -29,7 +29,7 @@ extension RunMachine {
             throw refuse(
                 command, because: "it is \(run.state.rawValue); what has ended can be undone", hint: "flowctl cancel \(run.id)")
         }
-        let chosen = try path.map { path throws(FlowError) in downstream(of: try position(path)) }
+        let chosen = try path.map { path throws(FlowError) in withFormerElements(downstream(of: try position(path))) }
         let stages = UndoOrder(run, only: chosen).stages
         guard !stages.isEmpty else {
             let subject = path.map { "step '\($0)' and what came after it" } ?? "it"
@@ -38,6 +38,13 @@ extension RunMachine {
                 hint: "flowctl steps \(run.id)")
         }
         return stages
+    }
+
+    /// What was done for elements that are none any more goes with their map.
+    private func withFormerElements(_ steps: Set<Int>) -> Set<Int> {
+        steps.reduce(into: steps) { found, step in
+            for scope in run.steps[step].elements?.former.values.sorted() ?? [] { found.formUnion(run.stepsInside(scope)) }
+        }
     }
 
     // MARK: - Going on
@@ -115,7 +122,7 @@ extension RunMachine {
             throw refuse(command, because: "step '\(run.steps[number].path)' undoes something", hint: "flowctl undo \(run.id) '\(item.step.path)'")
         }
         let undo = run.undoState(of: item)
-        guard item.element != nil || run.steps[item.step.index].state == .succeeded, undo == .failed || undo == .cancelled else {
+        guard item.element != nil || run.stands(item.step.index), undo == .failed || undo == .cancelled else {
             throw refuse(command, because: "step '\(item.step.path)' is not left to undo", hint: "flowctl steps \(run.id)")
         }
         record(command, by: actor, message: message)

@@ -24,17 +24,22 @@ package struct RunMachine {
         package var closure: @Sendable (ChangeSubject) -> ChangeClosure?
         /// Who is who now; nil where nobody keeps accounts: people are then what they were when they acted.
         package var people: People?
-        /// The moment up to which times that the run has named have come: `now`, or the time of the timer that fires, which counts by a clock
-        /// that nobody sets.
-        package var reached: Instant
+        /// The time of the timer that fires, by a clock that nobody sets: that one has come, whatever the clock on the wall shows, and no other.
+        /// nil: what `now` is there for.
+        package var fired: Instant?
+
+        /// Seconds that have certainly passed since the wall showed that time, whoever has set it meanwhile.
+        package var secondsSince: @Sendable (Instant) -> Double
 
         package init(
             now: Instant, epoch: Int, chance: Double, worker: String = "local", isRestored: Bool = false,
-            closure: @escaping @Sendable (ChangeSubject) -> ChangeClosure? = { _ in nil }, people: People? = nil, reached: Instant? = nil,
+            closure: @escaping @Sendable (ChangeSubject) -> ChangeClosure? = { _ in nil }, people: People? = nil, fired: Instant? = nil,
+            secondsSince: (@Sendable (Instant) -> Double)? = nil,
             hash: @escaping @Sendable ([UInt8]) -> Digest
         ) {
             self.people = people
-            self.reached = reached.map { max($0, now) } ?? now
+            self.fired = fired
+            self.secondsSince = secondsSince ?? { now.seconds(since: $0) }
             self.closure = closure
             self.isRestored = isRestored
             self.now = now
@@ -43,6 +48,9 @@ package struct RunMachine {
             self.worker = worker
             self.hash = hash
         }
+
+        /// Whether it is time for what the run has named this time for.
+        func hasCome(_ due: Instant) -> Bool { fired.map { $0 == due } ?? (due <= now) }
     }
 
     package enum Event: Sendable {
@@ -55,7 +63,10 @@ package struct RunMachine {
         /// A run that a step asked for has begun, cannot begin, or has ended with this to hand out.
         case callBegan(CallID, RunID)
         case callRefused(CallID, String)
-        case callEnded(CallID, RunID, RunState, reason: String?, value: JSON)
+        case callEnded(CallID, RunID, RunState, reason: String?, value: JSON, shapers: [Shaper] = [])
+        /// The hosts of a selector that a step made, or why there are none.
+        case hostsFound(CallID, selector: String, [Host])
+        case hostsRefused(CallID, selector: String, String)
         /// What a gate is about has changed, for this reason: its votes do not count any more.
         case voidVotes(StepPath, reason: String)
         /// Freezes or windows have changed.
@@ -79,6 +90,8 @@ package struct RunMachine {
         case forget(AttemptID, target: Host?)
         /// Make this run; it begins in the transaction that says so to this one.
         case call(CallOrder)
+        /// Say which hosts a selector means.
+        case findHosts(HostSearch)
         /// Ask this of a run that a step waits for, in this transaction.
         case child(RunID, RunCommand)
         /// Say how that run ended, if it has.
@@ -139,7 +152,9 @@ package struct RunMachine {
         case .voidVotes(let path, let reason): if let number = run.positions[path] { voidVotes(of: number, reason: reason) }
         case .callBegan(let id, let child): callBegan(id, child)
         case .callRefused(let id, let reason): callRefused(id, reason)
-        case .callEnded(let id, let child, let state, let reason, let value): callEnded(id, child, state, reason, value)
+        case .callEnded(let id, let child, let state, let reason, let value, let shapers): callEnded(id, child, state, reason, value, shapers)
+        case .hostsFound(let id, let selector, let hosts): hostsFound(id, selector, hosts)
+        case .hostsRefused(let id, let selector, let reason): hostsRefused(id, selector, reason)
         case .recover: recover()
         case .quarantine(let reason):
             emit(.paused(true))
@@ -225,12 +240,11 @@ package struct RunMachine {
         }
     }
 
-    private mutating func startIfPossible(_ number: Int) {
+    mutating func startIfPossible(_ number: Int) {
         let step = run.steps[number]
         // Before the gate nothing has begun; once the body has ended there is none.
         guard run.gate == nil, !run.isQueued else { return }
-        guard step.state == .pending || step.state == .ready, step.blockers == 0, run.scopes[step.scope].isOpen, mayGoOn(in: step.scope)
-        else { return }
+        guard step.state == .pending || step.state == .ready, step.blockers == 0, hasTurn(step.scope), mayGoOn(in: step.scope) else { return }
         if run.isPaused {
             if step.state == .pending { emit(.ready(ref(number))) }
         } else if ownsClaim(ofScope: step.scope) {

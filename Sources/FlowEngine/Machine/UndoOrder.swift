@@ -3,8 +3,8 @@ import FlowModel
 /// In which order what a run did is taken back: the reverse of the order in which its steps need each other.
 ///
 /// A step's stage is one after the last of what came after it, inside maps too, so that nothing is taken away under what stands on it; what
-/// does not depend on each other shares a stage. Rounds of a `repeatUntil` came one after the other and go so. Only what succeeded and
-/// says how it is undone has a stage; `finally` cleans up and is never undone.
+/// does not depend on each other shares a stage. Rounds of a `repeatUntil` came one after the other and go so. Only what succeeded, in this
+/// generation or one before, and says how it is undone has a stage; `finally` cleans up and is never undone.
 struct UndoOrder {
     private let run: Run
     private let chosen: Set<Int>?
@@ -40,13 +40,13 @@ struct UndoOrder {
             return targets.isEmpty ? stage : stage + 1
         }
         if let elements = step.elements {
-            let scopes = elements.scopes.compactMap { $0 }
+            let scopes = elements.scopes.compactMap { $0 } + elements.former.values.sorted()
             guard case .repeatUntil = run.plan.nodes[step.node].kind else {
                 return scopes.map { place(scope: $0, from: stage) }.max() ?? stage
             }
             return scopes.reversed().reduce(stage) { place(scope: $1, from: $0) }
         }
-        guard isChosen, step.state == .succeeded, run.index.undos[step.node] != nil, run.stepUndos[number]?.state != .undone else {
+        guard isChosen, run.stands(number), run.index.undos[step.node] != nil, run.stepUndos[number]?.state != .undone else {
             return stage
         }
         add(UndoEntry.Item(ref), to: stage)

@@ -17,6 +17,9 @@ package struct EngineEnvironment: Sendable {
     /// Makes the run that a step asks for, and hands it to the engine (`Engine.call`), or says why it cannot be (`Engine.refuse`). Returns at
     /// once. An order that is lost comes again when the engine starts.
     package var call: @Sendable (CallOrder) -> Void
+    /// Finds the hosts of a selector that a step has made, and says to the engine which they are (`Engine.answer`). Returns at once. A search that
+    /// is lost comes again when the engine starts.
+    package var findHosts: @Sendable (HostSearch) -> Void = { _ in }
     /// Names the run in hand across a trap; nil when none is. Called often: must be cheap.
     package var breadcrumb: @Sendable (RunID?) -> Void
     /// The run that was in hand when the process before this one ended by a trap.

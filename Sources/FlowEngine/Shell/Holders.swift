@@ -32,7 +32,7 @@ struct Holders: Sendable {
         return switch demand.kind {
         case .exclusive, .overlap: all.isEmpty || called.map { all.keys.allSatisfy($0.wasCalled(within:)) } ?? false
         case .shared: exclusive == 0 || called.map { row in all.allSatisfy { !$1.isExclusive || row.wasCalled(within: $0) } } ?? false
-        case .slots(let weight, let of): taken(with: weight, of: called) <= of
+        case .slots(_, let of): taken(with: demand.weight, of: called) <= of
         case .rate: true
         }
     }
@@ -75,6 +75,7 @@ extension ClaimRow.ID {
 }
 
 extension Demand {
-    fileprivate var weight: Int { if case .slots(let weight, _) = kind { weight } else { 0 } }
+    /// Plans are checked; what a journal has from before is held to the same bound.
+    fileprivate var weight: Int { if case .slots(let weight, _) = kind { min(max(weight, 0), Limits.slots) } else { 0 } }
     fileprivate var isExclusive: Bool { kind == .exclusive || kind == .overlap }
 }

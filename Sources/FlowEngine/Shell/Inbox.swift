@@ -27,8 +27,10 @@ final class Inbox: @unchecked Sendable {
         /// The run that a step asked for is ready to begin, or cannot.
         case call(CallID, StartRequest, Actor)
         case refuseCall(CallID, String)
+        /// The hosts that a step looked for, or why there are none.
+        case hosts(CallID, selector: String, Result<[Host], FlowError>)
         case consequence(Consequence)
-        case outbox(([OutboxRow]) -> Void)
+        case outbox(after: Int, limit: Int, ([OutboxRow]) -> Void)
         /// Who has and who waits for what, once what arrived before is committed.
         case leases((LeaseTable) -> Void)
         case acknowledge(outbox: Int)
@@ -38,7 +40,8 @@ final class Inbox: @unchecked Sendable {
         var isCommand: Bool {
             switch self {
             case .start, .command, .occurrences: true
-            case .report, .look, .gates, .people, .quarantine, .call, .refuseCall, .consequence, .outbox, .leases, .acknowledge, .exclusively: false
+            case .report, .look, .gates, .people, .quarantine, .call, .refuseCall, .hosts, .consequence, .outbox, .leases, .acknowledge, .exclusively:
+                false
             }
         }
     }

@@ -77,6 +77,16 @@ package struct LeaseTable: Sendable {
         commit()
     }
 
+    /// The clock on the wall was set: starts are as long ago as they were, and whose turn is a matter of time waits as long as before.
+    package mutating func clockWasSet(by milliseconds: Int64) {
+        func shifted(_ time: Instant) -> Instant { Instant(milliseconds: time.milliseconds.addingClamped(milliseconds)) }
+        func shifted(_ rate: RateRow) -> RateRow { RateRow(name: rate.name, seconds: rate.seconds, starts: rate.starts.map(shifted)) }
+        rates = rates.mapValues(shifted)
+        moments = moments.mapValues(shifted)
+        // That stays so if the transaction does not; all of them go with the next commit.
+        formerRates = rates.mapValues { .some($0) }.merging(formerRates.mapValues { $0.map(shifted) }) { $1 }
+    }
+
     /// The rates that have changed since the last `commit`.
     package var changedRates: [RateRow] { formerRates.keys.sorted().compactMap { rates[$0] } }
 

@@ -6,8 +6,10 @@ struct LoadedRun {
     var head: JournalHead
     /// The inputs as one value, made once.
     var inputs: JSON
-    /// The timers that the store has, by step.
+    /// The timers that the store has, by step: the first of what each waits for.
     var timers: [Int: Instant]
+    /// All timers that what changed since the last commit wants.
+    var newTimers: [TimerRow] = []
     /// The timer of the run's own gate that the store has.
     var gateTimer: Instant?
 

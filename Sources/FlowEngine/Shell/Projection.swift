@@ -72,14 +72,19 @@ struct Projection {
         let due = loaded.run.gate?.closure.until
         guard due != loaded.gateTimer else { return }
         loaded.gateTimer = due
-        if let due { batch.setTimers.append(TimerRow(id: id, due: due, isOfDay: true)) } else { batch.removeTimers.append(id) }
+        guard let due else { return batch.removeTimers.append(id) }
+        let timer = TimerRow(id: id, due: due, isOfDay: true)
+        loaded.newTimers.append(timer)
+        batch.setTimers.append(timer)
     }
 
     private func writeTimer(of step: Step, _ number: Int, in loaded: inout LoadedRun, to batch: inout CommitBatch) {
         let id = TimerRow.ID(run: loaded.run.id, step: step.path)
         if let due = step.due {
+            let isOfDay = step.waitsForTimeOfDay(in: loaded.run.plan)
+            loaded.newTimers += step.dues.sorted().map { TimerRow(id: id, due: $0, isOfDay: isOfDay) }
             guard loaded.timers.updateValue(due, forKey: number) != due else { return }
-            batch.setTimers.append(TimerRow(id: id, due: due, isOfDay: step.waitsForTimeOfDay(in: loaded.run.plan)))
+            batch.setTimers.append(TimerRow(id: id, due: due, isOfDay: isOfDay))
         } else if loaded.timers.removeValue(forKey: number) != nil {
             batch.removeTimers.append(id)
         }
@@ -112,27 +117,26 @@ struct Projection {
         // Closed gates first: by them the runs are found that have to look again.
         let gated = run.closedGates.compactMap(\.step)
         for number in gated where waits.count < RunRow.waitingShown {
-            if let wait = wait(of: run.steps[number], in: run) { waits.append(wait) }
+            if let wait = wait(of: run.steps[number], number, in: run) { waits.append(wait) }
         }
         for (number, step) in run.steps.enumerated() where waits.count < RunRow.waitingShown {
-            if let wait = wait(of: step, in: run), !gated.contains(number) { waits.append(wait) }
+            if let wait = wait(of: step, number, in: run), !gated.contains(number) { waits.append(wait) }
         }
         return waits
     }
 
     /// What a step waits for, with the command that would release it.
-    private func wait(of step: Step, in run: Run) -> Waiting? {
+    private func wait(of step: Step, _ number: Int, in run: Run) -> Waiting? {
         guard var wait = step.waiting else { return nil }
         let place = "\(run.id) '\(step.path)'"
         wait.subject = step.path.text
         wait.release =
             switch wait.kind {
             case .approval: "flowctl approve \(place)"
-            case .hold: step.elements == nil ? "flowctl retry \(run.id)" : "flowctl release \(place), or: flowctl retry \(run.id)"
+            case .hold: run.endOfHold(number)
             case .soak: "flowctl release \(place)"
-            case .unknown: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
-            // What runs here is reached without a host.
-            case .unreachable: step.attempt?.row.target.map { "flowctl ping \($0)" } ?? "flowctl doctor"
+            // It goes on by itself with the host back; this is for a host that never comes.
+            case .unknown, .unreachable: "flowctl resolve \(place) --as succeeded|failed|retry -m REASON"
             case .timer, .breakpoint: "flowctl release \(place)"
             case .signal: signalHint(of: step, in: run)
             case .lock, .rate: "flowctl locks"
@@ -153,7 +157,7 @@ struct Projection {
         return StepRow(
             run: run.id, index: number, path: step.path, name: node.name, kind: node.kindName, state: step.state,
             reason: step.reason, generation: step.generation, output: step.value.map { stored($0, blobs: &blobs) },
-            changed: step.changed, waiting: wait(of: step, in: run), startedAt: step.startedAt, endedAt: step.endedAt,
+            changed: step.changed, waiting: wait(of: step, number, in: run), startedAt: step.startedAt, endedAt: step.endedAt,
             attempt: step.attempt?.row)
     }
 
@@ -191,6 +195,7 @@ struct Projection {
         terms.revision = run.created.revision
         terms.binary = run.created.binary
         terms.isRegistered = run.created.isRegistered
+        terms.shapedSince = run.shapedSince
         return terms
     }
 }

@@ -17,6 +17,21 @@ package struct RunReader: Sendable {
     /// blob is not what was written.
     package func rows(of run: RunID) async throws -> RefoldedRun? { try await load(run).map(Projection(hash: hash).rows) }
 
+    /// How the run began, with its inputs and hosts as they are now; nil when there is no such run. Reads the journal and folds nothing.
+    package func content(of id: RunID) async throws -> Created? {
+        var (content, last): (Created?, Int) = (nil, 0)
+        while true {
+            let records = try await reader.journal(of: id, after: last, limit: RunReader.pageRecords)
+            for record in records {
+                for entry in try Entry.decode(record.bytes, fetch: { _ in Array("null".utf8) }) {
+                    if case .created(let created) = entry { content = created } else { content?.take(entry) }
+                }
+                last = record.sequence
+            }
+            if records.count < RunReader.pageRecords { return content }
+        }
+    }
+
     /// The run as its journal says at some moment since this was called.
     func load(_ id: RunID) async throws -> LoadedRun? {
         var fold = RunFold(id)

@@ -4,7 +4,7 @@ package import FlowModel
 package struct RunRows {
     private let projection: Projection
     private var loaded: LoadedRun
-    private var steps: [Int: StepRow] = [:]
+    package private(set) var steps: [Int: StepRow] = [:]
     private var targets: [[Int]: TargetRow] = [:]
     private var timers: [StepPath: Instant] = [:]
     private var claims: [StepPath: ClaimRow] = [:]
@@ -27,6 +27,7 @@ package struct RunRows {
         for id in batch.removeClaims { claims[id.step] = nil }
         for row in batch.setClaims { claims[row.id.step] = row }
         for attempt in batch.attempts { retired[attempt.step, default: []].insert(attempt.attempt.number) }
+        loaded.newTimers = []
         run = loaded.run
     }
 

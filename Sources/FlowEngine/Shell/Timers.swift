@@ -1,10 +1,15 @@
-import FlowModel
+package import FlowModel
 
 /// A moment on both clocks: the one on the wall, which people and time servers set, and one that only goes on.
-struct Moment {
-    var wall: Instant
+package struct Moment: Sendable {
+    package var wall: Instant
     /// Milliseconds.
-    var elapsed: Int64
+    package var elapsed: Int64
+
+    package init(wall: Instant, elapsed: Int64) {
+        self.wall = wall
+        self.elapsed = elapsed
+    }
 }
 
 /// The timers of all runs.
@@ -14,8 +19,12 @@ struct Moment {
 struct Timers {
     private var stretches = TimerQueue()
     private var timesOfDay = TimerQueue()
+    /// Those that are to fire.
+    private var set: Set<TimerRow> = []
 
+    /// One that is set already keeps its moment, whatever the clock on the wall shows by now.
     mutating func insert(_ timer: TimerRow, at now: Moment) {
+        guard set.insert(timer).inserted else { return }
         if timer.isOfDay {
             timesOfDay.insert(timer, at: timer.due.milliseconds)
         } else {
@@ -25,11 +34,15 @@ struct Timers {
 
     /// The soonest timer, if its time has come.
     mutating func popDue(at now: Moment) -> TimerRow? {
-        stretches.popDue(at: now.elapsed) ?? timesOfDay.popDue(at: now.wall.milliseconds)
+        let timer = stretches.popDue(at: now.elapsed) ?? timesOfDay.popDue(at: now.wall.milliseconds)
+        if let timer { set.remove(timer) }
+        return timer
     }
 
     /// Puts back one that had come.
-    mutating func putBack(_ timer: TimerRow, at now: Moment) { stretches.insert(timer, at: now.elapsed) }
+    mutating func putBack(_ timer: TimerRow, at now: Moment) {
+        if set.insert(timer).inserted { stretches.insert(timer, at: now.elapsed) }
+    }
 
     /// Until the next one, as the clocks go on; nil when there is none.
     func secondsUntilNext(at now: Moment) -> Double? {
@@ -42,12 +55,12 @@ struct Timers {
 
 extension Int64 {
     /// Times from outside can be as far away as there are numbers.
-    fileprivate func addingClamped(_ other: Int64) -> Int64 {
+    func addingClamped(_ other: Int64) -> Int64 {
         let (sum, isTooMuch) = addingReportingOverflow(other)
         return isTooMuch ? (other < 0 ? .min : .max) : sum
     }
 
-    fileprivate func subtractingClamped(_ other: Int64) -> Int64 {
+    func subtractingClamped(_ other: Int64) -> Int64 {
         let (difference, isTooMuch) = subtractingReportingOverflow(other)
         return isTooMuch ? (other < 0 ? .max : .min) : difference
     }

@@ -4,7 +4,7 @@ import FlowModel
 enum Consequence {
     /// A run passes a command on to one that it waits for.
     case command(RunCommand, on: RunID, from: RunID)
-    case ended(CallID, RunID, RunState, reason: String?, value: JSON)
+    case ended(CallID, RunID, RunState, reason: String?, value: JSON, shapers: [Shaper])
     /// Says how the run ended, if it has.
     case look(CallID, RunID)
 }
@@ -37,11 +37,11 @@ extension Writer {
             switch action {
             case .child(let child, let command): transaction.consequences.append(.command(command, on: child, from: run.id))
             case .lookAtChild(let id, let child): transaction.consequences.append(.look(id, child))
-            case .dispatch, .proceed, .stop, .forget, .call: break
+            case .dispatch, .proceed, .stop, .forget, .call, .findHosts: break
             }
         }
         guard let parent = run.created.parent, run.state.isTerminal, decision.entries.contains(where: \.endsRun) else { return }
-        transaction.consequences.append(.ended(parent, run.id, run.state, reason: run.reason, value: run.value))
+        transaction.consequences.append(.ended(parent, run.id, run.state, reason: run.reason, value: run.value, shapers: run.givers))
     }
 
     /// Carries the consequences into this transaction, as many as it takes; the others follow.
@@ -60,12 +60,12 @@ extension Writer {
         case .command(let command, let child, let parent):
             guard touch(child, orLater: consequence) else { return }
             decideIfAccepted(.command(command, by: .engine, message: "as run \(parent), which called it"), on: child)
-        case .ended(let id, let child, let state, let reason, let value):
+        case .ended(let id, let child, let state, let reason, let value, let shapers):
             guard touch(id.run, orLater: consequence) else { return }
-            decide(.callEnded(id, child, state, reason: reason, value: value), on: id.run)
+            decide(.callEnded(id, child, state, reason: reason, value: value, shapers: shapers), on: id.run)
         case .look(let id, let child):
             guard touch(child, orLater: consequence), let run = cache[child]?.run, run.state.isTerminal else { return }
-            decide(.callEnded(id, child, run.state, reason: run.reason, value: run.value), on: id.run)
+            decide(.callEnded(id, child, run.state, reason: run.reason, value: run.value, shapers: run.givers), on: id.run)
         }
     }
 }

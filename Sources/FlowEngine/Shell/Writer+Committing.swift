@@ -7,9 +7,13 @@ extension Writer {
         for id in transaction.order { record(id, in: &batch) }
         batch.removeClaims += transaction.orphans
         batch.rates = leases.changedRates
-        guard !batch.isEmpty else { return publish(batch) }
+        guard !batch.isEmpty else {
+            if deferred.isEmpty { commitRefusals.nothingWaits() }
+            return publish(batch)
+        }
         do throws(StoreError) {
             try store.commit(batch)
+            commitRefusals.end()
             if let message = refusals.ended(at: transaction.now) { environment.log(.info, message) }
             publish(batch)
         } catch {
@@ -43,7 +47,10 @@ extension Writer {
 
     private func publish(_ batch: CommitBatch) {
         leases.commit()
-        for timer in batch.setTimers { timers.insert(timer, at: transaction.moment) }
+        for id in transaction.order {
+            for timer in cache[id]?.newTimers ?? [] { timers.insert(timer, at: transaction.moment) }
+            cache[id]?.newTimers = []
+        }
         for (receipt, reply) in transaction.startReplies {
             var receipt = receipt
             if receipt.isNew { receipt.row = cache[receipt.run].map(projection.runRow) }
@@ -73,6 +80,7 @@ extension Writer {
         case .stop(let id, let force): dispatcher.stop(id, force: force)
         case .forget(let id, let target): dispatcher.forget(id, target: target)
         case .call(let order): environment.call(order)
+        case .findHosts(let search): environment.findHosts(search)
         // Those that are about other runs were taken before the commit.
         case .child, .lookAtChild: break
         }
@@ -96,6 +104,9 @@ extension Writer {
         for revision in transaction.newPlans { planDigests[revision] = nil }
         for timer in transaction.poppedTimers { timers.putBack(timer, at: transaction.moment) }
         let refusal = FlowError.storage(error, subject: "journal")
+        let reason: String = if case .refused(let why) = error { why } else { refusal.message }
+        // Whoever is told of it finds it said of the engine, too.
+        commitRefusals.note(reason, at: transaction.now, isWaiting: !(transaction.repeatable.isEmpty && deferred.isEmpty))
         for (_, reply) in transaction.startReplies { reply(.failure(refusal)) }
         for (_, reply) in transaction.runReplies { reply(.failure(refusal)) }
         for (_, reply) in transaction.occurrenceReplies { reply(.failure(refusal)) }

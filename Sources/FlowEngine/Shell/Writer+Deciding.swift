@@ -2,11 +2,14 @@ import FlowModel
 
 /// Runs are brought into memory, and the machine decides about them.
 extension Writer {
-    private func context(reached: Instant? = nil) -> RunMachine.Context {
-        let (now, closure) = (transaction.now, environment.closure)
+    private func context(fired: Instant? = nil) -> RunMachine.Context {
+        let (moment, closure) = (transaction.moment, environment.closure)
+        let now = moment.wall
+        let history = wallHistory
         return RunMachine.Context(
             now: now, epoch: epoch, chance: chances.next(), worker: environment.worker, isRestored: environment.isRestored,
-            closure: { closure($0, now) }, people: environment.people(), reached: reached, hash: environment.hash)
+            closure: { closure($0, now) }, people: environment.people(), fired: fired,
+            secondsSince: { history.seconds(since: $0, at: moment) }, hash: environment.hash)
     }
 
     func start(_ request: StartRequest, by actor: Actor, _ reply: @escaping (Result<StartReceipt, FlowError>) -> Void) {
@@ -30,7 +33,8 @@ extension Writer {
             inputs: request.inputs, targets: request.targets, labels: request.labels, key: request.key,
             user: actor.user, person: actor.person, holdBefore: request.holdBefore, parent: parent, callers: callers(parent),
             priority: parent.flatMap { cache[$0.run]?.run.priority } ?? request.priority ?? request.plan.control?.priority,
-            limit: request.limit, shapers: request.shapers, isRegistered: request.isRegistered)
+            limit: request.limit, shapers: request.shapers, isRegistered: request.isRegistered,
+            isUngated: request.isUngated, shapedSince: parent.flatMap { cache[$0.run]?.run.shapedSince })
         try meetOverlap(of: request.plan, by: actor)
         guard var run = Run(id: id, first: .created(created), at: now, index: index) else {
             throw FlowError(.internal, subject: id.text, "Nothing was started: the run's first entry is not its creation.")
@@ -46,8 +50,8 @@ extension Writer {
         return id
     }
 
-    /// The run that an earlier request with the same key started.
-    private func existing(_ request: StartRequest) throws -> StartReceipt? {
+    /// The run that an earlier request with the same key started. Whatever begins with a key asks this first: two runs of one key cannot be kept.
+    func existing(_ request: StartRequest) throws -> StartReceipt? {
         guard let key = request.key else { return nil }
         guard let (id, fingerprint) = try transaction.keys[key] ?? store.run(key: key) else { return nil }
         guard fingerprint == request.fingerprint else {
@@ -88,22 +92,22 @@ extension Writer {
 
     /// Decides an event that nobody waits for.
     ///
-    /// - Parameter reached: the time of the timer that fires.
-    func decide(_ event: RunMachine.Event, on id: RunID, reached: Instant? = nil) {
+    /// - Parameter fired: the time of the timer that fires.
+    func decide(_ event: RunMachine.Event, on id: RunID, fired: Instant? = nil) {
         guard touch(id) else { return }
         do throws(FlowError) {
-            try decideOrThrow(event, on: id, reached: reached)
+            try decideOrThrow(event, on: id, fired: fired)
         } catch {
             environment.log(.error, "run \(id): \(error)")
         }
     }
 
-    private func decideOrThrow(_ event: RunMachine.Event, on id: RunID, reached: Instant? = nil) throws(FlowError) {
+    private func decideOrThrow(_ event: RunMachine.Event, on id: RunID, fired: Instant? = nil) throws(FlowError) {
         environment.breadcrumb(id)
         guard var loaded = cache.removeValue(forKey: id) else { return }
         do {
             defer { cache[id] = loaded }
-            let decision = try RunMachine.decide(event, on: &loaded.run, in: context(reached: reached))
+            let decision = try RunMachine.decide(event, on: &loaded.run, in: context(fired: fired))
             transaction.add(decision, to: id)
             note(decision, of: loaded.run)
         }

@@ -20,7 +20,7 @@ extension Writer {
         let key = request.row.key
         if let known = try known(key) {
             let isOpen = known.state == .queued || known.state == .skipped && request.takesSkipped
-            guard isOpen else { return known }
+            guard isOpen else { return try request.isOneMessage ? asked(again: request, known) : known }
             // A time that waits in the queue stays there while there is nothing new to say.
             if known.state == .queued, request.start != nil, try !goingOn(key.schedule).isEmpty, request.overlap == .queue { return known }
         }
@@ -32,6 +32,20 @@ extension Writer {
         return row
     }
 
+    /// The run that the message has, or why it has none: another one came under its name.
+    private func asked(again request: OccurrenceRequest, _ known: OccurrenceRow) throws(StoreError) -> OccurrenceRow {
+        guard known.run != nil, let start = request.start else { return known }
+        var row = known
+        do {
+            _ = try existing(start)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            (row.run, row.detail) = (nil, (error as? FlowError)?.message ?? "\(error)")
+        }
+        return row
+    }
+
     private func known(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow? {
         if let row = transaction.occurrences[key] { return row }
         return try store.occurrence(key)
@@ -39,6 +53,7 @@ extension Writer {
 
     /// Starts the run of a nominal time, or says in its record why not.
     private func decide(_ start: StartRequest, for request: OccurrenceRequest, _ row: inout OccurrenceRow) throws(StoreError) {
+        if try isSettled(start, &row) { return }
         let before = request.overlap == .allow ? [] : try goingOn(row.schedule)
         if let other = before.first {
             switch request.overlap {
@@ -63,6 +78,19 @@ extension Writer {
         } catch {
             (row.state, row.reason, row.detail) = (.skipped, .refused, "\(error)")
         }
+    }
+
+    /// Whether the time's key has a run already: that is the answer if it was asked for with the same content, else the record says who has it.
+    private func isSettled(_ start: StartRequest, _ row: inout OccurrenceRow) throws(StoreError) -> Bool {
+        do {
+            guard let receipt = try existing(start) else { return false }
+            (row.state, row.reason, row.detail, row.run) = (.run, nil, nil, receipt.run)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            (row.state, row.reason, row.detail) = (.skipped, .refused, (error as? FlowError)?.message ?? "\(error)")
+        }
+        return true
     }
 
     /// The schedule's runs that have not ended, with what this transaction did to them.

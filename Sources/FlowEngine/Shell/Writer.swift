@@ -16,6 +16,7 @@ final class Writer {
     let projection: Projection
     var cache: [RunID: LoadedRun] = [:]
     var timers = Timers()
+    var wallHistory: WallHistory
     var leases: LeaseTable
     var sequence: Int
     /// Plan digest by revision, so that a known plan is not encoded again for every run.
@@ -32,9 +33,10 @@ final class Writer {
     /// A run that ends the engine even when it is only read: nothing touches it any more.
     var setAside: RunID?
     let standstills: Standstills
+    let commitRefusals: CommitRefusals
     var refusals = Refusals()
     /// Who wants to know the outbox, or who has which lock, once what arrived before is committed.
-    private var outboxReplies: [([OutboxRow]) -> Void] = []
+    private var outboxReplies: [(after: Int, limit: Int, reply: ([OutboxRow]) -> Void)] = []
     private var leaseReplies: [(LeaseTable) -> Void] = []
 
     /// Parked runs that stay in memory for what comes next.
@@ -47,7 +49,7 @@ final class Writer {
 
     init(
         store: any JournalStore, dispatcher: any AttemptDispatcher, environment: EngineEnvironment, inbox: Inbox,
-        feed: ChangeFeed, standstills: Standstills
+        feed: ChangeFeed, standstills: Standstills, commitRefusals: CommitRefusals
     ) throws(StoreError) {
         self.store = store
         self.dispatcher = dispatcher
@@ -55,11 +57,13 @@ final class Writer {
         self.inbox = inbox
         self.feed = feed
         self.standstills = standstills
+        self.commitRefusals = commitRefusals
         epoch = try store.beginEpoch()
         sequence = try store.lastSequence()
         loader = RunLoader(store: store, hash: environment.hash)
         projection = Projection(hash: environment.hash)
         transaction = Transaction(epoch: epoch, at: environment.moment)
+        wallHistory = WallHistory(transaction.moment)
         chances = Chances(random: environment.random(2))
         leases = LeaseTable(rows: try store.claims(), rates: try store.rates(), now: environment.now())
         for timer in try store.timers() { timers.insert(timer, at: transaction.moment) }
@@ -90,7 +94,7 @@ final class Writer {
             let late = deferred.prefix(Limits.commitBatch)
             deferred.removeFirst(late.count)
             wasUnread = false
-            transaction = Transaction(epoch: epoch, at: environment.moment)
+            begin(at: environment.moment)
             continueFold()
             for item in late { take(item) }
             for item in items { take(item) }
@@ -105,16 +109,23 @@ final class Writer {
         answerDeferred()
     }
 
+    private func begin(at moment: Moment) {
+        transaction = Transaction(epoch: epoch, at: moment)
+        let jump = wallHistory.note(moment)
+        if jump != 0 { leases.clockWasSet(by: jump) }
+    }
+
     /// After the commit: what was acknowledged before must not be in the answer, or it would be delivered again.
     private func answerOutbox() {
-        guard !outboxReplies.isEmpty else { return }
-        var rows: [OutboxRow] = []
-        do throws(StoreError) {
-            rows = try store.outbox()
-        } catch {
-            environment.log(.error, "the outbox was not read: \(FlowError.storage(error, subject: "journal").message)")
+        for (id, limit, reply) in outboxReplies {
+            var rows: [OutboxRow] = []
+            do throws(StoreError) {
+                rows = try store.outbox(after: id, limit: limit)
+            } catch {
+                environment.log(.error, "the outbox was not read: \(FlowError.storage(error, subject: "journal").message)")
+            }
+            reply(rows)
         }
-        for reply in outboxReplies { reply(rows) }
         outboxReplies.removeAll()
     }
 
@@ -154,7 +165,7 @@ final class Writer {
         case .quarantine(let id):
             transaction.repeatable.append(item)
             quarantine(id)
-        case .outbox(let reply): outboxReplies.append(reply)
+        case .outbox(let id, let limit, let reply): outboxReplies.append((id, limit, reply))
         case .leases(let reply): leaseReplies.append(reply)
         case .acknowledge(let id):
             transaction.repeatable.append(item)
@@ -167,6 +178,13 @@ final class Writer {
             guard touch(id.run, else: item) else { return }
             transaction.repeatable.append(item)
             decide(.callRefused(id, reason), on: id.run)
+        case .hosts(let id, let selector, let result):
+            guard touch(id.run, else: item) else { return }
+            transaction.repeatable.append(item)
+            switch result {
+            case .success(let hosts): decide(.hostsFound(id, selector: selector, hosts), on: id.run)
+            case .failure(let error): decide(.hostsRefused(id, selector: selector, error.message), on: id.run)
+            }
         case .consequence(let consequence):
             transaction.repeatable.append(item)
             take(consequence)
@@ -201,7 +219,7 @@ final class Writer {
                 continue
             }
             transaction.poppedTimers.append(timer)
-            decide(.timer(timer.id.step), on: timer.id.run, reached: timer.due)
+            decide(.timer(timer.id.step), on: timer.id.run, fired: timer.due)
         }
         if wasUnread { for timer in unread { timers.putBack(timer, at: transaction.moment) } }
     }

@@ -16,11 +16,15 @@ package struct AttemptOrder: Hashable, Sendable {
     /// What decides whose turn it is when there is more work than places.
     package var priority: Int
     package var labels: [String: String]
+    /// Every secret that the run was ever given, sealed (base64): none of them is shown, whether the work has it or not.
+    package var secrets: Set<String>
 
     package init(
         id: AttemptID, fence: Fence, idempotencyKey: String, flow: String, target: Host?, timeoutSeconds: Double?,
-        lastSent: Int? = nil, mode: Mode, work: Work, priority: Int = Priority.usual, labels: [String: String] = [:]
+        lastSent: Int? = nil, mode: Mode, work: Work, priority: Int = Priority.usual, labels: [String: String] = [:],
+        secrets: Set<String> = []
     ) {
+        self.secrets = secrets
         self.priority = priority
         self.labels = labels
         self.id = id

@@ -36,7 +36,7 @@ extension Plan {
     package var withCalls: [Plan] { [self] + (calls ?? []).flatMap(\.plan.withCalls) }
 }
 
-/// Names one turn of a step that calls a flow.
+/// Names one turn of a step that asks for something outside the engine: a run of another flow, or the hosts of a selector.
 package struct CallID: Hashable, Sendable {
     package var run: RunID
     package var step: StepPath
@@ -69,11 +69,14 @@ package struct CallOrder: Hashable, Sendable {
     package var shapers: [Shaper]
     /// Whether the run that calls is of the revision that was registered; nil: nobody looked.
     package var isRegistered: Bool?
+    /// It undoes something or tidies up: no freeze or window keeps it waiting.
+    package var isUngated: Bool?
 
     package init(
         id: CallID, plan: Plan, binary: Digest?, inputs: [String: JSON], labels: [String: String], user: String, person: String,
-        priority: Int, limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil
+        priority: Int, limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil, isUngated: Bool? = nil
     ) {
+        self.isUngated = isUngated
         self.shapers = shapers
         self.isRegistered = isRegistered
         self.priority = priority

@@ -83,12 +83,17 @@ extension Expression {
     }
 
     private static func member(_ path: [String], of value: JSON, in subject: String) throws(EvaluationError) -> JSON {
+        let holder = path.last == "stdout" ? value[path: path.dropLast()] : path.isEmpty ? value : nil
+        if let holder, holder["stdout"] == nil, holder["exitStatus"] != nil, let reason = holder["stdoutLost"]?.stringValue {
+            throw .invalid("\(subject) has no stdout: it was not kept whole: \(reason). Run the command again: flowctl retry RUN --from STEP")
+        }
         // Output that is no text has no value, and nothing stands in for it.
         if path.isEmpty || path == ["stdout"], value["stdout"] == nil, let fault = value["stdoutFault"]?.stringValue {
             throw .invalid(
                 "\(subject) has no stdout: \(fault). Have the command write text in UTF-8 (iconv -t UTF-8, base64), or hand values out by $FLOW_OUTPUT"
             )
         }
+        try refuseCutOutput(path, of: value, in: subject)
         guard !path.isEmpty else { return value }
         if let member = value[path: path] { return member }
         // A member that an optional property left out is null; a member of something that is not an object is a mistake.
@@ -96,6 +101,16 @@ extension Expression {
             throw .invalid("\(subject) has no member '\(path.joined(separator: "."))'")
         }
         return .null
+    }
+
+    /// Half an output is no value either: a list that ends too early looks like one that is whole.
+    private static func refuseCutOutput(_ path: [String], of value: JSON, in subject: String) throws(EvaluationError) {
+        let whole = path.last == "stdout" ? value[path: path.dropLast()] : path.isEmpty ? value : nil
+        guard let whole, whole["exitStatus"] != nil, whole["stdoutTruncated"] == true else { return }
+        throw .invalid(
+            "\(subject) has more than \(Limits.stdoutValueBytes) bytes of stdout, and only their beginning was kept. "
+                + "Have the command hand the value out by $FLOW_OUTPUT (\(Limits.stepOutputBytes) bytes), keep it in a file and hand out its path, "
+                + "or write less (head -c \(Limits.stdoutValueBytes))")
     }
 
     private static func count(of value: JSON) throws(EvaluationError) -> JSON {

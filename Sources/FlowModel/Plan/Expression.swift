@@ -36,6 +36,13 @@ package indirect enum Expression: Hashable, Sendable, Codable {
 }
 
 extension Expression {
+    /// The names of the parameters that it reads.
+    package var parameters: [String] {
+        var names: [String] = []
+        forEach { if case .parameter(let name) = $0 { names.append(name) } }
+        return names
+    }
+
     /// Calls `visit` for this expression and every one inside it.
     package func forEach(_ visit: (Expression) -> Void) {
         visit(self)

@@ -44,6 +44,11 @@ package enum InputValidation {
             faults += messages.map { FlowError.Detail(subject: parameter.name, message: $0) }
             values[parameter.name] = parameter.kind.normal(value)
         }
+        let secrets = parameters.filter { $0.isSecret && values[$0.name] != nil }
+        let bytes = secrets.reduce(0) { $0 + (values[$1.name]?.stringValue?.utf8.count ?? 0) }
+        if bytes > Limits.secretBytes {
+            faults += secrets.map { FlowError.Detail(subject: $0.name, message: tooManySecretBytes(values[$0.name], of: bytes)) }
+        }
         return (values, faults)
     }
 
@@ -76,10 +81,21 @@ package enum InputValidation {
         return "is not \(noun); it has \(known.isEmpty ? "none" : known)"
     }
 
+    private static func tooManySecretBytes(_ value: JSON?, of all: Int) -> String {
+        let own = value?.stringValue?.utf8.count ?? 0
+        return "has \(own) of the \(all) bytes of all secrets; they may have \(Limits.secretBytes), since each is looked for in all output"
+    }
+
     /// What is wrong with a value; empty when nothing is. A secret's value is not repeated.
     package static func faults(of value: JSON, for parameter: Parameter) -> [String] {
         var steps = Limits.patternSteps
         return faults(of: value, for: parameter, steps: &steps)
+    }
+
+    /// Texts are the same byte by byte: what is sent is what was chosen, however its accents are composed.
+    private static func isSame(_ one: JSON, _ other: JSON) -> Bool {
+        guard let text = one.stringValue, let found = other.stringValue else { return one == other }
+        return text.utf8.elementsEqual(found.utf8)
     }
 
     private static func faults(of value: JSON, for parameter: Parameter, steps: inout Int) -> [String] {
@@ -93,7 +109,8 @@ package enum InputValidation {
         if !parameter.choices.isEmpty {
             let allowed = parameter.choices.map(\.text).joined(separator: ", ")
             let elements = value.arrayValue ?? [value]
-            if !elements.allSatisfy(parameter.choices.contains) { faults.append("must be one of \(allowed), found \(shown)") }
+            let isAllowed = elements.allSatisfy { element in parameter.choices.contains { isSame($0, element) } }
+            if !isAllowed { faults.append("must be one of \(allowed), found \(shown)") }
         }
         if let pattern = parameter.pattern, let fault = fault(of: value, against: pattern, for: parameter, shown, &steps) { faults.append(fault) }
         if value == .string(""), parameter.kind == .selector { faults.append("must name hosts, found an empty selector") }
@@ -170,7 +187,7 @@ extension Parameter.Kind {
 
 extension JSON {
     /// A character that would end a text early somewhere (NUL), or pose as a sealed secret.
-    fileprivate var forbiddenCharacter: String? {
+    package var forbiddenCharacter: String? {
         switch self {
         case .string(let text):
             if text.utf8.contains(0) { return "NUL" }

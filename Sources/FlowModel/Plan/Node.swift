@@ -104,6 +104,17 @@ package struct Node: Hashable, Sendable, Codable {
         }
     }
 
+    /// The selector of the hosts that it runs on: each of many, or the one.
+    package var hosts: (selector: Expression, isMany: Bool)? {
+        switch kind {
+        case .shell(let spec): spec.target.map { ($0, false) }
+        case .copy(let spec): spec.target.map { ($0, false) }
+        case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
+        case .rollout(let spec): (spec.targets, true)
+        case .step, .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice, .call: nil
+        }
+    }
+
     /// The word for the kind on the wire.
     package var kindName: String {
         switch kind {

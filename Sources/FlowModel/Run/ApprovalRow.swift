@@ -83,6 +83,8 @@ package struct ApprovalRow: Hashable, Sendable {
         package var binary: Digest?
         /// Whether plan and program are those that were registered under the flow's name when the run started.
         package var isRegistered: Bool?
+        /// When the run began to be shaped: for it links count that were taken back later. nil in rows of versions that did not know.
+        package var shapedSince: Instant?
 
         package init() {}
     }
@@ -124,6 +126,30 @@ package struct ApprovalRow: Hashable, Sendable {
 
     /// Its id on the wire: `RUN:STEP:GENERATION`.
     package var id: String { "\(run):\(step):\(generation)" }
+
+    /// Its place in lists, which are in order of time.
+    package struct Place: Hashable, Sendable, CustomStringConvertible {
+        package var since: Instant
+        package var run: RunID
+        package var step: StepPath
+        package var generation: Int
+
+        /// nil unless it is what `description` of one says.
+        package init?(_ text: String) {
+            let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3, let since = Int64(parts[0]), let run = RunID(String(parts[1])),
+                let end = parts[2].lastIndex(of: ":"), let generation = Int(parts[2][parts[2].index(after: end)...])
+            else { return nil }
+            (self.since, self.run, self.generation) = (Instant(milliseconds: since), run, generation)
+            step = StepPath(String(parts[2][..<end]))
+        }
+
+        fileprivate init(_ row: ApprovalRow) { (since, run, step, generation) = (row.since, row.run, row.step, row.generation) }
+
+        package var description: String { "\(since.milliseconds):\(run):\(step):\(generation)" }
+    }
+
+    package var place: Place { Place(self) }
 
     /// What is missing until it opens.
     package var seating: Seating { Seating(rules, votes.filter { $0.decision == .approved && $0.voided == nil }, isDistinct: terms.isDistinct) }

@@ -9,7 +9,7 @@ package struct StartRequest: Hashable, Sendable {
     /// The hosts of each selector that the plan or the inputs name, frozen in order.
     package var targets: [String: [Host]]
     package var labels: [String: String]
-    /// The same key with the same content gives the same run.
+    /// The same key with the same content gives the same run. Requests bring keys in ASCII; the engine's own are made by `ownKey`.
     package var key: String?
     /// Digest of what the requester sent, to tell a repetition from a different request with the same key.
     package var fingerprint: Digest
@@ -21,14 +21,17 @@ package struct StartRequest: Hashable, Sendable {
     package var limit: HostLimit?
     /// Who shaped it, beside whoever starts it.
     package var shapers: [Shaper]
+    /// It undoes something or tidies up for the run that calls it: no freeze or window keeps it waiting.
+    package var isUngated: Bool?
     /// Whether plan and program are those that are registered under the flow's name; nil: nobody looked.
     package var isRegistered: Bool?
 
     package init(
         plan: Plan, revision: Digest, binary: Digest?, inputs: [String: JSON], targets: [String: [Host]],
         labels: [String: String] = [:], key: String? = nil, fingerprint: Digest, holdBefore: Set<String> = [], priority: Int? = nil,
-        limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil
+        limit: HostLimit? = nil, shapers: [Shaper] = [], isRegistered: Bool? = nil, isUngated: Bool? = nil
     ) {
+        self.isUngated = isUngated
         self.shapers = shapers
         self.isRegistered = isRegistered
         self.priority = priority
@@ -43,6 +46,9 @@ package struct StartRequest: Hashable, Sendable {
         self.key = key
         self.fingerprint = fingerprint
     }
+
+    /// A key of the engine's own, such as `schedule·nightly·2026-03-01T03:00+01:00`: no request can bring one, since `·` is not ASCII.
+    package static func ownKey(_ parts: String...) -> String { parts.joined(separator: "·") }
 }
 
 /// What an operator or approver asks of a run.

@@ -7,14 +7,19 @@ package struct OccurrenceRequest: Sendable {
     package var overlap: ScheduleSpec.Overlap
     /// Whether a record that says `skipped` may become a run: for backfills.
     package var takesSkipped: Bool
+    /// Whether it must have the content that it had when it was recorded: a delivery is one message, a time of a schedule may mean another
+    /// flow by now.
+    package var isOneMessage: Bool
 
     package init(
-        row: OccurrenceRow, start: StartRequest? = nil, actor: Actor, overlap: ScheduleSpec.Overlap = .allow, takesSkipped: Bool = false
+        row: OccurrenceRow, start: StartRequest? = nil, actor: Actor, overlap: ScheduleSpec.Overlap = .allow, takesSkipped: Bool = false,
+        isOneMessage: Bool = false
     ) {
         self.row = row
         self.start = start
         self.actor = actor
         self.overlap = overlap
         self.takesSkipped = takesSkipped
+        self.isOneMessage = isOneMessage
     }
 }

@@ -72,3 +72,14 @@ package struct FlowError: Error, Hashable, Sendable, Codable, CustomStringConver
         return message + details.joined() + (hint.map { "\n\($0)" } ?? "") + " [\(code.rawValue)]"
     }
 }
+
+extension FlowError {
+    private static let nothingStarted = "Nothing was started: "
+
+    /// For a command that was to start nothing: `outcome` stands in place of that nothing was started.
+    package func saying(_ outcome: String, hint: String? = nil) -> FlowError {
+        guard message.hasPrefix(FlowError.nothingStarted) else { return self }
+        let message = "\(outcome): \(self.message.dropFirst(FlowError.nothingStarted.count))"
+        return FlowError(code, subject: subject, message, hint: hint ?? self.hint, errors: errors)
+    }
+}

@@ -91,6 +91,9 @@ package struct RunID: Hashable, Sendable, Codable, CustomStringConvertible, Comp
         low = random[3...].reduce(UInt64(random[2] & 0x3F | 0x80)) { $0 << 8 | UInt64($1) }
     }
 
+    /// The time in it: when the run began.
+    package var instant: Instant { Instant(milliseconds: Int64(high >> 16)) }
+
     package var text: String {
         String(unsafeUninitializedCapacity: 36) { buffer in
             write(to: UnsafeMutableRawBufferPointer(buffer))

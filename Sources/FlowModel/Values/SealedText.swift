@@ -5,6 +5,8 @@
 package enum SealedText {
     package static let open: Character = "\u{E0F1}"
     package static let close: Character = "\u{E0F2}"
+    /// What people are shown in place of a secret.
+    package static let shown = "<redacted>"
 
     /// The marker of a sealed secret, given as base64.
     package static func marker(_ base64: String) -> String { "\(open)\(base64)\(close)" }
@@ -26,10 +28,26 @@ package enum SealedText {
         return out + rest
     }
 
+    /// The base64 of every marker in the value.
+    package static func sealed(in value: JSON) -> Set<String> {
+        switch value {
+        case .string(let text):
+            var found: Set<String> = []
+            _ = replacing(in: text) { base64 in
+                found.insert(base64)
+                return ""
+            }
+            return found
+        case .array(let elements): return elements.reduce(into: []) { $0.formUnion(sealed(in: $1)) }
+        case .object(let members): return members.values.reduce(into: []) { $0.formUnion(sealed(in: $1)) }
+        default: return []
+        }
+    }
+
     /// The value as people may see it.
     package static func redacted(_ value: JSON) -> JSON {
         switch value {
-        case .string(let text): .string(replacing(in: text) { _ in "<redacted>" })
+        case .string(let text): .string(replacing(in: text) { _ in shown })
         case .array(let elements): .array(elements.map(redacted))
         case .object(let members): .object(members.mapValues(redacted))
         default: value

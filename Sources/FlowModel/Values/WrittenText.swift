@@ -3,18 +3,26 @@ package enum WrittenText {
     /// Why bytes are not such a text, as the end of a sentence about their file.
     package struct Fault: Error, Hashable, Sendable {
         package let message: String
+
+        package init(message: String) { self.message = message }
     }
 
     /// U+FEFF, which some editors put before a text.
     package static let mark: Unicode.Scalar = "\u{FEFF}"
 
-    /// The text of a file, without its byte order mark unless that is kept for writing the file again.
-    package static func text(of bytes: [UInt8], keepsMark: Bool = false) throws(Fault) -> String {
-        if bytes.starts(with: [0xFE, 0xFF]) || bytes.starts(with: [0xFF, 0xFE]) {
-            throw Fault(message: "it is UTF-16, and must be UTF-8: save it with that encoding")
+    /// The bytes of a text behind its byte order mark. Refuses an encoding that says by its mark that it is another one.
+    package static func bytes(of file: [UInt8]) throws(Fault) -> ArraySlice<UInt8> {
+        if file.starts(with: [0xFE, 0xFF]) || file.starts(with: [0xFF, 0xFE]) {
+            throw Fault(message: "it is UTF-16, not UTF-8 (iconv -f UTF-16 -t UTF-8 makes it that)")
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw Fault(message: "it is not UTF-8") }
-        return keepsMark ? text : withoutMark(text)
+        return file.starts(with: [0xEF, 0xBB, 0xBF]) ? file.dropFirst(3) : file[...]
+    }
+
+    /// The text of a file, without its byte order mark unless that is kept for writing the file again.
+    package static func text(of file: [UInt8], keepsMark: Bool = false) throws(Fault) -> String {
+        let bytes = try bytes(of: file)
+        guard let text = String(validating: keepsMark ? file[...] : bytes, as: UTF8.self) else { throw Fault(message: "it is not UTF-8") }
+        return text
     }
 
     package static func withoutMark(_ text: String) -> String {

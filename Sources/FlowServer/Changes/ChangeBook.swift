@@ -100,6 +100,7 @@ actor ChangeBook: ChangeRuleDirectory {
 
     func put(_ kind: ChangeRuleKind, _ name: String, _ spec: ChangeRuleSpec, by actor: Actor) async throws -> Wire.ChangeRule {
         try ChangeBook.check(kind, name, spec)
+        try StoredSize.check(spec, name, "The \(kind.rawValue) '\(name)'")
         let now = now()
         var draft = ChangeRuleRow(kind: kind, name: name, revision: 0, spec: spec, user: actor.user, changedAt: now)
         let names = try await spec.hosts.asyncMap { Set(try await hosts($0)) }

@@ -1,4 +1,5 @@
 import FlowAPI
+import FlowLoading
 package import FlowModel
 import Glibc
 import Yams
@@ -19,31 +20,23 @@ extension ServerConfiguration {
 
     /// nil when there is no such file.
     private static func text(of path: String) throws(FlowError) -> String? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else {
-            if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw unread(path, errno)
+        let bytes: [UInt8]
+        do throws(RegularFile.Fault) {
+            bytes = try RegularFile.bytes(of: path, limit: maxBytes)
+        } catch {
+            switch error {
+            case .missing: return nil
+            case .tooLong: throw FlowError(.usage, subject: path, "The engine did not start: \(path) has more than \(maxBytes) bytes.")
+            case .other, .failed:
+                throw FlowError(
+                    .storage, subject: path, "The engine did not start: \(path) cannot be read: \(error.reason).",
+                    hint: "ls -l \(path)")
+            }
         }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: maxBytes + 1)
-        var count = 0
-        while count < bytes.count {
-            let found = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress?.advanced(by: count), $0.count - count) }
-            if found == 0 { break }
-            guard found > 0 || errno == EINTR else { throw unread(path, errno) }
-            count += max(0, found)
-        }
-        guard count <= maxBytes else {
-            throw FlowError(.usage, subject: path, "The engine did not start: \(path) has more than \(maxBytes) bytes.")
-        }
-        guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw FlowError(.usage, subject: path, "The engine did not start: \(path) is not UTF-8.")
         }
         return text
-    }
-
-    private static func unread(_ path: String, _ code: CInt) -> FlowError {
-        FlowError(.storage, subject: path, "The engine did not start: \(path) cannot be read: \(String(cString: strerror(code))).")
     }
 }
 

@@ -1,3 +1,4 @@
+import FlowLoading
 package import FlowModel
 package import FlowWire
 import NIOSSL
@@ -7,6 +8,9 @@ import Synchronization
 package final class Certificate: Sendable {
     /// Days before its end from which `doctor` warns.
     private static let warnedDays = 21.0
+
+    /// Bytes of a file of certificates, or of a key.
+    private static let fileBytes = 1 << 20
 
     private struct Loaded {
         var context: NIOSSLContext
@@ -39,16 +43,24 @@ package final class Certificate: Sendable {
         func refuse(_ path: String, _ why: String) -> FlowError {
             FlowError(.usage, subject: "tls", "\(what): \(path) \(why).", hint: "flowd.yaml: tls: {certificate: FILE.pem, key: FILE.pem}")
         }
+        func bytes(_ path: String) throws(FlowError) -> [UInt8] {
+            do throws(RegularFile.Fault) {
+                return try RegularFile.bytes(of: path, limit: fileBytes)
+            } catch {
+                throw refuse(path, "cannot be read: \(error.reason)")
+            }
+        }
+        let pem = (certificates: try bytes(file), key: try bytes(key))
         let chain: [NIOSSLCertificate]
         do {
-            chain = try NIOSSLCertificate.fromPEMFile(file)
+            chain = try NIOSSLCertificate.fromPEMBytes(pem.certificates)
         } catch {
             throw refuse(file, "cannot be read as certificates in PEM")
         }
         guard let first = chain.map(\.notValidAfter).min() else { throw refuse(file, "has no certificate in it") }
         let secret: NIOSSLPrivateKey
         do {
-            secret = try NIOSSLPrivateKey(file: key, format: .pem)
+            secret = try NIOSSLPrivateKey(bytes: pem.key, format: .pem)
         } catch {
             throw refuse(key, "cannot be read as a private key in PEM")
         }

@@ -16,7 +16,6 @@ package final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHan
     /// A request that is not answered yet.
     private struct Asked {
         var isHTTP10: Bool
-        var hasCredential: Bool
     }
 
     private let connections: Connections
@@ -81,7 +80,7 @@ package final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHan
             if let refused = refused(head) { return refuse(refused, context) }
             deadline?.cancel()
             isReadingBody = true
-            asked.append(Asked(isHTTP10: head.version != .http1_1, hasCredential: head.headers.contains(name: "authorization")))
+            asked.append(Asked(isHTTP10: head.version != .http1_1))
             connections.requestBegan(context.channel)
             context.fireChannelRead(data)
             // Further parts of this request are taken, further requests are not.
@@ -91,6 +90,7 @@ package final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHan
         case .end:
             guard isReadingBody else { return }
             isReadingBody = false
+            connections.requestArrived(context.channel)
             context.fireChannelRead(data)
         }
     }
@@ -149,6 +149,13 @@ package final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHan
 
     // MARK: - Answers
 
+    /// The door says by an event that it let somebody in. What a request has in its header says nothing: not every route looks at it.
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard let accepted = event as? CredentialAccepted else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        connections.know(context.channel, accepted.person)
+        promise?.succeed()
+    }
+
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard !isOver, let request = asked.first else {
             promise?.fail(ChannelError.outputClosed)
@@ -156,7 +163,7 @@ package final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHan
         }
         switch unwrapOutboundIn(data) {
         case .head(var head):
-            if head.status == .unauthorized { isLast = true } else if request.hasCredential { connections.know(context.channel) }
+            if head.status == .unauthorized { isLast = true }
             if isLast, asked.count == 1, refusal == nil { head.headers.replaceOrAdd(name: "connection", value: "close") }
             if request.isHTTP10 { head.version = .http1_0 }
             // An event stream says by itself that nothing comes after it.

@@ -6,8 +6,9 @@ import Synchronization
 /// The connections of one listener, and how many there may be.
 ///
 /// A *stranger* is a connection that has shown no credential that was accepted; on the socket there are none, for the kernel says who is there.
-/// Strangers who ask nothing make room for those who come: where there are too many, of one address or in all, the one that has been
-/// silent for longest is closed. So connections that only stay keep nobody out, and never take the descriptors that the engine needs.
+/// Strangers who ask nothing, do not come to the end of what they ask, or do not take their answer make room for those who come: where there are too
+/// many, of one address or in all, the one that has been silent for longest is closed. Where there is none, it is one of the person who has the most
+/// requests that do not come to their end. So connections that only stay keep nobody out, and never take the descriptors that the engine needs.
 package final class Connections: Sendable {
     package struct Bounds: Sendable {
         package var all: Int
@@ -24,8 +25,18 @@ package final class Connections: Sendable {
         var address: String
         var since: ContinuousClock.Instant
         var isStranger: Bool
+        /// Whose credential was accepted.
+        var person: String?
         /// Requests under way.
         var requests = 0
+        /// Whether one of them has not come to its end.
+        var isArriving = false
+
+        /// Who is closed first: who would not be cut off in the middle of anything. nil: nobody is.
+        var rank: Int? {
+            let isIdle = requests == 0 || isArriving
+            return isStranger ? isIdle ? 0 : 1 : requests == 0 ? 2 : nil
+        }
     }
 
     private struct State {
@@ -75,14 +86,24 @@ package final class Connections: Sendable {
         return isTaken
     }
 
-    /// Takes out who has been silent for longest, and long enough to have said something.
+    /// Takes out who has been silent for longest, and long enough to have said something. With an address: one of its strangers, for the others
+    /// are not what there are too many of.
     private static func silent(_ state: inout State, before now: ContinuousClock.Instant, of address: String?) -> (any Channel)? {
         let latest = now - .seconds(APILimits.silentSeconds)
-        let oldest = state.entries.filter { $0.value.requests == 0 && $0.value.since <= latest && (address == nil || $0.value.address == address) }
-            .min { ($0.value.isStranger ? 0 : 1, $0.value.since) < ($1.value.isStranger ? 0 : 1, $1.value.since) }
-        guard let oldest else { return nil }
+        let old = state.entries.filter { $0.value.since <= latest }
+        let silent = old.filter { $0.value.rank != nil && (address == nil || $0.value.isStranger && $0.value.address == address) }
+            .min { ($0.value.rank ?? 0, $0.value.since) < ($1.value.rank ?? 0, $1.value.since) }
+        guard let oldest = silent ?? (address == nil ? unfinished(old) : nil) else { return nil }
         remove(oldest.key, &state)
         return oldest.value.channel
+    }
+
+    /// The oldest request of the person who has the most of those that do not come to their end, where that is more than anybody needs.
+    private static func unfinished(_ entries: [ObjectIdentifier: Entry]) -> (key: ObjectIdentifier, value: Entry)? {
+        let most = Dictionary(grouping: entries.filter { $0.value.isArriving && $0.value.person != nil }) { $0.value.person }
+            .values.max { $0.count < $1.count }
+        guard let most, most.count > APILimits.arrivalsOfPerson else { return nil }
+        return most.min { $0.value.since < $1.value.since }
     }
 
     private static func remove(_ key: ObjectIdentifier, _ state: inout State) {
@@ -97,7 +118,20 @@ package final class Connections: Sendable {
 
     func remove(_ channel: any Channel) { state.withLock { Connections.remove(ObjectIdentifier(channel), &$0) } }
 
-    func requestBegan(_ channel: any Channel) { state.withLock { $0.entries[ObjectIdentifier(channel)]?.requests += 1 } }
+    func requestBegan(_ channel: any Channel) {
+        state.withLock { state in
+            state.entries[ObjectIdentifier(channel)]?.requests += 1
+            state.entries[ObjectIdentifier(channel)]?.isArriving = true
+        }
+    }
+
+    /// All of it is here, its body included.
+    func requestArrived(_ channel: any Channel) {
+        state.withLock { state in
+            state.entries[ObjectIdentifier(channel)]?.isArriving = false
+            state.entries[ObjectIdentifier(channel)]?.since = .now
+        }
+    }
 
     /// From now on the silence counts, if there is no other request.
     func requestEnded(_ channel: any Channel) {
@@ -107,10 +141,11 @@ package final class Connections: Sendable {
         }
     }
 
-    /// Its credential was accepted.
-    func know(_ channel: any Channel) {
+    /// A credential of that person was accepted.
+    func know(_ channel: any Channel, _ person: String) {
         state.withLock { state in
             let key = ObjectIdentifier(channel)
+            state.entries[key]?.person = person
             guard let entry = state.entries[key], entry.isStranger else { return }
             state.entries[key]?.isStranger = false
             Connections.forget(entry.address, &state)

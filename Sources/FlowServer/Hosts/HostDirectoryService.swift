@@ -10,13 +10,13 @@ struct HostDirectoryService: HostDirectory {
     let reach: HostReach
     let audit: Audit
 
-    func inventory() async throws -> Wire.Inventory {
+    func inventory() async throws -> KnownInventory {
         let inventory = try await inventoryService.current()
-        return Wire.Inventory(hosts: inventory.hosts.map { Wire.Host($0) }, groups: inventory.groups, file: inventoryService.file)
+        return KnownInventory(hosts: inventory.hosts, groups: inventory.groups, file: inventoryService.file)
     }
 
-    func hosts(matching selector: String) async throws -> [Wire.Host] {
-        try await inventoryService.current().resolve(selector).map { Wire.Host($0) }
+    func hosts(matching selector: String) async throws -> [Host] {
+        try await inventoryService.current().resolve(selector)
     }
 
     func add(_ hosts: [Wire.Host], by actor: Actor) async throws -> [Wire.Host] {
@@ -71,14 +71,6 @@ struct HostDirectoryService: HostDirectory {
         } catch {
             throw FlowError(.usage, subject: "hostKeys", "Host '\(host)' was not added: \(error.message).")
         }
-    }
-}
-
-extension Wire.Host {
-    init(_ host: Host) {
-        self.init(
-            name: host.name, address: host.address, port: host.port, user: host.user, identityFile: host.identityFile,
-            hostKeys: host.hostKeys.isEmpty ? nil : host.hostKeys, labels: host.labels.isEmpty ? nil : host.labels)
     }
 }
 

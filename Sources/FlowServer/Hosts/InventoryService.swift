@@ -1,6 +1,8 @@
 import CFlowShims
 package import FlowInventory
 import FlowModel
+import FlowWire
+import Glibc
 import Synchronization
 
 /// The inventory file, read again whenever it has changed.
@@ -20,6 +22,8 @@ package final class InventoryService: Sendable {
 
     /// Its absolute path.
     let file: String
+    /// That of the home, which is used when none is named for the engine.
+    let own: String
     private let read: @Sendable (String) throws -> Inventory
     /// Whether somebody named the file, and so expects it to be there.
     private let isNamed: Bool
@@ -28,18 +32,20 @@ package final class InventoryService: Sendable {
     private let editing = Mutex<Void>(())
 
     package init(
-        file: String, isNamed: Bool, read: @escaping @Sendable (String) throws -> Inventory = { try Inventory.load($0) }
+        file: String, isNamed: Bool, own: String? = nil, read: @escaping @Sendable (String) throws -> Inventory = { try Inventory.load($0) }
     ) {
         self.read = read
+        self.own = own ?? file
         self.file = file
         self.isNamed = isNamed
     }
 
     /// The file that the command line names, else the one of the configuration, else the home's `inventory.yaml`.
     static func of(_ options: FlowServer.Options, _ configuration: ServerConfiguration, _ home: Home) -> InventoryService {
-        if let given = options.inventory { return InventoryService(file: Home.absolute(given), isNamed: true) }
         let named = configuration.inventory
-        return InventoryService(file: home.file(named ?? "inventory.yaml"), isNamed: named != nil)
+        let own = home.file(named ?? "inventory.yaml")
+        if let given = options.inventory { return InventoryService(file: Home.absolute(given), isNamed: true, own: own) }
+        return InventoryService(file: own, isNamed: named != nil)
     }
 
     /// The inventory as the file has it now. Without a file it is empty, unless somebody named the file. One with faults is refused
@@ -47,7 +53,7 @@ package final class InventoryService: Sendable {
     ///
     /// All who ask while it is read wait for the same reading: nobody is given hosts or keys that the file no longer has.
     package func current() async throws -> Inventory {
-        guard let stamp = stamp() else {
+        guard let stamp = try stamp() else {
             guard isNamed else { return .empty }
             throw FlowError(
                 .notFound, subject: file, "No host is known: there is no inventory file \(file), or it cannot be reached.",
@@ -84,6 +90,19 @@ package final class InventoryService: Sendable {
         return try result.get()
     }
 
+    /// Whether runs would find their hosts now.
+    func finding() async -> Wire.Finding {
+        do {
+            let count = try await current().hosts.count
+            return Wire.Finding(name: "inventory", level: .ok, message: "\(count == 1 ? "1 host" : "\(count) hosts") in \(file)")
+        } catch {
+            let fault = error as? FlowError
+            return Wire.Finding(
+                name: "inventory", level: .fail, message: "runs that need hosts do not start: \(fault?.inOneLine ?? "\(error)")",
+                hint: fault?.hint ?? "mend \(file), it is read again by itself")
+        }
+    }
+
     /// Changes the file.
     func edit(_ change: @escaping @Sendable (InventoryEditor) throws -> Void) async throws {
         try await onThreadPool { [self] in
@@ -91,9 +110,17 @@ package final class InventoryService: Sendable {
         }
     }
 
-    private func stamp() -> Stamp? {
+    /// nil where there is no file. A link that leads nowhere, or what cannot be looked at, is no empty inventory.
+    private func stamp() throws(FlowError) -> Stamp? {
         var facts = flow_file_facts()
-        guard flow_facts_of_path(file, &facts) == 0 else { return nil }
+        let code = flow_facts_of_path(file, &facts)
+        var link: CChar = 0
+        if code == ENOENT, readlink(file, &link, 1) < 0 { return nil }
+        guard code == 0 else {
+            throw FlowError(
+                .storage, subject: file, "No host is known: the inventory file \(file) cannot be looked at: \(String(cString: strerror(code))).",
+                hint: "ls -l \(file)")
+        }
         return Stamp(node: facts.node, size: facts.size, modified: facts.modified)
     }
 }

@@ -142,6 +142,16 @@ package final class IdentityService: Identities {
         return try await user(name)
     }
 
+    package func unlink(_ name: String, from other: String, message: String, by actor: Actor) async throws -> [Wire.User] {
+        try await accounts.unlink(name, from: other, keeping: Role.admin.rawValue, reason: message, by: actor.user, at: now())
+        try await changed()
+        let users = try await users()
+        // One of the two may have been removed since they were linked.
+        return [name, other].compactMap { name in users.first { $0.names.contains(name) } }.reduce(into: []) { found, user in
+            if !found.contains(user) { found.append(user) }
+        }
+    }
+
     package func remove(user name: String, by actor: Actor) async throws {
         let isGone = try await accounts.remove(user: name, keeping: Role.admin.rawValue, by: actor.user, at: now())
         try await changed()

@@ -9,6 +9,11 @@ struct RunOwner: Sendable {
 
     /// Why nothing may be started as that user now; nil when it may. Starting a registered flow is what they must be able to do.
     func fault(_ people: People?, what: String) -> FlowError? {
+        reason(people).map { FlowError(.forbidden, subject: user, "\(what) stands still: \($0)") }
+    }
+
+    /// `bob, who wrote it, was removed`; nil when runs may be started as that user.
+    func reason(_ people: People?) -> String? {
         guard let people else { return nil }
         let reason: String
         if person.isEmpty || people.standing(of: user) == nil {
@@ -18,6 +23,6 @@ struct RunOwner: Sendable {
         } else {
             return nil
         }
-        return FlowError(.forbidden, subject: user, "\(what) stands still: \(user), who wrote it, \(reason)")
+        return "\(user), who wrote it, \(reason)"
     }
 }

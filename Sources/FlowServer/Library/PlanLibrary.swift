@@ -26,22 +26,31 @@ struct PlanLibrary: Sendable {
     }
 
     /// A plan that came with a request. It is stored, so that a registered flow can name it.
-    func plan(_ plan: Plan) async throws(FlowError) -> LoadedPlan {
+    ///
+    /// - Parameter isKept: false for who only looks: nothing is stored, nor remembered as if it were.
+    func plan(_ plan: Plan, isKept: Bool = true) async throws(FlowError) -> LoadedPlan {
         let bytes = try canonical(plan)
         let digest = Digest.of(bytes)
         if let known = cache[digest] { return wanted(known) }
+        guard isKept else { return try await judged(plan, digest: digest) }
         let loaded = try await admit(plan, digest: digest)
         _ = try await blobs.store(bytes)
         return loaded
     }
 
     private func admit(_ plan: Plan, digest: Digest) async throws(FlowError) -> LoadedPlan {
+        let loaded = try await judged(plan, digest: digest)
+        cache.insert(loaded)
+        return wanted(loaded)
+    }
+
+    private func judged(_ plan: Plan, digest: Digest) async throws(FlowError) -> LoadedPlan {
         guard plan.format == Plan.currentFormat else {
             throw FlowError(
                 .load, subject: plan.flow,
                 "The plan of '\(plan.flow)' has format \(plan.format), this server knows \(Plan.currentFormat).")
         }
-        try check(plan)
+        try await checkAside(plan)
         for asset in plan.withCalls.flatMap(\.assets) where !(try await blobs.contains(asset.digest)) {
             throw FlowError(
                 .notFound, subject: asset.name, "File '\(asset.name)' of flow '\(plan.flow)' is not stored.",
@@ -53,9 +62,19 @@ struct PlanLibrary: Sendable {
         } catch {
             throw FlowError(.load, subject: plan.flow, "The plan of '\(plan.flow)' has no JSON form: \(error).")
         }
-        let loaded = LoadedPlan(plan: plan, revision: revision, digest: digest)
-        cache.insert(loaded)
-        return wanted(loaded)
+        return LoadedPlan(plan: plan, revision: revision, digest: digest)
+    }
+
+    /// Away from the threads that serve: a large plan takes a while.
+    private func checkAside(_ plan: Plan) async throws(FlowError) {
+        let check = check
+        do {
+            try await onThreadPool { try check(plan) }
+        } catch let error as FlowError {
+            throw error
+        } catch {
+            throw FlowError(.internal, subject: plan.flow, "The plan of flow '\(plan.flow)' was not looked at: \(error).")
+        }
     }
 
     /// What it names is kept until a run or a flow does, even if nothing else names it.

@@ -24,6 +24,8 @@ struct PlanForecast {
     private(set) var closed: [Wire.PlannedClosure] = []
     private(set) var demands: [Wanted] = []
     private(set) var problems: [FlowError.Detail] = []
+    /// Steps whose hosts another step chooses, each once; of a called flow with its name.
+    private(set) var late: [String] = []
 
     init(
         inventory: Inventory, limit: HostLimit?, labels: [String: String], closure: @escaping (ChangeSubject) -> ChangeClosure?,
@@ -36,13 +38,20 @@ struct PlanForecast {
         self.complete = complete
     }
 
+    /// Flows that were looked into: a plan of a few lines can call others, and these others, more often than anybody can count.
+    private var flows = 0
+
     mutating func add(_ plan: Plan, inputs: [String: JSON], targets: [String: [Host]]) {
+        guard flows < Limits.forecastFlows else { return }
+        let isCalled = flows > 0
+        flows += 1
         let scope = StartScope(inputs: inputs)
         let hosts = targets.keys.sorted().flatMap { targets[$0]?.map(\.name) ?? [] }
         if let closure = closure(subject(plan, hosts)) { note(Wire.PlannedClosure(flow: plan.flow, closure)) }
         want(PlanIndex(plan).claims, of: plan, nil, scope)
         for node in plan.nodes {
             want(node.policy.claims ?? [], of: plan, node.id, scope)
+            if node.hosts?.selector.readsOutput == true { note(late: isCalled ? "\(node.id) of flow \(plan.flow)" : node.id) }
             switch node.kind {
             case .rollout(let spec): add(node, spec, of: plan, scope, targets)
             case .map(let spec):
@@ -55,6 +64,10 @@ struct PlanForecast {
     }
 
     private func subject(_ plan: Plan, _ hosts: [String]) -> ChangeSubject { ChangeSubject(flow: plan.flow, labels: labels, hosts: hosts) }
+
+    private mutating func note(late step: String) {
+        if late.count < Limits.plannedShown, !late.contains(step) { late.append(step) }
+    }
 
     private mutating func note(_ closure: Wire.PlannedClosure) {
         if closed.count < Limits.plannedShown { closed.append(closure) }
@@ -84,14 +97,14 @@ struct PlanForecast {
 
     private mutating func wantEach(_ node: Node, of plan: Plan, _ hosts: [Host], _ inputs: [String: JSON]) {
         guard let claims = node.policy.elementClaims else { return }
-        for host in hosts {
+        for host in hosts where demands.count < Limits.forecastDemands {
             want(claims, of: plan, "\(node.id)[\(host.name)]", StartScope(inputs: inputs, element: (node.id, host.value)))
         }
     }
 
     /// What has a name that is known only in the run is left out.
     private mutating func want(_ claims: [ClaimSpec], of plan: Plan, _ step: String?, _ scope: StartScope) {
-        for claim in claims {
+        for claim in claims where demands.count < Limits.forecastDemands {
             guard let name = try? claim.name.evaluate(in: scope).text else { continue }
             demands.append(Wanted(flow: plan.flow, step: step, demand: Demand(name: name, kind: claim.kind)))
         }
@@ -101,7 +114,7 @@ struct PlanForecast {
 
     /// Looks into the called flow where its inputs are known. One that is called in every run, and could not begin, is a problem of this one.
     private mutating func add(_ spec: CallSpec, _ node: Node, of plan: Plan, _ scope: StartScope) {
-        guard let called = plan.calls?.first(where: { $0.plan.flow == spec.flow })?.plan,
+        guard flows < Limits.forecastFlows, let called = plan.calls?.first(where: { $0.plan.flow == spec.flow })?.plan,
             let given = try? spec.inputs.mapValues({ try $0.evaluate(in: scope) })
         else { return }
         do throws(FlowError) {
@@ -111,9 +124,18 @@ struct PlanForecast {
             add(called, inputs: inputs, targets: targets)
         } catch {
             guard node.guards.isEmpty, node.scope == nil, problems.count < Limits.plannedShown else { return }
-            let details = error.errors.isEmpty ? [error.message] : error.errors.map { "\($0.subject) \($0.message)" }
+            let details = error.errors.isEmpty ? [error.message] : error.errors.map { "\($0.subject): \($0.message)" }
             problems += details.map { FlowError.Detail(subject: node.id, message: "flow '\(called.flow)' could not begin: \($0)") }
         }
+    }
+}
+
+extension Expression {
+    /// A step makes it, or a part of it.
+    fileprivate var readsOutput: Bool {
+        var isMade = false
+        forEach { if case .output = $0 { isMade = true } }
+        return isMade
     }
 }
 

@@ -45,8 +45,7 @@ final class RunCaller: Service {
             let actor = Actor(person: order.person, user: order.user, names: [order.user], roles: [])
             engine.call(order.id, request, by: actor)
         } catch let error as FlowError {
-            let details = error.errors.map { "\($0.subject) \($0.message)" }.joined(separator: "; ")
-            engine.refuse(order.id, because: "flow '\(order.plan.flow)' cannot begin: \(error.message)" + (details.isEmpty ? "" : " (\(details))"))
+            engine.refuse(order.id, because: "flow '\(order.plan.flow)' cannot begin: \(error.inOneLine)")
         } catch {
             engine.refuse(order.id, because: "flow '\(order.plan.flow)' cannot begin: \(error)")
         }

@@ -1,5 +1,6 @@
 import FlowAPI
 import FlowEngine
+import FlowInventory
 import FlowModel
 import FlowWire
 
@@ -25,6 +26,7 @@ struct RunPreparer: RunPreparation {
     }
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
+        try RunLabels.checkAll(start.labels ?? [:])
         let ready = try await ready(start)
         var sealed = ready.inputs
         for parameter in ready.loaded.plan.parameters where parameter.isSecret {
@@ -37,14 +39,13 @@ struct RunPreparer: RunPreparation {
             limit: ready.limit, isRegistered: ready.isRegistered)
     }
 
-    /// A run that a step asks for. Secrets stay sealed as they came.
+    /// A run that a step asks for. Secrets come sealed, also as a part of a text: they are opened, looked at as inputs are, and sealed anew.
     func prepare(_ order: CallOrder) async throws -> StartRequest {
-        let complete = try inputs(order.plan.parameters, order.inputs)
+        try RunLabels.checkAll(order.labels)
+        let complete = try inputs(order.plan.parameters, try opened(order.inputs, for: order.plan.parameters))
         var sealed = complete
         for parameter in order.plan.parameters where parameter.isSecret {
-            if let value = sealed[parameter.name], !(value.stringValue.map(SealedText.isPresent) ?? false) {
-                sealed[parameter.name] = try vault.sealed(value)
-            }
+            if let value = sealed[parameter.name] { sealed[parameter.name] = try vault.sealed(value) }
         }
         let needs = TargetResolver.needs(of: order.plan, inputs: complete)
         let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), within: order.limit)
@@ -55,11 +56,32 @@ struct RunPreparer: RunPreparation {
         if !isRegistered { isRegistered = try await flows.isRegistered(order.plan.flow, revision: revision, binary: binary) }
         return StartRequest(
             plan: order.plan, revision: revision, binary: binary, inputs: sealed, targets: targets, labels: order.labels,
-            fingerprint: Digest.of([]), priority: order.priority, limit: order.limit, shapers: order.shapers, isRegistered: isRegistered)
+            fingerprint: Digest.of([]), priority: order.priority, limit: order.limit, shapers: order.shapers, isRegistered: isRegistered,
+            isUngated: order.isUngated)
+    }
+
+    /// The inputs as they were before they were sealed. Loading refuses a secret for a parameter that is not one; what comes by way of an element
+    /// or an output is refused here.
+    private func opened(_ given: [String: JSON], for parameters: [Parameter]) throws(FlowError) -> [String: JSON] {
+        var faults: [FlowError.Detail] = []
+        var opened = given
+        for (name, value) in given.sorted(by: { $0.key < $1.key }) where SealedText.redacted(value) != value {
+            guard parameters.first(where: { $0.name == name })?.isSecret == true, case .string(let text) = value else {
+                faults.append(.init(subject: name, message: "is not a secret parameter, and a secret was given to it: everybody could see it"))
+                continue
+            }
+            opened[name] = .string(try SealedText.replacing(in: text) { sealed throws(FlowError) in try vault.open(sealed) })
+        }
+        guard faults.isEmpty else {
+            throw FlowError(
+                .inputs, subject: "inputs", "Nothing was started: a secret was given to a parameter that is not secret.",
+                hint: "Declare the parameter with 'secret: true'.", errors: faults)
+        }
+        return opened
     }
 
     /// The plan with the registered flows that it calls in it, as they are now, and theirs.
-    private func pinned(_ loaded: LoadedPlan, calledFrom path: [String] = []) async throws -> LoadedPlan {
+    private func pinned(_ loaded: LoadedPlan, isKept: Bool, calledFrom path: [String] = []) async throws -> LoadedPlan {
         let missing = loaded.plan.unpinnedCalls
         guard !missing.isEmpty else { return loaded }
         var plan = loaded.plan
@@ -70,9 +92,16 @@ struct RunPreparer: RunPreparation {
                     .load, subject: name, "Nothing was started: flows call each other in a circle: \((path + [name]).joined(separator: " → ")).")
             }
             let (called, binary) = try await flows.current(name)
-            plan.calls = (plan.calls ?? []) + [CalledFlow(plan: try await pinned(called, calledFrom: path).plan, binary: binary)]
+            plan.calls = (plan.calls ?? []) + [CalledFlow(plan: try await pinned(called, isKept: isKept, calledFrom: path).plan, binary: binary)]
+            // Flows that call two others each, and these two more, double with every level.
+            let steps = plan.withCalls.reduce(0) { $0 + $1.nodes.count }
+            guard steps <= Limits.calledNodes else {
+                throw FlowError(
+                    .tooLarge, subject: name,
+                    "Nothing was started: flow '\(plan.flow)' and those that it calls have \(steps) steps; \(Limits.calledNodes) are allowed.")
+            }
         }
-        return try await plans.plan(plan)
+        return try await plans.plan(plan, isKept: isKept)
     }
 
     /// The steps before which the run is to stop, as the plan knows them. Those of elements are known by the step's id.
@@ -96,10 +125,11 @@ struct RunPreparer: RunPreparation {
     }
 
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {
-        let ready = try await ready(start)
+        // Who may only look has the server keep nothing.
+        let ready = try await ready(start, isKept: false)
         var shown = ready.inputs
         for parameter in ready.loaded.plan.parameters where parameter.isSecret && shown[parameter.name] != nil {
-            shown[parameter.name] = "<redacted>"
+            shown[parameter.name] = .string(SealedText.shown)
         }
         var preview = Wire.Preview(
             flow: ready.loaded.plan.flow, revision: ready.loaded.revision, plan: ready.loaded.plan, inputs: .object(shown),
@@ -109,6 +139,7 @@ struct RunPreparer: RunPreparation {
         forecast.add(ready.loaded.plan, inputs: ready.inputs, targets: ready.targets)
         let obstacles = await leases(forecast.demands.map(\.demand))
         preview.rollouts = forecast.rollouts.isEmpty ? nil : forecast.rollouts
+        preview.lateHosts = forecast.late.isEmpty ? nil : forecast.late
         preview.closed = forecast.closed.isEmpty ? nil : forecast.closed
         preview.locks = zip(forecast.demands, obstacles).compactMap { Wire.PlannedLock($0, $1) }.prefix(Limits.plannedShown).nilIfEmpty
         preview.problems = forecast.problems.isEmpty ? nil : forecast.problems
@@ -128,11 +159,21 @@ struct RunPreparer: RunPreparation {
         var all = current.objectValue ?? [:]
         all.merge(changed) { $1 }
         let needs = TargetResolver.needs(of: plan, inputs: all).filter { created.targets[$0.selector] == nil }
-        let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), within: created.limit)
+        let targets = needs.isEmpty ? [:] : try targets(of: needs, in: try await inventory.current(), within: created.limit)
         for parameter in parameters where parameter.isSecret {
             if let value = changed[parameter.name] { changed[parameter.name] = try vault.sealed(value) }
         }
         return InputEdit(inputs: changed, targets: targets)
+    }
+
+    private func targets(
+        of needs: [TargetResolver.Need], in inventory: Inventory, within limit: HostLimit?
+    ) throws(FlowError) -> [String: [Host]] {
+        do throws(FlowError) {
+            return try TargetResolver.targets(of: needs, in: inventory, within: limit)
+        } catch {
+            throw error.saying("Nothing was changed")
+        }
     }
 
     private func checked(_ given: [String: JSON], _ parameters: [Parameter]) throws(FlowError) -> [String: JSON] {
@@ -143,9 +184,9 @@ struct RunPreparer: RunPreparation {
         }
     }
 
-    private func ready(_ start: Wire.Start) async throws -> Ready {
-        let (found, binary, isRegistered) = try await source(start)
-        let loaded = try await pinned(found)
+    private func ready(_ start: Wire.Start, isKept: Bool = true) async throws -> Ready {
+        let (found, binary, isRegistered) = try await source(start, isKept)
+        let loaded = try await pinned(found, isKept: isKept)
         let complete = try inputs(loaded.plan.parameters, start.inputs ?? [:])
         let needs = TargetResolver.needs(of: loaded.plan, inputs: complete)
         guard !needs.isEmpty || start.limit != nil else {
@@ -156,18 +197,18 @@ struct RunPreparer: RunPreparation {
     }
 
     /// What is to run, and whether that is what is registered under its name, whole.
-    private func source(_ start: Wire.Start) async throws -> (LoadedPlan, Digest?, isRegistered: Bool) {
+    private func source(_ start: Wire.Start, _ isKept: Bool) async throws -> (LoadedPlan, Digest?, isRegistered: Bool) {
         if let name = start.flow {
             let (plan, binary) = try await flows.current(name)
             return (plan, binary, true)
         }
         let loaded: LoadedPlan
         if let plan = start.plan {
-            loaded = try await plans.plan(plan)
+            loaded = try await plans.plan(plan, isKept: isKept)
         } else if let digest = start.planDigest {
             loaded = try await plans.plan(digest)
         } else if let exec = start.exec {
-            loaded = try await plans.plan(try ExecPlan.make(exec))
+            loaded = try await plans.plan(try ExecPlan.make(exec), isKept: isKept)
         } else {
             throw FlowError(.usage, subject: "flow", "Nothing was started: the request does not say what.")
         }

@@ -3,8 +3,8 @@ import FlowModel
 
 /// Finds every selector that a run will need and freezes its hosts.
 ///
-/// A selector is known at start when it is a constant, an input, or made of these; `PlanDetails` refuses a map or rollout over another.
-/// What a step computes later can only name, as the one host of `on:`, a host among those that are frozen.
+/// A selector is known at start when it is a constant, an input, or made of these. One that a step makes is looked up when the step that runs on
+/// its hosts begins (`HostFinder`).
 enum TargetResolver {
     /// A selector, and where it stands: what a fault in it is told by.
     struct Need: Hashable {
@@ -92,9 +92,9 @@ enum TargetResolver {
         }
         let scope = StartScope(inputs: inputs)
         for node in plan.nodes {
-            guard let (expression, isMap) = node.selector else { continue }
-            // What cannot be evaluated before the run is a host's name that a step or an element gives.
-            guard let text = try? expression.evaluate(in: scope).stringValue, isMap || !text.isEmpty else { continue }
+            guard let (expression, isMany) = node.hosts else { continue }
+            // What cannot be evaluated before the run is looked up when the step begins.
+            guard let text = try? expression.evaluate(in: scope).stringValue, isMany || !text.isEmpty else { continue }
             places[text] = places[text] ?? "step '\(node.id)'"
         }
         return places.map { Need(selector: $0.key, place: $0.value) }.sorted { ($0.place, $0.selector) < ($1.place, $1.selector) }
@@ -105,19 +105,6 @@ enum TargetResolver {
         case (.selector, .string(let text)): take(text)
         case (.list(let element), .array(let values)): for value in values { collect(value, as: element, take) }
         default: break
-        }
-    }
-}
-
-extension Node {
-    /// The selector or host that the step names, and whether it runs once for each: then an empty text is no place at all.
-    fileprivate var selector: (Expression, isMap: Bool)? {
-        switch kind {
-        case .shell(let spec): spec.target.map { ($0, false) }
-        case .copy(let spec): spec.target.map { ($0, false) }
-        case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
-        case .rollout(let spec): (spec.targets, true)
-        case .step, .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice, .call: nil
         }
     }
 }

@@ -5,6 +5,7 @@ package import FlowModel
 package import FlowStoreSQLite
 package import FlowWire
 import FoundationEssentials
+package import Logging
 
 /// Starts runs for signed requests, each delivery once: its id has its record in the ledger, committed together with the run.
 ///
@@ -20,42 +21,60 @@ package struct HookBook: HookDirectory {
     private let ledger: Schedules
     private let engine: Engine
     private let plans: any RunPreparation
-    private let seal: @Sendable (String) throws -> String
-    private let open: @Sendable (String) throws -> String
+    private let stored: StoredInputs
     private let now: @Sendable () -> Instant
     /// Who is who; nil where nobody keeps accounts.
     private let people: @Sendable () -> People?
+    private let logger: Logger
     private let refusals = HookRefusals()
 
     package init(
-        store: SQLiteStore, engine: Engine, plans: any RunPreparation, seal: @escaping @Sendable (String) throws -> String,
-        open: @escaping @Sendable (String) throws -> String, now: @escaping @Sendable () -> Instant,
-        people: @escaping @Sendable () -> People? = { nil }
+        store: SQLiteStore, engine: Engine, plans: any RunPreparation, inputs: StoredInputs, now: @escaping @Sendable () -> Instant,
+        people: @escaping @Sendable () -> People? = { nil }, logger: Logger
     ) {
         self.people = people
+        self.logger = logger
         table = HookTable(store)
         ledger = Schedules(store)
         self.engine = engine
         self.plans = plans
-        self.seal = seal
-        self.open = open
+        stored = inputs
         self.now = now
     }
 
-    package func hooks() async throws -> [Wire.Hook] {
-        try await table.all().map { row in
+    package func hooks(after name: String?, limit: Int) async throws -> [Wire.Hook] {
+        try await table.page(after: name, limit: limit, bytes: APILimits.pageBytes).map { row in
             var hook = Wire.Hook(row)
             hook.fault = fault(of: row)?.message
             return hook
         }
     }
 
+    /// What starts nothing, each with the reason.
+    func standstills() async throws -> [Standstills.Item] {
+        let people = people()
+        var items: [Standstills.Item] = []
+        try await table.each { row in
+            let reason = RunOwner(user: row.user, person: row.person).reason(people)
+            if let reason { items.append(Standstills.Item(.hook, row.name, reason: reason)) }
+        }
+        return items
+    }
+
+    /// Writes what was refused since the last time, until nothing waits: `deliveries` lists it after a restart, too.
+    package func keepRefusals() async throws {
+        while try await refusals.write(to: table) {}
+    }
+
     package func faults(ofFlow flow: String?) async throws -> [FlowError.Detail] {
         var faults: [FlowError.Detail] = []
-        for row in try await table.all().filter({ flow == nil || $0.spec.flow == flow }) {
+        try await table.each { row in
+            guard flow == nil || row.spec.flow == flow else { return }
             do {
                 if let fault = fault(of: row) { throw fault }
-                try await checkParameters(row.name, row.spec)
+                var spec = row.spec
+                spec.inputs = try await stored.opened(spec.inputs, of: spec.flow)
+                try await checkParameters(row.name, spec)
             } catch let error as FlowError {
                 faults.append(FlowError.Detail(subject: "hook \(row.name)", message: error.inOneLine))
             }
@@ -76,12 +95,22 @@ package struct HookBook: HookDirectory {
         try await checkParameters(name, spec)
         var secret: String?
         if newSecret || known == nil { secret = HookBook.secretPrefix + Data(SystemRandom.bytes(HookBook.secretBytes)).base64EncodedString() }
-        let sealed = try secret.map(seal) ?? known?.secret ?? ""
-        let row = HookRow(name: name, spec: spec, secret: sealed, user: actor.user, person: actor.person, changedAt: now())
+        let sealed = try secret.map(stored.seal) ?? known?.secret ?? ""
+        var kept = spec
+        kept.inputs = try await stored.sealed(spec.inputs, of: spec.flow, for: "Hook '\(name)'")
+        let row = HookRow(name: name, spec: kept, secret: sealed, user: actor.user, person: actor.person, changedAt: now())
         try await table.put(row)
+        // A revision of the flow in which more is secret may have come in between.
+        try await seal(inputsOf: spec.flow, by: actor)
         var shown = Wire.Hook(row)
         shown.secret = secret
         return shown
+    }
+
+    package func seal(inputsOf flow: String, by actor: Actor) async throws {
+        guard let names = try await stored.secrets(flow), !names.isEmpty else { return }
+        let changed = try await table.seal(inputsOf: flow, by: actor.user, at: now(), stored.sealing(names))
+        StoredInputs.tell(changed.map { "hook \($0)" }, flow, logger)
     }
 
     package func remove(hook name: String, by actor: Actor) async throws {
@@ -92,7 +121,11 @@ package struct HookBook: HookDirectory {
     package func deliveries(of name: String, limit: Int) async throws -> [Wire.Occurrence] {
         let rows = try await ledger.occurrences(of: "hook \(name)", limit: limit)
         if rows.isEmpty, try await table.hook(named: name) == nil { throw HookBook.unknown(name) }
-        let all = refusals.all(of: name).reversed().map { ($0.at, Wire.Occurrence($0)) } + rows.map { ($0.recordedAt, Wire.Occurrence($0)) }
+        // What is written while this looks may be seen twice, and nothing is missed.
+        let waiting = refusals.waiting(of: name)
+        let kept = try await table.refusals(of: name).filter { !waiting.contains($0) }
+        let refused = (waiting + kept).prefix(Limits.hookRefusals)
+        let all = refused.map { ($0.at, Wire.Occurrence($0)) } + rows.map { ($0.recordedAt, Wire.Occurrence($0)) }
         return all.sorted { $0.0 > $1.0 }.prefix(limit).map(\.1)
     }
 
@@ -107,7 +140,9 @@ package struct HookBook: HookDirectory {
             }
         } catch let error as FlowError where error.code == .selector {
             // The hosts come with the request.
-            if spec.limit != nil { throw error }
+            if spec.limit != nil { throw error.saying("Hook '\(name)' was not taken") }
+        } catch let error as FlowError {
+            throw error.saying("Hook '\(name)' was not taken")
         }
     }
 
@@ -120,6 +155,8 @@ package struct HookBook: HookDirectory {
             let allowed = "\(toleranceSeconds.lowerBound)-\(toleranceSeconds.upperBound)"
             throw FlowError(.usage, subject: name, "Hook '\(name)' was not taken: its tolerance must be \(allowed) seconds.")
         }
+        try RunLabels.check(spec.labels, "Hook '\(name)' was not taken")
+        try StoredSize.check(spec, name, "Hook '\(name)'")
         for (parameter, pointer) in spec.take ?? [:] where !(pointer.isEmpty || pointer.hasPrefix("/")) || pointer.utf8.count > Limits.textBytes {
             throw FlowError(.usage, subject: parameter, "Hook '\(name)' was not taken: '\(pointer)' is no JSON pointer such as /release/tag.")
         }
@@ -153,15 +190,17 @@ package struct HookBook: HookDirectory {
                 hint: "somebody who may: flowctl hook add \(name) \(hook.spec.flow)")
         }
         let body = try HookBook.json(delivery.body)
+        var spec = hook.spec
+        spec.inputs = try await stored.opened(spec.inputs, of: spec.flow)
         let start = Wire.Start(
-            flow: hook.spec.flow, inputs: try HookBook.inputs(from: body, hook.spec), limit: hook.spec.limit,
+            flow: hook.spec.flow, inputs: try HookBook.inputs(from: body, spec), limit: hook.spec.limit,
             labels: (hook.spec.labels ?? [:]).merging(["hook": name]) { _, own in own })
-        let content: JSON = ["hook": .string(name), "delivery": .string(delivery.id)]
-        let request = try await plans.prepare(start, key: "hook \(name) \(delivery.id)", content: content)
+        let content: JSON = ["hook": .string(name), "delivery": .string(delivery.id), "body": body]
+        let request = try await plans.prepare(start, key: StartRequest.ownKey("hook", name, delivery.id), content: content)
         let row = OccurrenceRow(
             schedule: hook.ledger, nominal: delivery.id, at: sent, wall: 0, revision: 1, state: .run, recordedAt: arrived)
         let actor = Actor(person: hook.person, user: hook.user, names: [hook.user], roles: [])
-        let recorded = try await engine.record([OccurrenceRequest(row: row, start: request, actor: actor, overlap: .allow)])
+        let recorded = try await engine.record([OccurrenceRequest(row: row, start: request, actor: actor, isOneMessage: true)])
         guard let record = recorded.first, let run = record.run else {
             throw FlowError(.conflict, subject: delivery.id, "Nothing was started: \(recorded.first?.detail ?? "the delivery was refused").")
         }
@@ -190,7 +229,7 @@ package struct HookBook: HookDirectory {
                     "age: sent \(Int(abs(age).rounded())) s \(age < 0 ? "after" : "before") it came, by the two clocks; \(Int(tolerance)) s are allowed"
             )
         }
-        guard let key = Data(base64Encoded: String(try open(hook.secret).dropFirst(HookBook.secretPrefix.count))) else {
+        guard let key = Data(base64Encoded: String(try stored.open(hook.secret).dropFirst(HookBook.secretPrefix.count))) else {
             throw FlowError(.internal, subject: hook.name, "Nothing was started: the secret of hook '\(hook.name)' is not in base64.")
         }
         let signed = Array("\(delivery.id).\(delivery.timestamp).".utf8) + delivery.body
@@ -229,7 +268,13 @@ package struct HookBook: HookDirectory {
         }
         var inputs = fixed
         for (parameter, pointer) in take where fixed[parameter] == nil {
-            if let value = body.value(at: pointer) { inputs[parameter] = value }
+            // The default of a parameter is not what the sender meant: a "ping" of theirs would deploy it.
+            guard let value = body.value(at: pointer) else {
+                throw FlowError(
+                    .usage, subject: parameter,
+                    "Nothing was started: the body has no value at '\(pointer)', from where the hook takes the input '\(parameter)'.")
+            }
+            inputs[parameter] = value
         }
         return inputs
     }
@@ -255,6 +300,8 @@ extension JSON {
 
 extension Wire.Hook {
     fileprivate init(_ row: HookRow) {
-        self.init(name: row.name, spec: row.spec, changedAt: row.changedAt, changedBy: row.user)
+        var spec = row.spec
+        spec.inputs = StoredInputs.shown(spec.inputs)
+        self.init(name: row.name, spec: spec, changedAt: row.changedAt, changedBy: row.user)
     }
 }

@@ -2,7 +2,7 @@ package import FlowModel
 package import FlowWire
 
 extension ScheduleBook {
-    /// All are looked at before the first is kept.
+    /// All are looked at before any is kept, and all are kept in one transaction.
     package func put(_ request: Wire.ScheduleImport, by actor: Actor) async throws -> [Wire.Schedule] {
         var faults: [FlowError.Detail] = []
         var names: Set<String> = []
@@ -11,8 +11,7 @@ extension ScheduleBook {
             do {
                 try await check(item.name, item.spec)
             } catch let error as FlowError {
-                let details = error.errors.map { "\($0.subject) \($0.message)" }.joined(separator: "; ")
-                faults.append(.init(subject: item.name, message: error.message + (details.isEmpty ? "" : " (\(details))")))
+                faults.append(.init(subject: item.name, message: error.inOneLine))
             }
         }
         guard faults.isEmpty else {
@@ -21,9 +20,11 @@ extension ScheduleBook {
                 .usage, subject: "items",
                 "Nothing was added: \(count) of \(request.items.count) schedules \(count == 1 ? "is" : "are") not acceptable.", errors: faults)
         }
-        if request.dryRun == true { return [] }
-        var kept: [Wire.Schedule] = []
-        for item in request.items { kept.append(try await keep(item.name, item.spec, by: actor)) }
-        return kept
+        let revisions = Dictionary(request.items.compactMap { item in item.revision.map { (item.name, $0) } }, uniquingKeysWith: { $1 })
+        if request.dryRun == true {
+            try await requireUnchanged(revisions)
+            return []
+        }
+        return try await keep(request.items.map { ($0.name, $0.spec) }, replacing: revisions, by: actor)
     }
 }

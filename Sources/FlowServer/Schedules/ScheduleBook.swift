@@ -16,11 +16,11 @@ package struct ScheduleBook: ScheduleDirectory {
 
     private var schedules: Schedules { scheduler.schedules }
 
-    package func schedules() async throws -> [Wire.Schedule] {
-        var all: [Wire.Schedule] = []
-        for entry in await scheduler.all() { all.append(Wire.Schedule(entry, fault: await scheduler.fault(of: entry))) }
-        return all
+    package func schedules(after name: String?, limit: Int) async throws -> [Wire.Schedule] {
+        await scheduler.page(after: name, limit: limit).map { Wire.Schedule($0.entry, fault: $0.fault) }
     }
+
+    package func names() async throws -> [String] { await scheduler.names() }
 
     package func schedule(_ name: String) async throws -> Wire.Schedule? {
         guard let entry = await scheduler.entry(name) else { return nil }
@@ -31,27 +31,59 @@ package struct ScheduleBook: ScheduleDirectory {
 
     package func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule {
         try await check(name, spec)
-        return try await keep(name, spec, by: actor)
+        guard let kept = try await keep([(name, spec)], by: actor).first else { throw ScheduleBook.unknown(name) }
+        return kept
     }
 
     /// Refuses everything that a start would refuse: now, and not at night.
     func check(_ name: String, _ spec: ScheduleSpec) async throws {
         try ScheduleBook.checkName(name)
+        try RunLabels.check(spec.labels, "Schedule '\(name)' was not taken")
+        try StoredSize.check(spec, name, "Schedule '\(name)'")
         let rule = try await scheduler.rule(name, spec)
         guard !rule.nextOccurrences(after: .init(after: scheduler.now()), limit: 1).isEmpty else {
             throw FlowError(.usage, subject: name, "Schedule '\(name)' was not taken: \(rule.recurrence.timing) does not come any more.")
         }
-        _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+        do {
+            _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+        } catch let error as FlowError {
+            throw error.saying("Schedule '\(name)' was not taken")
+        }
     }
 
-    func keep(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule {
-        let row = try await scheduler.whenRecorded(name, isClosing: true) {
-            let row = try await schedules.put(name, spec, by: actor, at: scheduler.now())
-            await scheduler.take(row)
-            return row
+    /// All of them or none.
+    ///
+    /// - Parameter replacing: the revisions that are there, 0 for none, of those that may replace no other.
+    func keep(
+        _ items: [(name: String, spec: ScheduleSpec)], replacing revisions: [String: Int] = [:], by actor: Actor
+    ) async throws -> [Wire.Schedule] {
+        try await scheduler.whenRecorded(items.map(\.name), isClosing: true) { at in
+            try await requireUnchanged(revisions)
+            // In the same turn: a new revision of the flow, in which more may be secret, has what is kept sealed in a turn of its own.
+            var sealed: [(name: String, spec: ScheduleSpec)] = []
+            for item in items {
+                var kept = item.spec
+                kept.inputs = try await scheduler.inputs.sealed(item.spec.inputs, of: item.spec.flow, for: "Schedule '\(item.name)'")
+                sealed.append((item.name, kept))
+            }
+            var kept: [Wire.Schedule] = []
+            for row in try await schedules.put(sealed, by: actor, at: at) {
+                await scheduler.take(row)
+                kept.append(try await shown(row.name))
+            }
+            return kept
         }
-        return try await shown(row.name)
     }
+
+    /// Refuses where another revision is there than somebody has seen; 0: none.
+    func requireUnchanged(_ revisions: [String: Int]) async throws {
+        for (name, revision) in revisions.sorted(by: { $0.key < $1.key }) {
+            let there = await scheduler.entry(name)?.row.revision ?? 0
+            guard there == revision else { throw ScheduleBook.changed(name, there, revision) }
+        }
+    }
+
+    package func seal(inputsOf flow: String, by actor: Actor) async throws { try await scheduler.seal(inputsOf: flow, by: actor) }
 
     package func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws {
         var wanted: [String: ScheduleSpec] = [:]
@@ -75,8 +107,8 @@ package struct ScheduleBook: ScheduleDirectory {
     }
 
     package func remove(schedule name: String, by actor: Actor) async throws {
-        let isGone = try await scheduler.whenRecorded(name, isClosing: true) {
-            let isGone = try await schedules.remove(name, by: actor, at: scheduler.now())
+        let isGone = try await scheduler.whenRecorded([name], isClosing: true) { at in
+            let isGone = try await schedules.remove(name, by: actor, at: at)
             await scheduler.forget(name)
             try await scheduler.dropQueue(name, "the schedule was removed while it waited")
             return isGone
@@ -98,11 +130,15 @@ package struct ScheduleBook: ScheduleDirectory {
     package func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule { try await setPause(name, nil, actor) }
 
     private func setPause(_ name: String, _ pause: ScheduleRow.Pause?, _ actor: Actor) async throws -> Wire.Schedule {
-        try await scheduler.whenRecorded(name, isClosing: false) {
-            guard let row = try await schedules.pause(name, pause, by: actor, at: scheduler.now()) else { throw ScheduleBook.unknown(name) }
+        try await scheduler.whenRecorded([name], isClosing: false) { at in
+            var pause = pause
+            pause?.since = at
+            guard let row = try await schedules.pause(name, pause, by: actor, at: at) else { throw ScheduleBook.unknown(name) }
             await scheduler.take(row)
+            // What waited for the end of a pause: there may be none now, or another one.
+            await scheduler.runEnded()
+            return try await shown(name)
         }
-        return try await shown(name)
     }
 
     // MARK: - Times
@@ -154,7 +190,8 @@ package struct ScheduleBook: ScheduleDirectory {
             }
             let spec = entry.row.spec
             do {
-                _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+                let inputs = try await scheduler.inputs.opened(spec.inputs, of: spec.flow)
+                _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: inputs, limit: spec.limit, labels: spec.labels))
             } catch let error as FlowError {
                 faults.append(FlowError.Detail(subject: subject, message: error.inOneLine))
             }
@@ -173,6 +210,12 @@ package struct ScheduleBook: ScheduleDirectory {
         FlowError(.notFound, subject: name, "There is no schedule '\(name)'.", hint: "flowctl schedule list")
     }
 
+    private static func changed(_ name: String, _ there: Int, _ expected: Int) -> FlowError {
+        let found = there == 0 ? "it is gone" : expected == 0 ? "somebody has made it" : "it has revision \(there) by now, not \(expected)"
+        return FlowError(
+            .conflict, subject: name, "Nothing was added: schedule '\(name)' was changed meanwhile: \(found).", hint: "flowctl schedule show \(name)")
+    }
+
     private static func checkName(_ name: String) throws(FlowError) {
         let isPlain = name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || [0x2D, 0x2E, 0x5F].contains($0) }
         guard isPlain, (1...100).contains(name.utf8.count) else {
@@ -184,14 +227,15 @@ package struct ScheduleBook: ScheduleDirectory {
 extension FlowError {
     /// With what is wrong in detail.
     var inOneLine: String {
-        let details = errors.map { "\($0.subject) \($0.message)" }.joined(separator: "; ")
+        let details = errors.map { "\($0.subject): \($0.message)" }.joined(separator: "; ")
         return message + (details.isEmpty ? "" : " (\(details))")
     }
 }
 
 extension Wire.Schedule {
     init(_ entry: Scheduler.Entry, fault: FlowError?) {
-        let row = entry.row
+        var row = entry.row
+        row.spec.inputs = StoredInputs.shown(row.spec.inputs)
         self.init(
             name: row.name, revision: row.revision, spec: row.spec, changedAt: row.changedAt, changedBy: row.user,
             pause: row.pause.map { Pause(reason: $0.reason, sinceAt: $0.since, untilAt: $0.until, by: $0.user) },

@@ -29,6 +29,7 @@ package actor Scheduler {
     let schedules: Schedules
     let engine: Engine
     let preparation: any RunPreparation
+    let inputs: StoredInputs
     let zones: ZoneFiles
     let now: @Sendable () -> Instant
     /// Who is who; nil where nobody keeps accounts.
@@ -41,18 +42,23 @@ package actor Scheduler {
     let bell = Bell()
 
     var entries: [String: Entry] = [:]
+    /// Those of `entries`, in order; nil until somebody asks.
+    private var sortedNames: [String]?
     private var heap = DueHeap()
     private var versions = 0
     /// Times that wait for the end of a run, oldest first.
     var queues: [String: [OccurrenceRow]] = [:]
     private var hasRunEnded = false
+    /// When the queues are looked at again without the end of a run: the first pause that holds one ends by itself then.
+    private var queuesAgain: Instant?
     /// What was told of schedules without an owner.
     private var toldOwners: [String: String] = [:]
     private var restoredAt: Instant?
 
     /// - Parameter home: holds the calendars.
     package init(
-        store: SQLiteStore, engine: Engine, preparation: any RunPreparation, home: String, now: @escaping @Sendable () -> Instant,
+        store: SQLiteStore, engine: Engine, preparation: any RunPreparation, inputs: StoredInputs, home: String,
+        now: @escaping @Sendable () -> Instant,
         people: @escaping @Sendable () -> People? = { nil }, jump: @escaping @Sendable (Instant) -> String? = { _ in nil }, logger: Logger
     ) {
         self.jump = jump
@@ -60,6 +66,7 @@ package actor Scheduler {
         schedules = Schedules(store)
         self.engine = engine
         self.preparation = preparation
+        self.inputs = inputs
         zones = ZoneFiles(home: home)
         self.now = now
         self.logger = logger
@@ -84,10 +91,11 @@ package actor Scheduler {
     /// Does all that is due, and says when to come again; nil when nothing will ever be due.
     package func turn() async -> Instant? {
         await turns.take { await settle() }
-        return heap.next
+        guard let queuesAgain else { return heap.next }
+        return min(heap.next ?? queuesAgain, queuesAgain)
     }
 
-    /// A run has ended: what waits for it can start.
+    /// A run has ended, or a pause: what waits for it can start.
     package func runEnded() {
         guard !queues.isEmpty else { return }
         hasRunEnded = true
@@ -99,7 +107,7 @@ package actor Scheduler {
         var late: [String] = []
         lookAtClock()
         do {
-            if hasRunEnded {
+            if hasRunEnded || queuesAgain.map({ $0 <= now() }) == true {
                 hasRunEnded = false
                 try await releaseQueues()
             }
@@ -111,6 +119,7 @@ package actor Scheduler {
         } catch {
             // Nothing was recorded of what the engine refused, so it is decided again, with what came meanwhile.
             logger.warning("schedules are late: the engine took nothing", metadata: ["error": "\(error)"])
+            if !queues.isEmpty { queuesAgain = now() + Scheduler.retrySeconds }
         }
         let again = now() + Scheduler.retrySeconds
         for name in late {
@@ -122,17 +131,24 @@ package actor Scheduler {
         }
     }
 
-    /// Does `change` between two turns, when every time of the schedule up to now has its record.
-    func whenRecorded<Value: Sendable>(_ name: String, isClosing: Bool, _ change: () async throws -> Value) async throws -> Value {
+    /// Does `change` between two turns, when every time of these schedules up to a moment has its record. The change is as of that moment: a
+    /// time that comes meanwhile is behind it.
+    func whenRecorded<Value: Sendable>(_ names: [String], isClosing: Bool, _ change: (Instant) async throws -> Value) async throws -> Value {
         try await turns.take {
-            while let entry = entries[name], let rule = entry.rule {
-                let catchUp = CatchUp(rule: rule, spec: entry.row.spec, pause: entry.row.pause, restoredAt: restoredAt)
-                let come = catchUp.decided(after: entry.row.position, now: now(), limit: 1, isClosing: isClosing)
-                if come.isEmpty { break }
-                try await record([name], isClosing: isClosing)
+            while true {
+                let at = now()
+                let open = names.filter { hasCome($0, at, isClosing: isClosing) }
+                guard !open.isEmpty else { return try await change(at) }
+                try await record(open, isClosing: isClosing)
             }
-            return try await change()
         }
+    }
+
+    /// Whether the schedule has times that are not recorded at that moment.
+    private func hasCome(_ name: String, _ at: Instant, isClosing: Bool) -> Bool {
+        guard let entry = entries[name], let rule = entry.rule else { return false }
+        let catchUp = CatchUp(rule: rule, spec: entry.row.spec, pause: entry.row.pause, restoredAt: restoredAt)
+        return !catchUp.decided(after: entry.row.position, now: at, limit: 1, isClosing: isClosing).isEmpty
     }
 
     /// The clock was set back: schedules that are recorded up to a time to come would wait for it. What is due is worked out again from now
@@ -245,9 +261,10 @@ package actor Scheduler {
     private func start(_ row: ScheduleRow, nominal: String?, by actor: Actor?) async throws -> StartRequest {
         var labels = row.spec.labels ?? [:]
         labels["schedule"] = row.name
-        let start = Wire.Start(flow: row.spec.flow, inputs: row.spec.inputs, limit: row.spec.limit, labels: labels)
+        let opened = try await inputs.opened(row.spec.inputs, of: row.spec.flow)
+        let start = Wire.Start(flow: row.spec.flow, inputs: opened, limit: row.spec.limit, labels: labels)
         let content: JSON = ["schedule": .string(row.name), "revision": .int(row.revision), "nominal": .string(nominal ?? "")]
-        var request = try await preparation.prepare(start, key: nominal.map { "schedule \(row.name) \($0)" }, content: content)
+        var request = try await preparation.prepare(start, key: nominal.map { StartRequest.ownKey("schedule", row.name, $0) }, content: content)
         // The inputs are those of who wrote the schedule, whoever starts it.
         if actor != nil { request.shapers.append(Shaper(user: row.user, person: row.person, .wrote, "schedule \(row.name)")) }
         return request
@@ -263,16 +280,25 @@ package actor Scheduler {
 
     /// The oldest times of each queue, where nothing goes on any more.
     private func releaseQueues() async throws {
+        queuesAgain = nil
         for name in queues.keys.sorted() {
-            while let first = queues[name]?.first, let entry = entries[name] {
+            while let entry = entries[name], let (place, first) = nextQueued(entry) {
                 let request = try await released(first, entry)
                 let state = try await engine.record([request]).first?.state
                 if state == .queued { break }
-                queues[name]?.removeFirst()
+                queues[name]?.remove(at: place)
                 if state == .run { break }
             }
             if queues[name]?.isEmpty == true { queues[name] = nil }
         }
+    }
+
+    /// The oldest time that may start. A pause holds the schedule's own until it ends; who backfills has decided.
+    private func nextQueued(_ entry: Entry) -> (Int, OccurrenceRow)? {
+        guard let queue = queues[entry.row.name], let oldest = queue.first else { return nil }
+        guard let pause = entry.row.pause, pause.covers(now()) else { return (0, oldest) }
+        if let until = pause.until { queuesAgain = min(queuesAgain ?? until, until) }
+        return queue.firstIndex { $0.askedBy != nil }.map { ($0, queue[$0]) }
     }
 
     /// What waits will not run: says so in its records.
@@ -286,19 +312,44 @@ package actor Scheduler {
         queues[name] = nil
     }
 
-    func forget(_ name: String) { entries[name] = nil }
+    func forget(_ name: String) {
+        entries[name] = nil
+        sortedNames = nil
+    }
+
+    /// Seals what is secret in the inputs of the flow's schedules, as the flow is now.
+    func seal(inputsOf flow: String, by actor: Actor) async throws {
+        try await turns.take {
+            guard let names = try await inputs.secrets(flow), !names.isEmpty else { return }
+            let changed = try await schedules.seal(inputsOf: flow, by: actor.user, at: now(), inputs.sealing(names))
+            for name in changed {
+                if let spec = try await schedules.schedule(named: name)?.spec { entries[name]?.row.spec = spec }
+            }
+            StoredInputs.tell(changed.map { "schedule \($0)" }, flow, logger)
+        }
+    }
 
     // MARK: - Owners
 
     /// Users have changed: schedules of those who were removed have nobody from now on, whoever gets the name, and what stands still is told.
     package func ownersChanged(_ people: People) {
         for (name, entry) in entries {
-            if people.standing(of: entry.row.user) == nil { entries[name]?.row.person = "" }
+            let standing = people.standing(of: entry.row.user)
+            // Links were made or taken back: whose it is stays whose it is.
+            if !entry.row.person.isEmpty { entries[name]?.row.person = standing?.person ?? "" }
             guard let fault = ownerFault(name, people), toldOwners[name] != fault.message else { continue }
             toldOwners[name] = fault.message
             logger.warning("\(fault.message)", metadata: ["schedule": "\(name)"])
         }
         toldOwners = toldOwners.filter { ownerFault($0.key, people) != nil }
+    }
+
+    /// What starts nothing, each with the reason.
+    func standstills() -> [Standstills.Item] {
+        let people = people()
+        return entries.compactMap { name, entry in
+            (entry.fault?.message ?? entry.row.owner.reason(people)).map { Standstills.Item(.schedule, name, reason: $0) }
+        }
     }
 
     private func ownerFault(_ name: String, _ people: People?) -> FlowError? {
@@ -320,9 +371,27 @@ package actor Scheduler {
             entry.fault = error
             logger.error("schedule stands still", metadata: ["schedule": "\(row.name)", "error": "\(error.message)"])
         }
-        entries[row.name] = entry
+        if entries.updateValue(entry, forKey: row.name) == nil { sortedNames = nil }
         if let due = nextDue(entry) { push(row.name, entry, due: due) }
         bell.ring()
+    }
+
+    /// All names, in order.
+    func names() -> [String] {
+        let names = sortedNames ?? entries.keys.sorted()
+        sortedNames = names
+        return names
+    }
+
+    /// Those behind `name` in order of name, with what keeps each from starting anything.
+    func page(after name: String?, limit: Int) -> [(entry: Entry, fault: FlowError?)] {
+        let names = names()
+        var (low, high) = (0, name == nil ? 0 : names.count)
+        while let name, low < high {
+            let middle = (low + high) / 2
+            if names[middle] <= name { low = middle + 1 } else { high = middle }
+        }
+        return names[low...].prefix(limit).compactMap { entries[$0] }.map { ($0, fault(of: $0)) }
     }
 
     package func rule(_ name: String, _ spec: ScheduleSpec) throws(FlowError) -> ScheduleRule {

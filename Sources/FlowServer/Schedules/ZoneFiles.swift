@@ -1,6 +1,6 @@
+import FlowLoading
 import FlowModel
 import FlowSchedules
-import FoundationEssentials
 import Synchronization
 
 /// Time zones of the system and calendars of the home, read once and kept.
@@ -17,7 +17,8 @@ final class ZoneFiles: Sendable {
     func zone(_ name: String) throws(FlowError) -> Zone {
         if name == "UTC" { return .utc }
         if let known = zones.withLock({ $0[name] }) { return known }
-        guard ZoneFiles.isPlain(name), let bytes = ZoneFiles.bytes(ZoneFiles.directory + name) else {
+        guard ZoneFiles.isPlain(name), let bytes = try? RegularFile.bytes(of: ZoneFiles.directory + name, limit: ZoneFiles.maxBytes)
+        else {
             throw FlowError(
                 .usage, subject: name, "There is no time zone '\(name)' on this machine.",
                 hint: "Give one such as Europe/Berlin; timedatectl list-timezones shows them.")
@@ -30,8 +31,14 @@ final class ZoneFiles: Sendable {
     /// Read each time it is asked for: its file may have been changed.
     func calendar(_ name: String) throws(FlowError) -> DateCalendar {
         let path = calendars + name + ".txt"
-        guard ZoneFiles.isPlain(name), let bytes = ZoneFiles.bytes(path) else {
+        guard ZoneFiles.isPlain(name) else {
             throw FlowError(.usage, subject: name, "There is no calendar '\(name)': \(path) cannot be read.")
+        }
+        let bytes: [UInt8]
+        do throws(RegularFile.Fault) {
+            bytes = try RegularFile.bytes(of: path, limit: ZoneFiles.maxBytes)
+        } catch {
+            throw FlowError(.usage, subject: name, "There is no calendar '\(name)': \(path) cannot be read: \(error.reason).")
         }
         let text: String
         do throws(WrittenText.Fault) {
@@ -46,10 +53,5 @@ final class ZoneFiles: Sendable {
     private static func isPlain(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= 100 && !name.hasPrefix("/") && !name.split(separator: "/").contains("..")
             && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-    }
-
-    private static func bytes(_ path: String) -> [UInt8]? {
-        guard let data = FileManager.default.contents(atPath: path), data.count <= maxBytes else { return nil }
-        return Array(data)
     }
 }

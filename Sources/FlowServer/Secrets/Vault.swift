@@ -1,5 +1,6 @@
 import CFlowShims
 import Crypto
+import FlowLoading
 package import FlowModel
 import FoundationEssentials
 import Glibc
@@ -123,10 +124,17 @@ package struct Vault: Sendable {
 enum SecretFile {
     /// The content; nil when there is no such file. Refuses a file that others can read.
     static func read(_ path: String) throws(FlowError) -> [UInt8]? {
-        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard file >= 0 else {
-            if errno == ENOENT { return nil }
+        let file: CInt
+        switch RegularFile.open(path, O_RDONLY | O_NOFOLLOW) {
+        case .opened(let descriptor, _): file = descriptor
+        case .failed(ENOENT): return nil
+        case .failed(let code):
+            errno = code
             throw fault("read", path)
+        case .other(let kind):
+            throw FlowError(
+                .storage, subject: path, "\(path) was not used: it is \(kind), not a file.",
+                hint: "put the key back in its place (docs/operating/trouble.md, A lost key)")
         }
         defer { close(file) }
         var facts = flow_file_facts()

@@ -10,9 +10,10 @@ struct CommandHook: NotificationHook {
     let timeoutSeconds: Double
 
     func deliver(_ message: JSON) async throws {
-        // timeout(1) ends the program itself; closing our side would only stop listening to it.
+        // timeout(1) ends the program itself; closing our side would only stop listening to it. What the program started ends with it when
+        // its time is over or it fails, and when this engine ends: mailers that go on in the background after status 0 are let.
         let words = ["exec", "timeout", "-k", "5", String(timeoutSeconds)] + command.map(CommandHook.quoted)
-        let channel = try await LocalTransport().open(words.joined(separator: " "))
+        let channel = try await LocalTransport(extent: .wholeWithUs).open(words.joined(separator: " "))
         do {
             try await channel.write(message.canonicalBytes)
             try await channel.finishInput()
@@ -46,6 +47,8 @@ struct CommandHook: NotificationHook {
         }
     }
 
-    /// The word for `/bin/sh`, whatever is in it.
-    private static func quoted(_ word: String) -> String { "'" + word.replacing("'", with: "'\\''") + "'" }
+    /// The word for `/bin/sh`, whatever is in it. By scalars: a quote and the accent behind it are one character, and a shell sees the quote.
+    private static func quoted(_ word: String) -> String {
+        "'" + word.unicodeScalars.map { $0 == "'" ? "'\\''" : String($0) }.joined() + "'"
+    }
 }

@@ -36,8 +36,9 @@ package struct LineLogHandler: LogHandler {
 
     private static func quoted(_ text: String) -> String {
         let escaped = escaped(text)
-        return escaped.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" }) || escaped.isEmpty
-            ? "\"\(escaped.replacing("\"", with: "\\\""))\"" : escaped
+        // By scalars: a quote and the accent behind it are one character, and who reads the line sees the quote.
+        guard escaped.isEmpty || escaped.unicodeScalars.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" }) else { return escaped }
+        return "\"" + escaped.unicodeScalars.map { $0 == "\"" ? "\\\"" : String($0) }.joined() + "\""
     }
 
     private static func escaped(_ text: String) -> String {

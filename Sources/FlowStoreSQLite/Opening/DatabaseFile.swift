@@ -54,6 +54,13 @@ struct DatabaseFile {
 
     /// The first bytes of the database; nil when there is no file, and none was lost. Throws for a file that is no Flow database.
     func existingHeader() throws(FlowError) -> [UInt8]? {
+        // SQLite opens them as they are, and would wait for a pipe.
+        for name in ["-wal", "-shm", "-journal"] {
+            guard let status = Files.status(path + name), status.st_mode & S_IFMT != S_IFREG else { continue }
+            throw refusal(
+                "journal.db\(name) beside it is \(Files.kind(path + name)), not a file. Nothing was changed.",
+                hint: "mv \(path)\(name) \(path)\(name).other, then once more")
+        }
         guard let status = Files.status(path) else {
             guard !Files.exists(path + "-wal") else {
                 throw refusal(

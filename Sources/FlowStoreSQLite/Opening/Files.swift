@@ -1,3 +1,4 @@
+internal import CFlowShims
 internal import FlowModel
 internal import Glibc
 
@@ -6,6 +7,8 @@ package struct FileFault: Error, CustomStringConvertible {
     var call: String
     var path: String
     var number: CInt
+    /// What else it is than a file, in words.
+    var kind: String?
 
     package init(_ call: String, _ path: String, _ number: CInt = errno) {
         self.call = call
@@ -13,7 +16,13 @@ package struct FileFault: Error, CustomStringConvertible {
         self.number = number
     }
 
-    var reason: String { String(cString: strerror(number)) }
+    /// That `flow_open_plain` did not open it: `other` is what it said.
+    init(opening path: String, _ other: UnsafePointer<CChar>?) {
+        self.init("open", path)
+        kind = other.map { String(cString: $0) }
+    }
+
+    var reason: String { kind.map { "it is \($0), not a file" } ?? String(cString: strerror(number)) }
     package var description: String { "\(call) \(path): \(reason)" }
     /// No room, as opposed to a broken disk.
     var isNoRoom: Bool { [ENOSPC, EDQUOT, EFBIG].contains(number) }
@@ -26,10 +35,13 @@ enum Files {
         let number: CInt
         let path: String
 
+        /// A plain file, or with `O_DIRECTORY` a directory. Never waits for what stands there instead.
         init(opening path: String, _ flags: CInt, mode: mode_t = 0o600) throws(FileFault) {
-            number = Glibc.open(path, flags | O_CLOEXEC, mode)
+            var other: UnsafePointer<CChar>?
+            number =
+                flags & O_DIRECTORY != 0 ? Glibc.open(path, flags | O_CLOEXEC, mode) : flow_open_plain(path, flags, mode, &other)
             self.path = path
-            guard number >= 0 else { throw FileFault("open", path) }
+            guard number >= 0 else { throw FileFault(opening: path, other) }
         }
 
         deinit { close(number) }
@@ -81,6 +93,9 @@ enum Files {
         var status = stat()
         return stat(path, &status) == 0 ? status : nil
     }
+
+    /// What stands there, in words.
+    static func kind(_ path: String) -> String { flow_kind_at(path).map { String(cString: $0) } ?? "nothing" }
 
     static func exists(_ path: String) -> Bool { status(path) != nil }
 

@@ -1,3 +1,4 @@
+internal import CFlowShims
 package import FlowModel
 internal import Glibc
 internal import Synchronization
@@ -29,10 +30,9 @@ package final class OwnerLock: Sendable {
     /// Takes the lock or throws `owned`, naming the holder, at once.
     package init(directory: String, socket: String?, now: Instant) throws(FlowError) {
         path = directory + "/owner.lock"
-        let number = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard number >= 0 else {
-            throw StoreFailure.told(FileFault("open", path), path: path)
-        }
+        var other: UnsafePointer<CChar>?
+        let number = flow_open_plain(path, O_RDWR | O_CREAT, 0o600, &other)
+        guard number >= 0 else { throw StoreFailure.told(FileFault(opening: path, other), path: path) }
         guard flock(number, LOCK_EX | LOCK_NB) == 0 else {
             let fault = FileFault("flock", path)
             close(number)

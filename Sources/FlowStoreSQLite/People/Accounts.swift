@@ -75,17 +75,28 @@ package struct Accounts: Sendable {
         }
     }
 
-    /// Makes the two users one person, with the roles of both.
+    /// Makes the two users one person, with the roles of both. What each had is remembered, for when the link is taken back: one of them may
+    /// have been removed since an earlier link, and be somebody else now.
     package func link(_ user: String, to other: String, by actor: String, at: Instant) async throws(FlowError) {
         try await store.transaction { database in
             let gone = try Accounts.knownPerson(of: user, database)
             let kept = try Accounts.knownPerson(of: other, database)
-            if gone != kept {
+            let isNew = gone != kept
+            let roles = isNew ? (try Accounts.rolesText(of: gone, database), try Accounts.rolesText(of: kept, database)) : (nil, nil)
+            if isNew {
+                try database.execute(
+                    sql: "UPDATE user_link SET userRoles = NULL, otherRoles = NULL WHERE user = ? AND other = ?", arguments: [other, user])
                 try database.execute(sql: "UPDATE user SET person = ? WHERE person = ?", arguments: [kept, gone])
                 try database.execute(sql: "UPDATE OR IGNORE role SET person = ? WHERE person = ?", arguments: [kept, gone])
                 try database.execute(sql: "DELETE FROM role WHERE person = ?", arguments: [gone])
             }
-            try database.execute(sql: "INSERT OR IGNORE INTO user_link VALUES (?, ?)", arguments: [user, other])
+            // Of two who are one already it keeps what it remembers.
+            try database.execute(
+                sql: """
+                    INSERT INTO user_link (user, other, userRoles, otherRoles) VALUES (?, ?, ?, ?) ON CONFLICT (user, other) DO UPDATE
+                    SET takenBackAt = NULL, userRoles = excluded.userRoles, otherRoles = excluded.otherRoles
+                    WHERE takenBackAt IS NOT NULL OR excluded.userRoles IS NOT NULL
+                    """, arguments: [user, other, roles.0, roles.1])
             try AuditChain.append(
                 AuditEntry(at: at, actor: actor, verb: "user.link", subject: user, detail: ["to": .string(other)]), database)
         }
@@ -121,7 +132,7 @@ package struct Accounts: Sendable {
 // MARK: - Who is who
 
 extension Accounts {
-    /// Everybody as of now, with every link that was ever made and what is lent at that moment.
+    /// Everybody as of now, with every link that was ever made, also those that were taken back, and what is lent at that moment.
     package func people(at now: Instant) async throws(FlowError) -> People {
         try await store.read { database in
             var names: [String: [String]] = [:]
@@ -131,10 +142,18 @@ extension Accounts {
             let given = try Query(database, "role", "SELECT person, role FROM role ORDER BY person, role")
             while try given.next() { roles[try given.text(0), default: []].append(try given.text(1)) }
             var links: [(String, String)] = []
-            let linked = try Query(database, "user_link", "SELECT user, other FROM user_link")
-            while try linked.next() { links.append((try linked.text(0), try linked.text(1))) }
+            var former: [People.FormerLink] = []
+            let linked = try Query(database, "user_link", "SELECT user, other, takenBackAt FROM user_link")
+            while try linked.next() {
+                let (one, other) = (try linked.text(0), try linked.text(1))
+                if let at = try linked.optionalInstant(2) {
+                    former.append(People.FormerLink(one, other, takenBackAt: at))
+                } else {
+                    links.append((one, other))
+                }
+            }
             let standings = names.map { People.Standing(person: $0.key, names: $0.value, roles: roles[$0.key] ?? []) }
-            return People(standings, links: links, loans: try Accounts.loans(at: now, database))
+            return People(standings, links: links, formerLinks: former, loans: try Accounts.loans(at: now, database))
         }
     }
 
@@ -162,7 +181,7 @@ extension Accounts {
 
 extension Accounts {
     /// Does `change`, and undoes it with a refusal if nobody has the role after it and somebody had before. Persons are counted, not names.
-    private static func keeping(_ role: String?, subject: String, _ database: Database, _ change: () throws -> Void) throws {
+    static func keeping(_ role: String?, subject: String, _ database: Database, _ change: () throws -> Void) throws {
         let had = try role.map { try isHeld($0, database) } ?? false
         try change()
         guard let role, had, !(try isHeld(role, database)) else { return }
@@ -197,18 +216,18 @@ extension Accounts {
         return person
     }
 
-    private static func roles(of person: String, _ database: Database) throws -> [String] {
+    static func roles(of person: String, _ database: Database) throws -> [String] {
         try String.fetchAll(database, sql: "SELECT role FROM role WHERE person = ? ORDER BY role", arguments: [person])
     }
 
-    private static func set(_ roles: [String], of person: String, _ database: Database) throws {
+    static func set(_ roles: [String], of person: String, _ database: Database) throws {
         try database.execute(sql: "DELETE FROM role WHERE person = ?", arguments: [person])
         for role in Set(roles) {
             try database.execute(sql: "INSERT INTO role VALUES (?, ?)", arguments: [person, role])
         }
     }
 
-    private static func freePerson(named name: String, _ database: Database) throws -> String {
+    static func freePerson(named name: String, _ database: Database) throws -> String {
         var candidate = name
         var count = 1
         while try Bool.fetchOne(

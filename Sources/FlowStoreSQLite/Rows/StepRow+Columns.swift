@@ -8,6 +8,9 @@ extension StepRow {
         endedAt, \(AttemptRow.columns)
         """
 
+    /// The largest index that a row number has room for.
+    static let lastIndex = 1 << StoreLimits.stepIndexBits - 1
+
     /// The step's row number: all steps of a run lie side by side, in order.
     static func number(run: Int, index: Int) -> Int { run << StoreLimits.stepIndexBits | index }
 

@@ -88,43 +88,98 @@ package struct Schedules: Sendable {
         }
     }
 
+    /// The flows that revisions with inputs are of.
+    package func flowsWithInputs() async throws(FlowError) -> Set<String> {
+        try await store.read { try StoredSpec.flowsWithInputs(in: "schedule_revision", $0) }
+    }
+
     // MARK: - Changing
 
-    /// Gives the schedule a new revision, whose times begin after `at`.
-    package func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor, at: Instant) async throws(FlowError) -> ScheduleRow {
+    /// Has the inputs of every revision of the flow's schedules kept as `seal` gives them, and notes which schedules those were. Gives their names.
+    package func seal(
+        inputsOf flow: String, by user: String, at: Instant, _ seal: @escaping @Sendable ([String: JSON]) throws -> [String: JSON]?
+    ) async throws(FlowError) -> [String] {
         try await store.transaction { database in
-            var count = try Query(database, "schedule", "SELECT count(*) FROM schedule WHERE name <> ?")
-            count.bind(name)
-            guard try count.next(), try count.int(0) < Limits.schedules else {
-                throw FlowError(.tooLarge, subject: name, "Schedule '\(name)' was not added: \(Limits.schedules) exist, which is all there may be.")
+            var changed: [(name: String, revision: Int, spec: JSON)] = []
+            try Schedules.forEachRevision(of: flow, database) { name, revision, spec in
+                if let sealed = try StoredSpec.sealed(spec, of: flow, seal) { changed.append((name, revision, sealed)) }
             }
-            let json = try JSON(encoding: spec)
-            var query = try Query(
-                database, "schedule_revision",
-                """
-                INSERT INTO schedule_revision SELECT ?1, coalesce(max(revision), 0) + 1, ?2, ?3, ?4, ?5 FROM schedule_revision WHERE name = ?1
-                """)
-            query.bind(name)
-            query.bind(json.canonical)
-            query.bind(actor.user)
-            query.bind(actor.person)
-            query.bind(at)
-            try query.run()
-            var place = try Query(
-                database, "schedule",
-                """
-                INSERT INTO schedule SELECT ?1, max(revision), ?2, ?3, NULL FROM schedule_revision WHERE name = ?1
-                ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, at = excluded.at, wall = excluded.wall
-                """)
-            place.bind(name)
-            place.bind(at)
-            place.bind(Int.max)
-            try place.run()
-            try AuditChain.append(
-                AuditEntry(at: at, actor: actor.user, verb: "schedule.put", subject: name, detail: json), database)
-            guard let row = try Schedules.row(name, database) else { throw StoreError.fatal("schedule \(name) was not kept") }
-            return row
+            for (name, revision, spec) in changed {
+                var update = try Query(
+                    database, "schedule_revision", "UPDATE schedule_revision SET spec = ? WHERE name = ? AND revision = ?")
+                update.bind(spec.canonical)
+                update.bind(name)
+                update.bind(revision)
+                try update.run()
+            }
+            let names = Set(changed.map(\.name)).sorted()
+            for name in names {
+                try AuditChain.append(
+                    AuditEntry(at: at, actor: user, verb: "schedule.seal", subject: name, detail: ["flow": .string(flow)]), database)
+            }
+            return names
         }
+    }
+
+    private static func forEachRevision(of flow: String, _ database: Database, _ body: (String, Int, JSON) throws -> Void) throws {
+        // The names of flows need no escapes in JSON.
+        var query = try Query(
+            database, "schedule_revision", "SELECT name, revision, spec FROM schedule_revision WHERE instr(spec, ?) AND instr(spec, ?)")
+        query.bind("\"flow\":\"\(flow)\"")
+        query.bind("\"inputs\":{\"")
+        while try query.next() { try body(try query.text(0), try query.int(1), try query.json(2)) }
+    }
+
+    /// Gives each of the schedules a new revision, whose times begin after `at`: all of them or none. Names are distinct. Gives them in that order.
+    package func put(
+        _ items: [(name: String, spec: ScheduleSpec)], by actor: Actor, at: Instant
+    ) async throws(FlowError) -> [ScheduleRow] {
+        try await store.transaction { database in
+            try Schedules.checkRoom(for: items.map(\.name), database)
+            return try items.map { try Schedules.put($0.name, $0.spec, by: actor, at: at, database) }
+        }
+    }
+
+    /// Refuses the first of these for which there is no room.
+    private static func checkRoom(for names: [String], _ database: Database) throws {
+        var room = Limits.schedules - (try Int.fetchOne(database, sql: "SELECT count(*) FROM schedule") ?? 0)
+        for name in names where try String.fetchOne(database, sql: "SELECT name FROM schedule WHERE name = ?", arguments: [name]) == nil {
+            room -= 1
+            guard room >= 0 else {
+                throw FlowError(
+                    .tooLarge, subject: name, "Schedule '\(name)' was not added: \(Limits.schedules) exist, which is all there may be.")
+            }
+        }
+    }
+
+    private static func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor, at: Instant, _ database: Database) throws -> ScheduleRow {
+        let json = try JSON(encoding: spec)
+        var query = try Query(
+            database, "schedule_revision",
+            """
+            INSERT INTO schedule_revision SELECT ?1, coalesce(max(revision), 0) + 1, ?2, ?3, ?4, ?5 FROM schedule_revision WHERE name = ?1
+            """)
+        query.bind(name)
+        query.bind(json.canonical)
+        query.bind(actor.user)
+        query.bind(actor.person)
+        query.bind(at)
+        try query.run()
+        var place = try Query(
+            database, "schedule",
+            """
+            INSERT INTO schedule SELECT ?1, max(revision), ?2, ?3, NULL FROM schedule_revision WHERE name = ?1
+            ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, at = excluded.at, wall = excluded.wall
+            """)
+        place.bind(name)
+        place.bind(at)
+        place.bind(Int.max)
+        try place.run()
+        try AuditChain.append(
+            AuditEntry(at: at, actor: actor.user, verb: "schedule.put", subject: name, detail: SealedText.redacted(json)), database)
+        try Standstills.forget(.schedule, name, database)
+        guard let row = try Schedules.row(name, database) else { throw StoreError.fatal("schedule \(name) was not kept") }
+        return row
     }
 
     /// Sets or lifts the pause; nil when there is no such schedule.
@@ -149,6 +204,7 @@ package struct Schedules: Sendable {
         try await store.transaction { database in
             try database.execute(sql: "DELETE FROM schedule WHERE name = ?", arguments: [name])
             guard database.changesCount > 0 else { return false }
+            try Standstills.forget(.schedule, name, database)
             try AuditChain.append(AuditEntry(at: at, actor: actor.user, verb: "schedule.remove", subject: name), database)
             return true
         }

@@ -24,17 +24,19 @@ struct LabLayout {
 
     var identityFile: String { directory + "/id_ed25519" }
 
-    private static let accounts = """
+    private static let accounts =
+        """
         root:x:0:0:root:/root:/bin/sh
         sshd:x:100:65534::/run/sshd:/usr/sbin/nologin
         ops:x:20001:20001:operator:/home/ops:/bin/sh
         hang:x:20002:20001:never logs in:/home/ops:/bin/sh
         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 
-        """
+        """ + LabAccount.all.map(\.line).joined()
     private static let groups = "root:x:0:\nops:x:20001:\nsudo:x:27:ops\nnogroup:x:65534:\n"
     // '*', not '!': sshd without PAM refuses accounts that look locked.
-    private static let shadow = ["root", "sshd", "ops", "hang", "nobody"].map { "\($0):*:19000:0:99999:7:::\n" }.joined()
+    private static let shadow =
+        (["root", "sshd", "ops", "hang", "nobody"] + LabAccount.all.map(\.name)).map { "\($0):*:19000:0:99999:7:::\n" }.joined()
 
     /// Writes what all daemons share.
     func writeShared() throws {
@@ -44,7 +46,7 @@ struct LabLayout {
         try write(Self.shadow, "/etc/shadow", mode: 0o640)
         try generateKey("ed25519", at: identityFile)
         let key = try String(contentsOfFile: identityFile + ".pub", encoding: .utf8)
-        for user in [Self.user, "root"] { try write(key, "/keys/\(user)") }
+        for user in [Self.user, "root"] + LabAccount.all.map(\.name) { try write(key, "/keys/\(user)") }
         try write("#!/bin/sh\nexec sleep 1000\n", "/keys/hang.sh", mode: 0o755)
     }
 
@@ -63,6 +65,10 @@ struct LabLayout {
         try make(root + "/root", mode: 0o700)
         try make(root + "/home/ops", mode: 0o755)
         chown(root + "/home/ops", Self.userID, Self.userID)
+        for account in LabAccount.all where account.hasHome {
+            try make(root + "/home/" + account.name, mode: 0o755)
+            chown(root + "/home/" + account.name, account.userID, Self.userID)
+        }
         for link in ["bin", "sbin", "lib", "lib64"] { symlink("usr/" + link, root + "/" + link) }
         for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
             mknod(root + "/dev/" + name, S_IFCHR | 0o666, dev_t(1 << 8 | minor))

@@ -52,6 +52,7 @@ extension ManyRunsSimulation {
     private mutating func carryOut(_ action: RunMachine.Action, of id: RunID) throws(Violation) {
         switch action {
         case .call(let order): requests.append(order)
+        case .findHosts(let search): searches.append(search)
         case .child(let child, let command): consequences.append(.command(command, on: child))
         case .lookAtChild(let call, let child): consequences.append(.look(call, child))
         case .dispatch(let order): orders.append(order)
@@ -82,7 +83,7 @@ extension ManyRunsSimulation {
 
     private mutating func tell(_ call: CallID, _ child: RunID) throws(Violation) {
         guard let run = runs[child] else { throw violation("a run was called that is none") }
-        try decide(.callEnded(call, child, run.state, reason: run.reason, value: run.value), on: call.run)
+        try decide(.callEnded(call, child, run.state, reason: run.reason, value: run.value, shapers: run.givers), on: call.run)
     }
 
     private mutating func noteClaims(of id: RunID) throws(Violation) {
@@ -114,7 +115,7 @@ extension ManyRunsSimulation {
             let turns = (table.rows[id]?.demands ?? []).filter(\.isRate).map(\.key)
             try decide(.granted(id.step), on: id.run)
             // A paused run gives its turn back, and what ends in the same moment has begun nothing.
-            if table.rows[id]?.isGranted == true { for key in turns { starts[key, default: []].append(now) } }
+            if table.rows[id]?.isGranted == true { for key in turns { starts[key, default: []].append(passed) } }
             if table.rows[id]?.isGranted == false { throw violation("'\(id.step)' of \(id.run) has its turn and does not take it") }
         }
         rates = table.changedRates + rates.filter { old in !table.changedRates.contains { $0.name == old.name } }

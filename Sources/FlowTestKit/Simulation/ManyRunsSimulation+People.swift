@@ -55,7 +55,9 @@ extension ManyRunsSimulation {
             return try command(run.bodyOutcome == nil ? .cancel : .kill, on: run.id)
         case (.held, _), (.unknown, _):
             let mustFail = run.cancellation != nil || step.approval != nil
-            return try command(.resolve(step.path, mustFail || random.chance(0.5) ? .failed : .succeeded(output: nil)), on: run.id)
+            // What holds an approval is not said to have succeeded.
+            if !mustFail, random.chance(0.5), try command(.resolve(step.path, .succeeded(output: nil)), on: run.id) { return true }
+            return try command(.resolve(step.path, .failed), on: run.id)
         case (.waiting, .signal):
             guard case .waitFor(let spec) = run.plan.nodes[step.node].kind else { return false }
             return try command(.signal(spec.signal, .null), on: run.id)

@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 
 /// A handful of runs that want the same locks, slots and rates and call others, with workers that fail and lose attempts, people who pause,
-/// cancel, undo and reprioritise, and engines that end at any moment: all from one seed. The machines and the table are the real ones.
+/// cancel, undo, reprioritise and set the clock, and engines that end at any moment: all from one seed. The machines and the table are the real ones.
 ///
 /// After every event: nobody works with what somebody else has alone, no limit is exceeded, no rate either; each turn of a step has called
 /// one run, which goes on only while it is waited for. At the end every run has ended, and nothing is claimed.
@@ -22,7 +22,11 @@ package struct ManyRunsSimulation {
 
     let seed: UInt64
     var random: SeededRandom
+    /// What the clock on the wall shows.
     var now = Instant(milliseconds: 1_000)
+    /// Seconds by which somebody has set it.
+    var ahead = 0
+    private var clock: SeededRandom
     var epoch = 1
     var runs: [RunID: Run] = [:]
     var journals: [RunID: [(entries: [Entry], at: Instant)]] = [:]
@@ -32,7 +36,9 @@ package struct ManyRunsSimulation {
     var orders: [AttemptOrder] = []
     /// Runs that steps have asked for and that are being made.
     var requests: [CallOrder] = []
+    var searches: [HostSearch] = []
     var consequences: [Consequence] = []
+    /// Turns at rates, by the time that has passed.
     var starts: [String: [Instant]] = [:]
     var calls = CallLedger()
     var undos: [RunID: UndoLedger] = [:]
@@ -49,6 +55,7 @@ package struct ManyRunsSimulation {
     package init(seed: UInt64) {
         self.seed = seed
         random = SeededRandom(seed: seed)
+        clock = SeededRandom(seed: seed &* 3 &+ 1)
     }
 
     static let digest = Digest(bytes: [UInt8](repeating: 7, count: 32))
@@ -63,6 +70,7 @@ package struct ManyRunsSimulation {
             isDisturbed = count < Self.disturbed
             guard count < Self.events else { throw violation("it never ends: \(summary)") }
             now = now + Double(random.int(1...20))
+            if isDisturbed, clock.chance(0.05) { try setClock() }
             if isDisturbed, random.chance(0.1) { try disturb() }
             if !(try goOn()), runs.values.contains(where: { !$0.state.isTerminal }) { try help() }
             try check()
@@ -70,6 +78,18 @@ package struct ManyRunsSimulation {
         guard table.rows.isEmpty else { throw violation("all runs have ended, and there are claims: \(table.rows.keys.map(\.step))") }
         for id in runs.keys { try checkJournal(of: id) }
     }
+
+    /// Never to before the beginning.
+    private mutating func setClock() throws(Violation) {
+        let jump = max(clock.pick([-86_400, -3_600, -30, -5, 5, 30, 3_600, 86_400]), -ahead)
+        ahead += jump
+        now = now + Double(jump)
+        table.clockWasSet(by: Int64(jump) * 1_000)
+        try takeWhatFollows()
+    }
+
+    /// Whatever the clock shows.
+    var passed: Instant { now + Double(-ahead) }
 
     // MARK: - Runs
 
@@ -128,6 +148,9 @@ package struct ManyRunsSimulation {
             let order = random.chance(0.2) ? requests[position] : requests.remove(at: position)
             try begin(order)
             try takeWhatFollows()
+        } else if let search = searches.popLast() {
+            let hosts = RandomPlan.inventory
+            try happen(.hostsFound(search.id, selector: search.selector, Array(hosts.prefix(random.int(1...hosts.count)))), on: search.id.run)
         } else if !orders.isEmpty {
             let order = orders.remove(at: random.int(0...(orders.count - 1)))
             try happen(.report(AttemptReport(id: order.id, fence: order.fence, event: .ended(AttemptResult(outcome: outcome())))), on: order.id.run)
@@ -154,7 +177,7 @@ package struct ManyRunsSimulation {
     /// The next engine knows what was written, and takes over what was out: some of it was never sent.
     mutating func crash() throws(Violation) {
         epoch += 1
-        (orders, consequences) = ([], [])
+        (orders, consequences, searches) = ([], [], [])
         // What is made may outlive who asked for it.
         if random.chance(0.7) { requests = [] }
         for id in runs.keys { runs[id] = try refold(id) }

@@ -2,11 +2,12 @@ import FlowModel
 
 extension RandomPlan {
     /// The selector that rollouts name, and its hosts.
-    static let targets = [
-        "all": (0..<7).map {
-            Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)", "state": $0 % 3 == 1 ? "maintenance" : "live"])
-        }
-    ]
+    static let targets = ["all": Array(inventory.prefix(7))]
+
+    /// What selectors that steps make find hosts in.
+    static let inventory = (0..<10).map {
+        Host(name: "h\($0)", address: "10.0.0.\($0)", labels: ["zone": "z\($0 % 2)", "state": $0 % 3 == 1 ? "maintenance" : "live"])
+    }
 
     mutating func rollout() -> RolloutSpec {
         let sizes = ["1 2", "50%", "1 *2", "1 +1", "100%"].compactMap { try? BatchSizes($0) }

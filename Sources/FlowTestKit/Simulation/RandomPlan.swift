@@ -95,7 +95,10 @@ struct RandomPlan {
             let elements = JSON.array((0..<random.int(0...4)).map { .string("e\($0)") })
             let minimum: Amount? = random.chance(0.4) ? random.pick([.count(1), .percent(60)]) : nil
             let keepsGoing = minimum == nil && random.chance(0.3) ? true : nil
-            return (.map(MapSpec(elements: .list(.literal(elements)), width: random.int(1...3), minSucceeded: minimum, keepsGoing: keepsGoing)), [])
+            let selector = random.chance(0.3) ? selector(here) : nil
+            let all: MapSpec.Elements = selector.map { .hosts($0.made) } ?? .list(.literal(elements))
+            let map = MapSpec(elements: all, width: random.int(1...3), minSucceeded: minimum, keepsGoing: keepsGoing)
+            return (.map(map), [selector?.by].compactMap { $0 })
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
         case 2: return (.approval(RandomGate.spec(&random)), [])
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
@@ -104,6 +107,14 @@ struct RandomPlan {
             return (call(sharing), [])
         default: return shell(here: here, place)
         }
+    }
+
+    /// A selector that a step here makes.
+    private mutating func selector(_ here: [Node]) -> (made: Expression, by: String)? {
+        let commands = here.filter { if case .shell = $0.kind { true } else { false } }
+        guard !commands.isEmpty else { return nil }
+        let step = random.pick(commands)
+        return (.output(node: step.id, path: ["stdout"]), step.id)
     }
 
     /// A command that is given what it can see where it stands.
@@ -125,8 +136,13 @@ struct RandomPlan {
             }
         }
         if place.isFinally { values.append(.run(.outcome)) }
+        var target = place.host
+        if random.chance(0.1), let made = selector(here) {
+            target = made.made
+            reads.append(made.by)
+        }
         let variables = values.enumerated().map { ShellSpec.Variable(name: "flow_\($0.offset + 1)", value: $0.element) }
-        return (.shell(ShellSpec(source: .text("true"), variables: variables, target: place.host)), reads)
+        return (.shell(ShellSpec(source: .text("true"), variables: variables, target: target)), reads)
     }
 
     private mutating func policy() -> Policy {

@@ -10,11 +10,11 @@ extension RunSimulation {
     /// What the real rules keep from beginning now.
     var closures: @Sendable (ChangeSubject) -> ChangeClosure? {
         var rules: [ChangeRule] = []
-        if isFrozen { rules.append(rule(.freeze, "by-hand", from: 0, until: nil, host: nil)) }
+        if isFrozen { rules.append(rule(.freeze, "by-hand", from: -1_000_000_000, until: nil, host: nil)) }
         if now < healsAt, options.closedSeconds > 0 {
             rules.append(rule(.window, "hourly", from: opening, until: now / 100 * 100 + 100, host: options.closedHost))
         }
-        let (all, moment) = (ChangeRules(rules), Instant(milliseconds: Int64(now) * 1_000))
+        let (all, moment) = (ChangeRules(rules), wall)
         return { all.closure(of: $0, at: moment) }
     }
 

@@ -8,7 +8,7 @@ extension RunSimulation {
 
     /// Somebody, by one of their users, with some roles and rights that others lent. Alice asked for the run.
     private mutating func somebody() -> Actor {
-        var actor = RandomGate.person(&random, at: Instant(milliseconds: Int64(now) * 1000))
+        var actor = RandomGate.person(&random, at: wall)
         if let known = people?.anybody(&peopleRandom) { actor = known }
         if random.chance(0.3) { actor.roles.append(random.pick(ChangeRuleSpec.breakers)) }
         return actor
@@ -36,7 +36,7 @@ extension RunSimulation {
 
     /// Users, links, roles or lent rights change, and open gates look at their votes.
     mutating func changePeople() throws(Violation) {
-        let at = Instant(milliseconds: Int64(now) * 1_000)
+        let at = wall
         for _ in 0..<peopleRandom.int(1...3) { people?.change(at: at, &peopleRandom) }
         try decide(.people)
     }
@@ -132,6 +132,14 @@ extension RunSimulation {
         throw violation("an undo of \(path?.text ?? "all") was \(isUndone ? "accepted" : "refused") wrongly: \(summary)")
     }
 
+    /// Nobody passes an approval by saying that what it stands in succeeded; with one in its body a step may be called failed.
+    private func holdsGate(_ step: Step) -> Bool {
+        let inside = run.plan.nodes[step.node].id + "/"
+        return run.plan.nodes.contains { node in
+            if case .approval = node.kind { node.id.hasPrefix(inside) } else { false }
+        }
+    }
+
     /// Nothing moves any more: a person does what `why` says.
     mutating func help() throws(Violation) {
         if run.isPaused {
@@ -152,7 +160,7 @@ extension RunSimulation {
             try decide(.command(rolloutCommand(step.path), by: Self.operatorOnCall, message: nil))
         case (.held, _), (.unknown, _), (.running, .unreachable):
             // What people have not approved nobody can call approved.
-            let mustFail = run.cancellation != nil || step.approval != nil
+            let mustFail = run.cancellation != nil || step.approval != nil || holdsGate(step)
             let resolution: RunCommand.Resolution = mustFail || random.chance(0.5) ? .failed : .succeeded(output: nil)
             if try !decide(.command(.resolve(step.path, resolution), by: Self.operatorOnCall, message: nil)) {
                 throw violation("'\(step.path)' cannot be resolved: \(summary)")

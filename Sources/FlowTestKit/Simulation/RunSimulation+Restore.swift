@@ -38,6 +38,7 @@ extension RunSimulation {
         copies.append(Dictionary(uniqueKeysWithValues: run.steps.map { ($0.path, $0.generation) }))
         rows = RunRows(run, hash: Self.hash)
         rows.commit(&run)
+        clock.restart(run, at: now)
         (isRestored, isHeld) = (true, true)
         try decide(.recover)
         if !run.isPaused, !run.state.isTerminal, try !decide(.command(.pause, by: .engine, message: "restored")) {

@@ -22,6 +22,7 @@ extension RunSimulation {
             if let current = orders[order.id], current.mode != .start || current.fence == order.fence { schedule(now, .answer(current)) }
         case .answer(let order): answer(order)
         case .stop(let order): stop(order)
+        case .search(let search): try decide(found(search))
         case .reconnect(let path):
             guard let order = currentOrder(path), !isSilent(path) else { return }
             schedule(now, .report(AttemptReport(id: order.id, fence: order.fence, event: .reachable)))
@@ -37,10 +38,23 @@ extension RunSimulation {
         }
     }
 
+    /// What the inventory says of a selector: another answer each time, as if somebody edited it.
+    private mutating func found(_ search: HostSearch) -> RunMachine.Event {
+        if now < healsAt, random.chance(options.failureRate * 0.5) {
+            return .hostsRefused(search.id, selector: search.selector, "the inventory has no such hosts")
+        }
+        let hosts = RandomPlan.inventory
+        let first = random.int(0...(hosts.count - 1))
+        let isMany = run.positions[search.id.step].map { run.nodeOf($0).hosts?.isMany } == true
+        if !isMany, random.chance(0.9) { return .hostsFound(search.id, selector: search.selector, [hosts[first]]) }
+        return .hostsFound(search.id, selector: search.selector, Array(hosts[first...random.int(first...(hosts.count - 1))]))
+    }
+
     mutating func carryOut(_ action: RunMachine.Action) {
         switch action {
         // Plans of chance call no flows.
         case .call, .child, .lookAtChild: break
+        case .findHosts(let search): schedule(now + random.int(0...5), .search(search))
         case .dispatch(let order):
             orders[order.id] = order
             if isRestored, order.mode == .start {
@@ -107,7 +121,7 @@ extension RunSimulation {
         guard let path = begun.randomElement(using: &random) else { return }
         hosts[path]?.loseRecords(now: now)
         if let order = currentOrder(path) { schedule(now + 1, .answer(order)) }
-        if random.chance(0.3) { try crash() }
+        if random.chance(0.3), options.jumpRate == 0 { try crash() }
     }
 
     // MARK: - Workers and hosts

@@ -36,11 +36,13 @@ package struct RunSimulation {
         var amnesiaRate: Double
         /// How often users, links, roles or lent rights change; nil: nobody keeps accounts.
         var peopleRate: Double?
+        /// How often somebody sets the clock on the wall. Only where no engine ends: after that there is no other clock to go by.
+        var jumpRate: Double
     }
 
     enum Occurrence {
         case place(AttemptOrder), arrive(AttemptOrder), resend(AttemptOrder), finish(AttemptOrder), answer(AttemptOrder), stop(AttemptOrder),
-            reconnect(StepPath)
+            reconnect(StepPath), search(HostSearch)
         case report(AttemptReport)
     }
 
@@ -52,6 +54,8 @@ package struct RunSimulation {
     var people: SimulatedPeople?
     /// Of its own, so that a seed without people is what it was.
     var peopleRandom: SeededRandom
+    var clock: SimulatedClock
+    /// Seconds that have passed.
     var now = 0
     /// When faults stop.
     var healsAt = 600
@@ -92,12 +96,15 @@ package struct RunSimulation {
         self.seed = seed
         random = SeededRandom(seed: seed)
         peopleRandom = SeededRandom(seed: ~seed)
-        options = Options(
+        clock = SimulatedClock(seed: seed)
+        var options = Options(
             steps: random.int(1...12), crashRate: random.pick([0, 0.02, 0.1]), lossRate: random.pick([0, 0.05, 0.3]),
             failureRate: random.pick([0, 0.1, 0.5]), commandRate: random.pick([0, 0.02, 0.1, 0.25]), silenceRate: random.pick([0, 0, 0.1, 0.4]),
-            echoRate: random.pick([0, 0.1, 0.4]), closedSeconds: random.pick([0, 0, 30, 60]), closedHost: random.pick([nil, "h3", "h5"]),
+            echoRate: random.pick([0, 0.1, 0.4]), closedSeconds: random.pick([0, 0, 30, 60]), closedHost: random.pick([nil, "h3", "h5", "h8"]),
             freezeRate: random.pick([0, 0, 0.05]), restoreRate: random.pick([0, 0, 0, 0.05]), amnesiaRate: random.pick([0, 0.05, 0.2]),
-            peopleRate: peopleRandom.pick([nil, nil, nil, 0.05, 0.2]))
+            peopleRate: peopleRandom.pick([nil, nil, nil, 0.05, 0.2]), jumpRate: 0)
+        if options.crashRate == 0, options.restoreRate == 0, options.closedSeconds == 0 { options.jumpRate = clock.random.pick([0, 0.05, 0.2]) }
+        self.options = options
         if options.peopleRate != nil { people = SimulatedPeople(using: &peopleRandom) }
         let plan = RandomPlan.make(using: random.split(), size: options.steps)
         let created = Created(
@@ -161,15 +168,21 @@ package struct RunSimulation {
     /// Lets the next thing happen; false when nothing is scheduled and no timer is set.
     private mutating func occur() throws(Violation) -> Bool {
         if let moment = gateMoment { return try passTime(to: moment) }
-        let timer = run.steps.indices.filter { run.steps[$0].due != nil }.min { seconds($0) < seconds($1) }
+        let timer = clock.next
         let next = events.indices.min { (events[$0].due, events[$0].order) < (events[$1].due, events[$1].order) }
-        if let timer, next.map({ seconds(timer) <= events[$0].due }) ?? true {
-            now = max(now, seconds(timer))
-            let path = run.steps[timer].path
-            let before = run.steps[timer]
+        let moment = [timer?.moment, next.map { events[$0].due }].compactMap { $0 }.min()
+        if !clock.isRight, moment ?? .max > healsAt {
+            now = max(now, healsAt)
+            clock.jump(run, at: now, isRight: true)
+            return true
+        }
+        if let timer, next.map({ timer.moment <= events[$0].due }) ?? true {
+            now = max(now, timer.moment)
+            let before = run.steps[timer.step]
             let crashes = epoch
-            try decide(.timer(path))
-            if run.steps[timer] == before, crashes == epoch { throw violation("the timer of '\(path)' fires for ever") }
+            clock.remove(timer)
+            try decide(.timer(before.path), fired: timer.due)
+            if run.steps[timer.step] == before, crashes == epoch { throw violation("the timer of '\(before.path)' fires for ever") }
             return true
         }
         guard let next else { return false }
@@ -183,11 +196,9 @@ package struct RunSimulation {
     private var gateMoment: Int? {
         guard let until = run.gate?.closure.until else { return nil }
         let moment = Int((until.milliseconds + 999) / 1000)
-        let isNext = run.steps.indices.allSatisfy { run.steps[$0].due == nil || seconds($0) >= moment } && events.allSatisfy { $0.due >= moment }
+        let isNext = clock.next.map { $0.moment >= moment } ?? true && events.allSatisfy { $0.due >= moment }
         return isNext ? moment : nil
     }
-
-    private func seconds(_ step: Int) -> Int { Int(((run.steps[step].due?.milliseconds ?? 0) + 999) / 1000) }
 
     mutating func schedule(_ due: Int, _ occurrence: Occurrence, dies: Bool = true) {
         scheduled += 1
@@ -198,12 +209,13 @@ package struct RunSimulation {
 
     /// False when it was refused.
     @discardableResult
-    mutating func decide(_ event: RunMachine.Event) throws(Violation) -> Bool {
+    mutating func decide(_ event: RunMachine.Event, fired: Instant? = nil) throws(Violation) -> Bool {
         eventCount += 1
-        let at = Instant(milliseconds: Int64(now) * 1000)
+        let at = wall
+        let (now, clock) = (now, clock)
         var context = RunMachine.Context(
             now: at, epoch: epoch, chance: Double(random.int(0...99)) / 100, isRestored: isRestored, closure: closures,
-            people: people?.current, hash: Self.hash)
+            people: people?.current, fired: fired, secondsSince: { clock.seconds(since: $0, at: now) }, hash: Self.hash)
         let before = run
         let decision: RunMachine.Decision
         do throws(FlowError) {
@@ -234,6 +246,7 @@ package struct RunSimulation {
         noteResolved(event)
         if run.state.isTerminal || decision.entries.contains(.paused(false)) { isHeld = false }
         rows.commit(&run)
+        self.clock.set(run, at: now)
         // It ends after the commit, and before it has told anybody.
         if isCut {
             try crash()
@@ -255,6 +268,7 @@ package struct RunSimulation {
             return event.dies
         }
         run = try refold()
+        clock.restart(run, at: now)
         if random.chance(0.1), !run.state.isTerminal { try decide(.quarantine("it ended the engine")) } else { try decide(.recover) }
         // What was frozen or thawed meanwhile is looked at when the engine is there again.
         if !run.closedGates.isEmpty { try decide(.gates) }
@@ -271,10 +285,13 @@ package struct RunSimulation {
         if crashedAt < now, random.chance(options.crashRate) { try crash() }
         try disturbHosts()
         if random.chance(options.restoreRate) { try disturbJournal() }
-        if random.chance(options.echoRate * 0.2) { try decide(.timer(random.pick(run.steps.map(\.path)))) }
+        if random.chance(options.echoRate * 0.2) {
+            try decide(.timer(random.pick(run.steps.map(\.path))), fired: options.jumpRate > 0 ? .earliest : nil)
+        }
         // What is being stopped draws people.
         if random.chance(options.commandRate * (run.cancellation == nil ? 1 : 3)) { try command() }
         if random.chance(options.freezeRate) { try freeze(!isFrozen) }
         if let rate = options.peopleRate, peopleRandom.chance(rate) { try changePeople() }
+        if options.jumpRate > 0, clock.random.chance(options.jumpRate) { clock.jump(run, at: now) }
     }
 }

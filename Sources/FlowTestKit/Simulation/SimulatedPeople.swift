@@ -10,6 +10,7 @@ struct SimulatedPeople {
     private static let roles = ["r1", "r2", "r3"]
     private var users: [String: User] = [:]
     private var links: [(String, String)] = []
+    private var formerLinks: [People.FormerLink] = []
     private var loans: [People.Loan] = []
     private var persons = 0
     private var lent = 0
@@ -39,7 +40,7 @@ struct SimulatedPeople {
         let standings = persons.keys.sorted().map { person in
             People.Standing(person: person, names: persons[person] ?? [], roles: (persons[person]?.first.flatMap { users[$0]?.roles } ?? []).sorted())
         }
-        return People(standings, links: links, loans: loans.filter(isGood))
+        return People(standings, links: links, formerLinks: formerLinks, loans: loans.filter(isGood))
     }
 
     private func isGood(_ loan: People.Loan) -> Bool {
@@ -69,9 +70,10 @@ struct SimulatedPeople {
     /// Something changes: roles, a link, a user who goes or comes again, a right that is lent or taken back.
     mutating func change(at now: Instant, _ random: inout SeededRandom) {
         let (one, other) = (random.pick(names), random.pick(names))
-        switch random.int(0...5) {
+        switch random.int(0...6) {
         case 0, 1: if let user = users[one] { set(roles(&random), of: user.person) }
         case 2: link(one, other)
+        case 6 where !links.isEmpty: takeBack(random.int(0...(links.count - 1)), at: now)
         case 3 where users.count > 8: remove(one)
         case 4 where !loans.isEmpty && random.chance(0.5): loans.remove(at: random.int(0...(loans.count - 1)))
         case 4: lend(one, to: other, at: now, &random)
@@ -86,6 +88,18 @@ struct SimulatedPeople {
         for name in names(of: gone.person) { users[name]?.person = kept.person }
         set(roles, of: kept.person)
         links.append((one, other))
+    }
+
+    /// Takes a link back: the second of the two, and who is linked with it, is a person of its own.
+    private mutating func takeBack(_ number: Int, at now: Instant) {
+        let (one, other) = links.remove(at: number)
+        formerLinks.append(People.FormerLink(one, other, takenBackAt: now))
+        guard let person = users[one]?.person, users[other]?.person == person else { return }
+        var parted: Set<String> = [other]
+        for _ in names { for (one, other) in links where parted.contains(one) || parted.contains(other) { parted.formUnion([one, other]) } }
+        guard !parted.contains(one) else { return }
+        persons += 1
+        for name in names(of: person) where parted.contains(name) { users[name]?.person = "\(other)-\(persons)" }
     }
 
     private mutating func remove(_ user: String) {

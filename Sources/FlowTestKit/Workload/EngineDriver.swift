@@ -86,7 +86,7 @@ package struct EngineDriver: Sendable {
     ) async throws {
         var digest: Digest?
         for _ in 0...Self.patience where digest == nil {
-            let asked = await engine.outbox().last { $0.run == run && $0.body["step"]?.stringValue == step }
+            let asked = await engine.outbox(limit: .max).last { $0.run == run && $0.body["step"]?.stringValue == step }
             digest = asked?.body["digest"]?.stringValue.flatMap(Digest.init(hex:))
         }
         try await perform(.vote(StepPath(step), decision, digest: digest), on: run, by: actor, message: message)
@@ -116,6 +116,13 @@ package struct EngineDriver: Sendable {
     package func call(_ id: CallID, _ request: StartRequest, by actor: Actor) async throws {
         world.pass(seconds: 0.001)
         engine.call(id, request, by: actor)
+        try await settle()
+    }
+
+    /// Says which hosts a selector means that a step has made.
+    package func find(_ search: HostSearch, _ hosts: [Host]) async throws {
+        world.pass(seconds: 0.001)
+        engine.answer(search, .success(hosts))
         try await settle()
     }
 

@@ -23,5 +23,22 @@ extension EveryTransition {
         try await driver.perform(.edit(InputEdit(inputs: ["version": "1.4.3"]), isRetry: false, from: nil), on: run, by: Self.alice)
         try await driver.perform(.release(StepPath("last")), on: run, by: Self.bob)
         try await driver.succeed("last", run)
+        try await lateHosts()
+    }
+
+    /// A selector that a step makes.
+    private mutating func lateHosts() async throws {
+        let made = Expression.output(node: "choose", path: ["stdout"])
+        let run = try await start(
+            "late-hosts",
+            [
+                Self.shell("choose"),
+                Node(id: "each", name: "each", kind: .map(MapSpec(elements: .hosts(made), width: 2)), needs: ["choose"]),
+                Self.shell("each/patch", scope: "each"),
+            ])
+        try await driver.succeed("choose", run, ["stdout": "web-*"])
+        let search = HostSearch(id: CallID(run: run, step: StepPath("each"), generation: 1), selector: "web-*", limit: nil)
+        try await driver.find(search, [Host(name: "web-1", address: "10.0.0.1")])
+        try await driver.succeed("each[web-1]/patch", run)
     }
 }

@@ -14,7 +14,7 @@ struct ComparingRecord: HostRecording {
 
     func start(
         _ id: AttemptID, fence: Fence, target: String?, job: HostJob, sink: any OutputSink,
-        placed: @Sendable (Place) async -> Bool, report: @Sendable (AttemptReport.Event) -> Void
+        placed: @Sendable (Place) async -> Bool, report: @escaping @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome {
         if await isThere() {
             let output = "sha256=\(file.digest)\nbytes=\(file.bytes.count)\nchanged=false\n"
@@ -25,7 +25,7 @@ struct ComparingRecord: HostRecording {
 
     func attach(
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
-        report: @Sendable (AttemptReport.Event) -> Void
+        report: @escaping @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome {
         await record.attach(id, fence: fence, target: target, place: place, sink: sink, report: report)
     }
@@ -50,7 +50,7 @@ struct ComparingRecord: HostRecording {
         }
         let words = (found ?? "").split(whereSeparator: \.isWhitespace)
         guard words.count == 2, words[0] == file.digest.hex, let mode = Int(words[1], radix: 8) else { return false }
-        return Int(work.mode ?? file.mode, radix: 8) == mode
+        return work.mode.map { Int($0, radix: 8) == mode } ?? true
     }
 
     /// Digest and mode of the file at the goal; empty when there is none.

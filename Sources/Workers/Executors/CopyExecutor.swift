@@ -2,9 +2,10 @@ import FlowModel
 
 /// Copies a file to a target: compared by SHA-256 first, written beside its goal, synced, and put in its place at once.
 ///
-/// Output: `{"changed","sha256","bytes"}`. A file that is there already, with the mode asked for, is left alone and nothing is sent; no
-/// mode means that of the source. A symbolic link at the goal is followed; the owner of a file that is replaced stays where the account may
-/// say so. A goal that is a mount point cannot be replaced: it is written over.
+/// Output: `{"changed","sha256","bytes"}`. A file that is there already, with the mode asked for, is left alone and nothing is sent. Where no
+/// mode is given, a file that is replaced keeps its own with its access control list, and a new one gets that of the source. A symbolic link at the
+/// goal is followed. The owner of a file that is replaced stays where the account may say so; else its new group may do no more with it than others could. A goal that is
+/// a mount point cannot be replaced: it is written over.
 struct CopyExecutor: Executor {
     let hosts: @Sendable (Host?) -> any HostRecording
     let transports: @Sendable (Host?) -> any Transport
@@ -17,28 +18,27 @@ struct CopyExecutor: Executor {
     func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
         guard case .copy(let sealed) = attempt.order.work else { preconditionFailure("not a copy: \(attempt.order.work)") }
         do throws(AttemptResult.Failure) {
-            var secrets = SecretOpening(open)
+            let secrets = SecretOpening(open, for: attempt)
             var work = sealed
             work.from = try secrets.text(sealed.from)
             work.to = try secrets.text(sealed.to)
             work.account = try sealed.account.map { account throws(AttemptResult.Failure) in try secrets.text(account) }
             try CopyExecutor.check(work)
-            return try await carryOut(attempt, work, SecretPatterns(secrets.opened))
+            await attempt.secrets.prepare()
+            return try await carryOut(attempt, work)
         } catch {
             return attempt.refused(error)
         }
     }
 
-    private func carryOut(
-        _ attempt: LiveAttempt, _ work: CopyWork, _ patterns: SecretPatterns
-    ) async throws(AttemptResult.Failure) -> AttemptReport.Event {
-        guard attempt.order.mode == .start else { return await converse(attempt, work, nil, patterns) }
+    private func carryOut(_ attempt: LiveAttempt, _ work: CopyWork) async throws(AttemptResult.Failure) -> AttemptReport.Event {
+        guard attempt.order.mode == .start else { return await converse(attempt, work, nil) }
         let size = try await SourceFile.size(work.from, sources)
         do {
             // What waits for memory has not read its file yet.
             return try await memory.lend(size) {
                 do throws(AttemptResult.Failure) {
-                    return await converse(attempt, work, try await SourceFile.read(work.from, sources), patterns)
+                    return await converse(attempt, work, try await SourceFile.read(work.from, sources))
                 } catch {
                     return .failed(error)
                 }
@@ -48,9 +48,7 @@ struct CopyExecutor: Executor {
         }
     }
 
-    private func converse(
-        _ attempt: LiveAttempt, _ work: CopyWork, _ file: SourceFile?, _ patterns: SecretPatterns
-    ) async -> AttemptReport.Event {
+    private func converse(_ attempt: LiveAttempt, _ work: CopyWork, _ file: SourceFile?) async -> AttemptReport.Event {
         do throws(AttemptResult.Failure) {
             let order = attempt.order
             let job = try CopyExecutor.job(order, work, file)
@@ -60,12 +58,12 @@ struct CopyExecutor: Executor {
                     record: record, transport: transports(order.target), work: work, file: file,
                     answered: { await attempt.hostAnswered() })
             }
-            let recorder = OutputRecorder(store: outputs, id: order.id, cap: job.outputCap, patterns: patterns)
+            let recorder = attempt.recorder(in: outputs, cap: job.outputCap)
             let outcome = await HostConversation(record: record, attempt: attempt, sink: recorder).outcome(of: job)
-            let output = await recorder.finish()
+            let output = await recorder.finish(outcome?.end)
             if let report = attempt.report(of: outcome) { return report.with(output) }
             guard case .ended(let end) = outcome else { return .cancelled }
-            var result = ShellResult(end: end, output: output, shape: CopyExecutor.shape, patterns: patterns).result
+            var result = ShellResult(end: end, output: output, shape: CopyExecutor.shape, patterns: attempt.secrets.patterns).result
             if case .succeeded(let output, let changed) = result.outcome {
                 result.outcome = .succeeded(output: output["value"] ?? .null, changed: changed)
             }
@@ -96,7 +94,7 @@ struct CopyExecutor: Executor {
         let values = ShellWork(
             interpreter: .sh, source: .text(""),
             variables: [
-                .init(name: "to", value: work.to), .init(name: "mode", value: work.mode ?? file?.mode ?? ""),
+                .init(name: "to", value: work.to), .init(name: "mode", value: work.mode ?? ""), .init(name: "fresh", value: file?.mode ?? ""),
                 .init(name: "sum", value: file?.digest.hex ?? ""), .init(name: "size", value: String(file?.bytes.count ?? 0)),
             ])
         return HostJob(
@@ -104,12 +102,21 @@ struct CopyExecutor: Executor {
             environment: HostJob.environment(of: order), account: work.account, deadlineSeconds: order.timeoutSeconds)
     }
 
-    /// Runs with `to`, `mode`, `sum` and `size` set, the bytes in `data` beside the program.
+    /// Runs with `to`, `mode` (may be empty), `fresh` (the mode of a new file then), `sum` and `size` set, the bytes in `data` beside the program.
     private static let script = #"""
         refuse() { echo "cannot copy to $to: $1" >&2; exit 1; }
         [ ! -L "$to" ] || to=$(readlink -f "$to") || refuse "its link leads nowhere"
         [ ! -d "$to" ] || refuse "it is a directory"
         [ ! -e "$to" ] || [ -f "$to" ] || refuse "it is not a plain file"
+        # Nobody's file becomes open to more people because its content does.
+        keeps= acl=
+        listed() { case $(ls -ld "$1" 2>/dev/null) in ??????????+*) ;; *) return 1 ;; esac; }
+        if [ -z "$mode" ] && [ -e "$to" ]; then
+          keeps=yes
+          ! listed "$to" || acl=yes
+          mode=$(stat -c %a "$to") || refuse "its mode cannot be read"
+        fi
+        mode=${mode:-$fresh}
         folder=${to%/*}
         [ -d "$folder/" ] || refuse "the directory $folder does not exist"
         new=$(mktemp "$folder/.flow.XXXXXXXXXX") || refuse "nothing can be written in $folder"
@@ -124,8 +131,16 @@ struct CopyExecutor: Executor {
         [ "$size" = 0 ] || cat "${0%/*}/data" >"$new" || refuse "no room in $folder"
         found=$(sha256sum "$new")
         [ "${found%% *}" = "$sum" ] || refuse "other bytes arrived than were sent"
-        [ ! -e "$to" ] || chown "$(stat -c %u:%g "$to")" "$new" 2>/dev/null || :
+        if [ -e "$to" ] && ! chown "$(stat -c %u:%g "$to")" "$new" 2>/dev/null && [ -n "$keeps" ]; then
+          # It is another account's and group's now: the group may do what others could, and no program runs as somebody else.
+          mode=$(printf %o "$((0$mode & 0707 | (0$mode >> 3 & 0$mode & 7) << 3))")
+          [ -z "$acl" ] || acl=lost
+        fi
+        # The mode of a file with an access control list shows its mask where that of the group stands: without the list the group gets nothing,
+        # not even for a moment.
+        [ -z "$acl" ] || mode=$(printf %o "$((0$mode & 07707))")
         chmod "$mode" "$new"
+        [ "$acl" != yes ] || { cp --attributes-only --preserve=mode "$to" "$new" 2>/dev/null && listed "$new"; } || chmod "$mode" "$new"
         sync "$new" 2>/dev/null || sync
         mounted() {
           while read -r _ _ _ _ point _; do

@@ -12,12 +12,13 @@ package struct FlowOutput: Hashable, Sendable {
 
     /// Reads `bytes` (nil: there is no file) against the declared shape, if any.
     package init(_ bytes: [UInt8]?, as shape: TypeShape?) throws(AttemptResult.Failure) {
-        let bytes = FlowOutput.withoutMark(bytes ?? [])
+        let bytes = try FlowOutput.text(bytes ?? [])
         let isJSON = bytes.first == UInt8(ascii: "{")
         let members = isJSON ? try FlowOutput.object(bytes) : try FlowOutput.lines(bytes, shape)
         changed = try FlowOutput.changed(members["changed"])
         guard let shape else { return }
         let value = JSON.object(members)
+        if let character = value.forbiddenCharacter { throw FlowOutput.failure("a text of it has \(character), which no value may hold") }
         let faults = shape.faults(in: value)
         guard faults.isEmpty else {
             let list = faults.map { ($0.subject.isEmpty ? "" : "\($0.subject): ") + $0.message }.joined(separator: "; ")
@@ -30,7 +31,7 @@ package struct FlowOutput: Hashable, Sendable {
     /// The seconds that a script which failed asks to be left alone for: `retryAfter=90`, or the member of an object. Whatever else it wrote is
     /// not looked at, and what is no number of seconds asks for nothing.
     package static func retryAfter(in bytes: [UInt8]?) -> Double? {
-        guard let bytes = bytes.map(FlowOutput.withoutMark) else { return nil }
+        guard let bytes = try? FlowOutput.text(bytes ?? []) else { return nil }
         var found: Double?
         if bytes.first == UInt8(ascii: "{") {
             found = (try? JSON.parse(bytes))?["retryAfter"]?.doubleValue
@@ -55,9 +56,12 @@ package struct FlowOutput: Hashable, Sendable {
         bytes.split(separator: 0x0A).map { $0.last == 0x0D ? $0.dropLast() : $0 }
     }
 
-    /// A byte order mark is no part of the text.
-    private static func withoutMark(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+    private static func text(_ bytes: [UInt8]) throws(AttemptResult.Failure) -> [UInt8] {
+        do throws(WrittenText.Fault) {
+            return Array(try WrittenText.bytes(of: bytes))
+        } catch {
+            throw failure(error.message)
+        }
     }
 
     private static func lines(_ bytes: [UInt8], _ shape: TypeShape?) throws(AttemptResult.Failure) -> [String: JSON] {

@@ -4,11 +4,11 @@ import FlowModel
 protocol HostRecording: Sendable {
     func start(
         _ id: AttemptID, fence: Fence, target: String?, job: HostJob, sink: any OutputSink,
-        placed: @Sendable (Place) async -> Bool, report: @Sendable (AttemptReport.Event) -> Void
+        placed: @Sendable (Place) async -> Bool, report: @escaping @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome
     func attach(
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
-        report: @Sendable (AttemptReport.Event) -> Void
+        report: @escaping @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome
     func kill(_ id: AttemptID, fence: Fence, target: String?, grace: Double) async
     func forget(_ id: AttemptID, target: String?) async
@@ -102,7 +102,17 @@ extension AttemptResult.Failure {
     }
 }
 
+extension HostOutcome {
+    /// Its end, where its host told of one.
+    var end: HostEnd? { if case .ended(let end) = self { end } else { nil } }
+}
+
 extension LiveAttempt {
+    /// Keeps its output, with its secrets masked: those that were opened until now.
+    func recorder(in outputs: OutputStore, cap: Int = Limits.capturedOutputBytes) -> OutputRecorder {
+        OutputRecorder(store: outputs, id: id, cap: cap, patterns: secrets.patterns, warn: { [weak self] in self?.outputWaits($0) })
+    }
+
     /// Has what a start waits for said of this attempt.
     var shortageListener: Shortage.Listener { Shortage.Listener { self.report($0.map { .unreachable($0) } ?? .reachable) } }
 
@@ -129,7 +139,7 @@ extension AttemptReport.Event {
     func with(_ output: OutputRecorder.Summary) -> AttemptReport.Event {
         guard case .ended(var result) = self, output.bytes > 0 else { return self }
         result.outputBytes = output.bytes
-        result.truncated = output.isTruncated || output.fault != nil
+        result.truncated = output.isTruncated || !output.faults.isEmpty
         result.lastLine = output.lastLine
         return .ended(result)
     }

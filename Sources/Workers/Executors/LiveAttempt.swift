@@ -28,23 +28,29 @@ final class LiveAttempt: Sendable {
         /// The hardest stop that was passed on: a second one that is no harder says nothing new.
         var passedOn: Stop?
         var isDetached = false
+        /// Why its output waits for room.
+        var roomFault: String?
     }
 
     let order: AttemptOrder
+    /// What was opened for it. Nothing is said of the attempt in which one of them stands in clear.
+    let secrets = AttemptSecrets()
     /// The stops that come, in order. Read by one task.
     let stops: AsyncStream<Stop>
     private let stopFeed: AsyncStream<Stop>.Continuation
     private let state: Mutex<State>
     private let tell: @Sendable (LiveAttempt, AttemptReport.Event) -> Void
     private let answered: @Sendable (LiveAttempt) async -> Void
+    private let log: @Sendable (LiveAttempt, String) -> Void
 
     init(
         _ order: AttemptOrder, tell: @escaping @Sendable (LiveAttempt, AttemptReport.Event) -> Void,
-        answered: @escaping @Sendable (LiveAttempt) async -> Void
+        answered: @escaping @Sendable (LiveAttempt) async -> Void, log: @escaping @Sendable (LiveAttempt, String) -> Void
     ) {
         self.order = order
         self.tell = tell
         self.answered = answered
+        self.log = log
         (stops, stopFeed) = AsyncStream.makeStream()
         state = Mutex(State(phase: order.mode == .start ? .before : .sent))
     }
@@ -52,11 +58,20 @@ final class LiveAttempt: Sendable {
     var id: AttemptID { order.id }
     var wasStopped: Bool { state.withLock { $0.wasStopped } }
 
-    /// Says something to the engine. Nothing any more once it is detached.
+    /// Says something to the engine, with secrets masked, wherever its words come from: this is the one way there. Nothing any more once it
+    /// is detached.
     func report(_ event: AttemptReport.Event) {
         guard !state.withLock({ $0.isDetached }) else { return }
-        tell(self, event)
+        tell(self, event.masked(by: secrets.patterns))
     }
+
+    /// Its output cannot be kept for now; nil: it can again. Said in the engine's log and to whoever looks: to the engine its host is as well as before.
+    func outputWaits(_ reason: String?) {
+        state.withLock { $0.roomFault = reason }
+        if let reason { log(self, "its output waits for room here: \(reason)") }
+    }
+
+    var roomFault: String? { state.withLock { $0.roomFault } }
 
     /// Its host has answered. Returns when it may be given work.
     func hostAnswered() async { await answered(self) }
@@ -127,6 +142,25 @@ protocol Executor: Sendable {
 }
 
 extension AttemptReport.Event {
+    /// With every secret masked in the words for people. What a step hands out was masked when it was read.
+    func masked(by patterns: SecretPatterns) -> AttemptReport.Event {
+        guard !patterns.isEmpty else { return self }
+        switch self {
+        case .unreachable(let reason): return .unreachable(patterns.masked(reason))
+        case .ended(var result):
+            result.lastLine = result.lastLine.map { patterns.masked($0) }
+            switch result.outcome {
+            case .failed(var failure):
+                failure.message = patterns.masked(failure.message)
+                result.outcome = .failed(failure)
+            case .lost(let reason): result.outcome = .lost(patterns.masked(reason))
+            case .succeeded, .timedOut, .cancelled: break
+            }
+            return .ended(result)
+        case .placed, .started, .reachable, .neverStarted: return self
+        }
+    }
+
     static func failed(_ failure: AttemptResult.Failure) -> AttemptReport.Event { .ended(AttemptResult(outcome: .failed(failure))) }
     static func failed(_ cause: AttemptResult.Failure.Cause, _ message: String) -> AttemptReport.Event {
         failed(AttemptResult.Failure(cause, message))

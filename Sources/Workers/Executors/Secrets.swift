@@ -1,4 +1,5 @@
 package import FlowModel
+import Synchronization
 
 /// Says what a sealed secret (its base64) says. Throws when it was sealed with another key.
 package typealias SecretOpener = @Sendable (String) throws -> String
@@ -6,30 +7,75 @@ package typealias SecretOpener = @Sendable (String) throws -> String
 /// The bytes of a plan's script or of a flow binary, by digest.
 package typealias BlobSource = @Sendable (Digest) async throws -> [UInt8]
 
-/// Opens the sealed secrets of one attempt, as late as possible, and remembers them for the redactor.
+/// The secrets of an attempt and its run, for whoever keeps or says something of it.
+final class AttemptSecrets: Sendable {
+    private struct State {
+        var values: Set<String> = []
+        /// Of these values; nil: not made yet, which costs something.
+        var patterns: SecretPatterns?
+    }
+
+    private let state = Mutex(State())
+
+    var values: Set<String> { state.withLock { $0.values } }
+
+    var patterns: SecretPatterns {
+        state.withLock { state in
+            if let patterns = state.patterns { return patterns }
+            let patterns = SecretPatterns.known(state.values)
+            state.patterns = patterns
+            return patterns
+        }
+    }
+
+    /// Makes the patterns where it keeps nobody else: for large secrets that takes a second. To be called when all secrets are known.
+    func prepare() async {
+        let values = values
+        guard !values.isEmpty else { return }
+        let patterns: SecretPatterns
+        if let kept = SecretPatterns.kept(values) {
+            patterns = kept
+        } else {
+            patterns = await BlockingThreads.patterns.call { SecretPatterns.known(values) }
+        }
+        state.withLock { if $0.values == values { $0.patterns = patterns } }
+    }
+
+    fileprivate func add(_ secret: String) {
+        state.withLock { state in
+            if state.values.insert(secret).inserted { state.patterns = nil }
+        }
+    }
+}
+
+/// Opens the sealed secrets of one attempt, as late as possible. Each is known to the attempt before anything can be done with it.
 struct SecretOpening {
     private let open: SecretOpener
-    private(set) var opened: Set<String> = []
+    private let opened: AttemptSecrets
 
-    init(_ open: @escaping SecretOpener) { self.open = open }
+    init(_ open: @escaping SecretOpener, for attempt: LiveAttempt) {
+        self.open = open
+        opened = attempt.secrets
+        // One that cannot be opened any more is a fault of the steps that take it. Nobody here could know it.
+        for sealed in attempt.order.secrets {
+            if let secret = try? open(sealed), secret.utf8.count >= Limits.knownSecretBytes { opened.add(secret) }
+        }
+    }
 
-    mutating func text(_ text: String) throws(AttemptResult.Failure) -> String {
+    func text(_ text: String) throws(AttemptResult.Failure) -> String {
         guard SealedText.isPresent(in: text) else { return text }
-        var found: [String] = []
         do {
-            let plain = try SealedText.replacing(in: text) { base64 in
+            return try SealedText.replacing(in: text) { base64 in
                 let secret = try open(base64)
-                found.append(secret)
+                opened.add(secret)
                 return secret
             }
-            opened.formUnion(found)
-            return plain
         } catch {
             throw AttemptResult.Failure(.input, "nothing was started: \(error)")
         }
     }
 
-    mutating func value(_ value: JSON) throws(AttemptResult.Failure) -> JSON {
+    func value(_ value: JSON) throws(AttemptResult.Failure) -> JSON {
         switch value {
         case .string(let text): return .string(try self.text(text))
         case .array(let elements):
@@ -44,7 +90,7 @@ struct SecretOpening {
         }
     }
 
-    mutating func shell(_ work: ShellWork) throws(AttemptResult.Failure) -> ShellWork {
+    func shell(_ work: ShellWork) throws(AttemptResult.Failure) -> ShellWork {
         var plain = work
         for index in work.variables.indices { plain.variables[index].value = try text(work.variables[index].value) }
         for index in work.arguments.indices { plain.arguments[index] = try text(work.arguments[index]) }

@@ -4,7 +4,8 @@ import FlowModel
 ///
 /// Output of a success: `{"exitStatus","stdout","changed"}` and `value` where a type is declared. `stdout` is what `$(…)` would give: the
 /// beginning of standard output as text, at most `Limits.stdoutValueBytes`, without the newlines at its end; `stdoutTruncated` is
-/// there, and true, when it was longer. Where it is no text, `stdoutFault` says why instead, and whoever reads it fails with that.
+/// there, and true, when it was longer. Where it is no text, `stdoutFault` says why instead, and where it was not kept whole `stdoutLost`; whoever
+/// reads it fails with that.
 /// `changed` is false unless the script said so.
 struct ShellExecutor: Executor {
     let hosts: @Sendable (Host?) -> any HostRecording
@@ -14,34 +15,32 @@ struct ShellExecutor: Executor {
 
     func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
         guard case .shell(let sealed) = attempt.order.work else { preconditionFailure("not a command: \(attempt.order.work)") }
-        let (job, patterns): (HostJob, SecretPatterns)
+        let job: HostJob
         do throws(AttemptResult.Failure) {
-            (job, patterns) = try await makeJob(attempt.order, sealed)
+            job = try await makeJob(attempt, sealed)
         } catch {
             return attempt.refused(error)
         }
-        let recorder = OutputRecorder(store: outputs, id: attempt.id, cap: job.outputCap, patterns: patterns)
+        await attempt.secrets.prepare()
+        let recorder = attempt.recorder(in: outputs, cap: job.outputCap)
         let conversation = HostConversation(record: hosts(attempt.order.target), attempt: attempt, sink: recorder)
         let outcome = await conversation.outcome(of: job)
-        let output = await recorder.finish()
+        let output = await recorder.finish(outcome?.end)
         if let report = attempt.report(of: outcome) { return report.with(output) }
         guard case .ended(let end) = outcome else { return .cancelled }
-        return .ended(ShellResult(end: end, output: output, shape: sealed.output, patterns: patterns).result)
+        return .ended(ShellResult(end: end, output: output, shape: sealed.output, patterns: attempt.secrets.patterns).result)
     }
 
-    private func makeJob(
-        _ order: AttemptOrder, _ sealed: ShellWork
-    ) async throws(AttemptResult.Failure) -> (HostJob, SecretPatterns) {
-        var secrets = SecretOpening(open)
-        var work = try secrets.shell(sealed)
+    private func makeJob(_ attempt: LiveAttempt, _ sealed: ShellWork) async throws(AttemptResult.Failure) -> HostJob {
+        let order = attempt.order
+        var work = try SecretOpening(open, for: attempt).shell(sealed)
         let script = try await script(work.source, mode: order.mode)
         // Scripts read it under `set -u`, here and on targets alike.
         if order.target == nil { work.environment["FLOW_TARGET"] = work.environment["FLOW_TARGET"] ?? "" }
-        let job = HostJob(
+        return HostJob(
             interpreter: Prelude.program(work.interpreter), prelude: try Prelude.bytes(for: work), script: script,
             environment: HostJob.environment(of: order), workdir: work.workdir, account: work.account,
             deadlineSeconds: order.timeoutSeconds)
-        return (job, SecretPatterns(secrets.opened))
     }
 
     private func script(_ source: ShellSpec.Source, mode: AttemptOrder.Mode) async throws(AttemptResult.Failure) -> [UInt8] {
@@ -82,7 +81,7 @@ struct ShellResult {
         AttemptResult(
             outcome: outcome, exitStatus: end.exitStatus, signal: end.signal,
             outputBytes: max(output.bytes, end.stdoutBytes + end.stderrBytes),
-            truncated: output.isTruncated || output.fault != nil || end.stdoutBytes + end.stderrBytes > output.bytes,
+            truncated: output.isTruncated || !output.faults.isEmpty || end.stdoutBytes + end.stderrBytes > output.bytes,
             lastLine: output.lastLine, endedSecondsAgo: end.secondsAgo)
     }
 
@@ -114,13 +113,34 @@ struct ShellResult {
         guard !end.outputWasLost else {
             throw .init(.output, "$FLOW_OUTPUT could not be kept by the host: its disk is full, or the file could not be read")
         }
-        let written = try FlowOutput(end.output, as: shape)
-        let stdout = OutputText.value(output.stdout)
+        let written = try written()
         var members: [String: JSON] = ["exitStatus": 0, "changed": .bool(written.changed ?? false)]
-        if let text = stdout.text { members["stdout"] = .string(text) }
-        if let fault = stdout.fault { members["stdoutFault"] = .string(fault) }
-        if stdout.isCut { members["stdoutTruncated"] = true }
+        if let reason = stdoutLoss {
+            members["stdoutLost"] = .string(reason)
+        } else {
+            let stdout = OutputText.value(output.stdout)
+            if let text = stdout.text { members["stdout"] = .string(text) }
+            if let fault = stdout.fault { members["stdoutFault"] = .string(fault) }
+            if stdout.isCut { members["stdoutTruncated"] = true }
+        }
         if let value = written.value { members["value"] = patterns.masked(value) }
         return .succeeded(output: .object(members), changed: written.changed)
+    }
+
+    /// Why what is here of standard output is not its beginning: what is missing is no value.
+    private var stdoutLoss: String? {
+        if let fault = output.faults[.stdout] { return fault }
+        guard end.stdoutBytes > output.stdout.count, output.stdout.count <= Limits.stdoutValueBytes else { return nil }
+        return "its host kept \(output.stdout.count) of \(end.stdoutBytes) bytes: its disk is full, or somebody took them away"
+    }
+
+    private func written() throws(AttemptResult.Failure) -> FlowOutput {
+        do throws(AttemptResult.Failure) {
+            return try FlowOutput(end.output, as: shape)
+        } catch {
+            // What a message quotes is cut, and the beginning of a secret is not known for one: it is masked before.
+            _ = try FlowOutput(end.output.map { patterns.masked($0) }, as: shape)
+            throw error
+        }
     }
 }

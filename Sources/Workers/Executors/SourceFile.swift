@@ -8,7 +8,7 @@ import struct Crypto.SHA256
 struct SourceFile: Sendable {
     var bytes: [UInt8]
     var digest: Digest
-    /// Who may read, write and run it, in octal: what a copy gets that is given no other.
+    /// Who may read, write and run it, in octal: what a new copy gets that is given no other.
     var mode: String
 
     /// Its length. Throws the failure when it is no file that can be sent.
@@ -51,7 +51,14 @@ struct SourceFile: Sendable {
         }
 
         func bytes() throws -> [UInt8] {
-            try [UInt8](unsafeUninitializedCapacity: size) { buffer, done in
+            var more: UInt8 = 0
+            // Files of /proc say that they are empty, and are not.
+            guard size > 0 || Glibc.read(descriptor, &more, 1) <= 0 else {
+                throw AttemptResult.Failure(
+                    .input,
+                    "nothing was copied: \(path) has no size, and something in it, as files of /proc have: copy a file that a command wrote it to")
+            }
+            return try [UInt8](unsafeUninitializedCapacity: size) { buffer, done in
                 while done < size {
                     let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + done }, size - done)
                     if got < 0, errno == EINTR { continue }

@@ -26,7 +26,9 @@ extension HostEnd {
     /// `ended STATUS REASON OUT OUT-DROPPED ERR ERR-DROPPED AGO`
     init(words: [String], value: HostValue) throws {
         let numbers = words.dropFirst(3).prefix(4).compactMap(Int.init)
-        guard words.count == 8, let status = Int(words[1]), numbers.count == 4, numbers.allSatisfy({ (0...1 << 60).contains($0) }) else {
+        guard words.count == 8, let status = Int(words[1]), (0...255).contains(status), numbers.count == 4,
+            numbers.allSatisfy({ (0...1 << 60).contains($0) })
+        else {
             throw HostFault.garbled("its end has no sense")
         }
         let ago = Int(words[7]).flatMap { (0...1 << 60).contains($0) ? Double($0) / 100 : nil }

@@ -27,7 +27,7 @@ package struct HostRecordClient: HostRecording, Sendable {
     /// follows it to its end over as many connections as it takes.
     package func start(
         _ id: AttemptID, fence: Fence, target: String?, job: HostJob, sink: any OutputSink,
-        placed: @Sendable (Place) async -> Bool, report: @Sendable (AttemptReport.Event) -> Void
+        placed: @Sendable (Place) async -> Bool, report: @escaping @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome {
         let conversation: HostDialogue
         let place: Place
@@ -45,7 +45,7 @@ package struct HostRecordClient: HostRecording, Sendable {
         do {
             return try await closingOnError(conversation) {
                 try await conversation.send(try HostRequest.start(id, fence, target, place, job))
-                return try await follow(conversation, id, sink, (0, 0), begun, report)
+                return try await follow(conversation, id, sink, (0, 0), begun, report) {}
             }
         } catch HostFault.said("known", let attempt) {
             return .lost(HostRecordClient.forgotten(attempt))
@@ -62,28 +62,24 @@ package struct HostRecordClient: HostRecording, Sendable {
     /// Asks with a raised fence, then follows or takes the result. Goes on asking while the host cannot be reached.
     package func attach(
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
-        report: @Sendable (AttemptReport.Event) -> Void
+        report: @escaping @Sendable (AttemptReport.Event) -> Void
     ) async -> HostOutcome {
         await attach(id, fence: fence, target: target, place: place, sink: sink, report: report, Begun(), isKnownUnreachable: false)
     }
 
     private func attach(
         _ id: AttemptID, fence: Fence, target: String?, place: Place, sink: any OutputSink,
-        report: @Sendable (AttemptReport.Event) -> Void, _ begun: Begun, isKnownUnreachable: Bool
+        report: @escaping @Sendable (AttemptReport.Event) -> Void, _ begun: Begun, isKnownUnreachable: Bool
     ) async -> HostOutcome {
-        var isUnreachable = isKnownUnreachable
-        var pause = HostRecordLimits.firstPauseSeconds
+        let asking = Asking(isKnownUnreachable: isKnownUnreachable, report: report)
         while !Task.isCancelled {
             do {
                 let conversation = try await open(.attach)
-                if isUnreachable { report(.reachable) }
-                isUnreachable = false
-                pause = HostRecordLimits.firstPauseSeconds
                 let found = conversation.place
                 let outcome = try await closingOnError(conversation) {
                     let offsets = (await sink.taken(.stdout), await sink.taken(.stderr))
                     try await conversation.send([HostRequest.attach(id, fence, target, offsets)])
-                    return try await follow(conversation, id, sink, offsets, begun, report)
+                    return try await follow(conversation, id, sink, offsets, begun, report, answered: asking.answered)
                 }
                 guard case .neverStarted = outcome else { return outcome }
                 // That another place knows nothing of it proves nothing, nor that this one does any more.
@@ -93,9 +89,7 @@ package struct HostRecordClient: HostRecording, Sendable {
                 return .lost("the host has been asked with a later fence (\(later)) than \(fence)")
             } catch {
                 if Task.isCancelled { break }
-                if !isUnreachable { report(.unreachable("\(error)")) }
-                isUnreachable = true
-                guard await HostRecordClient.rests(&pause) else { break }
+                guard await asking.failed(error) else { break }
             }
         }
         return .lost(HostRecordClient.detached)
@@ -121,7 +115,8 @@ package struct HostRecordClient: HostRecording, Sendable {
             } catch {
                 if Task.isCancelled { return }
                 logger.warning("attempt could not be ended, trying again", metadata: about(id, target, error))
-                guard await HostRecordClient.rests(&pause) else { return }
+                guard await Asking.rests(pause) else { return }
+                pause = HostRecordLimits.next(after: pause)
             }
         }
     }
@@ -157,10 +152,10 @@ package struct HostRecordClient: HostRecording, Sendable {
     /// Takes frames until the host has said how it is.
     ///
     /// Nothing that a host sends is believed: frames are bounded, output must go on where it was, and after the start a host can no
-    /// longer say that it refused.
+    /// longer say that it refused. With the first frame that makes sense it has `answered`.
     private func follow(
         _ conversation: HostDialogue, _ id: AttemptID, _ sink: any OutputSink, _ taken: (Int, Int), _ begun: Begun,
-        _ report: @Sendable (AttemptReport.Event) -> Void
+        _ report: @Sendable (AttemptReport.Event) -> Void, answered: () -> Void
     ) async throws -> HostOutcome {
         var next: [HostStream: Int] = [.stdout: taken.0, .stderr: taken.1]
         var value = HostValue()
@@ -172,15 +167,17 @@ package struct HostRecordClient: HostRecording, Sendable {
                 throw HostFault.garbled("it started it, and then it says \(code) \(text)")
             }
             switch words.first {
-            case "tick": continue
+            case "tick": answered()
             case "started":
                 begun.note()
+                answered()
                 report(.started(containment: words.last.flatMap(Containment.init) ?? .session))
             case "O", "E":
                 let stream = words[0] == "O" ? HostStream.stdout : .stderr
                 guard words.count == 3, let offset = Int(words[1]), let count = Int(words[2]), offset == next[stream],
                     (1...HostRecordLimits.frameBytes).contains(count)
                 else { throw HostFault.garbled("a frame of output has no sense") }
+                answered()
                 try await sink.take(try await conversation.bytes(count), of: stream, at: offset)
                 next[stream] = offset + count
             case "V": value = try await HostValue(words, conversation)
@@ -205,7 +202,10 @@ package struct HostRecordClient: HostRecording, Sendable {
         do {
             let conversation = try await open(.hello)
             defer { conversation.close() }
-            let answer = try await conversation.answer()
+            let answer = try await conversation.watching {
+                try await conversation.send([Array("hello\n".utf8)])
+                return try await conversation.answer()
+            }
             guard answer == "ready" else { throw HostFault.garbled("it answered '\(answer.prefix(80))'") }
         } catch let fault as HostFault {
             throw AttemptResult.Failure(hostFault: fault)
@@ -229,17 +229,6 @@ package struct HostRecordClient: HostRecording, Sendable {
 
     private static func forgotten(_ attempt: String) -> String {
         "the host has run attempt \(attempt) of it, of which the journal knows nothing: the database came out of a backup"
-    }
-
-    /// False when cancellation ended the pause, and with it the asking.
-    private static func rests(_ pause: inout Double) async -> Bool {
-        defer { pause = min(pause * 2, HostRecordLimits.longestPauseSeconds) }
-        do {
-            try await Task.sleep(for: .seconds(pause))
-            return true
-        } catch {
-            return false
-        }
     }
 
     private func about(_ id: AttemptID, _ target: String?, _ error: any Error) -> Logger.Metadata {

@@ -15,6 +15,8 @@ enum HostRecordLimits {
     static let farewells = 256
     /// A part of a job up to this many bytes is sent in the header.
     static let inlineBytes = 2_048
+    /// The pause after one of so many seconds.
+    static func next(after pause: Double) -> Double { min(pause * 2, longestPauseSeconds) }
     /// What login files may write before the hello.
     static let noiseBytes = 64 << 10
     /// Bytes of one word of the runner's text in its command; `csh` takes no word of 8,192.

@@ -120,7 +120,7 @@ package enum HostRunner {
     package static let text: String = {
         let source = String(decoding: PackageResources.runner_sh, as: UTF8.self)
         precondition(!source.contains("'"), "the runner must not hold a single quote")
-        let lines = source.split(separator: "\n").map { $0.drop { $0 == " " } }
+        let lines = WrittenText.lines(of: source).map { $0.drop { $0 == " " } }
         return lines.filter { !$0.hasPrefix("#") && !$0.isEmpty }.joined(separator: "\n")
     }()
 }

@@ -15,6 +15,13 @@ say() { printf "%s\n" "$*"; }
 fail() { say "error $*"; exit 1; }
 # Whether all arguments are whole numbers.
 numbers() { for v; do case $v in "" | *[!0-9]*) return 1 ;; esac; done; }
+# Whether a file of the spool is one, and no link: others who have the same account may put anything in its place, and what is read or written for
+# ever (a device, a pipe) is neither read nor written.
+plain() { [ -f "$1" ] && [ ! -L "$1" ]; }
+# Takes away whatever else stands where a file is to be written.
+vacate() { plain "$1" || { [ ! -e "$1" ] && [ ! -L "$1" ]; } || wipe "$1"; }
+# Removes them with all that is in them, also where folders in there may not be written in.
+wipe() { rm -rf "$@" 2>/dev/null || { chmod -R u+rwx "$@"; rm -rf "$@"; } 2>/dev/null; }
 # now: centiseconds since boot, counted while the machine sleeps too.
 clock() { read -r up _ </proc/uptime; now=$((${up%.*} * 100 + 1${up#*.} - 100)); }
 # pid, state, parent, session and birth (start time in ticks) of a process; false when there is none.
@@ -26,6 +33,8 @@ look() {
   numbers "$birth"
 }
 as() { if [ -n "$r_account" ]; then sudo -n -H -u "$r_account" -- "$@"; else "$@"; fi; }
+# The same, for a program of the account that the folder belongs to.
+wiper="rm -rf \"\$1\" 2>/dev/null || { chmod -R u+rwx \"\$1\"; rm -rf \"\$1\"; } 2>/dev/null"
 # The next pause of a poll, growing from 20 ms to 1 s.
 longer() { case $pause in 0.02) pause=0.04 ;; 0.04) pause=0.08 ;; 0.08) pause=0.16 ;; 0.16) pause=0.32 ;; 0.32) pause=0.64 ;; *) pause=1 ;; esac; }
 # Sleeps for $pause; where sleep takes no fractions, for a second.
@@ -40,15 +49,22 @@ find_spool() {
     [ -w "$s" ] || { [ ! -e "$s" ] && { [ -w /var/lib/flow ] || [ -w /var/lib ]; }; } || s=${HOME:-}/.local/state/flow/spool
   fi
   case $s in /*) ;; *) s=$PWD/$s ;; esac
-  spool=
-  { read -r spool <"$s/id"; } 2>/dev/null && return
+  read_id && return
   (umask 077 && mkdir -p "$s") 2>/dev/null && chmod 700 "$s" 2>/dev/null || fail storage "cannot make the spool directory $s"
   read -r spool </proc/sys/kernel/random/uuid
   { say "$spool" >"$s/id.$$"; } 2>/dev/null || fail storage "cannot write in the spool directory $s"
   # A link is made whole or not at all: of several that come at once, one makes the id.
   ln "$s/id.$$" "$s/id" 2>/dev/null
   rm -f "$s/id.$$"
-  { read -r spool <"$s/id"; } 2>/dev/null || fail storage "cannot make the id of the spool directory $s"
+  read_id || fail storage "$s/id is damaged, or cannot be made: remove it"
+}
+# spool: the id; false when there is none.
+read_id() {
+  spool=
+  [ -e "$s/id" ] || [ -L "$s/id" ] || return 1
+  plain "$s/id" || fail storage "$s/id is not a plain file: remove it"
+  spool=$(dd if="$s/id" bs=100 count=1 2>/dev/null)
+  case $spool in "" | *[!0-9A-Za-z-]*) spool=; return 1 ;; esac
 }
 
 find_cgroup() {
@@ -81,6 +97,7 @@ flow-runner 1 $boot $spool $level"
 
 lock() {
   while :; do
+    vacate "$d/lock"
     { true >>"$d/lock"; } 2>/dev/null || fail storage "cannot write in $d"
     exec 9<"$d/lock"
     flock -w 60 9 || fail busy "another request for this step holds its lock"
@@ -94,12 +111,12 @@ unlock() { exec 9<&-; }
 settle() { sync "$@" 2>/dev/null || sync; }
 
 # mark: EPOCH.NUMBER of the newest attempt of the step in folder $1 that was begun and not forgotten; false when there is none.
-marked() { mark= k=; { read -r k mark <"$1.begun"; } 2>/dev/null; [ "$k" = attempt ] && numbers "${mark%.*}" "${mark#*.}"; }
+marked() { mark= k=; ! plain "$1.begun" || { read -r k mark <"$1.begun"; } 2>/dev/null; [ "$k" = attempt ] && numbers "${mark%.*}" "${mark#*.}"; }
 
 # The recorded fence: the highest of what was asked with, of what was started, and of what was begun; false when it cannot be read.
 recorded() {
   e=0 n=0
-  [ ! -e "$d/fence" ] || { e= n=; { read -r e n <"$d/fence"; } 2>/dev/null; numbers "$e" "$n" || return 1; }
+  [ ! -e "$d/fence" ] || { e= n=; ! plain "$d/fence" || { read -r e n <"$d/fence"; } 2>/dev/null; numbers "$e" "$n" || return 1; }
   ! marked "$d" || { above "${mark%.*}" "${mark#*.}" "$e" "$n" && e=${mark%.*} n=${mark#*.}; }
   for f in "$d"/[0-9]*.[0-9]*; do
     [ -d "$f" ] || continue
@@ -116,7 +133,8 @@ raise() {
   recorded || e=0 n=0
   above "$e" "$n" "$epoch" "$number" && fail refused "$e.$n"
   above "$epoch" "$number" "$e" "$n" || return 0
-  [ ! -d "$d/fence" ] || rm -rf "$d/fence"
+  vacate "$d/fence"
+  vacate "$d/fence.new"
   { say "$epoch $number" >"$d/fence.new"; } 2>/dev/null && settle "$d/fence.new" && mv -f "$d/fence.new" "$d/fence" ||
     fail storage "cannot write in $d"
 }
@@ -137,7 +155,7 @@ load() {
   loaded=$1
 }
 read_record() {
-  [ -f "$1" ] && [ -s "$1" ] && [ -r "$1" ] || return 1
+  plain "$1" && [ -s "$1" ] && [ -r "$1" ] || return 1
   r_boot= r_pid=0 r_birth=0 r_grace=1000 r_level= r_cgroup= r_account= r_tmp=
   while read -r k v; do
     case $k in
@@ -157,7 +175,7 @@ supervised() { [ "$r_boot" = "$boot" ] && look "$r_pid" && [ "$birth" = "$r_birt
 # pids: what is left of the attempt in folder $1, whose record is loaded.
 members() {
   pids= leader=0 born=0
-  [ ! -r "$1/pid" ] || read -r leader born <"$1/pid"
+  ! plain "$1/pid" || read -r leader born <"$1/pid"
   if look "$leader"; then
     if [ "$birth" != "$born" ]; then
       # A number taken by a younger process says nothing about the session that had it.
@@ -262,7 +280,7 @@ take() {
 # Fails with nothing left behind.
 drop() {
   [ -z "$cgroup" ] || rmdir "$cgroup" 2>/dev/null
-  rm -rf "$t"
+  wipe "$t"
   fail "$@"
 }
 
@@ -310,6 +328,7 @@ account $account}${tmp:+
 tmp $tmp}"
   { say "$record" >"$t/started"; } 2>/dev/null && settle "$t/started" "$t/ended.new" && mv "$t" "$a" || drop storage "no room in $s"
   # Once more beside the folder, which its own script or somebody who cleans up may take away. Nothing runs before that is written.
+  vacate "$d.begun"
   { say "$record" >"$d.begun"; } 2>/dev/null || { t=$a; drop storage "no room in $s"; }
   unlock
   load "$a"
@@ -342,7 +361,7 @@ run() {
   # In the foreground: what a shell starts in the background ignores SIGINT for ever.
   (launch) 7<&- 9<&-
   status=$?
-  [ -s "$a/pid" ] || say "0 0" >"$a/pid"
+  [ -s "$a/pid" ] || { vacate "$a/pid"; say "0 0" >"$a/pid"; }
   exec 7<&- 9<&-
   # Interrupted by watch when the pipes are held open by what the script left behind.
   wait "$out"
@@ -353,13 +372,14 @@ run() {
   wait "$watch"
   reason=-
   if [ -e "$a/stop" ]; then
-    read -r reason <"$a/stop"
+    reason=
+    ! plain "$a/stop" || read -r reason <"$a/stop"
     empty "$a" "$grace"
     # It has no words on a full disk, and in the moment between its making and its writing.
     [ -n "$reason" ] || { clock; reason=cancelled; [ "$due" = - ] || [ "$now" -lt "$due" ] || reason=timedOut; }
   fi
   take_value
-  true >"$a/prelude"
+  ! plain "$a/prelude" || true >"$a/prelude"
   count 5 out "$full_out"
   ended="$size $more"
   count 6 err "$full_err"
@@ -371,6 +391,7 @@ run() {
 }
 
 write_end() {
+  vacate "$a/ended.new"
   say "$status $reason $now $ended $size $more $value" 1<>"$a/ended.new" && settle "$a/ended.new" && mv "$a/ended.new" "$a/ended"
 }
 
@@ -429,19 +450,22 @@ count() {
   size "$1"
   more=0
   case $3 in
-    # It saw the end, or was not waited for.
-    0 | 138) ;;
+    # It saw the end.
+    0) return ;;
+    # It was not waited for.
+    138) [ -e "$a/$2.more" ] || return 0 ;;
     *) [ -e "$a/$2.more" ] || drain "$2" ;;
   esac
-  [ -e "$a/$2.more" ] || return 0
   pause=0.02
   while [ ! -s "$a/$2.more" ]; do
-    # Something that outlives the script holds the stream open: at least one byte is missing.
+    # Something that outlives the script holds the stream open, or there is no room for the number: at least one byte is missing.
     [ "$pause" != 1 ] || { more=1; return; }
     rest
     longer
   done
-  read -r more <"$a/$2.more"
+  ! plain "$a/$2.more" || read -r more <"$a/$2.more"
+  # What a sink that failed had in hand is counted nowhere.
+  [ "$more" != 0 ] || [ "$3" = 138 ] || more=1
 }
 drain() {
   case $1 in out) wc -c <&3 >"$a/out.more" 8>&- & ;; err) wc -c <&4 >"$a/err.more" 8>&- & ;; esac
@@ -450,9 +474,10 @@ drain() {
 # $FLOW_OUTPUT, at most one byte more than may be in it.
 take_value() {
   value=0
+  vacate "$a/value"
   if [ -n "$tmp" ]; then
     as /bin/sh -c "[ ! -f \"\$1\" ] || exec dd if=\"\$1\" bs=1048577 count=1 iflag=fullblock" flow "$tmp/output" >"$a/value" || value=-1
-    as rm -rf "$tmp"
+    as /bin/sh -c "$wiper" flow "$tmp"
   elif [ -f "$a/output" ] && [ -s "$a/output" ]; then
     # On a full disk there is room for one of the two.
     dd if="$a/output" bs=1048577 count=1 iflag=fullblock >"$a/value" || mv -f "$a/output" "$a/value" || value=-1
@@ -475,7 +500,7 @@ watch() {
     sleeper=$!
     wait "$sleeper" || sleep 1
     clock
-    [ -n "$leader" ] || { [ -r "$a/pid" ] && read -r leader born <"$a/pid"; }
+    [ -n "$leader" ] || { plain "$a/pid" && read -r leader born <"$a/pid"; }
     if [ -n "$leader" ]; then
       look "$leader" && [ "$birth" = "$born" ] && [ "$state" != Z ] || gone=${gone:-$now}
     fi
@@ -520,7 +545,7 @@ nap() {
 # A follower that does not read must never hold up the watch.
 tick() {
   seen=0
-  [ ! -r "$a/seen" ] || read -r seen <"$a/seen"
+  ! plain "$a/seen" || read -r seen <"$a/seen"
   [ $((sent - ${seen:-0})) -lt 100 ] || return 0
   sent=$((sent + 1))
   say tick >&8 2>/dev/null || sent=1000000000
@@ -551,26 +576,28 @@ send_grown() {
   [ "$size" -le "$sente" ] || { send E 6 "$sente" "$size"; sente=$size; }
 }
 open_spools() {
+  # Where they are something else nothing of them is sent; the end says how much there was.
+  plain "$a/stdout" && plain "$a/stderr" || return 0
   exec 5<"$a/stdout" 6<"$a/stderr"
   spools=yes
   [ "$sento" = 0 ] || dd bs=1 iflag=skip_bytes skip="$sento" count=0 <&5 2>/dev/null
   [ "$sente" = 0 ] || dd bs=1 iflag=skip_bytes skip="$sente" count=0 <&6 2>/dev/null
 }
 # Whether file $1 of the attempt still has $2 bytes.
-holds() { [ -f "$a/$1" ] && [ -r "$a/$1" ] && [ "$(wc -c <"$a/$1")" -ge "$2" ]; }
+holds() { plain "$a/$1" && [ -r "$a/$1" ] && [ "$(wc -c <"$a/$1")" -ge "$2" ]; }
 send_end() {
   if [ ! -e "$a/ended" ]; then
     [ -d "$a" ] || { say gone; return; }
     reason=died
-    [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
+    ! plain "$a/stop" || [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
     # What the supervisor would have taken away.
-    true >"$a/prelude"
-    [ -z "$r_tmp" ] || as rm -rf "$r_tmp" 2>/dev/null
+    ! plain "$a/prelude" || true >"$a/prelude"
+    [ -z "$r_tmp" ] || as /bin/sh -c "$wiper" flow "$r_tmp"
     say "died $reason"
     return
   fi
   status=
-  { read -r status reason over outs outd errs errd value <"$a/ended"; } 2>/dev/null
+  ! plain "$a/ended" || { read -r status reason over outs outd errs errd value <"$a/ended"; } 2>/dev/null
   numbers "$status" "$over" "$outs" "$outd" "$errs" "$errd" "${value#-}" || { say gone; return; }
   if [ -n "$asked" ]; then
     holds stdout "$outs" && holds stderr "$errs" || spools=
@@ -609,7 +636,7 @@ follow() {
       started) begun=yes; load "$a"; say "started $text"; open_spools ;;
       said) say "E $sente $((${#text} + 1))"; say "$text"; sente=$((sente + ${#text} + 1)) ;;
       error) say "error $text"; exit 1 ;;
-      tick) send_grown; beat; round=$((round + 1)); say "$round" >"$a/seen" ;;
+      tick) send_grown; beat; round=$((round + 1)); vacate "$a/seen"; say "$round" >"$a/seen" ;;
       ended) break ;;
     esac
   done
@@ -642,7 +669,7 @@ forget() {
   ! marked "$d" || [ "${mark#*.}" != "$number" ] || set -- "$d.begun"
   [ -z "$a" ] || set -- "$@" "$a"
   [ -n "$others" ] || set -- "$@" "$d/lock"
-  rm -rf "$@"
+  wipe "$@"
   rmdir ${r_cgroup:+"$r_cgroup"} "$d" 2>/dev/null
   unlock
 }
@@ -651,6 +678,7 @@ forget() {
 tidy() {
   clock
   day="$boot $((now / 8640000))" last=
+  vacate "$s/tidied"
   [ ! -r "$s/tidied" ] || read -r last <"$s/tidied"
   [ "$day" != "$last" ] && command -v find >/dev/null || return 0
   { say "$day" >"$s/tidied"; } 2>/dev/null || return 0
@@ -664,7 +692,7 @@ tidy() {
     for a in "$d"/[0-9]*.[0-9]*; do
       [ ! -d "$a" ] || ! load "$a" || [ "$r_boot" != "$boot" ] || [ -e "$a/ended" ] || { members "$a"; ! supervised && [ -z "$pids" ] || old=; }
     done
-    [ -z "$old" ] || rm -rf "$old"
+    [ -z "$old" ] || wipe "$old"
     unlock
   done
   find . -mindepth 1 -maxdepth 1 -type f -name "*.begun" -mtime +400 -exec rm -f {} + 2>/dev/null
@@ -740,17 +768,26 @@ request() {
       prelude) prelude=$rest ;;
       script) script=$rest ;;
       file) numbers "${rest#* }" || fail input file; parts="$parts ${rest% *}:${rest#* }"; case $rest in data*) data=yes ;; esac ;;
-      go) [ -n "$step" ] && [ -n "$number" ] || fail input go; d=$s/$step; a=$d/$epoch.$number; return ;;
+      go) [ -n "$step" ] && [ -n "$number" ] || fail input go; d=$s/$step; a=$d/$epoch.$number; shrink; return ;;
       *) fail input "$key" ;;
     esac
   done
-  exit 1
+  early
+}
+early() { fail input "it ended early; the login files of an account must neither read nor close standard input"; }
+
+# Files of the record that are far longer than any of ours are emptied, not read to their end: they cannot be read then, and their mark is taken.
+shrink() {
+  command -v find >/dev/null || return 0
+  [ -d "$d" ] || [ -e "$d.begun" ] || return 0
+  find "$d.begun" "$d/fence" "$d"/*/started "$d"/*/ended "$d"/*/stop "$d"/*/pid "$d"/*/seen "$d"/*/out.more "$d"/*/err.more "$s/tidied" \
+    -type f -size +16 -exec cp /dev/null {} \; 2>/dev/null
 }
 
 find_place
 case ${1:-${0##*/}} in
-  # Proves that an attempt could be kept.
-  hello) { say "$boot" >"$s/hello.$$"; } 2>/dev/null && rm -f "$s/hello.$$" || fail storage "cannot write in the spool directory $s"; say ready ;;
+  # Proves that a request arrives, and that an attempt could be kept.
+  hello) read -r word <&3 || early; { say "$boot" >"$s/hello.$$"; } 2>/dev/null && rm -f "$s/hello.$$" || fail storage "cannot write in the spool directory $s"; say ready ;;
   start) request; receive; supervise | follow ;;
   attach) request; attach ;;
   kill) request; stop ;;

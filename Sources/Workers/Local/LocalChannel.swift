@@ -26,7 +26,9 @@ final class LocalChannel: TransportChannel {
         self.news = news
     }
 
-    static func open(_ command: String, environment: [String: String], start: ConfinedStart) async throws -> LocalChannel {
+    static func open(
+        _ command: String, environment: [String: String], start: ConfinedStart, extent: Launch.Extent
+    ) async throws -> LocalChannel {
         guard !command.utf8.contains(0) else { throw CallError("the command was not started: it contains a NUL byte", EINVAL) }
         let news = Wakeup()
         var theirs: [CInt] = []
@@ -40,7 +42,8 @@ final class LocalChannel: TransportChannel {
         let output = try pipe(childReads: false, news)
         let errors = try pipe(childReads: false, news)
         let child = try await start(
-            Launch(program: .path("/bin/sh"), arguments: ["/bin/sh", "-c", command], environment: environment, descriptors: theirs))
+            Launch(
+                program: .path("/bin/sh"), arguments: ["/bin/sh", "-c", command], environment: environment, descriptors: theirs, extent: extent))
         child.whenEnded { _ in news.signal() }
         return LocalChannel(child: child, input: input, output: output, errors: errors, news: news)
     }

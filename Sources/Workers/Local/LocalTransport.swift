@@ -8,17 +8,20 @@ package struct LocalTransport: Transport {
     private let start: ConfinedStart
     private let spool: LocalSpool?
     private let patience: Double
+    private let extent: Launch.Extent
 
     /// - Parameters:
     ///   - environment: added to what every command gets.
     ///   - spool: is there when a command starts.
+    ///   - extent: what ends with a command.
     ///   - patience: seconds that a command waits for a machine that has nothing left to start it with.
     package init(
         environment: [String: String] = [:], start: ConfinedStart = ConfinedStart(.none), spool: LocalSpool? = nil,
-        patience: Double = WorkerLimits.shortageSeconds
+        extent: Launch.Extent = .alone, patience: Double = WorkerLimits.shortageSeconds
     ) {
         self.start = start
         self.spool = spool
+        self.extent = extent
         self.patience = patience
         self.environment = start.wanted.environment().merging(environment) { _, given in given }
     }
@@ -30,7 +33,7 @@ package struct LocalTransport: Transport {
                 guard code == 0 else { throw CallError("the spool \(spool.path) could not be made", code) }
             }
             return try await Shortage.waited(seconds: patience) {
-                try await LocalChannel.open(command, environment: environment, start: start)
+                try await LocalChannel.open(command, environment: environment, start: start, extent: extent)
             }
         } catch let error as CallError {
             throw TransportError(.exec, "\(error)")

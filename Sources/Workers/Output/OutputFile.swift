@@ -6,8 +6,10 @@ struct OutputFile: Sendable {
     private let cap: Int
     private var redactor: Redactor
     private var file: CInt = -1
-    /// After a failed write nothing more is kept: bytes behind a hole would stand at wrong offsets.
-    private var hasFailed = false
+    /// Masked bytes that the disk had no room for yet.
+    private var unwritten: [UInt8] = []
+    /// Nothing more is kept: bytes behind a hole would stand at wrong offsets.
+    private var isGivenUp = false
     /// Bytes in the file.
     private var size: Int
     /// The offset on the host of the next byte that is wanted.
@@ -24,30 +26,40 @@ struct OutputFile: Sendable {
     }
 
     /// Bytes that came and were not kept.
-    var dropped: Int { max(0, taken - size - redactor.heldBytes) }
+    var dropped: Int { max(0, taken - size - waiting) }
 
+    /// Bytes that are here and not in the file.
+    private var waiting: Int { unwritten.count + redactor.heldBytes }
+
+    /// Where it throws for want of room, what was taken is kept here: the same call again goes on with that.
     mutating func append(_ bytes: [UInt8], at offset: Int) throws {
         // Sent again after a reconnection.
         let known = max(0, taken - offset)
         guard offset <= taken else {
             throw CallError("the host left out output from byte \(taken) to \(offset)", EPROTO)
         }
-        guard known < bytes.count else { return }
+        guard known < bytes.count else { return try flush() }
         let fresh = Array(bytes.dropFirst(known))
-        let room = hasFailed ? 0 : max(0, cap - size - redactor.heldBytes)
+        let room = isGivenUp ? 0 : max(0, cap - size - waiting)
         taken += fresh.count
         guard room > 0 else { return }
         let kept = room < fresh.count ? Array(fresh.prefix(room)) : fresh
-        var out = redactor.take(kept)
-        if kept.count == room { out += redactor.finish(isCut: true) }
-        try write(out)
+        unwritten += redactor.take(kept)
+        if kept.count == room { unwritten += redactor.finish(isCut: true) }
+        try flush()
     }
 
-    /// Writes what was held back and waits until all of it is on the disk.
-    mutating func finish() throws {
-        try write(redactor.finish(isCut: dropped > 0))
+    /// Writes what was held back and waits until all of it is on the disk. Can be called again when it throws.
+    ///
+    /// `isCut`: more of the stream was to come.
+    mutating func finish(isCut: Bool) throws {
+        let isCut = isCut || dropped > 0
+        let rest = redactor.finish(isCut: isCut)
+        if !isGivenUp { unwritten += rest }
+        try flush()
         guard file >= 0 else { return }
-        guard fdatasync(file) == 0 else { throw CallError("output file \(path) could not be written") }
+        // Whatever was wrong: the bytes are lost, and the kernel would say so once only.
+        guard fdatasync(file) == 0 else { throw CallError("output file \(path) could not be kept (\(CallError("fdatasync")))", EIO) }
         close()
     }
 
@@ -57,18 +69,30 @@ struct OutputFile: Sendable {
         file = -1
     }
 
-    private mutating func write(_ bytes: [UInt8]) throws {
-        guard !bytes.isEmpty, !hasFailed else { return }
-        hasFailed = true
+    /// Gives up what the disk did not take.
+    ///
+    /// `forGood`: and whatever comes. Else the stream goes on behind the hole, which is right only for one that nobody sends again.
+    mutating func giveUp(forGood: Bool) {
+        unwritten = []
+        isGivenUp = isGivenUp || forGood
+    }
+
+    /// Whole or not at all: a masked secret whose end is missing would be continued in clear after a restart.
+    private mutating func flush() throws {
+        guard !unwritten.isEmpty else { return }
         if file < 0 { file = try OutputStore.open(path) }
         var done = 0
-        while done < bytes.count {
-            let written = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress.map { $0 + done }, $0.count - done) }
+        while done < unwritten.count {
+            let written = unwritten.withUnsafeBytes { Glibc.write(file, $0.baseAddress.map { $0 + done }, $0.count - done) }
             if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw CallError("output file \(path) could not be written") }
+            guard written > 0 else {
+                let error = CallError("output file \(path) could not be written", written == 0 ? ENOSPC : errno)
+                if done > 0 { ftruncate(file, off_t(size)) }
+                throw error
+            }
             done += written
-            size += written
         }
-        hasFailed = false
+        size += done
+        unwritten = []
     }
 }

@@ -3,24 +3,30 @@ import Synchronization
 
 /// Takes the output of one attempt to its files.
 ///
-/// A full disk does not end the attempt: what cannot be kept is counted as dropped, and the reason is kept.
+/// A full disk loses nothing that a host keeps: what comes is not taken before it can be kept, and the host is read on when there is room. Where
+/// the disk fails otherwise, what cannot be kept is counted as dropped, and the reason is kept.
 final class OutputRecorder: OutputSink {
     private struct State: Sendable {
         var files: [HostStream: OutputFile] = [:]
-        var fault: String?
+        var faults: [HostStream: String] = [:]
     }
 
     private let store: OutputStore
     private let id: AttemptID
     private let cap: Int
     private let patterns: SecretPatterns
+    private let warn: @Sendable (String?) -> Void
     private let state = Mutex(State())
 
-    init(store: OutputStore, id: AttemptID, cap: Int, patterns: SecretPatterns) {
+    /// `warn` is told that it waits for room, and why; then that it does no more.
+    init(
+        store: OutputStore, id: AttemptID, cap: Int, patterns: SecretPatterns, warn: @escaping @Sendable (String?) -> Void
+    ) {
         self.store = store
         self.id = id
         self.cap = cap
         self.patterns = patterns
+        self.warn = warn
     }
 
     deinit {
@@ -35,19 +41,12 @@ final class OutputRecorder: OutputSink {
         }
     }
 
+    /// Returns when the bytes are kept, or given up for another reason than want of room.
     func take(_ bytes: [UInt8], of stream: HostStream, at offset: Int) async throws {
-        try await BlockingThreads.files.call { [self] in
-            try state.withLock { state in
-                do {
-                    try state.files[stream, default: file(stream)].append(bytes, at: offset)
-                } catch let error as CallError where !error.isProtocol {
-                    state.fault = state.fault ?? "\(error)"
-                }
-            }
-        }
+        try await keep(stream) { try $0.append(bytes, at: offset) }
     }
 
-    /// Takes what comes next in a stream that is not on a host. Never fails: what cannot be kept is counted.
+    /// Takes what comes next in a stream that is not on a host. Never waits and never fails: what cannot be kept is counted.
     func append(_ bytes: [UInt8], to stream: HostStream) async {
         await BlockingThreads.files.call { [self] in
             state.withLock { state in
@@ -56,7 +55,8 @@ final class OutputRecorder: OutputSink {
                 do {
                     try file.append(bytes, at: file.taken)
                 } catch {
-                    state.fault = state.fault ?? "\(error)"
+                    file.giveUp(forGood: !((error as? CallError)?.isShortage ?? false))
+                    state.faults[stream] = state.faults[stream] ?? "\(error)"
                 }
                 state.files[stream] = file
             }
@@ -71,41 +71,91 @@ final class OutputRecorder: OutputSink {
         /// The beginning of standard output, one byte more than a step hands on at most.
         var stdout: [UInt8]
         var lastLine: String?
-        /// Why some of it could not be kept.
-        var fault: String?
+        /// Why some of it could not be kept, or read again, by stream.
+        var faults: [HostStream: String] = [:]
     }
 
     /// Waits until what came is on the disk. Nothing is taken after it.
-    func finish() async -> Summary {
-        var summary = await BlockingThreads.files.call { [self] in
-            state.withLock { state in
-                var summary = Summary(bytes: 0, isTruncated: false, stdout: [])
-                for stream in HostStream.allCases {
-                    var file = state.files[stream] ?? file(stream)
-                    do {
-                        try file.finish()
-                    } catch {
-                        state.fault = state.fault ?? "\(error)"
-                    }
-                    summary.bytes += file.taken
-                    summary.isTruncated = summary.isTruncated || file.dropped > 0
-                    state.files[stream] = file
-                }
-                summary.fault = state.fault
-                return summary
+    ///
+    /// `end`: what its host says of its end; nil when nobody knows that. A stream of which more was written than came was cut.
+    func finish(_ end: HostEnd?) async -> Summary {
+        var summary = Summary(bytes: 0, isTruncated: false, stdout: [])
+        for stream in HostStream.allCases {
+            do {
+                try await keep(stream) { try $0.finish(isCut: end?.isCut(stream, after: $0.taken) ?? true) }
+            } catch {
+                // The engine goes away; nobody hears of this end.
+                note("\(error)", stream)
             }
         }
         do {
-            summary.stdout = try await store.read(
-                id.run, id.step, attempt: id.number, stream: .stdout, offset: 0, limit: Limits.stdoutValueBytes + 1)
-            summary.lastLine = try await store.lastLine(id.run, id.step, attempt: id.number)
+            (summary.stdout, summary.lastLine) = try await whileShort { [self] in
+                let bytes = try await store.read(
+                    id.run, id.step, attempt: id.number, stream: .stdout, offset: 0, limit: Limits.stdoutValueBytes + 1)
+                return (bytes, try await store.lastLine(id.run, id.step, attempt: id.number))
+            }
         } catch {
-            summary.fault = summary.fault ?? "\(error)"
+            note("\(error)", .stdout)
+        }
+        state.withLock { state in
+            for file in state.files.values {
+                summary.bytes += file.taken
+                summary.isTruncated = summary.isTruncated || file.dropped > 0
+            }
+            summary.faults = state.faults
         }
         return summary
     }
 
+    // MARK: - Want of room
+
+    /// Calls `body` until there is room for what it keeps.
+    private func keep(_ stream: HostStream, _ body: @escaping @Sendable (inout OutputFile) throws -> Void) async throws {
+        do {
+            try await whileShort { [self] in
+                try await BlockingThreads.files.call { [self] in
+                    try state.withLock { state in
+                        var file = state.files[stream] ?? file(stream)
+                        defer { state.files[stream] = file }
+                        try body(&file)
+                    }
+                }
+            }
+        } catch let error as CallError where !error.isProtocol {
+            state.withLock { $0.files[stream]?.giveUp(forGood: true) }
+            note("\(error)", stream)
+        }
+    }
+
+    /// Without a bound but the engine's life: the engine cannot keep the end of the attempt on a full disk either.
+    private func whileShort<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        var pause = WorkerLimits.shortagePauseSeconds
+        var isTold = false
+        defer { if isTold { warn(nil) } }
+        while true {
+            do {
+                return try await body()
+            } catch let error as CallError where error.isShortage {
+                if !isTold { warn("\(error)") }
+                isTold = true
+                try await Task.sleep(for: .seconds(pause))
+                pause = min(pause * 2, WorkerLimits.longestShortagePauseSeconds)
+            }
+        }
+    }
+
+    private func note(_ fault: String, _ stream: HostStream) {
+        state.withLock { $0.faults[stream] = $0.faults[stream] ?? fault }
+    }
+
     private func file(_ stream: HostStream) -> OutputFile {
         OutputFile(path: store.path(id.run, id.step, id.number, stream), cap: cap, patterns: patterns)
+    }
+}
+
+extension HostEnd {
+    /// Whether more of the stream was to come after its first `taken` bytes: its host could not keep it, or it was ended while it wrote.
+    func isCut(_ stream: HostStream, after taken: Int) -> Bool {
+        cause != .exited || (stream == .stdout ? stdoutBytes : stderrBytes) > taken
     }
 }

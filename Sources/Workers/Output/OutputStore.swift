@@ -1,3 +1,4 @@
+import CFlowShims
 package import FlowModel
 import Glibc
 
@@ -81,21 +82,27 @@ package struct OutputStore: Sendable {
     /// Opens the file for appending; makes it and its directories, for their owner alone.
     static func open(_ path: String) throws -> CInt {
         let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW
-        var file = Glibc.open(path, flags, 0o600)
+        var other: UnsafePointer<CChar>?
+        var file = flow_open_plain(path, flags, 0o600, &other)
         if file < 0, errno == ENOENT {
             let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-            for count in 2...max(2, parts.count) where count <= parts.count { mkdir(parts.prefix(count).joined(separator: "/"), 0o700) }
-            file = Glibc.open(path, flags, 0o600)
+            for count in 2...max(2, parts.count) where count <= parts.count {
+                guard mkdir(parts.prefix(count).joined(separator: "/"), 0o700) == 0 || errno == EEXIST else {
+                    throw CallError("output file \(path) could not be made")
+                }
+            }
+            file = flow_open_plain(path, flags, 0o600, &other)
         }
-        guard file >= 0 else { throw CallError("output file \(path) could not be opened") }
+        guard file >= 0 else { throw CallError("output file \(path) could not be opened", other) }
         return file
     }
 
     private static func read(_ path: String, at offset: Int, count: Int) throws -> [UInt8] {
-        let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        var other: UnsafePointer<CChar>?
+        let file = flow_open_plain(path, O_RDONLY | O_NOFOLLOW, 0, &other)
         guard file >= 0 else {
             if errno == ENOENT { return [] }
-            throw CallError("output file \(path) could not be read")
+            throw CallError("output file \(path) could not be read", other)
         }
         defer { close(file) }
         var status = stat()

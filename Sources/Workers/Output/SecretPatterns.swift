@@ -1,93 +1,82 @@
 import FlowModel
 import FoundationEssentials
+import Synchronization
 
-/// The forms in which a secret value may turn up in output, as an automaton that finds all of them in one pass (Aho and
-/// Corasick, 1975).
+/// The forms in which a secret value may turn up in output, all of which are found in one pass.
 ///
 /// A form is the value as it is and as programs quote it: percent-encoded, in JSON, HTML, and the quotes of shells and Python (`SecretSpelling`),
-/// with what `echo` makes of its backslashes. Values of eight bytes and more also have base64 (both alphabets, at each of the three positions
-/// in a longer text) and hexadecimal (both cases), and each long line of a value of several lines: of shorter ones they are too common.
+/// with what `echo` makes of its backslashes, and without the blanks and line ends around it. Values of eight bytes and more also have base64 (both
+/// alphabets, at each of the three positions in a longer text) and hexadecimal (both cases), also where these are broken into lines or groups. Each
+/// line of eight bytes and more of a value of several lines is a value of its own: it has all forms. Shorter ones are too common.
 package struct SecretPatterns: Sendable {
     package static let none = SecretPatterns([])
 
-    /// The next state by state and byte; what is missing is found over `fallback`.
-    private var edges: [UInt64: Int32] = [:]
-    private var fallback: [Int32] = [0]
-    private var depth: [Int32] = [0]
-    /// The length of the longest form that ends in a state.
-    private var found: [Int32] = [0]
-    /// Whether a form begins with a byte: most bytes begin none.
-    private var begins = [Bool](repeating: false, count: 256)
+    /// The value as it is or quoted.
+    let written: SecretAutomaton
+    /// What a program may break into lines.
+    let encoded: SecretAutomaton
 
-    var isEmpty: Bool { depth.count == 1 }
+    var isEmpty: Bool { written.isEmpty && encoded.isEmpty }
+
+    /// Those of sets that were asked for last: all attempts of a run have the same, and to make them costs more than what most of them write.
+    private static let made = Mutex<[(secrets: Set<String>, patterns: SecretPatterns)]>([])
+
+    /// As `init`, made once for the attempts of a run, if they were not made beside each other.
+    static func known(_ secrets: Set<String>) -> SecretPatterns {
+        guard !secrets.isEmpty else { return .none }
+        if let found = kept(secrets) { return found }
+        // Not under the lock: large ones take a second, and others would wait who have theirs already.
+        let patterns = SecretPatterns(secrets)
+        made.withLock { made in
+            made.removeAll { $0.secrets == secrets }
+            made.insert((secrets, patterns), at: 0)
+            var room = WorkerLimits.keptSecretBytes
+            // The newest stays in any case: its attempts have it.
+            made = made.enumerated().prefix { number, set in
+                room -= set.secrets.reduce(0) { $0 + $1.utf8.count }
+                return number == 0 || room >= 0
+            }.map(\.element)
+        }
+        return patterns
+    }
+
+    static func kept(_ secrets: Set<String>) -> SecretPatterns? {
+        made.withLock { made in made.first { $0.secrets == secrets }?.patterns }
+    }
 
     package init(_ secrets: some Sequence<String>) {
-        for form in Set(secrets.flatMap(SecretPatterns.forms)) where !form.isEmpty { add(form) }
-        connect()
-    }
-
-    /// Where the automaton is after `byte`.
-    func step(_ state: Int32, _ byte: UInt8) -> Int32 {
-        var state = state
-        while state != 0 {
-            if let next = edges[SecretPatterns.key(state, byte)] { return next }
-            state = fallback[Int(state)]
-        }
-        return begins[Int(byte)] ? edges[SecretPatterns.key(0, byte)] ?? 0 : 0
-    }
-
-    /// How many of the last bytes may be the beginning of a form.
-    func pending(_ state: Int32) -> Int { Int(depth[Int(state)]) }
-
-    /// How many of the last bytes are a form.
-    func matched(_ state: Int32) -> Int { Int(found[Int(state)]) }
-
-    private static func key(_ state: Int32, _ byte: UInt8) -> UInt64 { UInt64(UInt32(bitPattern: state)) << 8 | UInt64(byte) }
-
-    private mutating func add(_ form: [UInt8]) {
-        begins[Int(form[0])] = true
-        var state: Int32 = 0
-        for byte in form {
-            let key = SecretPatterns.key(state, byte)
-            if let next = edges[key] {
-                state = next
-            } else {
-                depth.append(depth[Int(state)] + 1)
-                found.append(0)
-                fallback.append(0)
-                state = Int32(depth.count - 1)
-                edges[key] = state
-            }
-        }
-        found[Int(state)] = Int32(form.count)
-    }
-
-    /// Fallbacks, from the states near the root to those far from it.
-    private mutating func connect() {
-        let inOrder = edges.sorted { depth[Int($0.value)] < depth[Int($1.value)] }
-        for (key, state) in inOrder {
-            let (parent, byte) = (Int32(truncatingIfNeeded: key >> 8), UInt8(truncatingIfNeeded: key))
-            if parent != 0 { fallback[Int(state)] = step(fallback[Int(parent)], byte) }
-            found[Int(state)] = max(found[Int(state)], found[Int(fallback[Int(state)])])
-        }
+        let values = Set(secrets.flatMap(SecretPatterns.values))
+        written = SecretAutomaton(Set(values.flatMap(SecretSpelling.all)))
+        encoded = SecretAutomaton(Set(values.flatMap(SecretPatterns.encodings)))
     }
 
     // MARK: - Forms
 
     private static let shortestEncoded = 8
 
-    private static func forms(of secret: String) -> [[UInt8]] {
-        var forms = SecretSpelling.all(of: secret)
+    /// The secret, what is left of it without what is blank around it (a file ends with a line end, and `$(…)` takes that away), and its lines: in
+    /// a dump or behind a prefix one of several lines stands line by line, however its lines are indented there.
+    private static func values(of secret: String) -> [String] {
         let plain = Array(secret.utf8)
-        guard plain.count >= shortestEncoded else { return forms }
-        forms += base64Forms(plain)
-        for digits in ["0123456789abcdef", "0123456789ABCDEF"] { forms.append(hexadecimal(plain, Array(digits.utf8))) }
-        // In a dump or behind a prefix a value of several lines stands line by line.
-        for whole in [plain, SecretSpelling.echoed(plain)] {
+        let lines = [plain, SecretSpelling.echoed(plain)].flatMap { whole in
             let lines = whole.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D })
-            if lines.count > 1 { forms += lines.filter { $0.count >= shortestEncoded }.map { Array($0) } }
+            return lines.count > 1 ? lines.map { trimmed($0) } : []
         }
-        return forms
+        let ends = [plain[...], trimmed(plain[...])].map { String(decoding: $0, as: UTF8.self) }
+        return ends + lines.filter { $0.count >= shortestEncoded }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func trimmed(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        line.drop(while: isBlank).reversed().drop(while: isBlank).reversed()[...]
+    }
+
+    /// Space, tab and line ends.
+    static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
+
+    private static func encodings(of secret: String) -> [[UInt8]] {
+        let plain = Array(secret.utf8)
+        guard plain.count >= shortestEncoded else { return [] }
+        return base64Forms(plain) + ["0123456789abcdef", "0123456789ABCDEF"].map { hexadecimal(plain, Array($0.utf8)) }
     }
 
     private static func hexadecimal(_ bytes: [UInt8], _ digits: [UInt8]) -> [UInt8] {

@@ -7,9 +7,12 @@ struct SecretSpelling: Sendable {
     private let escape: @Sendable (Unicode.Scalar) -> String?
 
     /// All spellings of a value, the plain one among them.
-    static func all(of secret: String) -> [[UInt8]] {
+    static func all(of secret: String) -> Set<[UInt8]> {
         let plain = Array(secret.utf8)
-        return Array(Set([plain, echoed(plain)] + rules.map { Array($0.spelling(of: secret).utf8) }))
+        // A text in a text: a log in JSON that holds JSON, a Swift value that holds another one's description.
+        let nesting = [inJSON(more: "", beyondASCII: false), inJSON(more: "", beyondASCII: true), inSwift]
+        let twice = nesting.map { $0.spelling(of: $0.spelling(of: secret)) }
+        return Set([plain, echoed(plain)] + (rules.map { $0.spelling(of: secret) } + twice).map { Array($0.utf8) })
     }
 
     private func spelling(of text: String) -> String {
@@ -106,7 +109,37 @@ struct SecretSpelling: Sendable {
         // Python's `repr` in either quotes, of text and of bytes; C, Go, Rust and JavaScript.
         inRepr(quote: "'", bytes: false), inRepr(quote: "\"", bytes: false), inRepr(quote: nil, bytes: false),
         inRepr(quote: "'", bytes: true), inRepr(quote: "\"", bytes: true), inRepr(quote: nil, bytes: true),
+        inSwift, inASCII(quote: nil), inASCII(quote: "'"), inASCII(quote: "\""),
     ]
+
+    /// Python's `unicode_escape` and `ascii`.
+    private static func inASCII(quote: Unicode.Scalar?) -> SecretSpelling {
+        let table: [Unicode.Scalar: String] = ["\\": #"\\"#, "\n": #"\n"#, "\r": #"\r"#, "\t": #"\t"#]
+        return SecretSpelling { scalar in
+            if scalar == quote { return "\\" + String(scalar) }
+            if let known = table[scalar] { return known }
+            switch scalar.value {
+            case 0x20..<0x7F: return nil
+            case ..<0x100: return #"\x"# + hex(scalar.value, 2, false)
+            case ..<0x1_0000: return #"\u"# + hex(scalar.value, 4, false)
+            default: return #"\U"# + hex(scalar.value, 8, false)
+            }
+        }
+    }
+
+    /// Swift's own: `String.debugDescription`, and with it any array, optional, struct or error that a text is in.
+    private static let inSwift = SecretSpelling { scalar in
+        switch scalar {
+        case "\\": #"\\"#
+        case "'": #"\'"#
+        case "\"": #"\""#
+        case "\0": #"\0"#
+        case "\n": #"\n"#
+        case "\r": #"\r"#
+        case "\t": #"\t"#
+        default: scalar.value < 0x20 || scalar.value == 0x7F ? #"\u{"# + hex(scalar.value, 2, true) + "}" : nil
+        }
+    }
 
     private static func backslashed(_ special: String) -> SecretSpelling {
         let special = Set(special.unicodeScalars)

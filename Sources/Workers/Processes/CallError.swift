@@ -12,9 +12,15 @@ struct CallError: Error, Hashable, CustomStringConvertible {
         self.code = code
     }
 
+    /// That `flow_open_plain` did not open a file: `other` is what it said.
+    init(_ action: String, _ other: UnsafePointer<CChar>?) {
+        let code = errno
+        self.init(other.map { "\(action): it is \(String(cString: $0)), not a file" } ?? action, code)
+    }
+
     /// The other side broke the rules, not this machine.
     var isProtocol: Bool { code == EPROTO }
-    /// The machine has no process, memory, descriptor or namespace left just now. It may have in a moment.
-    var isShortage: Bool { [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, ENOBUFS].contains(code) }
+    /// The machine has no process, memory, descriptor, namespace or room left just now. It may have in a moment.
+    var isShortage: Bool { [EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ENOBUFS].contains(code) }
     var description: String { "\(action): \(String(cString: strerror(code)))" }
 }

@@ -26,10 +26,12 @@ package final class ChildProcess: Sendable {
     }
 
     package let pid: Int32
+    private let extent: Launch.Extent
     private let state: Mutex<State>
 
-    private init(pid: pid_t, pidfd: CInt) {
+    private init(pid: pid_t, pidfd: CInt, extent: Launch.Extent) {
         self.pid = pid
+        self.extent = extent
         state = Mutex(State(pidfd: pidfd))
     }
 
@@ -37,7 +39,7 @@ package final class ChildProcess: Sendable {
     package static func start(_ launch: Launch) async throws -> ChildProcess {
         try await BlockingThreads.spawning.call {
             let (pid, pidfd) = try launch.start()
-            let child = ChildProcess(pid: pid, pidfd: pidfd)
+            let child = ChildProcess(pid: pid, pidfd: pidfd, extent: launch.extent)
             do {
                 try child.watchEnd(pidfd)
             } catch {
@@ -77,7 +79,7 @@ package final class ChildProcess: Sendable {
     /// Without the loop, for one that cannot be watched.
     private func killNow() {
         state.withLock { state in
-            _ = flow_spawn_signal(state.pidfd, SIGKILL)
+            endNow(state.pidfd)
             while waitpid(pid, nil, 0) < 0, errno == EINTR {}
             close(state.pidfd)
             state.pidfd = -1
@@ -101,13 +103,12 @@ package final class ChildProcess: Sendable {
         await withCheckedContinuation { continuation in whenEnded { continuation.resume(returning: $0) } }
     }
 
-    /// Sends a signal to it and, `everyone`, to what stayed in its process group. Nothing happens when it has ended: its number
-    /// may be another's by then.
-    package func signal(_ number: CInt, everyone: Bool = false) {
+    /// Kills it, as far as its `Launch.Extent` goes. Nothing happens when it has ended: its number may be another's by then.
+    package func kill() {
         state.withLock { state in
-            guard state.pidfd >= 0, state.end == nil else { return }
-            if everyone { kill(-pid, number) }
-            _ = flow_spawn_signal(state.pidfd, number)
+            if state.pidfd >= 0, state.end == nil { endNow(state.pidfd) }
         }
     }
+
+    private func endNow(_ pidfd: CInt) { _ = extent == .alone ? flow_spawn_signal(pidfd, SIGKILL) : flow_spawn_end(pidfd) }
 }

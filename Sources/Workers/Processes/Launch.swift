@@ -18,10 +18,30 @@ package struct Launch: Sendable {
     /// Become descriptors 0, 1 … of the child; -1 is /dev/null. They stay the caller's. It gets no others.
     package var descriptors: [CInt]
     package var confinement: LaunchConfinement
+    package var extent: Extent
+
+    /// What ends with the program.
+    package enum Extent: Sendable {
+        /// Itself: what it started goes on.
+        case alone
+        /// Everything that it started, in whatever session or group, when it is killed or ends by itself; what a program leaves that exits
+        /// with status 0 goes on. The number and the end told are those of its keeper, which ends last, in the way that the program did.
+        case whole
+        /// The same, and all of it ends when this process does, however that comes.
+        case wholeWithUs
+
+        fileprivate var flag: flow_spawn_whole {
+            switch self {
+            case .alone: FLOW_SPAWN_ALONE
+            case .whole: FLOW_SPAWN_WHOLE
+            case .wholeWithUs: FLOW_SPAWN_WHOLE_WITH_US
+            }
+        }
+    }
 
     package init(
         program: Program, arguments: [String], environment: [String: String] = [:], folder: String? = nil,
-        descriptors: [CInt] = [-1, -1, -1], confinement: LaunchConfinement = .none
+        descriptors: [CInt] = [-1, -1, -1], confinement: LaunchConfinement = .none, extent: Extent = .alone
     ) {
         self.program = program
         self.arguments = arguments
@@ -29,6 +49,7 @@ package struct Launch: Sendable {
         self.folder = folder
         self.descriptors = descriptors
         self.confinement = confinement
+        self.extent = extent
     }
 
     /// Blocks until the program has begun. The number and the pidfd are the caller's.
@@ -59,7 +80,7 @@ package struct Launch: Sendable {
                             descriptors: descriptors.baseAddress, descriptor_count: CInt(descriptors.count),
                             uid: confinement.account.map { Int64($0.user) } ?? -1,
                             gid: confinement.account.map { Int64($0.group) } ?? -1,
-                            hidden: confinement.hidden.isEmpty ? nil : UnsafePointer(hidden), kept: kept)
+                            hidden: confinement.hidden.isEmpty ? nil : UnsafePointer(hidden), kept: kept, whole: extent.flag)
                         return flow_spawn(&child, &pid, &pidfd, &stage)
                     }
                 }

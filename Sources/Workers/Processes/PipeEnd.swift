@@ -89,6 +89,12 @@ final class PipeEnd: Sendable {
         }
     }
 
+    /// Returns, perhaps too early, when `take` may give something else than `later`, and after `wake`.
+    func change() async throws { try await wakeup.wait() }
+
+    /// Has who waits for a change look again.
+    func wake() { wakeup.signal() }
+
     /// Writes all of it, and sends a copy of `descriptor` with the first byte. Throws when the other side is closed, and
     /// `CancellationError`; part of it may have gone then.
     func write(_ bytes: [UInt8], sending passenger: CInt? = nil) async throws {

@@ -11,6 +11,7 @@ import Synchronization
 /// It outlives the engine: what runs in it goes on to its recorded end, and the next engine follows it as a `FormerHost`.
 /// Steps share the process. One that ignores its cancellation can only be ended with it: then the process takes no further steps, and
 /// is killed as soon as only such steps are left in it, or after `WorkerLimits.stubbornSeconds`; others that ran in it are lost.
+/// What its steps started ends with it, unless it ends well, for want of work.
 final class FlowHostProcess: Sendable {
     enum Answer: Hashable, Sendable {
         case ended(StepTail.End)
@@ -35,6 +36,10 @@ final class FlowHostProcess: Sendable {
     private struct State {
         var exchanges: [Int: Exchange] = [:]
         var next = 1
+        /// The secrets that the process was ever given, in how many sets they came, and how long all of them are.
+        var secrets: Set<String> = []
+        var secretSets = 0
+        var secretBytes = 0
         /// Exchanges that can only be ended with the process.
         var doomed: Set<Int> = []
         var isRetired = false
@@ -45,8 +50,7 @@ final class FlowHostProcess: Sendable {
     let child: ChildProcess
     private let requests: PipeEnd
     private let news: PipeEnd
-    private let output: PipeEnd
-    private let errors: PipeEnd
+    private let printed: [PrintedStream]
     private let frames: AsyncStream<Frame>
     private let frameFeed: AsyncStream<Frame>.Continuation
     private let state = Mutex(State())
@@ -55,8 +59,7 @@ final class FlowHostProcess: Sendable {
         self.child = child
         self.requests = requests
         self.news = news
-        self.output = output
-        self.errors = errors
+        printed = [PrintedStream(output), PrintedStream(errors)]
         (frames, frameFeed) = AsyncStream.makeStream()
     }
 
@@ -79,7 +82,7 @@ final class FlowHostProcess: Sendable {
         let child = try await start(
             Launch(
                 program: .descriptor(program), arguments: ["flow-host", "serve", "3", "4"],
-                environment: start.wanted.environment().merging(libraries) { _, own in own }, descriptors: theirs))
+                environment: start.wanted.environment().merging(libraries) { _, own in own }, descriptors: theirs, extent: .whole))
         let everyone = wakeups
         child.whenEnded { _ in for wakeup in everyone { wakeup.signal() } }
         return FlowHostProcess(child: child, requests: requests, news: news, output: output, errors: errors)
@@ -100,7 +103,16 @@ final class FlowHostProcess: Sendable {
     // MARK: - Steps
 
     /// Sends a request with its record, which `tail` reads, and gives its number; nil when the process takes no further steps.
-    func begin(_ request: [String: JSON], record: OwnedDescriptor, _ tail: StepTail, output: OutputRecorder) -> Int? {
+    ///
+    /// `secrets`: what of the request nobody may be shown. All that the process was ever given are masked in what it prints, so it is given no
+    /// more than `WorkerLimits.hostSecretSets` and `hostSecretBytes` of them: then another process takes its place.
+    func begin(
+        _ request: [String: JSON], record: OwnedDescriptor, _ tail: StepTail, output: OutputRecorder, secrets: AttemptSecrets
+    ) -> Int? {
+        guard mask(secrets) else {
+            retire()
+            return nil
+        }
         let id = state.withLock { state -> Int? in
             guard !state.isRetired else { return nil }
             defer { state.next += 1 }
@@ -111,6 +123,28 @@ final class FlowHostProcess: Sendable {
         let bytes = HostFrames.frame(.object(request.merging(["id": .int(id)]) { _, id in id }))
         frameFeed.yield(Frame(bytes: bytes, record: record))
         return id
+    }
+
+    /// False when it was given as many as it may have.
+    private func mask(_ secrets: AttemptSecrets) -> Bool {
+        let (values, prepared) = (secrets.values, secrets.patterns)
+        return state.withLock { state in
+            let fresh = values.subtracting(state.secrets)
+            guard !fresh.isEmpty else { return true }
+            let bytes = state.secretBytes + fresh.reduce(0) { $0 + $1.utf8.count }
+            // The first step of a process is taken in any case: there is none that would take it instead.
+            guard
+                state.secretSets == 0 || state.secretSets < WorkerLimits.hostSecretSets && bytes <= WorkerLimits.hostSecretBytes
+            else { return false }
+            state.secretSets += 1
+            state.secretBytes = bytes
+            state.secrets.formUnion(fresh)
+            // What it has already is looked for already: only what is new costs memory again.
+            let patterns = fresh == values ? prepared : SecretPatterns(fresh)
+            // Under the lock: nobody is to take them for masked before they are.
+            for stream in printed { stream.mask(patterns) }
+            return true
+        }
     }
 
     /// Waits for the answer. A task is cancelled only because the engine goes away; to end one step, cancel it.
@@ -127,12 +161,14 @@ final class FlowHostProcess: Sendable {
         } onCancel: {
             settle(id, .detached)
         }
-        state.withLock { state in
+        let isOver = state.withLock { state in
             state.exchanges[id] = nil
             state.doomed.remove(id)
             state.idleSince = .now
+            return state.isRetired && state.exchanges.isEmpty
         }
         endIfOnlyDoomed()
+        if isOver { requests.close() }
         return answer
     }
 
@@ -158,7 +194,7 @@ final class FlowHostProcess: Sendable {
 
     // MARK: - Life
 
-    /// Takes no further steps; ends at once when it has none.
+    /// Takes no further steps, and ends when it has none.
     func retire() {
         let isIdle = state.withLock { state in
             state.isRetired = true
@@ -172,13 +208,13 @@ final class FlowHostProcess: Sendable {
         state.withLock { $0.exchanges.isEmpty && !$0.isRetired ? ContinuousClock.now - $0.idleSince : nil }
     }
 
-    /// Ends it now. `reason` stands in the message of the steps that are lost; nil: the way it ended does.
+    /// Ends it now, with everything that its steps started. `reason` stands in the message of the steps that are lost; nil: the way it ended does.
     func kill(_ reason: String?) {
         state.withLock { state in
             state.isRetired = true
             state.reason = state.reason ?? reason
         }
-        child.signal(SIGKILL, everyone: true)
+        child.kill()
     }
 
     /// Looks after the process until it has ended. On cancellation it is left alone, and ends when its steps have.
@@ -190,8 +226,7 @@ final class FlowHostProcess: Sendable {
             group.addTask { await self.endWhenIdle() }
             await withDiscardingTaskGroup { readers in
                 readers.addTask { await self.readNews() }
-                readers.addTask { await self.readPrinted(self.output) }
-                readers.addTask { await self.readPrinted(self.errors) }
+                for stream in self.printed { readers.addTask { await self.readPrinted(stream) } }
             }
             do {
                 while child.endIfKnown == nil { try await ended.wait() }
@@ -201,7 +236,8 @@ final class FlowHostProcess: Sendable {
             if let end = child.endIfKnown { finish(end) }
             group.cancelAll()
         }
-        for pipe in [requests, news, output, errors] { pipe.close() }
+        for pipe in [requests, news] { pipe.close() }
+        for stream in printed { stream.close() }
     }
 
     private func finish(_ end: ChildProcess.End) {
@@ -249,7 +285,10 @@ final class FlowHostProcess: Sendable {
 
     private func readRecords() async throws {
         for (id, tail) in state.withLock({ $0.exchanges.filter { $0.value.answer == nil }.map { ($0.key, $0.value.tail) } }) {
-            if let end = try await tail.read() { settle(id, .ended(end)) }
+            guard let end = try await Shortage.waited({ try await tail.read() }) else { continue }
+            // What it printed before it said so is its own.
+            for stream in printed { await stream.caughtUp() }
+            settle(id, .ended(end))
         }
     }
 
@@ -264,14 +303,9 @@ final class FlowHostProcess: Sendable {
     }
 
     /// What the process prints cannot be told apart by step: every step that runs gets it, as what went wrong beside its own lines.
-    private func readPrinted(_ pipe: PipeEnd) async {
-        do {
-            while let bytes = try await pipe.read(until: child) {
-                for recorder in state.withLock({ $0.exchanges.values.map(\.output) }) { await recorder.append(bytes, to: .stderr) }
-            }
-        } catch {
-            // Cancelled; or the pipe broke, which the end of the process will explain.
-            return
+    private func readPrinted(_ stream: PrintedStream) async {
+        await stream.read(until: child) { bytes in
+            for recorder in state.withLock({ $0.exchanges.values.map(\.output) }) { await recorder.append(bytes, to: .stderr) }
         }
     }
 

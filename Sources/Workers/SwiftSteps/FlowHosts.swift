@@ -25,12 +25,12 @@ actor FlowHosts {
     /// Begins a step in the flow's process. Throws when there is no process and none can be started.
     func begin(
         _ binary: Digest, _ request: [String: JSON], record: OwnedDescriptor, _ tail: StepTail, output: OutputRecorder,
-        before: @Sendable (FlowHostProcess) async throws -> Void
+        secrets: AttemptSecrets, before: @Sendable (FlowHostProcess) async throws -> Void
     ) async throws -> (process: FlowHostProcess, id: Int) {
         while true {
             let process = try await process(for: binary)
             try await before(process)
-            if let id = process.begin(request, record: record, tail, output: output) { return (process, id) }
+            if let id = process.begin(request, record: record, tail, output: output, secrets: secrets) { return (process, id) }
             if hosts[binary] === process { hosts[binary] = nil }
         }
     }

@@ -1,13 +1,15 @@
+import CFlowShims
 import Glibc
 
 /// Small files that are on the disk when the call returns. Blocks.
 enum SmallFile {
-    /// The content; nil when there is no such file.
+    /// The content; nil when there is no such file. What is no file (a pipe is waited for, a device read for ever) or too long is refused.
     static func read(_ path: String) throws -> [UInt8]? {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
+        var other: UnsafePointer<CChar>?
+        let file = flow_open_plain(path, O_RDONLY, 0, &other)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
-            throw CallError("\(path) could not be read")
+            throw CallError("\(path) could not be read", other)
         }
         defer { close(file) }
         var bytes: [UInt8] = []
@@ -18,6 +20,7 @@ enum SmallFile {
             guard got >= 0 else { throw CallError("\(path) could not be read") }
             if got == 0 { return bytes }
             bytes += buffer.prefix(got)
+            guard bytes.count <= WorkerLimits.smallFileBytes else { throw CallError("\(path) could not be read", EFBIG) }
         }
     }
 

@@ -16,11 +16,14 @@ struct StepRecords: Sendable {
     /// The process that a step was given to.
     struct Started: Hashable, Sendable, Codable {
         var bootID: String
+        /// That of its keeper, where it has one.
         var pid: Int32
         /// When it began, in ticks since boot: the number may be another's later.
         var birth: UInt64
         /// Seconds since boot.
         var at: Double
+        /// Whether it has a keeper, which ends it with everything that it started. Engines of 0.1.0 gave it none.
+        var hasKeeper: Bool?
     }
 
     enum State: Sendable {
@@ -45,7 +48,7 @@ struct StepRecords: Sendable {
         try await BlockingThreads.files.call {
             let started = Started(
                 bootID: try SmallFile.line("/proc/sys/kernel/random/boot_id"), pid: process,
-                birth: StepRecords.birth(of: process) ?? 0, at: try StepRecords.uptime())
+                birth: StepRecords.birth(of: process) ?? 0, at: try StepRecords.uptime(), hasKeeper: true)
             try SmallFile.write(path, try JSON(encoding: started).canonicalBytes)
         }
     }
@@ -91,7 +94,10 @@ struct StepRecords: Sendable {
         return try await BlockingThreads.files.call {
             if let bytes = try SmallFile.read(ended) { return .ended(try StepRecords.decode(try JSON.parse(bytes))) }
             guard let bytes = try SmallFile.read(started) else { return .absent }
-            return .started(try JSON.parse(bytes).decode(as: Started.self))
+            let found = try JSON.parse(bytes).decode(as: Started.self)
+            // A signal to a number below these goes to many processes, and no machine has been up for so long.
+            guard found.pid > 1, (0...1e10).contains(found.at) else { throw CallError("\(started) is damaged", EBADMSG) }
+            return .started(found)
         }
     }
 
@@ -172,7 +178,7 @@ struct StepRecords: Sendable {
             throw CallError("the record of a Swift step is of another form", EBADMSG)
         }
         return AttemptResult(
-            outcome: outcome, outputBytes: value["outputBytes"]?.intValue ?? 0,
+            outcome: outcome, outputBytes: min(max(0, value["outputBytes"]?.intValue ?? 0), 1 << 60),
             truncated: value["truncated"]?.boolValue ?? false, lastLine: value["lastLine"]?.stringValue)
     }
 }

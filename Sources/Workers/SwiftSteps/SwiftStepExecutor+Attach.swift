@@ -33,9 +33,9 @@ extension SwiftStepExecutor {
     private func follow(
         _ attempt: LiveAttempt, _ work: StepWork, _ started: StepRecords.Started
     ) async throws -> AttemptReport.Event {
-        let (_, patterns) = try opened(work)
-        let recorder = OutputRecorder(
-            store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
+        // Not for the step, which has them: to mask them.
+        _ = try await opened(work, attempt)
+        let recorder = attempt.recorder(in: outputs)
         let tail = tail(of: attempt, recorder)
         let (host, isSameBoot) = try await BlockingThreads.files.call {
             (try FormerHost(started), try SmallFile.line("/proc/sys/kernel/random/boot_id") == started.bootID)
@@ -50,13 +50,13 @@ extension SwiftStepExecutor {
                     group.addTask { await end(host, at: started.at + seconds) }
                 }
             }
-            let result = await wait(for: host, tail)
+            let result = await wait(for: host, tail, attempt.id, work.binary)
             group.cancelAll()
             return (result, await group.contains(true))
         }
         switch result {
         case .success(.end(let end)):
-            var result = await self.result(outcome(of: end, attempt, patterns), tail, recorder)
+            var result = await self.result(outcome(of: end, attempt), tail, recorder)
             result.endedSecondsAgo = try await records.age(of: attempt.id)
             return .ended(result)
         // A request that did not reach the process whole. After a power cut its record may only not have reached the disk.
@@ -65,18 +65,26 @@ extension SwiftStepExecutor {
             let reason = "the flow's process ended while the step ran"
             return await concludeWithout(end: reason, attempt, isTimedOut: isLate, tail, recorder)
         case .failure(let error):
+            // It may go on, and nobody would know: what is lost must not run beside what is tried again.
+            if error is CallError { host?.kill() }
             // After a cancellation nobody hears this.
             return .ended(await self.result(.lost("its record could not be read: \(error)"), tail, recorder))
         }
     }
 
-    private func wait(for host: FormerHost?, _ tail: StepTail) async -> Result<Found, any Error> {
+    private func wait(
+        for host: FormerHost?, _ tail: StepTail, _ id: AttemptID, _ binary: Digest
+    ) async -> Result<Found, any Error> {
+        let record = records.recordPath(id)
         do {
             while true {
                 // Looked at before the record: what it wrote before it ended is there by then.
                 let hasEnded = host?.hasEnded ?? true
-                if let end = try await tail.read() { return .success(.end(end)) }
-                if hasEnded { return .success(.gone) }
+                var isRefused = false
+                if let host, !tail.hasBegun { isRefused = await BlockingThreads.files.call { host.willNotTake(record, of: binary) } }
+                // A moment in which the engine is short of something is nothing that the step has done.
+                if let end = try await Shortage.waited({ try await tail.read() }) { return .success(.end(end)) }
+                if hasEnded || isRefused && !tail.hasBegun { return .success(.gone) }
                 try await Task.sleep(for: .milliseconds(WorkerLimits.formerHostMilliseconds))
             }
         } catch {

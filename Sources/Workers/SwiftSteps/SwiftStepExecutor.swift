@@ -27,7 +27,12 @@ struct SwiftStepExecutor: Executor {
     // MARK: - Starting
 
     private func start(_ attempt: LiveAttempt, _ work: StepWork) async throws -> AttemptReport.Event {
-        let (inputs, patterns) = try opened(work)
+        let inputs = try await opened(work, attempt)
+        // A secret may hold it.
+        if let number = inputs.firstIndex(where: { $0.forbiddenCharacter != nil }) {
+            let character = inputs[number].forbiddenCharacter ?? ""
+            throw AttemptResult.Failure(.input, "nothing was started: input \(number + 1) is a text with \(character), which no value may hold")
+        }
         let place = try await records.place()
         guard await attempt.placed(place) else { return .cancelled }
         if let lastSent = attempt.order.lastSent {
@@ -37,15 +42,14 @@ struct SwiftStepExecutor: Executor {
                 return .ended(AttemptResult(outcome: .lost(reason)))
             }
         }
-        let recorder = OutputRecorder(
-            store: outputs, id: attempt.id, cap: Limits.capturedOutputBytes, patterns: patterns)
+        let recorder = attempt.recorder(in: outputs)
         let tail = tail(of: attempt, recorder)
         let (process, id): (FlowHostProcess, Int)
         do {
             let record = try await records.makeRecord(attempt.id)
             let request = request(attempt.order, work, inputs)
             (process, id) = try await Shortage.$told.withValue(attempt.shortageListener) {
-                try await hosts.begin(work.binary, request, record: record, tail, output: recorder) { process in
+                try await hosts.begin(work.binary, request, record: record, tail, output: recorder, secrets: attempt.secrets) { process in
                     try await records.recordStart(attempt.id, in: process.child.pid)
                 }
             }
@@ -56,7 +60,7 @@ struct SwiftStepExecutor: Executor {
         }
         let (answer, isTimedOut) = await follow(attempt, process, id)
         switch answer {
-        case .ended(let end): return .ended(await result(outcome(of: end, attempt, patterns), tail, recorder))
+        case .ended(let end): return .ended(await result(outcome(of: end, attempt), tail, recorder))
         case .died(let reason):
             return await concludeWithout(end: reason, attempt, isTimedOut: isTimedOut, tail, recorder)
         case .detached:
@@ -71,18 +75,19 @@ struct SwiftStepExecutor: Executor {
         StepTail(path: records.recordPath(attempt.id), output: recorder) { attempt.report(.started(containment: .process)) }
     }
 
-    func opened(_ work: StepWork) throws -> (inputs: [JSON], SecretPatterns) {
-        var secrets = SecretOpening(open)
-        var inputs: [JSON] = []
-        for input in work.inputs { inputs.append(try secrets.value(input)) }
-        return (inputs, SecretPatterns(secrets.opened))
+    /// Its inputs.
+    func opened(_ work: StepWork, _ attempt: LiveAttempt) async throws -> [JSON] {
+        let secrets = SecretOpening(open, for: attempt)
+        let inputs = try work.inputs.map { try secrets.value($0) }
+        await attempt.secrets.prepare()
+        return inputs
     }
 
     func result(_ outcome: AttemptResult.Outcome, _ tail: StepTail, _ recorder: OutputRecorder) async -> AttemptResult {
-        let summary = await recorder.finish()
+        let summary = await recorder.finish(nil)
         return AttemptResult(
             outcome: outcome, outputBytes: summary.bytes + tail.dropped,
-            truncated: summary.isTruncated || summary.fault != nil || tail.dropped > 0, lastLine: summary.lastLine)
+            truncated: summary.isTruncated || !summary.faults.isEmpty || tail.dropped > 0, lastLine: summary.lastLine)
     }
 
     /// The last report of a step whose process ended before it: what that means is noted, since only this engine knows it.
@@ -110,10 +115,14 @@ struct SwiftStepExecutor: Executor {
         return request
     }
 
-    func outcome(of end: StepTail.End, _ attempt: LiveAttempt, _ patterns: SecretPatterns) -> AttemptResult.Outcome {
+    func outcome(of end: StepTail.End, _ attempt: LiveAttempt) -> AttemptResult.Outcome {
         switch end {
         case .output(let value):
-            let kept = patterns.masked(value)
+            // Nothing stands in for a character in what others take for a value.
+            if let character = value.forbiddenCharacter {
+                return .failed(.init(.output, "it returned a text with \(character), which no value may hold"))
+            }
+            let kept = attempt.secrets.patterns.masked(value)
             let size = kept.canonicalBytes.count
             guard size <= Limits.stepOutputBytes else {
                 return .failed(.init(.output, "it returned \(size) bytes of JSON; a step hands out at most \(Limits.stepOutputBytes)"))
@@ -122,7 +131,7 @@ struct SwiftStepExecutor: Executor {
         case .error(let message, let isLate, let pause):
             if attempt.wasStopped { return .cancelled }
             if isLate { return .timedOut }
-            return .failed(.init(.thrown, OutputText.keepable(patterns.masked(message)), retryAfterSeconds: pause))
+            return .failed(.init(.thrown, OutputText.keepable(attempt.secrets.patterns.masked(message)), retryAfterSeconds: pause))
         }
     }
 

@@ -19,15 +19,19 @@ struct Harness: Sendable {
     let client: Client
     let socketClient: Client
     let engine: Engine
+    let store: MemoryStore
     let hands: ScriptedHands
     let catalogue: TestCatalogue
     let identities: TestIdentities
     let outputs: TestOutputs
+    let hub: ChangeHub
     let port: Int
     let socketPath: String
 
     /// Serves on a free port of 127.0.0.1 and on a socket for as long as `body` takes.
-    static func run(_ body: @escaping @Sendable (Harness) async throws -> Void) async throws {
+    static func run(
+        accounts: [Wire.User] = [], heartbeatSeconds: Double = APILimits.heartbeatSeconds, _ body: @escaping @Sendable (Harness) async throws -> Void
+    ) async throws {
         let hands = ScriptedHands()
         let store = MemoryStore()
         let environment = EngineEnvironment(
@@ -37,10 +41,10 @@ struct Harness: Sendable {
         let engine = try Engine(store: store, dispatcher: hands, environment: environment)
         hands.connect(engine)
         let meters = Meters()
-        let hub = ChangeHub(meters: meters)
+        let hub = ChangeHub(meters: meters, heartbeatSeconds: heartbeatSeconds)
         let catalogue = TestCatalogue()
         for plan in Plans.all { catalogue.add(plan) }
-        let identities = TestIdentities()
+        let identities = TestIdentities(accounts: accounts)
         let outputs = TestOutputs()
         var logger = Logger(label: "test")
         logger.logLevel = .critical
@@ -76,9 +80,9 @@ struct Harness: Sendable {
             let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
             let harness = Harness(
                 client: Client(http: http, base: "http://127.0.0.1:\(try #require(port))"),
-                socketClient: Client(http: http, base: "http+unix://\(PercentCoding.encode(socket))"), engine: engine,
+                socketClient: Client(http: http, base: "http+unix://\(PercentCoding.encode(socket))"), engine: engine, store: store,
                 hands: hands,
-                catalogue: catalogue, identities: identities, outputs: outputs, port: try #require(port), socketPath: socket)
+                catalogue: catalogue, identities: identities, outputs: outputs, hub: hub, port: try #require(port), socketPath: socket)
             do {
                 try await body(harness)
             } catch {

@@ -9,6 +9,10 @@ import Synchronization
 /// Everybody whom the tests know: a token `token-ROLE` for each role, and people for approvals.
 struct TestIdentities: Identities {
     let socketRoles = SocketRoles()
+    /// Tokens that are good no more.
+    let revoked = SocketRoles()
+    /// Who has an account.
+    var accounts: [Wire.User] = []
 
     final class SocketRoles: Sendable {
         private let roles = Mutex<[String]>([])
@@ -38,14 +42,17 @@ struct TestIdentities: Identities {
     func actor(uid: UInt32) async throws -> Actor {
         Actor(person: "uid\(uid)", user: "os:uid\(uid)", names: ["os:uid\(uid)"], roles: socketRoles.value)
     }
-    func actor(token: String) async throws -> Actor? { TestIdentities.people[token] }
-    func users() async throws -> [Wire.User] { [] }
+    func actor(token: String) async throws -> Actor? { revoked.value.contains(token) ? nil : TestIdentities.people[token] }
+    func users() async throws -> [Wire.User] { accounts }
     var people: People? { nil }
     func setRoles(_ roles: [String], of name: String, by actor: Actor) async throws -> Wire.User {
         Wire.User(person: name, names: [name], roles: roles)
     }
     func link(_ name: String, with other: String, by actor: Actor) async throws -> Wire.User {
         Wire.User(person: name, names: [name, other], roles: [])
+    }
+    func unlink(_ name: String, from other: String, message: String, by actor: Actor) async throws -> [Wire.User] {
+        [name, other].map { Wire.User(person: $0, names: [$0], roles: []) }
     }
     func remove(user name: String, by actor: Actor) async throws {}
     func tokens(of person: String?) async throws -> [Wire.Token] {
@@ -126,9 +133,9 @@ struct TestPreparation: RunPreparation {
 }
 
 struct TestHosts: HostDirectory {
-    static let host = Wire.Host(name: "web-1", address: "127.0.0.1", port: 22)
-    func inventory() async throws -> Wire.Inventory { Wire.Inventory(hosts: [TestHosts.host], groups: [:], file: "/inventory.yaml") }
-    func hosts(matching selector: String) async throws -> [Wire.Host] { [TestHosts.host] }
+    static let host = FlowModel.Host(name: "web-1", address: "127.0.0.1")
+    func inventory() async throws -> KnownInventory { KnownInventory(hosts: [TestHosts.host], groups: [:], file: "/inventory.yaml") }
+    func hosts(matching selector: String) async throws -> [FlowModel.Host] { [TestHosts.host] }
     func add(_ hosts: [Wire.Host], by actor: Actor) async throws -> [Wire.Host] { hosts }
     func scan(_ request: Wire.Scan) async throws -> [Wire.HostKey] { [] }
     func importKnownHosts(_ request: Wire.KnownHosts, by actor: Actor) async throws -> Wire.KnownHostsResult {
@@ -190,11 +197,13 @@ struct TestSchedules: ScheduleDirectory {
         Wire.Schedule(name: name, revision: 1, spec: spec, changedAt: Instant(milliseconds: 0), changedBy: "alice")
     }
 
-    func schedules() async throws -> [Wire.Schedule] { [one("nightly")] }
+    func schedules(after name: String?, limit: Int) async throws -> [Wire.Schedule] { name == nil ? [one("nightly")] : [] }
+    func names() async throws -> [String] { ["nightly"] }
     func schedule(_ name: String) async throws -> Wire.Schedule? { name == "nightly" ? one(name) : nil }
     func put(_ name: String, _ spec: ScheduleSpec, by actor: Actor) async throws -> Wire.Schedule { one(name, spec) }
     func put(_ schedules: Wire.ScheduleImport, by actor: Actor) async throws -> [Wire.Schedule] { schedules.items.map { one($0.name, $0.spec) } }
     func adopt(_ triggers: [TriggerSpec], of flow: String, by actor: Actor) async throws {}
+    func seal(inputsOf flow: String, by actor: Actor) async throws {}
     func remove(schedule name: String, by actor: Actor) async throws {}
     func pause(_ name: String, _ request: Wire.SchedulePause, by actor: Actor) async throws -> Wire.Schedule { one(name) }
     func resume(_ name: String, by actor: Actor) async throws -> Wire.Schedule { one(name) }
@@ -225,8 +234,9 @@ struct TestHooks: HookDirectory {
         Wire.Hook(name: name, spec: spec, changedAt: Instant(milliseconds: 0), changedBy: "alice")
     }
 
-    func hooks() async throws -> [Wire.Hook] { [one("push")] }
+    func hooks(after name: String?, limit: Int) async throws -> [Wire.Hook] { name == nil ? [one("push")] : [] }
     func put(_ name: String, _ spec: HookSpec, newSecret: Bool, by actor: Actor) async throws -> Wire.Hook { one(name, spec) }
+    func seal(inputsOf flow: String, by actor: Actor) async throws {}
     func remove(hook name: String, by actor: Actor) async throws {}
     func deliver(_ delivery: HookDelivery, to name: String) async throws -> Wire.Delivered {
         guard !delivery.signatures.isEmpty else { throw FlowError(.unauthenticated, subject: "hook", "Nothing was started.") }

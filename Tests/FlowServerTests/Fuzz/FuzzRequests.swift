@@ -9,10 +9,13 @@ struct FuzzRequests {
     let known: [String: [String]]
     let plan: JSON
     private let schemas: [String: JSON]
+    /// The texts in the plan, among them the ids by which its steps name each other.
+    private let words: [String]
 
     init(known: [String: [String]], plan: JSON) {
         self.known = known
         self.plan = plan
+        words = Set(FuzzRequests.texts(in: plan)).sorted()
         schemas = OpenAPIDocument.json["components"]?["schemas"]?.objectValue ?? [:]
     }
 
@@ -79,7 +82,7 @@ struct FuzzRequests {
     /// A value of the schema; one time in eight something else in its place.
     private func value(_ schema: JSON, _ field: String, _ random: inout SeededRandom, depth: Int) -> String {
         guard depth > 0, !random.chance(0.12) else { return FuzzValues.json(&random) }
-        if field == "plan" { return mutated(plan, &random).canonical }
+        if field == "plan" { return (0...random.int(0...4)).reduce(plan) { plan, _ in mutated(plan, &random) }.canonical }
         if let known = known[field], !known.isEmpty, random.chance(0.5) { return JSON.string(random.pick(known)).canonical }
         if let reference = schema["$ref"]?.stringValue {
             return value(schemas[String(reference.dropFirst("#/components/schemas/".count))] ?? [:], field, &random, depth: depth - 1)
@@ -112,7 +115,16 @@ struct FuzzRequests {
         }
     }
 
-    /// The value with one of its parts replaced.
+    private static func texts(in value: JSON) -> [String] {
+        switch value {
+        case .object(let members): members.values.flatMap(texts)
+        case .array(let elements): elements.flatMap(texts)
+        case .string(let text): [text]
+        default: []
+        }
+    }
+
+    /// The value with one of its parts replaced, or there twice: steps of one id, steps that stand in or need themselves or each other.
     private func mutated(_ value: JSON, _ random: inout SeededRandom) -> JSON {
         switch value {
         case .object(let members) where !members.isEmpty && !random.chance(0.05):
@@ -123,8 +135,11 @@ struct FuzzRequests {
         case .array(let elements) where !elements.isEmpty && !random.chance(0.05):
             var elements = elements
             let index = random.int(0...elements.count - 1)
+            if random.chance(0.1) { elements.insert(elements[index], at: random.int(0...elements.count)) }
+            if random.chance(0.05) { elements.swapAt(index, random.int(0...elements.count - 1)) }
             elements[index] = mutated(elements[index], &random)
             return .array(elements)
+        case .string where random.chance(0.6): return .string(random.pick(words))
         default: return (try? JSON.parse(FuzzValues.json(&random))) ?? .null
         }
     }

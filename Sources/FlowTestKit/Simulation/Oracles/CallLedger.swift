@@ -21,7 +21,7 @@ struct CallLedger {
 
     /// What a call step settles with when it is told of the end is what the run that it called came to.
     func fault(of event: RunMachine.Event, _ entries: [Entry], on run: Run, _ runs: [RunID: Run]) -> String? {
-        guard case .callEnded(let id, _, _, _, _) = event else { return nil }
+        guard case .callEnded(let id, _, _, _, _, _) = event else { return nil }
         for case .settled(let step, let end) in entries where step.path == id.step && [.succeeded, .failed].contains(end.state) {
             guard let child = run.steps[step.index].child.flatMap({ runs[$0] }) else { continue }
             guard child.state.isTerminal else { return "'\(step.path)' is \(end.state), and the run that it called is \(child.state)" }

@@ -58,7 +58,7 @@ extension DecisionOracle {
         if isChanged, approval.digest == old.digest || approval.votes.contains(where: { $0.voided == nil }) {
             return "votes on '\(path)' count, and what they were about has changed"
         }
-        if case .timer(path) = event, let deadline = old.deadline, deadline <= context.now, approval.level == old.level {
+        if case .timer(path) = event, let deadline = old.deadline, context.hasFired(deadline), approval.level == old.level {
             return "the gate '\(path)' waits beyond its deadline"
         }
         return nil
@@ -70,7 +70,7 @@ extension DecisionOracle {
         case .gates: return true
         case .timer(let path):
             guard let step, before.steps.indices.contains(step) else { return path == Run.gatePath }
-            return path == run.steps[step].path && before.steps[step].due.map { $0 <= context.now } == true
+            return path == run.steps[step].path && context.hasFired(before.steps[step])
         default: return false
         }
     }

@@ -218,7 +218,7 @@ struct DecisionOracle {
             let batch = rollout.targets(of: rollout.batch)
             // The moment that its pace waits for comes as a timer of its own.
             let isFree =
-                batch.contains(next) && spec.paceAllows(rollout, now: context.now) && run.steps[step].due == nil
+                batch.contains(next) && spec.paceAllows(rollout, context) && run.steps[step].due == nil
                 && elements.open.count < spec.width(rollout, of: batch.count)
             return isFree ? "the next target of '\(run.steps[step].path)' could begin" : nil
         default: return nil

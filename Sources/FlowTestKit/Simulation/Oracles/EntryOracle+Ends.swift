@@ -13,7 +13,11 @@ extension EntryOracle {
         }
         switch end.state {
         case .succeeded: return succeeded(step, end)
-        case .skipped: return isSkipped(step) ? nil : skipped(step)
+        case .skipped:
+            guard isSkipped(step) else { return skipped(step) }
+            if run.stepsIn(step).contains(where: { run.isUndecidedGate($0) }) { return "'\(before.path)' is skipped with an approval in it" }
+            let isSaid = earlier.contains { if case .given(let other, _) = $0 { other.index == step } else { false } }
+            return isSaid ? nil : "nobody is said to have skipped '\(before.path)'"
         case .failed: return failed(step)
         case .cancelled: return cancelled(step)
         default: return "\(end.state) is no end"
@@ -30,7 +34,7 @@ extension EntryOracle {
             if before.elements?.open.isEmpty != true { return "'\(before.path)' succeeded in the middle of a round" }
             return isReached(spec, step) ? nil : "'\(before.path)' succeeded without what it waits for"
         case .sleep, .sleepUntil:
-            let isOver = before.due.map { $0 <= now } == true || command == .release(before.path)
+            let isOver = context.hasFired(before) || command == .release(before.path)
             return before.state == .waiting && isOver ? nil : "'\(before.path)' woke too early"
         case .approval: return gateSucceeded(step, end)
         case .map(let map):
@@ -65,15 +69,27 @@ extension EntryOracle {
 
     private func skipped(_ step: Int) -> String? {
         if case .repeatUntil = run.nodeOf(step).kind { return nil }
+        if isGone(step) { return nil }
         guard !run.isOnItsBranch(step) || !run.canRead(step) else { return "'\(run.steps[step].path)' is skipped without a reason" }
         // A retry finds out late that it cannot read.
         return run.steps[step].state == .pending || run.steps[step].state == .ready ? begins(step) : nil
+    }
+
+    /// Its host is no element any more of the map that is taken up again.
+    private func isGone(_ step: Int) -> Bool {
+        run.surroundings(of: step).contains { around in
+            guard case .map(let map) = run.nodeOf(around.map).kind, case .hosts(let selector) = map.elements,
+                let hosts = run.targets(of: selector, from: around.map)
+            else { return false }
+            return !hosts.contains { $0.name == around.key }
+        }
     }
 
     private func failed(_ step: Int) -> String? {
         let before = run.steps[step]
         if isResolved(step, { $0 == .failed }) { return nil }
         if before.elements == nil, run.nodeOf(step).policy.onFailure == .hold { return "'\(before.path)' failed, and its policy is to hold" }
+        if lacksHosts(step) { return nil }
         if wasOnlyStopped(step) { return "'\(before.path)' was stopped, and is called failed" }
         switch run.nodeOf(step).kind {
         case .approval: return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
@@ -84,7 +100,7 @@ extension EntryOracle {
             return elementsFailed(step) ? nil : "'\(before.path)' failed, and no element did"
         case .rollout(let spec): return rolloutFailed(step, spec)
         case .shell, .copy, .step: return mayFail(step)
-        case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' waits in vain too early"
+        case .waitFor: return context.hasFired(before) ? nil : "'\(before.path)' waits in vain too early"
         case .repeatUntil(let spec): return roundsFailed(step, spec)
         case .choice, .sleep, .sleepUntil: return "'\(before.path)' cannot fail"
         case .call: return "plans of chance call no flows"
@@ -93,12 +109,14 @@ extension EntryOracle {
 
     func held(_ step: Int) -> String? {
         let before = run.steps[step]
+        if case .hostsFound(let id, _, let hosts) = event, id.step == before.path, isClosed(hosts, step) { return nil }
         if case .rollout(let spec) = run.nodeOf(step).kind { return rolloutHeld(step, spec) }
         if run.nodeOf(step).policy.onFailure != .hold { return "'\(before.path)' is held, which is not its policy" }
+        if lacksHosts(step) { return nil }
         switch run.nodeOf(step).kind {
         case .approval: return mayFailGate(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
         case .map: return elementsFailed(step) ? nil : "'\(before.path)' is held, and no element failed"
-        case .waitFor: return before.due.map { $0 <= now } == true ? nil : "'\(before.path)' is held too early"
+        case .waitFor: return context.hasFired(before) ? nil : "'\(before.path)' is held too early"
         case .repeatUntil(let spec): return roundsFailed(step, spec)
         default: return mayFail(step)
         }

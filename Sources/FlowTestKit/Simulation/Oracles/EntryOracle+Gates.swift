@@ -81,7 +81,7 @@ extension EntryOracle {
     /// Whether its last deadline is over, and means this.
     private func hasLapsed(_ step: Int, _ answer: ApprovalSpec.DeadlineAnswer) -> Bool {
         guard case .approval(let spec) = run.nodeOf(step).kind, let approval = run.steps[step].approval, case .timer = event else { return false }
-        return approval.deadline.map { $0 <= now } == true && approval.level == spec.escalations.count && spec.onDeadline == answer
+        return approval.deadline.map(context.hasFired) == true && approval.level == spec.escalations.count && spec.onDeadline == answer
     }
 
     func approvalClosed(_ step: Int, _ state: ApprovalRow.State) -> String? {
@@ -127,19 +127,22 @@ extension EntryOracle {
         switch entry {
         case .escalated(let level, let deadline):
             guard level == approval.level + 1, spec.escalations.indices.contains(level - 1) else { return "a gate escalates to nobody" }
-            if approval.deadline.map({ $0 <= now }) != true { return "a gate escalates before its deadline" }
+            if approval.deadline.map(context.hasFired) != true { return "a gate escalates before its deadline" }
             let expected = spec.escalations[level - 1].deadlineSeconds.map { now + $0 }
             return deadline == expected ? nil : "an escalation has another deadline than its flow says"
         case .reminder(let at, let isSent):
             guard let seconds = spec.remindSeconds else { return "a gate reminds that was not to" }
-            if isSent, approval.remindAt.map({ $0 <= now }) != true { return "a gate reminds too early" }
+            if isSent, approval.remindAt.map(context.hasFired) != true { return "a gate reminds too early" }
             if !isSent, approval.remindAt != nil || approval.reminders > 0 { return "reminders begin twice" }
             let isLast = isSent && approval.reminders + 1 >= Limits.reminders
             return at == (isLast ? nil : now + seconds) ? nil : "the next reminder is at another time than its flow says"
         case .voided(_, _, let digest):
             switch event {
             case .voidVotes(run.steps[step].path, _), .command(.edit, _, _): break
+            case .command(.adjust(let rollout, _), _, _) where run.enclosing(step).contains(rollout): break
             default:
+                // Something that it asks about is done again.
+                if earlier.contains(where: { if case .reopened = $0 { true } else { false } }) { break }
                 let isLost = approval.votes.indices.contains { approval.votes[$0].seal != nil && lostCause($0, step) != nil }
                 guard isLost else { return "votes are void and nothing has changed" }
             }
@@ -155,11 +158,15 @@ extension EntryOracle {
 
     /// Who says what a step gave, says so.
     func given(_ step: Int, _ giver: Shaper) -> String? {
-        guard let actor, isResolved(step, { if case .succeeded = $0 { true } else { false } }) else { return "nobody said what a step gave" }
+        let isGiven = isSkipped(step) || isResolved(step) { $0 != .retry }
+        if case .adjust(run.steps[step].path, _)? = command { return actor.map { $0.user == giver.user } == true ? nil : "another adjusted it" }
+        guard let actor, isGiven else { return "nobody said what a step gave" }
         return giver.user == actor.user && giver.person == actor.person ? nil : "another said what a step gave"
     }
 
-    private func areOne(_ one: String, _ other: String) -> Bool { one == other || context.people?.areOne(one, other) == true }
+    private func areOne(_ one: String, _ other: String) -> Bool {
+        one == other || context.people?.areOne(one, other, inRunBegun: run.created.shapedSince ?? run.createdAt) == true
+    }
 
     /// Who of those that shaped the gate's question that is; nil when it is none. Of values that people gave those that are read at once.
     func shaped(by user: String, _ person: String, _ gate: Int) -> String? {
@@ -167,7 +174,7 @@ extension EntryOracle {
         if run.editors.contains(where: { $0.person == person || areOne(user, $0.user) }) { return "who edited the inputs" }
         let readers = run.plan.nodes.filter { $0.id == run.nodeOf(gate).id || $0.needs.contains(run.nodeOf(gate).id) }
         let givers = run.steps.filter { step in
-            guard step.giver != nil else { return false }
+            guard !step.givers.isEmpty else { return false }
             let id = run.plan.nodes[step.node].id
             return readers.contains { reader in
                 var reads = false
@@ -175,7 +182,7 @@ extension EntryOracle {
                 return reads
             }
         }
-        return givers.compactMap(\.giver).contains { $0.person == person || areOne(user, $0.user) } ? "who gave a value that is used" : nil
+        return givers.flatMap(\.givers).contains { $0.person == person || areOne(user, $0.user) } ? "who gave a value that is used" : nil
     }
 
     /// Why a vote that stands does not count, as people are now.

@@ -30,7 +30,7 @@ extension EntryOracle {
         let batch = rollout.targets(of: rollout.batch)
         let isLast = rollout.batch == max(rollout.ends.count - 1, 0)
         if !batch.contains(element), !isLast || element < batch.upperBound { return "a target of another batch of '\(path)' begins" }
-        if !spec.paceAllows(rollout, now: now) { return "a target of '\(path)' begins faster than may" }
+        if !spec.paceAllows(rollout, context) { return "a target of '\(path)' begins faster than may" }
         let isOpened = earlier.contains { if case .rollout(let other, .opened) = $0 { other.index == step } else { false } }
         if isOpened, let fault = mayBegin(batch: 0, step) { return fault }
         let budget = spec.failures(of: rollout)
@@ -132,8 +132,8 @@ extension EntryOracle {
         case .soaked:
             guard run.steps[step].waiting?.kind == .soak else { return "what does not soak has soaked" }
             if case .release? = command { return nil }
-            return run.steps[step].due.map { $0 <= now } == true ? nil : "a soak ends too early"
-        case .paced(let until?): return spec.paceAllows(rollout, now: now) || until <= now ? "a rollout waits that need not" : nil
+            return context.hasFired(run.steps[step]) ? nil : "a soak ends too early"
+        case .paced(let until?): return spec.paceAllows(rollout, context) || until <= now ? "a rollout waits that need not" : nil
         case .paced: return nil
         case .betweenOpened(let batch): return batch == rollout.batch && elements.open.isEmpty ? nil : "what stands between batches begins too early"
         case .breached:
@@ -180,7 +180,8 @@ extension EntryOracle {
     private func undoBegan(_ chosen: [Int], _ rollout: Rollout, _ spec: RolloutSpec, _ elements: Elements) -> String? {
         let touched = elements.keys.indices.reversed().filter { target in
             guard rollout.targets[target].undo != .undone, let scope = elements.scopes[target] else { return false }
-            return run.stepsOf(scope).contains { run.steps[$0].state == .succeeded }
+            // In this generation or one before: what was done stands.
+            return run.stepsOf(scope).contains { run.steps[$0].state == .succeeded || run.pasts[$0] != nil }
         }
         if chosen != touched { return "\(chosen) are undone, not \(touched)" }
         if case .undo? = command { return nil }

@@ -52,6 +52,8 @@ struct EntryOracle {
         case .undo(let inner): fault(of: inner)
         case .calling, .called: "plans of chance call no flows"
         case .claim: "plans of chance claim nothing"
+        case .seeking(let step, let selector): seeking(step.index, selector)
+        case .hostsFound(let step, let selector, let hosts): hostsFound(step.index, selector, hosts)
         case .reprioritised: nil
         case .given(let step, let giver): given(step.index, giver)
         case .reopened(let steps): reopened(Set(steps.map(\.index)))
@@ -97,11 +99,13 @@ struct EntryOracle {
     }
 
     func beginsOnItsBranch(_ step: Int) -> String? {
+        comesToItsTurn(step) ?? (run.canRead(step) ? nil : "'\(run.steps[step].path)' begins and cannot read what it needs")
+    }
+
+    private func comesToItsTurn(_ step: Int) -> String? {
         if let fault = begins(step) { return fault }
         if isBreakpoint(step) { return "'\(run.steps[step].path)' begins in spite of its breakpoint" }
-        if !run.isOnItsBranch(step) { return "'\(run.steps[step].path)' begins on a branch that was not taken" }
-        if !run.canRead(step) { return "'\(run.steps[step].path)' begins and cannot read what it needs" }
-        return nil
+        return run.isOnItsBranch(step) ? nil : "'\(run.steps[step].path)' begins on a branch that was not taken"
     }
 
     /// The time between two rounds is over; or what was taken up again goes on.
@@ -110,7 +114,7 @@ struct EntryOracle {
             if case .undo = command { return nil }
             return beginsOnItsBranch(step.index)
         }
-        return command == .release(step.path) || run.steps[step.index].due.map { $0 <= now } == true ? nil : "a round begins too early"
+        return command == .release(step.path) || context.hasFired(run.steps[step.index]) ? nil : "a round begins too early"
     }
 
     /// What is undone, and in which order, `UndoLedger` looks at.
@@ -159,6 +163,9 @@ struct EntryOracle {
         if let fault = beginsOnItsBranch(step) { return fault }
         switch run.nodeOf(step).kind {
         case .map(let map):
+            if case .hosts(let selector) = map.elements {
+                return run.targets(of: selector, from: step)?.map(\.name) == keys ? nil : "a map has other elements than the hosts that were found"
+            }
             guard case .list(.literal(let list)) = map.elements else { return nil }
             return values == list.arrayValue && keys == values.indices.map(String.init) ? nil : "a map has other elements than its list"
         case .rollout(let rollout):
@@ -179,6 +186,45 @@ struct EntryOracle {
         }
     }
 
+    // MARK: - Hosts
+
+    /// What else it reads is read when it has its hosts.
+    private func seeking(_ step: Int, _ selector: String) -> String? {
+        if let fault = comesToItsTurn(step) { return fault }
+        guard let hosts = run.nodeOf(step).hosts, run.text(of: hosts.selector, from: step) == selector else { return "it looks for other hosts" }
+        return run.created.targets[selector] == nil ? nil : "it looks for hosts that were found"
+    }
+
+    /// One answer counts for the whole run.
+    private func hostsFound(_ step: Int, _ selector: String, _ hosts: [Host]) -> String? {
+        guard case .hostsFound(let id, selector, hosts) = event, id.step == run.steps[step].path, id.generation == run.steps[step].generation else {
+            return "nobody found these hosts"
+        }
+        if run.created.targets[selector] != nil { return "hosts that were found are others now" }
+        guard run.steps[step].state == .waiting, run.steps[step].sought == selector else { return "nobody looks for hosts any more" }
+        return run.undo == nil && run.bodyOutcome == nil && isClosed(hosts, step) ? "a change begins on hosts that are closed to it" : nil
+    }
+
+    /// The inventory has none for it, or more than the one that it takes.
+    func lacksHosts(_ step: Int) -> Bool {
+        if case .hostsRefused(let id, _, _) = event { return id.step == run.steps[step].path }
+        guard let hosts = run.nodeOf(step).hosts, !hosts.isMany else { return false }
+        if run.text(of: hosts.selector, from: step)?.isEmpty == true { return true }
+        guard let found = run.targets(of: hosts.selector, from: step) else { return false }
+        return found.count != 1
+    }
+
+    /// Whether a freeze or window keeps changes from hosts that the run did not have.
+    func isClosed(_ hosts: [Host], _ step: Int) -> Bool {
+        let known = Set(run.created.targets.values.flatMap { $0 }.map(\.name))
+        let new = hosts.map(\.name).filter { !known.contains($0) }
+        let isUndo =
+            run.surroundings(of: step).contains { run.scopes[run.steps[$0.map].scope].part == .undo }
+            || run.scopes[run.steps[step].scope].part == .undo
+        guard !new.isEmpty, !isUndo else { return false }
+        return context.closure(ChangeSubject(flow: run.created.flow, labels: run.created.labels, hosts: new)) != nil
+    }
+
     // MARK: - Attempts
 
     private func leased(_ step: Int, _ lease: Entry.Lease) -> String? {
@@ -196,11 +242,13 @@ struct EntryOracle {
         if !isProbed, before.spent >= max(run.nodeOf(step).policy.retry?.attempts ?? 1, 1) {
             return "'\(before.path)' is tried more often than it may be"
         }
-        if case .backingOff = before.state, let due = before.due, due > now, command != .release(before.path) {
+        if case .backingOff = before.state, !context.hasFired(before), command != .release(before.path) {
             return "'\(before.path)' is tried again too early"
         }
-        if !lease.isProbe, let rollout = run.surroundings(of: step).first(where: { run.rollouts[$0.map] != nil }), lease.target != rollout.key,
-            run.scopes[before.scope].part != .between
+        if let hosts = run.nodeOf(step).hosts, let found = run.targets(of: hosts.selector, from: step) {
+            if !lease.isProbe, found.map(\.name) != [lease.target] { return "'\(before.path)' goes to \(lease.target ?? "nobody")" }
+        } else if !lease.isProbe, let rollout = run.surroundings(of: step).first(where: { run.rollouts[$0.map] != nil }),
+            lease.target != rollout.key, run.scopes[before.scope].part != .between
         {
             return "'\(before.path)' goes to \(lease.target ?? "nobody")"
         }
@@ -225,7 +273,8 @@ struct EntryOracle {
             return until == nil ? nil : "an attempt is lost that may run for ever"
         }
         guard let until else { return "an attempt on a silent host is never lost" }
-        return until > sent + timeout + Limits.graceSeconds ? nil : "an attempt is lost at \(until), while its host may run it"
+        let passed = context.secondsSince(sent) + until.seconds(since: now)
+        return passed > timeout + Limits.graceSeconds ? nil : "an attempt is lost at \(until), while its host may run it"
     }
 
     private func adopted(_ step: Int, _ epoch: Int) -> String? {
@@ -253,9 +302,11 @@ struct EntryOracle {
             return end.state == .lost && end.counts != attempt.isProbe ? nil : "an attempt that began is called \(end.state)"
         case .report: return end.state == .cancelled && !end.counts ? nil : "an attempt that never started counts"
         case .timer:
-            guard let due = run.steps[step].due, due <= now else { return "an attempt is lost before its time" }
+            guard context.hasFired(run.steps[step]) else { return "an attempt is lost before its time" }
             let timeout = timeout(of: step) ?? .infinity
-            guard let sent = attempt.placedAt, sent + timeout + Limits.graceSeconds < now else { return "it is lost while its host may run it" }
+            guard let sent = attempt.placedAt, context.secondsSince(sent) > timeout + Limits.graceSeconds else {
+                return "it is lost while its host may run it"
+            }
             return end.state == .lost && end.counts ? nil : "a silent host's attempt is lost"
         default:
             let isUnsent = isRecovery && attempt.place == nil && !context.isRestored
@@ -282,7 +333,11 @@ struct EntryOracle {
         case .succeeded, .lost, nil: break
         }
         let due = now + sound(retry, run.steps[step].spent)
-        if let longest = retry.maxElapsedSeconds, let start = run.steps[step].startedAt, due.seconds(since: start) > longest { return nil }
+        if let longest = retry.maxElapsedSeconds, let start = run.steps[step].startedAt,
+            context.secondsSince(start) + due.seconds(since: now) > longest
+        {
+            return nil
+        }
         return due
     }
 
@@ -291,4 +346,11 @@ struct EntryOracle {
         guard let due = nextAttempt(step) else { return "'\(run.steps[step].path)' waits for an attempt that it may not have" }
         return until == due ? nil : "the next attempt is due at \(until), not \(due)"
     }
+}
+
+extension RunMachine.Context {
+    /// A time has come when its timer fires, and where none does, when the clock shows it.
+    func hasFired(_ due: Instant) -> Bool { fired == due || fired == nil && due <= now }
+
+    func hasFired(_ step: Step) -> Bool { step.dues.contains(where: hasFired) }
 }

@@ -102,13 +102,51 @@ extension Run {
         }
     }
 
+    func isUndecidedGate(_ step: Int) -> Bool {
+        if case .approval = nodeOf(step).kind { steps[step].state != .succeeded } else { false }
+    }
+
+    /// It stands in the scope, directly or deeper.
+    func stands(_ step: Int, in outer: Int) -> Bool {
+        var scope = steps[step].scope
+        while scope != outer {
+            guard let map = scopes[scope].map else { return false }
+            scope = steps[map].scope
+        }
+        return true
+    }
+
+    /// A selector that is constant, or what another step handed out.
+    func text(of selector: Expression, from step: Int) -> String? {
+        switch selector {
+        case .literal(let value): value.text
+        case .output(let id, let path):
+            visible(id, from: step).flatMap { path.reduce(steps[$0].value) { $0?[$1] } }?.text
+        default: nil
+        }
+    }
+
+    func targets(of selector: Expression, from step: Int) -> [Host]? { text(of: selector, from: step).flatMap { created.targets[$0] } }
+
     /// Everything that it must read is there.
     func canRead(_ step: Int) -> Bool {
-        guard case .shell(let spec) = nodeOf(step).kind else { return true }
-        return spec.variables.allSatisfy { variable in
-            guard case .output(let id, _) = variable.value else { return true }
-            return visible(id, from: step).map { steps[$0].state == .succeeded } ?? false
+        var values = [nodeOf(step).hosts?.selector].compactMap { $0 }
+        if case .shell(let spec) = nodeOf(step).kind { values += spec.variables.map(\.value) }
+        return values.allSatisfy { value in
+            guard case .output(let id, _) = value else { return true }
+            return visible(id, from: step).map { steps[$0].state == .succeeded || isPartOfUndo(step) && pasts[$0] != nil } ?? false
         }
+    }
+
+    /// The paths of the maps and rollouts around a step, also of those between whose batches it stands.
+    func enclosing(_ step: Int) -> Set<StepPath> {
+        var found: Set<StepPath> = []
+        var scope = steps[step].scope
+        while let map = scopes[scope].map {
+            found.insert(steps[map].path)
+            scope = steps[map].scope
+        }
+        return found
     }
 
     /// The elements of the maps and rollouts around a step, innermost first: step, number, key and value.
@@ -218,8 +256,8 @@ extension RolloutSpec {
     }
 
     /// Whether one more target may begin without being one too many in its stretch of time.
-    func paceAllows(_ rollout: Rollout, now: Instant) -> Bool {
+    func paceAllows(_ rollout: Rollout, _ context: RunMachine.Context) -> Bool {
         guard let rate = rollout.adjustment.startRate ?? startRate else { return true }
-        return rollout.starts.count { now.seconds(since: $0) < rate.seconds } < rate.count
+        return rollout.starts.count { context.secondsSince($0) < rate.seconds } < rate.count
     }
 }

@@ -16,8 +16,8 @@ extension RunSimulation {
                 continue
             }
             let isTakenBack = !undoStates(around: number).isEmpty
-            // A run that succeeded has all of it, but for what stands in a rollout that did not.
-            let isWhole = run.state == .succeeded && run.surroundings(of: number).allSatisfy { run.steps[$0.map].state == .succeeded }
+            // A run that succeeded has all of it, but for what stands in a rollout that did not, or did so by somebody's word.
+            let isWhole = run.state == .succeeded && run.surroundings(of: number).allSatisfy { isDone($0.map) }
             guard !isTakenBack || isWhole, !isExempt(step.path) else { continue }
             guard effects.isInEffect(step.path, generation: step.generation) else {
                 throw violation("the run is \(run.state), '\(step.path)' is called done, and it is not in effect: \(summary)")
@@ -27,9 +27,13 @@ extension RunSimulation {
 
     /// It stands as done, by a command that ran, and not by somebody's word.
     private func isCommandDone(_ number: Int) -> Bool {
+        guard case .shell = run.nodeOf(number).kind else { return false }
+        return isDone(number)
+    }
+
+    private func isDone(_ number: Int) -> Bool {
         let step = run.steps[number]
-        guard case .shell = run.nodeOf(number).kind, step.state == .succeeded else { return false }
-        return resolved[step.path] != step.generation
+        return step.state == .succeeded && resolved[step.path] != step.generation
     }
 
     /// How far what undoes it, or the targets that it stands in, has come.

@@ -145,7 +145,7 @@ extension RunSimulation {
     func checkUndone(_ decision: RunMachine.Decision) throws(Violation) {
         for (step, after) in ledger.undo.proofs(of: decision, run) {
             let (path, generation) = (run.steps[step].path, run.steps[step].generation)
-            let moment = after.seconds(since: Instant(milliseconds: 0))
+            let moment = clock.moments(of: after, at: now).first ?? 0
             let ran = hosts[path]?.ledger.contains { $0.generation == generation && Double($0.start) >= moment } ?? false
             // What the journal has lost, only the host knows.
             guard ran || past > 0 else { throw violation("'\(path)' is called done and did not run: \(summary)") }

@@ -37,7 +37,7 @@ struct SimulationLedger {
                 guard generations.updateValue(order.idempotencyKey, forKey: generation) ?? order.idempotencyKey == order.idempotencyKey else {
                     return "\(generation) changes its key"
                 }
-            case .stop, .forget, .call, .child, .lookAtChild: break
+            case .stop, .forget, .call, .child, .lookAtChild, .findHosts: break
             }
         }
         return gates(decision, run) ?? messages(decision, run) ?? rounds(decision, before, run) ?? finally(decision, event, run)

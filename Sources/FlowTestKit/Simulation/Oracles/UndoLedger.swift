@@ -15,6 +15,8 @@ struct UndoLedger {
 
     /// What was taken back and not done again since.
     private var gone: Set<Part> = []
+    /// What succeeded, in whatever generation, and was not taken back since.
+    private var standing: Set<Int> = []
     /// When each step last succeeded.
     private var doneAt: [Int: Instant] = [:]
     /// What the undo in hand is to take back, each with the number of its stage.
@@ -43,16 +45,26 @@ struct UndoLedger {
         case .settled(let step, let end):
             // What stands in it may not have been needed another time.
             gone = gone.filter { $0.target != nil || !run.isWithin($0.step, step.index) }
-            if end.state == .succeeded { doneAt[step.index] = now }
+            if end.state == .succeeded {
+                doneAt[step.index] = now
+                standing.insert(step.index)
+            }
         case .elementOpened(let step, let element): gone.remove(Part(step.index, element))
         case .rollout(let step, .requeued(let targets)): for target in targets { gone.remove(Part(step.index, target)) }
-        case .rollout(let step, .undoClosed(let target, .undone)): gone.insert(Part(step.index, target))
-        case .undo(.closed(let item, .undone)): gone.insert(Part(item))
+        case .rollout(let step, .undoClosed(let target, .undone)): takeBack(Part(step.index, target), run)
+        case .undo(.closed(let item, .undone)): takeBack(Part(item), run)
         case .undo(.closed(let item, _)): failedStage = failedStage ?? asked[Part(item)]
         case .undo(.ended): asked = [:]
         case .reopened where run.undo == nil: whole = [:]
         default: break
         }
+    }
+
+    private mutating func takeBack(_ part: Part, _ run: Run) {
+        gone.insert(part)
+        standing.remove(part.step)
+        guard let target = part.target, let scope = run.steps[part.step].elements?.scopes[target] else { return }
+        for step in run.steps.indices where run.stands(step, in: scope) { standing.remove(step) }
     }
 
     private mutating func fault(of entry: Entry, _ event: RunMachine.Event, _ run: Run) -> String? {
@@ -81,11 +93,11 @@ struct UndoLedger {
         let withUndo = Set(run.plan.nodes.filter { $0.part == .undo }.compactMap(\.scope))
         for step in run.steps.indices where withUndo.contains(run.nodeOf(step).id) && !run.isFinally(run.steps[step].scope) {
             guard case .rollout = run.nodeOf(step).kind else {
-                if run.steps[step].state == .succeeded { found.insert(Part(step)) }
+                if standing.contains(step) { found.insert(Part(step)) }
                 continue
             }
             for (target, scope) in (run.steps[step].elements?.scopes ?? []).enumerated() {
-                if let scope, run.stepsOf(scope).contains(where: { run.steps[$0].state == .succeeded }) { found.insert(Part(step, target)) }
+                if let scope, run.stepsOf(scope).contains(where: standing.contains) { found.insert(Part(step, target)) }
             }
         }
         return found.subtracting(gone)

@@ -1,0 +1,20 @@
+import FlowModel
+
+extension Run {
+    /// The command that ends the hold of a step: one that is not refused as things are.
+    package func endOfHold(_ number: Int) -> String {
+        let step = steps[number]
+        let retry = "flowctl retry \(id)"
+        guard let rollout = rollouts[number], case .rollout(let spec) = plan.nodes[step.node].kind else { return retry }
+        let place = "\(id) '\(step.path)'"
+        // While its budget is exceeded a release would be refused.
+        if rollout.breachReason(spec) != nil { return "flowctl rollout \(place) --max-failures N, then: flowctl release \(place); or: \(retry)" }
+        return hasFailedBetween(number) ? retry : "flowctl release \(place), or: \(retry)"
+    }
+
+    /// Whether what stands after the batch that a rollout is in did not succeed.
+    func hasFailedBetween(_ number: Int) -> Bool {
+        guard let rollout = rollouts[number], let scope = rollout.betweens[rollout.batch] else { return false }
+        return scopes[scope].hasFailed
+    }
+}
