@@ -41,6 +41,26 @@ struct RunRouteTests {
         }
     }
 
+    @Test(arguments: ["stat=failed", "limit=5&State=failed", "%73tat=failed", "flow=two&=x", "stat"])
+    func `a parameter that the route does not have is refused, or the answer would be everything`(query: String) async throws {
+        try await Harness.run { harness in
+            let reply = try await harness.client.get("/v1/runs?\(query)", as: "viewer")
+            #expect(reply.status == 400)
+            #expect(try reply.problem.message.contains("it takes state, flow, label, where, limit, after"))
+            let none = try await harness.client.get("/v1/me?\(query)", as: "viewer")
+            #expect(try none.problem.message.contains("it takes none"))
+            // Whoever needs no credential adds what they like.
+            #expect(try await harness.client.send("GET", "/healthz?\(query)").status == 200)
+        }
+    }
+
+    @Test(arguments: ["limit=5&&state=failed&", "%73tate=failed"])
+    func `an empty parameter is none`(query: String) async throws {
+        try await Harness.run { harness in
+            #expect(try await harness.client.get("/v1/runs?\(query)", as: "viewer").status == 200)
+        }
+    }
+
     @Test func `the same key with the same content is one run, with other content a conflict`() async throws {
         try await Harness.run { harness in
             func post(_ flow: String) async throws -> Reply {

@@ -35,6 +35,12 @@ struct InputValidationTests {
             ])
     }
 
+    @Test func `a choice that is missing is refused with what can be chosen`() {
+        let stage = [Parameter(name: "stage", help: "where to", kind: .string, choices: ["test", "live"])]
+        let error = #expect(throws: FlowError.self) { try InputValidation.resolve(stage, given: [:]) }
+        #expect(error?.errors.map(\.message) == ["is missing: a text, one of test, live (where to)"])
+    }
+
     @Test func `all secrets together have a bound`() {
         let half = String(repeating: "a", count: Limits.secretBytes / 2)
         let two = [Parameter(name: "one", kind: .string, isSecret: true), Parameter(name: "two", kind: .string, isSecret: true)]

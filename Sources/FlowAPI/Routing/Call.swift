@@ -105,6 +105,18 @@ package struct Call: Sendable {
 
     // MARK: - Query
 
+    /// Refuses parameters that the route does not have: with a misspelt filter the answer would be everything. What needs no credential takes any:
+    /// load balancers and senders of hooks add their own.
+    func refuseUnknownQuery() throws(FlowError) {
+        guard asker != nil, let text = request.uri.query else { return }
+        let known = route.contract.query.map(\.name)
+        for pair in text.split(separator: "&", omittingEmptySubsequences: true) {
+            let raw = pair.prefix { $0 != "=" }
+            guard let name = PercentCoding.decode(raw, plusIsSpace: true) else { throw .badQuery(String(raw)) }
+            guard known.contains(name) else { throw .unknownQuery(name, known: known) }
+        }
+    }
+
     package func query(_ name: String) throws(FlowError) -> String? {
         try queries(name).last
     }
@@ -220,6 +232,13 @@ extension FlowError {
 
     static func badQuery(_ name: String) -> FlowError {
         FlowError(.usage, subject: name, "Nothing was done: the query's '\(name)' is not percent-encoded UTF-8 without NUL.")
+    }
+
+    static func unknownQuery(_ name: String, known: [String]) -> FlowError {
+        let allowed = known.isEmpty ? "it takes none" : "it takes " + known.joined(separator: ", ")
+        return FlowError(
+            .usage, subject: String(name.prefix(100)),
+            "Nothing was done: this route has no query parameter '\(name.prefix(100))'; \(allowed).", hint: "GET /openapi.json lists them.")
     }
 
     static func forbidden(_ actor: Actor, _ message: String) -> FlowError {

@@ -91,6 +91,7 @@ package struct Edge: HTTPResponder {
             let parameters = try parameters(of: route, context)
             let call = Call(
                 api: api, request: request, channel: context.channel, route: route, parameters: parameters, asker: actor, door: door)
+            try call.refuseUnknownQuery()
             response = try await route.handler(call)
             if request.method == .head { response = response.createHeadResponse() }
         } catch {

@@ -36,8 +36,9 @@ package enum InputValidation {
         }
         for parameter in parameters {
             guard let value = given[parameter.name] ?? parameter.fallback else {
+                let choices = parameter.choices.isEmpty ? "" : ", one of \(allowed(by: parameter))"
                 let help = parameter.help.isEmpty ? "" : " (\(parameter.help))"
-                faults.append(.init(subject: parameter.name, message: "is missing: \(parameter.kind.words)\(help)"))
+                faults.append(.init(subject: parameter.name, message: "is missing: \(parameter.kind.words)\(choices)\(help)"))
                 continue
             }
             let messages = self.faults(of: value, for: parameter, steps: &steps)
@@ -98,6 +99,8 @@ package enum InputValidation {
         return text.utf8.elementsEqual(found.utf8)
     }
 
+    private static func allowed(by parameter: Parameter) -> String { parameter.choices.map(\.text).joined(separator: ", ") }
+
     private static func faults(of value: JSON, for parameter: Parameter, steps: inout Int) -> [String] {
         let shown = parameter.isSecret ? "the value given" : value.canonical
         guard parameter.kind.accepts(value) else {
@@ -107,10 +110,9 @@ package enum InputValidation {
         var faults: [String] = []
         if let character = value.forbiddenCharacter { faults.append("has a character that no input may have: \(character)") }
         if !parameter.choices.isEmpty {
-            let allowed = parameter.choices.map(\.text).joined(separator: ", ")
             let elements = value.arrayValue ?? [value]
             let isAllowed = elements.allSatisfy { element in parameter.choices.contains { isSame($0, element) } }
-            if !isAllowed { faults.append("must be one of \(allowed), found \(shown)") }
+            if !isAllowed { faults.append("must be one of \(allowed(by: parameter)), found \(shown)") }
         }
         if let pattern = parameter.pattern, let fault = fault(of: value, against: pattern, for: parameter, shown, &steps) { faults.append(fault) }
         if value == .string(""), parameter.kind == .selector { faults.append("must name hosts, found an empty selector") }

@@ -86,7 +86,9 @@ package struct HostRecordClient: HostRecording, Sendable {
                 if let moved = found.isNot(place) { return .lost(moved) }
                 return begun.isSo ? .lost(HostOutcome.recordIsGone) : outcome
             } catch HostFault.said("refused", let later) {
-                return .lost("the host has been asked with a later fence (\(later)) than \(fence)")
+                return .lost(
+                    "a later engine asked the host about it (fence \(later), here \(fence)): this database is an older copy, or a copy of it is in use"
+                )
             } catch {
                 if Task.isCancelled { break }
                 guard await asking.failed(error) else { break }
