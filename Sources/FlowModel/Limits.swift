@@ -145,7 +145,7 @@ package enum Limits {
     package static let retryAfterSeconds = 3_600.0
     /// Runs that one bulk command is for.
     package static let bulkRuns = 1_000
-    /// Locks that are listed, and holders or waiters of each.
+    /// Locks of a page, and holders or waiters of each that are listed.
     package static let locksShown = 200
     /// Rollouts, freezes, locks and problems that a plan's preview lists of each; flows within one another that it looks into.
     package static let plannedShown = 200

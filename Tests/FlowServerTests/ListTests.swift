@@ -52,4 +52,28 @@ struct ListTests {
             #expect(try await client.send("GET", "/v1/inventory?after=gone").status == 409)
         }
     }
+
+    @Test func `people, tokens, freezes, lent rights and flows come in pages that make the whole together`() async throws {
+        try await withServer { client, _ in
+            for number in 0..<5 {
+                #expect(try await client.send("PUT", "/v1/users/u\(number)", #"{"roles":["viewer"]}"#).status == 200)
+                #expect(try await client.send("POST", "/v1/tokens", #"{"name":"t\#(number)"}"#).status == 201)
+                #expect(try await client.send("PUT", "/v1/freezes/f\(number)", #"{"reason":"year end","flows":["f\#(number)"]}"#).status == 200)
+            }
+            try await hasPages(client, "/v1/users", Wire.User.self)
+            try await hasPages(client, "/v1/tokens?all=true", Wire.Token.self)
+            try await hasPages(client, "/v1/freezes", Wire.ChangeRule.self)
+            for path in ["/v1/flows", "/v1/delegations", "/v1/windows", "/v1/locks"] {
+                #expect(try await client.send("GET", path + "?limit=1").status == 200)
+            }
+            #expect(try await client.send("GET", "/v1/flows?after=gone").status == 409)
+        }
+    }
+
+    private func hasPages<Item: Codable & Equatable & Sendable>(_ client: Client, _ path: String, _ type: Item.Type) async throws {
+        let all = try await list(client, path, type)
+        let inPairs = try await list(client, path + (path.contains("?") ? "&" : "?") + "limit=2", type)
+        #expect(all.pages == 1 && all.items.count >= 5)
+        #expect(inPairs.pages == (all.items.count + 1) / 2 && inPairs.items == all.items, "\(path)")
+    }
 }

@@ -46,6 +46,35 @@ enum Answer {
         return bytes(ByteBuffer(bytes: draft.finished(next: next)), type: "application/json")
     }
 
+    /// A page of a list that is read whole: an installation has few of its items, or has them in memory.
+    ///
+    /// - Parameters:
+    ///   - key: what no other item has; a page begins behind the item whose key is `after`.
+    ///   - shown: what is shown of an item.
+    static func page<Item, Shown: Codable & Sendable>(
+        ofAll items: [Item], _ call: Call, key: (Item) -> String, shown: (Item) -> Shown
+    ) throws -> Response {
+        let rest = try rest(of: items, after: try call.query("after"), key: key)
+        let listed = Array(rest.prefix(try call.fullPageSize()))
+        return try page(listed.map(shown), hasMore: rest.count > listed.count) { key(listed[$0]) }
+    }
+
+    static func page<Item: Codable & Sendable>(ofAll items: [Item], _ call: Call, key: (Item) -> String) throws -> Response {
+        try page(ofAll: items, call, key: key) { $0 }
+    }
+
+    /// The items behind the one with that key.
+    static func rest<Item>(of items: [Item], after last: String?, key: (Item) -> String) throws(FlowError) -> ArraySlice<Item> {
+        guard let last else { return items[...] }
+        guard let place = items.firstIndex(where: { key($0) == last }) else {
+            throw FlowError(
+                .conflict, subject: "after",
+                "Nothing was listed: '\(last.prefix(100))', behind which the page was to begin, is not in the list, or not any more.",
+                hint: "begin anew, without 'after'")
+        }
+        return items[(place + 1)...]
+    }
+
     static func nothing() -> Response {
         Response(status: .noContent, headers: standardHeaders(nil))
     }

@@ -53,7 +53,7 @@ enum ApprovalHandlers {
     // MARK: - Delegations
 
     static func delegations(_ call: Call) async throws -> Response {
-        try Answer.page(try await call.api.identities.delegations())
+        try Answer.page(ofAll: try await call.api.identities.delegations(), call, key: \.id)
     }
 
     /// Lends a right of the caller's own; that of others takes an admin, who stands in the audit trail.

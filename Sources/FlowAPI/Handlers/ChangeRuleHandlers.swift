@@ -5,7 +5,7 @@ import Hummingbird
 /// Freezes and windows.
 enum ChangeRuleHandlers {
     static func list(_ kind: ChangeRuleKind) -> Route.Handler {
-        { call in try Answer.page(try await call.api.changeRules.rules(kind)) }
+        { call in try Answer.page(ofAll: try await call.api.changeRules.rules(kind), call, key: \.name) }
     }
 
     static func show(_ kind: ChangeRuleKind) -> Route.Handler {

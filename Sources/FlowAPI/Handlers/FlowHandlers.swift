@@ -5,7 +5,7 @@ import Hummingbird
 
 enum FlowHandlers {
     static func list(_ call: Call) async throws -> Response {
-        try Answer.page(try await call.api.catalogue.flows())
+        try Answer.page(ofAll: try await call.api.catalogue.flows(), call, key: \.name)
     }
 
     static func show(_ call: Call) async throws -> Response {

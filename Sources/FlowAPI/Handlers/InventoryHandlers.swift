@@ -10,17 +10,13 @@ enum InventoryHandlers {
     }
 
     static func hosts(_ call: Call) async throws -> Response {
-        let (selector, after) = (try call.query("selector"), try call.query("after"))
         let all: [Host]
-        if let selector {
+        if let selector = try call.query("selector") {
             all = try await call.api.hosts.hosts(matching: selector)
         } else {
             all = try await call.api.hosts.inventory().hosts
         }
-        let rest = try InventoryPage.rest(of: all, after: after)
-        let limit = try call.fullPageSize()
-        let shown = rest.prefix(limit).map { Wire.Host($0) }
-        return try Answer.page(shown, hasMore: rest.count > limit) { shown[$0].name }
+        return try Answer.page(ofAll: all, call, key: \.name) { Wire.Host($0) }
     }
 
     static func add(_ call: Call) async throws -> Response {

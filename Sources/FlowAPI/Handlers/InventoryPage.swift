@@ -12,18 +12,7 @@ struct InventoryPage {
     init(_ inventory: KnownInventory, after name: String?, limit: Int) throws(FlowError) {
         self.inventory = inventory
         self.limit = limit
-        rest = try InventoryPage.rest(of: inventory.hosts, after: name)
-    }
-
-    /// The hosts behind that one.
-    static func rest(of hosts: [Host], after name: String?) throws(FlowError) -> ArraySlice<Host> {
-        guard let name else { return hosts[...] }
-        guard let place = hosts.firstIndex(where: { $0.name == name }) else {
-            throw FlowError(
-                .conflict, subject: "after", "Nothing was listed: there is no host '\(name)' any more, behind which the page was to begin.",
-                hint: "begin anew, without 'after'")
-        }
-        return hosts[(place + 1)...]
+        rest = try Answer.rest(of: inventory.hosts, after: name, key: \.name)
     }
 
     func response() throws -> Response {

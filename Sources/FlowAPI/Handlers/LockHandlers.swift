@@ -6,10 +6,10 @@ import Hummingbird
 /// Locks, limits and rates.
 enum LockHandlers {
     static func list(_ call: Call) async throws -> Response {
-        let name = try call.query("name")
-        let locks = await call.api.engine.leases { Wire.Lock.all(in: $0, named: name) }
+        let (name, after, limit) = (try call.query("name"), try call.query("after"), min(try call.pageSize(), Limits.locksShown))
+        let locks = await call.api.engine.leases { Wire.Lock.some(in: $0, named: name, after: after, limit: limit + 1) }
         guard let locks else { throw FlowError(.overloaded, subject: "engine", "Nothing was listed: the engine is shutting down.") }
-        return try Answer.page(locks)
+        return try Answer.page(Array(locks.prefix(limit)), hasMore: locks.count > limit) { locks[$0].key }
     }
 
     static func reprioritise(_ call: Call) async throws -> Response {
@@ -54,8 +54,13 @@ enum LockReasons {
 }
 
 extension Wire.Lock {
-    static func all(in table: LeaseTable, named name: String?) -> [Wire.Lock] {
-        let locks = table.keys.compactMap { key -> Wire.Lock? in
+    /// As the table has it: `limit:deploy`.
+    fileprivate var key: String { "\(kind.rawValue):\(name)" }
+
+    /// The first `limit` behind the key `after`, by key.
+    static func some(in table: LeaseTable, named name: String?, after: String?, limit: Int) -> [Wire.Lock] {
+        let keys = table.keys.lazy.filter { key in after.map { key > $0 } ?? true }
+        let locks = keys.compactMap { key -> Wire.Lock? in
             let parts = key.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, let kind = Kind(rawValue: parts[0]), name == nil || name == parts[1] else { return nil }
             let (holders, waiting) = (table.holders(of: key), table.waiting(for: key))
@@ -64,7 +69,7 @@ extension Wire.Lock {
                 waiting: waiting.prefix(Limits.locksShown).map { Wire.Claim($0, key, in: table) }, holderCount: holders.count,
                 waitingCount: waiting.count)
         }
-        return Array(locks.prefix(Limits.locksShown))
+        return Array(locks.prefix(limit))
     }
 }
 

@@ -11,7 +11,7 @@ enum PeopleHandlers {
     }
 
     static func users(_ call: Call) async throws -> Response {
-        try Answer.page(try await call.api.identities.users())
+        try Answer.page(ofAll: try await call.api.identities.users(), call, key: \.person)
     }
 
     static func setRoles(_ call: Call) async throws -> Response {
@@ -48,7 +48,7 @@ enum PeopleHandlers {
     static func tokens(_ call: Call) async throws -> Response {
         let all = try call.flag("all")
         if all { try call.demand(.admin, to: "list other people's tokens") }
-        return try Answer.page(try await call.api.identities.tokens(of: all ? nil : call.actor.person))
+        return try Answer.page(ofAll: try await call.api.identities.tokens(of: all ? nil : call.actor.person), call, key: \.id)
     }
 
     static func createToken(_ call: Call) async throws -> Response {

@@ -19,7 +19,9 @@ extension Routes {
         return [
             Route(
                 .get, "/v1/\(path)", "\(verb).list", .role(.viewer),
-                .gives(Wire.Page<Wire.ChangeRule>.self, kind == .freeze ? "When nothing may change." : "When changes may be made."),
+                .gives(
+                    Wire.Page<Wire.ChangeRule>.self, kind == .freeze ? "When nothing may change." : "When changes may be made.",
+                    query: [.fullLimit, .after]),
                 ChangeRuleHandlers.list(kind)),
             Route(
                 .get, "/v1/\(path)/{name}", "\(verb).show", .role(.viewer), .gives(Wire.ChangeRule.self, "\(what)."),

@@ -9,7 +9,7 @@ extension Routes {
             .get, "/v1/locks", "lock.list", .role(.viewer),
             .gives(
                 Wire.Page<Wire.Lock>.self, "Locks, limits and rates that somebody has or waits for, by kind and name.",
-                query: [.init(name: "name", help: "Only those with this name.")]), LockHandlers.list),
+                query: [.init(name: "name", help: "Only those with this name."), .limit, .after]), LockHandlers.list),
         Route(
             .post, "/v1/runs/{id}/reprioritise", "run.reprioritise", .role(.operator),
             .takes(Wire.Reprioritise.self, gives: Wire.Run.self, "Gives the run another priority, 0 to 9."), LockHandlers.reprioritise),

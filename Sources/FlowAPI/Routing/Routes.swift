@@ -29,7 +29,7 @@ package enum Routes {
 
     private static let flows: [Route] = [
         Route(
-            .get, "/v1/flows", "flow.list", .role(.viewer), .gives(Wire.Page<Wire.Flow>.self, "Registered flows."),
+            .get, "/v1/flows", "flow.list", .role(.viewer), .gives(Wire.Page<Wire.Flow>.self, "Registered flows.", query: [.fullLimit, .after]),
             FlowHandlers.list),
         Route(
             .get, "/v1/flows/{name}", "flow.show", .role(.viewer), .gives(Wire.Flow.self, "A flow with its plan."),
@@ -180,7 +180,8 @@ package enum Routes {
                 "Votes. Who may is said by the gate's rules, not by the built-in roles."), ApprovalHandlers.decide),
         Route(
             .get, "/v1/delegations", "delegation.list", .role(.viewer),
-            .gives(Wire.Page<Wire.Delegation>.self, "Rights to vote that were lent, newest first."), ApprovalHandlers.delegations),
+            .gives(Wire.Page<Wire.Delegation>.self, "Rights to vote that were lent, newest first.", query: [.fullLimit, .after]),
+            ApprovalHandlers.delegations),
         Route(
             .post, "/v1/delegations", "delegation.add", .role(.viewer),
             .takes(
@@ -266,7 +267,8 @@ package enum Routes {
 
     private static let people: [Route] = [
         Route(
-            .get, "/v1/users", "user.list", .role(.admin), .gives(Wire.Page<Wire.User>.self, "People."), PeopleHandlers.users),
+            .get, "/v1/users", "user.list", .role(.admin), .gives(Wire.Page<Wire.User>.self, "People.", query: [.fullLimit, .after]),
+            PeopleHandlers.users),
         Route(
             .put, "/v1/users/{name}", "user.add", .role(.admin),
             .takes(Wire.UserUpdate.self, gives: Wire.User.self, "Creates a user, or replaces the person's roles."),
@@ -286,7 +288,7 @@ package enum Routes {
             .get, "/v1/tokens", "token.list", .role(.viewer),
             .gives(
                 Wire.Page<Wire.Token>.self, "One's own tokens, without their secrets.",
-                query: [.init(name: "all", help: "`true`: everybody's; admins only.")]), PeopleHandlers.tokens),
+                query: [.init(name: "all", help: "`true`: everybody's; admins only."), .fullLimit, .after]), PeopleHandlers.tokens),
         Route(
             .post, "/v1/tokens", "token.create", .role(.viewer),
             .takes(

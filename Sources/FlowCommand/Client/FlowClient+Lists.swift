@@ -17,6 +17,11 @@ extension FlowClient {
         return found
     }
 
+    /// A list as one page, put together from all of them.
+    func whole(_ path: String, query: [(String, String?)] = []) async throws(FlowError) -> JSON {
+        .object(["items": .array(try await items(path, query: query))])
+    }
+
     /// The whole inventory, put together from its pages.
     func inventory() async throws(FlowError) -> JSON {
         var hosts: [JSON] = []

@@ -89,7 +89,7 @@ struct ChangeRuleList<Family: ChangeRuleFamily>: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.with(connection, need: .look) { session in
-            let json = try await session.client.request("GET", ChangeRuleText.path(Family.kind))
+            let json = try await session.client.whole(ChangeRuleText.path(Family.kind))
             let terminal = Surroundings.here.terminal
             if show.isJSON { return try await terminal.show(exact: json.pretty) }
             let rules = try session.client.decode(Wire.Page<Wire.ChangeRule>.self, json).items

@@ -60,7 +60,7 @@ struct ApprovalGroup: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/delegations")
+                let json = try await session.client.whole("/v1/delegations")
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 var table = Table("delegation", "from", "to", "role", "since", "until", "revoked", "why")

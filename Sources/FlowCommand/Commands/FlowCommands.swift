@@ -53,7 +53,7 @@ struct FlowCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/flows")
+                let json = try await session.client.whole("/v1/flows")
                 let here = Surroundings.here
                 if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
                 let flows = try session.client.decode(Wire.Page<Wire.Flow>.self, json).items

@@ -13,7 +13,7 @@ struct LocksCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Session.with(connection, need: .look) { session in
-            let json = try await session.client.request("GET", "/v1/locks", query: [("name", name)])
+            let json = try await session.client.whole("/v1/locks", query: [("name", name)])
             let here = Surroundings.here
             if show.isJSON { return try await here.terminal.show(exact: json.pretty) }
             let locks = try session.client.decode(Wire.Page<Wire.Lock>.self, json).items

@@ -91,7 +91,7 @@ struct UserCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/users")
+                let json = try await session.client.whole("/v1/users")
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 try await UserTable.show(try session.client.decode(Wire.Page<Wire.User>.self, json).items, terminal)
@@ -173,7 +173,7 @@ struct TokenCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection, need: .look) { session in
-                let json = try await session.client.request("GET", "/v1/tokens", query: [("all", all ? "true" : nil)])
+                let json = try await session.client.whole("/v1/tokens", query: [("all", all ? "true" : nil)])
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 var table = Table("token", "name", "user", "created", "expires", "last used", "revoked")
