@@ -143,6 +143,8 @@ package enum Limits {
     package static let retryFactor = 1_000.0
     /// Seconds that a failed step may ask to be left alone for before its next attempt.
     package static let retryAfterSeconds = 3_600.0
+    /// Tokens of a user that are neither revoked nor expired.
+    package static let tokens = 1_000
     /// Runs that one bulk command is for.
     package static let bulkRuns = 1_000
     /// Locks of a page, and holders or waiters of each that are listed.

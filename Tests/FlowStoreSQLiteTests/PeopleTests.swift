@@ -56,6 +56,25 @@ struct PeopleTests {
         }
     }
 
+    @Test func `a user has so many tokens that count, and no more`() async throws {
+        try await withStore { store in
+            let accounts = Accounts(store)
+            let later = Instant(milliseconds: start.milliseconds + 1)
+            try await accounts.add(user: "alice", roles: ["viewer"], by: "os:root", at: start)
+            func add(_ number: Int, at: Instant) async throws {
+                let row = TokenRow(id: "t\(number)", user: "alice", name: "ci", createdAt: at, expiresAt: number < 2 ? later : nil)
+                try await accounts.add(token: row, hash: sha256(Array("\(number)".utf8)), by: "alice")
+            }
+            for number in 0..<Limits.tokens { try await add(number, at: start) }
+            let full = await #expect(throws: FlowError.self) { try await add(Limits.tokens, at: start) }
+            #expect(full?.code == .conflict)
+            // Two have expired, one is revoked.
+            #expect(try await accounts.revoke(token: "t9", by: "alice", at: start))
+            for number in 0..<3 { try await add(Limits.tokens + number, at: later) }
+            await #expect(throws: FlowError.self) { try await add(Limits.tokens + 3, at: later) }
+        }
+    }
+
     @Test func `a token leads to its person until it expires, is revoked or its user is removed`() async throws {
         try await withStore { store in
             let accounts = Accounts(store)

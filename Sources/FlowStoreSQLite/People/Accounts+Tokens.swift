@@ -30,10 +30,11 @@ extension Accounts {
     /// A token's last use is written at most this often.
     private static let touchSeconds = 60.0
 
-    /// Adds a token for an existing user. `hash` is the SHA-256 of its secret.
+    /// Adds a token for an existing user, who has at most `Limits.tokens` that count. `hash` is the SHA-256 of its secret.
     package func add(token: TokenRow, hash: Digest, by actor: String) async throws(FlowError) {
         try await store.transaction { database in
             _ = try Accounts.knownPerson(of: token.user, database)
+            try Accounts.requireRoom(for: token, database)
             var query = try Query(database, "token", "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)")
             query.bind(token.id)
             query.bind(hash)
@@ -47,6 +48,17 @@ extension Accounts {
                     at: token.createdAt, actor: actor, verb: "token.create", subject: token.user,
                     detail: ["id": .string(token.id), "name": .string(token.name)]), database)
         }
+    }
+
+    private static func requireRoom(for token: TokenRow, _ database: Database) throws {
+        let count = try Int.fetchOne(
+            database, sql: "SELECT count(*) FROM token WHERE user = ? AND revokedAt IS NULL AND (expiresAt IS NULL OR expiresAt > ?)",
+            arguments: [token.user, token.createdAt.milliseconds])
+        guard let count, count >= Limits.tokens else { return }
+        throw FlowError(
+            .conflict, subject: token.user,
+            "No token was made: '\(token.user)' has \(count) that are neither revoked nor expired, which is the most.",
+            hint: "flowctl token list, then: flowctl token revoke TOKEN")
     }
 
     /// The person behind a token that is neither expired nor revoked, and the token.
