@@ -342,6 +342,19 @@ struct FourEyesTests {
         #expect(voided(machine) == ["what bob lent was revoked, or bob has it no more"])
     }
 
+    @Test func `a lent right counts until its end, and at the end no more`() throws {
+        var machine = try machine()
+        let lent = Delegation(id: "d1", from: "bob", person: "bob", role: "release-manager", until: machine.now + 100)
+        machine.people = Self.people(loans: [People.Loan(lent, to: "dave")])
+        try vote(&machine, "dave", lent: [lent])
+        machine.now = machine.now + 99.999
+        try machine.take(.people)
+        #expect(voided(machine) == [nil])
+        machine.now = lent.until
+        try machine.take(.people)
+        #expect(voided(machine) == ["what bob lent ended at \(lent.until)"])
+    }
+
     @Test func `were the fields answered by who cannot vote any more, the gate asks anew`() throws {
         var machine = try machine { $0.fields = [Parameter(name: "n", kind: .int, fallback: 1)] }
         try vote(&machine, "bob")

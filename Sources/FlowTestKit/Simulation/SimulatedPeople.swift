@@ -70,13 +70,13 @@ struct SimulatedPeople {
     /// Something changes: roles, a link, a user who goes or comes again, a right that is lent or taken back.
     mutating func change(at now: Instant, _ random: inout SeededRandom) {
         let (one, other) = (random.pick(names), random.pick(names))
-        switch random.int(0...6) {
+        switch random.int(0...8) {
         case 0, 1: if let user = users[one] { set(roles(&random), of: user.person) }
         case 2: link(one, other)
         case 6 where !links.isEmpty: takeBack(random.int(0...(links.count - 1)), at: now)
         case 3 where users.count > 8: remove(one)
         case 4 where !loans.isEmpty && random.chance(0.5): loans.remove(at: random.int(0...(loans.count - 1)))
-        case 4: lend(one, to: other, at: now, &random)
+        case 4, 7, 8: lend(one, to: other, at: now, &random)
         default: comeAgain(&random)
         }
         current = snapshot
@@ -119,7 +119,7 @@ struct SimulatedPeople {
             return
         }
         lent += 1
-        let right = Delegation(id: "loan-\(lent)", from: from, person: giver.person, role: role, until: now + Double(random.pick([10, 60, 300])))
+        let right = Delegation(id: "loan-\(lent)", from: from, person: giver.person, role: role, until: now + Double(random.pick([5, 10, 60, 300])))
         loans.append(People.Loan(right, to: person))
     }
 }
