@@ -46,9 +46,9 @@ struct RunRouteTests {
         try await Harness.run { harness in
             let reply = try await harness.client.get("/v1/runs?\(query)", as: "viewer")
             #expect(reply.status == 400)
-            #expect(try reply.problem.message.contains("it takes state, flow, label, where, limit, after"))
+            #expect(try reply.problem.detail.contains("it takes state, flow, label, where, limit, after"))
             let none = try await harness.client.get("/v1/me?\(query)", as: "viewer")
-            #expect(try none.problem.message.contains("it takes none"))
+            #expect(try none.problem.detail.contains("it takes none"))
             // Whoever needs no credential adds what they like.
             #expect(try await harness.client.send("GET", "/healthz?\(query)").status == 200)
         }
