@@ -62,7 +62,8 @@ enum ListBenchmark {
         try Database.execute(
             [
                 """
-                \(numbers) INSERT INTO run SELECT i + 10, \(id), 'flow-' || (i % 20), revision, inputs,
+                \(numbers) INSERT INTO run (number, id, flow, revision, inputs, labels, actor, person, key, fingerprint, createdAt, state, isLive,
+                startedAt, endedAt) SELECT i + 10, \(id), 'flow-' || (i % 20), revision, inputs,
                 json_object('team', 'team-' || (i % 50), 'ticket', 'OPS-' || i), actor, person, NULL, fingerprint, createdAt + i,
                 iif(i % 10 = 3, 'failed', 'succeeded'), 0, startedAt + i, endedAt + i FROM n JOIN run r ON r.number = 1
                 """,
