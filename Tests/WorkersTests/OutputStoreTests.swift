@@ -51,6 +51,58 @@ struct OutputStoreTests {
         }
     }
 
+    /// Says the beginning of a secret, and of something that only looks like it; the rest when there is a file.
+    private func halves(_ folder: TestFolder) -> AttemptOrder {
+        let script = """
+            printf 'x s3cre'; printf 'a s3c' >&2
+            while [ ! -e "$2" ]; do sleep 0.02; done
+            echo 'tvalue y'; echo 'ond thought' >&2
+            """
+        return .shell(script, step: "halves") {
+            $0.arguments = [SealedText.marker(String("s3cretvalue".reversed())), folder.file("go")]
+        }
+    }
+
+    /// Until all of the first half is here: what may begin the secret is held back.
+    private func untilHeld(_ order: AttemptOrder, _ folder: TestFolder) async throws {
+        let kept = "output/\(order.id.run)/halves/1."
+        #expect(try await comesTrue { folder.read(kept + "stdout") == "x " && folder.read(kept + "stderr") == "a " })
+    }
+
+    @Test func `a secret in the middle of which one engine ends and the next goes on is masked whole, and nothing else is`() async throws {
+        let folder = try TestFolder()
+        let (first, order) = (try PoolUnderTest(folder: folder), halves(folder))
+        try await first.with { pool async throws in
+            pool.dispatch(order)
+            try await untilHeld(order, folder)
+        }
+        try await untilHeld(order, folder)
+        guard case .placed(let place) = first.reports.events(of: order.id).first else { throw CancellationError() }
+        _ = try folder.write("go", "")
+        let second = try PoolUnderTest(folder: folder)
+        try await second.with { pool async throws in
+            var again = order
+            again.mode = .attach(place)
+            again.fence = Fence(epoch: 2, attempt: 1)
+            let result = try await second.carryOut(again, on: pool)
+            #expect(result.output?["stdout"] == "x *********** y")
+            #expect(try await second.output(order.id) == "x *********** y\n")
+            #expect(try await second.output(order.id, .stderr) == "a s3cond thought\n")
+        }
+    }
+
+    @Test func `a stop in the middle of a secret masks what has come of it`() async throws {
+        let folder = try TestFolder()
+        let (test, order) = (try PoolUnderTest(folder: folder), halves(folder))
+        try await test.with { pool async throws in
+            pool.dispatch(order)
+            try await untilHeld(order, folder)
+            pool.stop(order.id, force: true)
+            #expect(try await test.result(of: order.id).outcome == .cancelled)
+            #expect(try await test.output(order.id) == "x *****")
+        }
+    }
+
     @Test func `secrets reach the script and are nowhere else`() async throws {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder)

@@ -282,6 +282,33 @@ struct SwiftStepTests {
         }
     }
 
+    @Test func `what an engine that ends holds back is taken by the next one, and a secret in it is masked whole`() async throws {
+        let folder = try TestFolder()
+        var halves = order("halves", .string(folder.file("go")))
+        halves.secrets = [String("s3cre\ntvalue".reversed())]
+        let kept = "output/\(halves.id.run)/halves/1.stdout"
+        let first = try PoolUnderTest(folder: folder)
+        try await first.crash { [halves] pool async throws in
+            pool.dispatch(halves)
+            #expect(try await comesTrue { folder.read(kept) == "x " })
+        }
+        guard case .placed(let place) = first.reports.events(of: halves.id).first else { throw CancellationError() }
+        let again = attached(halves, at: place)
+        // One that only follows it, and ends, too.
+        let second = try PoolUnderTest(folder: folder)
+        try await second.crash { pool async throws in
+            pool.dispatch(again)
+            #expect(try await comesTrue { second.reports.events(of: again.id).contains(.started(containment: .process)) })
+        }
+        #expect(folder.read(kept) == "x ")
+        _ = try folder.write("go", "")
+        let third = try PoolUnderTest(folder: folder)
+        try await third.with { pool async throws in
+            _ = try await third.carryOut(again, on: pool)
+            #expect(try await third.output(again.id) == "x ************ y\n")
+        }
+    }
+
     /// An engine that is killed while it hands steps out: the process has not taken what was given to it.
     @Test func `a step that was given to a process and not taken has never started, and starts`() async throws {
         let folder = try TestFolder()

@@ -60,6 +60,7 @@ struct CopyExecutor: Executor {
             }
             let recorder = attempt.recorder(in: outputs, cap: job.outputCap)
             let outcome = await HostConversation(record: record, attempt: attempt, sink: recorder).outcome(of: job)
+            guard !outcome.isDetached else { return .cancelled }
             let output = await recorder.finish(outcome?.end)
             if let report = attempt.report(of: outcome) { return report.with(output) }
             guard case .ended(let end) = outcome else { return .cancelled }

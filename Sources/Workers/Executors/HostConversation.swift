@@ -107,6 +107,12 @@ extension HostOutcome {
     var end: HostEnd? { if case .ended(let end) = self { end } else { nil } }
 }
 
+extension HostOutcome? {
+    /// Whether the engine ends, and not the attempt. Its output is not finished then: what is held back, because it may be the beginning of a secret,
+    /// stays on the host, and the next engine takes it with the rest.
+    var isDetached: Bool { Task.isCancelled && self?.end == nil }
+}
+
 extension LiveAttempt {
     /// Keeps its output, with its secrets masked: those that were opened until now.
     func recorder(in outputs: OutputStore, cap: Int = Limits.capturedOutputBytes) -> OutputRecorder {

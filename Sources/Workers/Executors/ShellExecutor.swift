@@ -25,6 +25,7 @@ struct ShellExecutor: Executor {
         let recorder = attempt.recorder(in: outputs, cap: job.outputCap)
         let conversation = HostConversation(record: hosts(attempt.order.target), attempt: attempt, sink: recorder)
         let outcome = await conversation.outcome(of: job)
+        guard !outcome.isDetached else { return .cancelled }
         let output = await recorder.finish(outcome?.end)
         if let report = attempt.report(of: outcome) { return report.with(output) }
         guard case .ended(let end) = outcome else { return .cancelled }

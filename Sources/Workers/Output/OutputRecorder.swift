@@ -75,7 +75,8 @@ final class OutputRecorder: OutputSink {
         var faults: [HostStream: String] = [:]
     }
 
-    /// Waits until what came is on the disk. Nothing is taken after it.
+    /// Waits until what came is on the disk. Nothing is taken after it. Not for an attempt that goes on without this engine: what is held back would
+    /// be masked for good, and the rest of a secret come in clear.
     ///
     /// `end`: what its host says of its end; nil when nobody knows that. A stream of which more was written than came was cut.
     func finish(_ end: HostEnd?) async -> Summary {

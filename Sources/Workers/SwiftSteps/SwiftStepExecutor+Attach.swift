@@ -67,7 +67,8 @@ extension SwiftStepExecutor {
         case .failure(let error):
             // It may go on, and nobody would know: what is lost must not run beside what is tried again.
             if error is CallError { host?.kill() }
-            // After a cancellation nobody hears this.
+            // After a cancellation nobody hears this: the next engine reads on, and takes what is held back now.
+            guard !Task.isCancelled else { return .ended(AttemptResult(outcome: .lost("the engine ended"))) }
             return .ended(await self.result(.lost("its record could not be read: \(error)"), tail, recorder))
         }
     }

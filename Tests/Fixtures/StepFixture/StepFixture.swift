@@ -47,6 +47,12 @@ import Synchronization
             context.log("waiting")
             while access(value, F_OK) != 0 { usleep(5_000) }
         }
+        // A secret of two lines, with a file that it waits for between them.
+        step("halves", $value) { context, value in
+            context.log("x s3cre")
+            while access(value, F_OK) != 0 { usleep(5_000) }
+            context.log("tvalue y")
+        }
         step("crash") { _ in
             kill(getpid(), SIGKILL)
             while true { pause() }
