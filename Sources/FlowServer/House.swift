@@ -182,7 +182,7 @@ struct House: Sendable {
         meters.reading("flow_commits_refused_total", "Commits that the journal refused, such as on a full disk.", isCounter: true) {
             Double(engine.refusedCommits)
         }
-        let identities = IdentityService(accounts: Accounts(store), book: people, now: clocks.wall)
+        let identities = IdentityService(accounts: Accounts(store), book: people, now: clocks.wall, logger: logger)
         try await identities.ensureAdmin(owner: home.owner)
         let schedules = ScheduleBook(scheduler: scheduler, plans: preparer)
         return API(

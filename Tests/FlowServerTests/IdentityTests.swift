@@ -2,7 +2,9 @@ import FlowModel
 import FlowServer
 import FlowStoreSQLite
 import FlowWire
+import GRDB
 import Glibc
+import Logging
 import Synchronization
 import Testing
 
@@ -240,6 +242,56 @@ struct IdentityTests {
             try await identities.remove(user: "bob", by: owner)
             #expect(try await identities.actor(token: last.token ?? "") == nil)
         }
+    }
+
+    /// Counts what is logged.
+    private struct CountingHandler: LogHandler {
+        let logged: Count
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { logged.add() }
+    }
+
+    private final class Count: Sendable {
+        private let state = Mutex(0)
+        var value: Int { state.withLock { $0 } }
+        func add() { state.withLock { $0 += 1 } }
+    }
+
+    /// Changes the database from outside, while it is open.
+    private func change(_ home: TemporaryHome, _ sql: String) throws {
+        let queue = try DatabaseQueue(path: home.path + "/journal.db")
+        try queue.write { try $0.execute(sql: sql) }
+        try queue.close()
+    }
+
+    @Test func `a token lets in where its use cannot be noted, which is logged, and not with every request`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        let (clock, logged) = (Clock(), Count())
+        let store = try SQLiteStore.open(in: home.path, now: clock.now)
+        let identities = IdentityService(
+            accounts: Accounts(store), now: { clock.now }, logger: Logger(label: "test") { _ in CountingHandler(logged: logged) })
+        try await identities.ensureAdmin(owner: getuid())
+        let owner = try await identities.actor(uid: getuid())
+        let token = try #require(try await identities.createToken(Wire.TokenRequest(name: "ci"), by: owner).token)
+        // The store refuses it, as it does all writes on a full disk.
+        try change(home, "CREATE TRIGGER refusal BEFORE UPDATE ON token BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        for _ in 0..<3 {
+            #expect(try await identities.actor(token: token)?.roles == ["admin"])
+            // No longer remembered.
+            clock.advance(seconds: 10)
+        }
+        #expect(logged.value == 1)
+        #expect(try await identities.tokens(of: nil).map(\.lastUsedAt) == [nil])
+        try change(home, "DROP TRIGGER refusal")
+        #expect(try await identities.actor(token: token)?.roles == ["admin"])
+        #expect(try await identities.tokens(of: nil).map(\.lastUsedAt) == [clock.now])
+        try store.close()
     }
 
     @Test func `linked users are one person, whichever way they come`() async throws {

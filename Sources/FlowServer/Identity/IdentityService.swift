@@ -3,6 +3,7 @@ import FlowAPI
 package import FlowModel
 package import FlowStoreSQLite
 package import FlowWire
+package import Logging
 import NIOPosix
 import Synchronization
 
@@ -26,19 +27,29 @@ package final class IdentityService: Identities {
 
     private static let cacheSeconds = 5.0
     private static let cacheEntries = 4_096
+    private static let toldSeconds = 60.0
     private static let tokenLifetimeSeconds = 90.0 * 86_400
     private static let maxTokenLifetimeSeconds = 10.0 * 365 * 86_400
 
     let accounts: Accounts
     let now: @Sendable () -> Instant
     private let book: PeopleBook?
+    private let logger: Logger
     private let cache = Mutex(Cache())
+    /// When it was last said that the use of tokens is not noted.
+    private let told = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// - Parameter book: is told of every change; nil where no engine asks who is who.
-    package init(accounts: Accounts, book: PeopleBook? = nil, now: @escaping @Sendable () -> Instant) {
+    /// - Parameters:
+    ///   - book: is told of every change; nil where no engine asks who is who.
+    ///   - logger: for what is not noted.
+    package init(
+        accounts: Accounts, book: PeopleBook? = nil, now: @escaping @Sendable () -> Instant,
+        logger: Logger = Logger(label: "flow.identity") { _ in SwiftLogNoOpLogHandler() }
+    ) {
         self.accounts = accounts
         self.book = book
         self.now = now
+        self.logger = logger
     }
 
     /// Makes the owner of the home the first admin, while there is none. Root, who can do all that the owner can, is the same person: of
@@ -85,7 +96,7 @@ package final class IdentityService: Identities {
         let (known, changes) = cache.withLock { ($0.tokens[hash], $0.changes) }
         if let known, known.until > now { return known.actor }
         guard let (actor, row) = try await accounts.actor(tokenHash: hash, at: now) else { return nil }
-        try await accounts.touch(row, at: now)
+        await noteUse(of: row, at: now)
         let until = min(now + IdentityService.cacheSeconds, row.expiresAt ?? now + IdentityService.cacheSeconds)
         cache.withLock { cache in
             guard cache.changes == changes else { return }
@@ -93,6 +104,21 @@ package final class IdentityService: Identities {
             cache.tokens[hash] = Known(actor: actor, token: row, until: until)
         }
         return actor
+    }
+
+    /// A token lets in also where its use cannot be noted, such as on a full disk. That is logged once a minute at most.
+    private func noteUse(of token: TokenRow, at now: Instant) async {
+        do {
+            try await accounts.touch(token, at: now)
+        } catch {
+            let isNews = told.withLock { told in
+                let moment = ContinuousClock.now
+                if let told, moment - told < .seconds(IdentityService.toldSeconds) { return false }
+                told = moment
+                return true
+            }
+            if isNews { logger.warning("it is not noted when tokens are used", metadata: ["error": "\(error)"]) }
+        }
     }
 
     /// Users, links, roles or lent rights are others than before.
