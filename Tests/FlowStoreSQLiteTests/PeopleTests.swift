@@ -205,4 +205,19 @@ struct PeopleTests {
             #expect(verbs.first == "approval.undelegate")
         }
     }
+
+    @Test func `what was lent long ago and stands is listed, however much was lent and ended since`() async throws {
+        try await withStore { store in
+            let accounts = Accounts(store)
+            try await accounts.add(user: "bob", roles: ["manager"], by: "os:root", at: start)
+            try await accounts.add(user: "dave", roles: [], by: "os:root", at: start)
+            for number in 0...1_000 {
+                // Each but the first is over when the next one begins.
+                let (at, seconds) = (start + Double(number), number == 0 ? 86_400.0 : 1)
+                let row = DelegationRow(id: "\(number)", from: "bob", to: "dave", role: "manager", createdAt: at, until: at + seconds)
+                try await accounts.add(delegation: row, by: "bob")
+            }
+            #expect(try await accounts.delegations().map(\.id) == (0...1_000).reversed().map { "\($0)" })
+        }
+    }
 }

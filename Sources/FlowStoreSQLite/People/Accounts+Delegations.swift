@@ -65,11 +65,10 @@ extension Accounts {
         }
     }
 
-    /// Newest first; with those that are over or revoked.
+    /// All, newest first; with those that are over or revoked.
     package func delegations() async throws(FlowError) -> [DelegationRow] {
         try await store.read { database in
-            let query = try Query(
-                database, "delegation", "SELECT \(DelegationRow.columns) FROM delegation ORDER BY createdAt DESC, id LIMIT \(DelegationRow.shown)")
+            let query = try Query(database, "delegation", "SELECT \(DelegationRow.columns) FROM delegation ORDER BY createdAt DESC, id")
             var rows: [DelegationRow] = []
             while try query.next() { rows.append(try DelegationRow(query)) }
             return rows
@@ -120,7 +119,6 @@ extension Accounts {
 
 extension DelegationRow {
     fileprivate static let columns = "id, giver, taker, role, reason, createdAt, until, revokedAt"
-    fileprivate static let shown = 1_000
 
     fileprivate init(_ query: borrowing Query) throws(StoreError) {
         self.init(
