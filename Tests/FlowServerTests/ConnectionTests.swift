@@ -105,6 +105,24 @@ struct ConnectionTests {
         #expect(!unread.isActive)
     }
 
+    @Test func `a request that has just begun on an old connection is not cut, and one that has stalled is`() throws {
+        let world = World(all: 100, ofAddress: 2)
+        let asking = try world.open("10.0.0.1")
+        try ask(asking, token: false, answer: .ok)
+        let idle = try world.open("10.0.0.1")
+        usleep(UInt32(APILimits.silentSeconds * 1_200_000))
+        let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/hooks/x", headers: ["host": "localhost", "content-length": "9"])
+        try asking.writeInbound(HTTPServerRequestPart.head(head))
+        #expect(try world.open("10.0.0.1").isActive)
+        for channel in [asking, idle] { channel.embeddedEventLoop.run() }
+        #expect(asking.isActive && !idle.isActive)
+        // From then on it is as silent as any other.
+        usleep(UInt32(APILimits.silentSeconds * 1_200_000))
+        #expect(try world.open("10.0.0.1").isActive)
+        asking.embeddedEventLoop.run()
+        #expect(!asking.isActive)
+    }
+
     @Test func `one person's requests that never come to their end keep nobody out`() throws {
         let world = World(all: APILimits.arrivalsOfPerson + 2, ofAddress: 1_000)
         func upload(_ person: String) throws -> EmbeddedChannel {

@@ -118,10 +118,12 @@ package final class Connections: Sendable {
 
     func remove(_ channel: any Channel) { state.withLock { Connections.remove(ObjectIdentifier(channel), &$0) } }
 
+    /// Its head is here. From now on the silence counts, until all of it is.
     func requestBegan(_ channel: any Channel) {
         state.withLock { state in
             state.entries[ObjectIdentifier(channel)]?.requests += 1
             state.entries[ObjectIdentifier(channel)]?.isArriving = true
+            state.entries[ObjectIdentifier(channel)]?.since = .now
         }
     }
 
