@@ -79,14 +79,19 @@ struct StoredSecretTests {
         let run = try await client.value(Wire.Run.self, "POST", "/v1/schedules/yearly/run")
         try await expectSuccess(run.id, client)
         guard let secret else { return }
+        let answer = try await deliver(client, secret)
+        #expect(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
+        try await expectSuccess(try JSONDecoder().decode(Wire.Delivered.self, from: Data(answer.body)).run, client)
+    }
+
+    /// Sends something to the hook that is genuine.
+    private func deliver(_ client: Client, _ secret: String) async throws -> (status: Int, body: [UInt8]) {
         let (id, time, body) = ("d-\(UUID().uuidString)", "\(Int(Date().timeIntervalSince1970))", "{}")
         let key = try #require(Data(base64Encoded: String(secret.dropFirst("whsec_".count))))
         let code = HMAC<SHA256>.authenticationCode(for: Data("\(id).\(time).\(body)".utf8), using: SymmetricKey(data: key))
         let signature = "v1," + Data(code).base64EncodedString()
-        let answer = try await client.send(
+        return try await client.send(
             "POST", "/v1/hooks/push", body, headers: ["webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature])
-        #expect(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
-        try await expectSuccess(try JSONDecoder().decode(Wire.Delivered.self, from: Data(answer.body)).run, client)
     }
 
     @Test func `they are in no answer, no file and no backup, and the runs have them`() async throws {
@@ -161,6 +166,23 @@ struct StoredSecretTests {
                 #expect(try await client.send("PUT", "/v1/\(path)", body.canonical).status == 200)
             }
             try await expectBothStart(client, secret: nil)
+        }
+    }
+
+    @Test func `what is started of a flow that was removed is refused because of that, and has its secrets when the flow is back`() async throws {
+        let home = try TemporaryHome()
+        defer { home.remove() }
+        try await withServer(home) { client in
+            try await register(client, isSecret: true)
+            let secret = try await put(client)
+            #expect(try await client.send("DELETE", "/v1/flows/keep").status == 204)
+            for refused in [try await client.send("POST", "/v1/schedules/yearly/run"), try await deliver(client, secret)] {
+                let text = String(decoding: refused.body, as: UTF8.self)
+                #expect(refused.status == 404 && text.contains("no flow 'keep' is registered") && !text.contains("Zebra"), "\(text)")
+            }
+            try await expectShownToNobody(client)
+            try await register(client, isSecret: true)
+            try await expectBothStart(client, secret: secret)
         }
     }
 

@@ -53,10 +53,9 @@ package struct StoredInputs: Sendable {
     }
 
     /// The inputs as they were given. For those that were kept only: what a request brings is never opened. Refuses where a value was given as a
-    /// secret and its parameter is none any more: everybody could see it in the run.
+    /// secret and its parameter is none any more: everybody could see it in the run. As they were kept where there is no such flow: nothing of it starts.
     func opened(_ inputs: [String: JSON]?, of flow: String) async throws -> [String: JSON]? {
-        guard let inputs, inputs.values.contains(where: { SealedText.redacted($0) != $0 }) else { return inputs }
-        let names = try await secrets(flow) ?? []
+        guard let inputs, inputs.values.contains(where: { SealedText.redacted($0) != $0 }), let names = try await secrets(flow) else { return inputs }
         for name in inputs.keys.sorted() where !names.contains(name) && inputs[name].map({ SealedText.redacted($0) != $0 }) == true {
             throw FlowError(
                 .inputs, subject: flow,
