@@ -130,6 +130,39 @@ struct HeldGatesTests {
         #expect(machine["go"].approval?.votes.allSatisfy { $0.voided != nil } == true)
     }
 
+    private static func gate(asking step: String, _ member: String) -> Node {
+        let prompt = FlowModel.Expression.output(node: step, path: [member])
+        return Node(id: "go", name: "go", kind: .approval(ApprovalSpec(prompt: prompt, rules: rules)), needs: [step])
+    }
+
+    @Test(arguments: ["it failed", "it was skipped"])
+    func `a gate that has nothing to ask about fails, and what it holds back waits`(why: String) throws {
+        let isSkipped = why == "it was skipped"
+        let diff = Node(
+            id: "diff", name: "diff", kind: .shell(ShellSpec(source: .text("true"))), policy: Policy(onFailure: isSkipped ? .hold : .ignore))
+        var machine = try MachineHarness([diff, Self.gate(asking: "diff", "stdout"), shell("apply", needs: ["go"])])
+        try machine.fail("diff")
+        if isSkipped { try machine.command(.skip(StepPath("diff"))) }
+        #expect(machine["go"].state == .failed)
+        #expect(machine["go"].reason == "it reads the output of step 'diff', which has none: \(why)")
+        #expect(machine["apply"].state == .pending && machine.dispatched.isEmpty && machine.run.state == .failed)
+    }
+
+    @Test func `what an open gate asks about is not done again under it`() throws {
+        let failing = Node(
+            id: "m", name: "m", kind: .map(MapSpec(elements: .list(.literal(["a", "b"])), width: 2, minSucceeded: .count(1))))
+        var machine = try MachineHarness([
+            failing, shell("m/do", scope: "m"), Self.gate(asking: "m", "0"), shell("deploy", needs: ["go"]),
+        ])
+        try machine.succeed("m[0]/do")
+        try machine.fail("m[1]/do")
+        try #require(machine["go"].state == .waiting && machine["m"].state == .succeeded)
+        #expect(refusal(&machine, .retry(from: nil))?.contains("step 'go' waits for its votes") == true)
+        #expect(machine["go"].approval?.state == .open && machine.dispatched.isEmpty)
+        try vote(&machine, "go", .approved)
+        #expect(machine.dispatched == ["deploy"])
+    }
+
     @Test func `who says afterwards what a failed step gave cannot put that behind an approval that was given`() throws {
         let failing = Node(id: "a", name: "a", kind: .shell(ShellSpec(source: .text("true"))), policy: Policy(onFailure: .ignore))
         var machine = try MachineHarness([

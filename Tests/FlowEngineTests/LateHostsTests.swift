@@ -112,6 +112,44 @@ struct LateHostsTests {
         #expect(machine.entries.count == count)
     }
 
+    @Test func `hosts that a rollout finds first are asked for by what else runs on them`() throws {
+        let made = FlowModel.Expression.output(node: "find", path: ["stdout"])
+        let rollout = RolloutSpec(targets: made, batches: try BatchSizes("1 *1"))
+        let named = ShellSpec(source: .text("true"), target: .literal("web-2"))
+        var machine = try MachineHarness([
+            shell("find"), Node(id: "deploy", name: "deploy", kind: .rollout(rollout), needs: ["find"]), shell("deploy/switch", scope: "deploy"),
+            Node(id: "each", name: "each", kind: .map(MapSpec(elements: .hosts(made), width: 2)), needs: ["find"]), shell("each/x", scope: "each"),
+            shell("later"), Node(id: "one", name: "one", kind: .shell(named), needs: ["later"]),
+        ])
+        try machine.succeed("find", ["exitStatus": 0, "stdout": "group:web", "changed": true])
+        machine.closure = ChangeClosure(kind: .freeze, rule: "year-end", reason: "the books are closed")
+        func id(_ path: String) -> CallID { CallID(run: machine.run.id, step: StepPath(path), generation: 1) }
+        try machine.take(.hostsFound(id("deploy"), selector: "group:web", Self.hosts))
+        #expect(machine["deploy"].waiting?.kind == .freeze && machine.dispatched.isEmpty)
+        try machine.take(.hostsFound(id("each"), selector: "group:web", Self.hosts))
+        #expect(machine["each"].state == .held && machine.dispatched.isEmpty)
+        try machine.succeed("later")
+        #expect(machine["one"].state == .held && machine.dispatched.isEmpty)
+        machine.closure = nil
+        try machine.command(.retry(from: nil))
+        #expect(Set(machine.dispatched) == ["each[web-1]/x", "each[web-2]/x", "one"])
+        expectRefold(machine)
+    }
+
+    @Test func `what is sought by other inputs after an edit is asked for again when the engine has ended`() throws {
+        let made = FlowModel.Expression.text([.output(node: "find", path: ["stdout"]), .parameter("env")])
+        let each = Node(id: "each", name: "each", kind: .map(MapSpec(elements: .hosts(made), width: 2)), needs: ["find"])
+        var machine = try MachineHarness([shell("find"), each, shell("each/x", scope: "each")], inputs: ["env": "a"])
+        try machine.succeed("find", ["exitStatus": 0, "stdout": "env=", "changed": true])
+        #expect(try search(machine).selector == "env=a")
+        try machine.command(.edit(InputEdit(inputs: ["env": "b"], targets: [:]), isRetry: false, from: nil))
+        machine.epoch += 1
+        try machine.take(.recover)
+        let search = try search(machine)
+        try machine.take(.hostsFound(search.id, selector: search.selector, Self.hosts))
+        #expect(search.selector == "env=b" && machine.dispatched.count == 2)
+    }
+
     @Test func `hosts that a freeze keeps changes from are not touched`() throws {
         var (machine, search) = try searching()
         machine.closure = ChangeClosure(kind: .freeze, rule: "year-end", reason: "the books are closed")

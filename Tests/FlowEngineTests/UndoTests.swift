@@ -84,6 +84,52 @@ struct UndoTests {
         expectRefold(machine)
     }
 
+    /// `attach` was done with what `alloc` had said, and is taken back with that, whatever a retry of `alloc` says.
+    @Test(arguments: [true, false]) func `an undo reads of other steps what they had said then`(allocFails: Bool) throws {
+        let detach = Node(
+            id: "attach/undo:back", name: "back", scope: "attach", part: .undo, kind: Self.command(.output(node: "alloc", path: ["stdout"])))
+        var machine = try MachineHarness([shell("alloc"), shell("attach", needs: ["alloc"]), detach, shell("b", needs: ["attach"])])
+        try machine.succeed("alloc", ["exitStatus": 0, "stdout": "a", "changed": true])
+        try machine.succeed("attach")
+        try machine.fail("b")
+        try machine.command(.retry(from: StepPath("alloc")))
+        if allocFails {
+            try machine.fail("alloc")
+        } else {
+            try machine.succeed("alloc", ["exitStatus": 0, "stdout": "b", "changed": true])
+            try machine.fail("attach")
+        }
+        try machine.command(.undo(nil))
+        #expect(given(machine, "attach/undo:back") == "a")
+        try machine.succeed("attach/undo:back")
+        #expect(machine.run.reason == "undone by alice; 1 of 1 undone")
+        expectRefold(machine)
+    }
+
+    @Test func `a target is undone with what other steps had said when it was done`() throws {
+        let spec = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("*2"))
+        let back = Node(
+            id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo, kind: Self.command(.output(node: "alloc", path: ["stdout"])))
+        var machine = try MachineHarness(
+            [
+                shell("alloc"), Node(id: "deploy", name: "deploy", kind: .rollout(spec), needs: ["alloc"]), shell("deploy/switch", scope: "deploy"),
+                back, shell("b", needs: ["deploy"]),
+            ],
+            targets: ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        try machine.succeed("alloc", ["exitStatus": 0, "stdout": "a", "changed": true])
+        for host in 1...2 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.fail("b")
+        try machine.command(.retry(from: StepPath("alloc")))
+        try machine.succeed("alloc", ["exitStatus": 0, "stdout": "b", "changed": true])
+        try machine.succeed("deploy[web-1]/switch")
+        try machine.fail("deploy[web-2]/switch")
+        try machine.command(.undo(nil))
+        for host in 1...2 where machine["deploy[web-\(host)]/undo:back"].state == .running {
+            #expect(given(machine, "deploy[web-\(host)]/undo:back") == (host == 1 ? "b" : "a"))
+        }
+        expectRefold(machine)
+    }
+
     @Test func `an undo has the inputs and the output that the step had`() throws {
         let back = Node(
             id: "a/undo:back", name: "back", scope: "a", part: .undo,
@@ -130,6 +176,21 @@ struct UndoTests {
         try machine.command(.undo(StepPath("m")))
         #expect(["x", "y", "z"] == (0..<3).compactMap { given(machine, "m[\($0)]/make/undo:back") })
         expectRefold(machine)
+    }
+
+    /// A journal says whether an element that comes back is what it was: before there was that entry, it began with nothing.
+    @Test(arguments: [true, false]) func `an element that comes back is what the journal says`(isSaid: Bool) throws {
+        var machine = try MachineHarness([map("m", over: ["a", "b", "c"], width: 3), shell("m/make", scope: "m")])
+        for number in 0..<3 { try machine.succeed("m[\(number)]/make") }
+        var run = machine.run
+        let map = Entry.StepRef(index: try #require(run.positions[StepPath("m")]), path: StepPath("m"))
+        let count = run.steps.count
+        run.apply(.reopened([map]), at: machine.now)
+        run.apply(.mapOpened(map, keys: ["0", "1"], values: ["a", "b"]), at: machine.now)
+        if isSaid { run.apply(.elementsReturn(map), at: machine.now) }
+        run.apply(.mapOpened(map, keys: ["0", "1", "2"], values: ["a", "b", "c"]), at: machine.now)
+        run.apply(.elementOpened(map, element: 2), at: machine.now)
+        #expect(run.steps.count == count + (isSaid ? 0 : 1))
     }
 
     @Test func `targets that a retry did not come to are undone, too`() throws {

@@ -78,6 +78,7 @@ extension Entry {
                 throw BinaryReader.Malformed(message: "the hosts of a selector cannot be read")
             }
             self = .hostsFound(step, selector: found.key, found.value)
+        case 142: self = .elementsReturn(step)
         case 130: self = .given(step, try Shaper(json: try reader.json()))
         default: throw BinaryReader.Malformed(message: "entry kind \(tag) is not known")
         }

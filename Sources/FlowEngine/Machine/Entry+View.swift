@@ -41,6 +41,7 @@ extension Entry {
         case .voted: "approvalVoted"
         case .approvalClosed: "approvalClosed"
         case .mapOpened: "mapOpened"
+        case .elementsReturn: "elementsReturn"
         case .elementOpened: "elementOpened"
         case .elementClosed: "elementClosed"
         case .reopened: "generationOpened"
@@ -143,7 +144,7 @@ extension Entry {
         case .signalled(let signal, _): return ["signal": .string(signal)]
         case .keyed(let key, _): return ["key": .string(key)]
         case .stoppedBefore: return ["state": .string(StepState.waiting.rawValue)]
-        case .released, .resumed: return [:]
+        case .released, .resumed, .elementsReturn: return [:]
         case .awaiting(_, let signal, let until):
             return [
                 "state": .string(StepState.waiting.rawValue), "signal": .string(signal),

@@ -53,6 +53,7 @@ extension Entry {
         case .given: 130
         case .seeking: 140
         case .hostsFound: 141
+        case .elementsReturn: 142
         }
     }
 
@@ -73,7 +74,7 @@ extension Entry {
         case .paused(let isPaused): out.write(isPaused)
         case .cancelRequested(let cancellation): out.write(cancellation.rawValue)
         case .bodyEnded(let outcome): out.write(outcome.rawValue)
-        case .ready, .stopping, .stoppedBefore, .released, .resumed, .calling: break
+        case .ready, .stopping, .stoppedBefore, .released, .resumed, .calling, .elementsReturn: break
         case .called(_, let child): out.write(child.text)
         case .seeking(_, let selector): out.write(selector)
         case .hostsFound(_, let selector, let hosts): out.write([selector: hosts].json)
@@ -168,7 +169,7 @@ extension Entry {
             .mapOpened(let step, _, _), .elementOpened(let step, _), .elementClosed(let step, _, _, _), .noted(let step, _),
             .rollout(let step, _), .gate(let step, _), .stoppedBefore(let step), .released(let step), .resumed(let step),
             .awaiting(let step, _, _), .signalTaken(let step, _), .calling(let step), .called(let step, _), .given(let step, _),
-            .seeking(let step, _), .hostsFound(let step, _, _):
+            .seeking(let step, _), .hostsFound(let step, _, _), .elementsReturn(let step):
             step
         }
     }

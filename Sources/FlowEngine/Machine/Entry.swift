@@ -34,6 +34,9 @@ package enum Entry: Hashable, Sendable {
     case approvalClosed(StepRef, ApprovalRow.State)
     case gate(StepRef, GateEntry)
     case mapOpened(StepRef, keys: [String], values: [JSON])
+    /// The map opens next, and elements that have left it and come back take up what was done for them. Journals without it have such elements
+    /// begin with nothing.
+    case elementsReturn(StepRef)
     case elementOpened(StepRef, element: Int)
     /// `target`: what became of it, in a rollout.
     case elementClosed(StepRef, element: Int, hasFailed: Bool, target: TargetEnd?)

@@ -9,6 +9,8 @@ package struct PastSuccess: Hashable, Sendable {
     package var edition: Int
     /// The elements that it was done for, by the maps around it.
     package var elements: [Int: JSON]
+    /// What other steps had handed out that its undo reads, by step.
+    package var outputs: [Int: JSON]
 }
 
 extension Run {
@@ -16,7 +18,24 @@ extension Run {
     mutating func keepPast(of number: Int) {
         let step = steps[number]
         guard step.state == .succeeded, mayBeUndone(number), !isUndoneAround(number), !isFormer(step.scope) else { return }
-        pasts[number] = PastSuccess(value: step.value, edition: editions[number] ?? 0, elements: elementsAround(number))
+        pasts[number] = PastSuccess(
+            value: step.value, edition: editions[number] ?? 0, elements: elementsAround(number), outputs: outputsRead(byUndoOf: number))
+    }
+
+    /// What the steps that take back this one, or the target that it stands in, read of others.
+    private func outputsRead(byUndoOf number: Int) -> [Int: JSON] {
+        let scope = StepScope(run: self, step: number)
+        var found: [Int: JSON] = [:]
+        for around in [steps[number].node] + scopesAround(steps[number].scope).map({ steps[$0.step].node }) {
+            guard let undo = index.undos[around] else { continue }
+            for node in index.scopes[undo].nodes {
+                for source in plan.nodes[node].sources(in: plan) {
+                    guard let other = scope.position(of: source), other != number, steps[other].state == .succeeded else { continue }
+                    found[other] = steps[other].value ?? .null
+                }
+            }
+        }
+        return found
     }
 
     /// What it did was done in this generation or one before, as far as it has not been undone since.
@@ -63,6 +82,16 @@ extension Run {
     func past(undoneBy step: Int) -> PastSuccess? {
         guard !pasts.isEmpty, let item = undoItem(around: step), item.element == nil, let past = pasts[item.step.index] else { return nil }
         return steps[item.step.index].state == .succeeded && !isFormer(steps[item.step.index].scope) ? nil : past
+    }
+
+    /// What another step had handed out when that was done which the undo takes back, if it was done in a generation that is over.
+    func pastOutput(of number: Int, undoneBy step: Int) -> JSON? {
+        guard !pasts.isEmpty, let item = undoItem(around: step) else { return nil }
+        guard let element = item.element else { return past(undoneBy: step)?.outputs[number] }
+        guard let scope = steps[item.step.index].elements?.scopes[element] else { return nil }
+        let done = stepsInside(scope).filter(stands)
+        guard !done.contains(where: { steps[$0].state == .succeeded }) else { return nil }
+        return done.lazy.compactMap { pasts[$0]?.outputs[number] }.first
     }
 
     /// The inputs that a step has: those of now, of one that has begun those that it began with; of what undoes something, those that it was done

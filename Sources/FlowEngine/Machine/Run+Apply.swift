@@ -63,6 +63,7 @@ extension Run {
         case .mapOpened(let step, let keys, let values):
             enter(.running, step.index, at: at)
             open(step.index, keys, values)
+        case .elementsReturn(let step): steps[step.index].elements?.takesUpFormer = true
         case .elementOpened(let step, let element): openElement(element, of: step.index, at: at)
         case .elementClosed(let step, let element, let hasFailed, let target):
             closeElement(element, of: step.index, hasFailed: hasFailed, target, at: at)
@@ -82,7 +83,8 @@ extension Run {
             wait(.worker, step, at: at, until: nil)
             steps[step.index].waiting?.reason = "the hosts of '\(selector)'"
             steps[step.index].sought = selector
-        case .hostsFound(let step, _, _):
+        case .hostsFound(let step, _, let hosts):
+            note(hosts, foundBy: step.index)
             created.take(entry)
             enter(.ready, step.index, at: at)
         case .claim(let entry): apply(entry, at: at)
@@ -316,9 +318,10 @@ extension Run {
     /// Begins a new generation of these steps.
     /// - Parameter inside: the scope that they all stand in, when nothing outside waits for any of them.
     mutating func renew(_ numbers: [Int], inside: Int? = nil) {
+        // All of them before the first is what it was no more: an undo reads what other steps gave.
+        for number in numbers { keepPast(of: number) }
         for number in numbers {
             let old = steps[number].state
-            keepPast(of: number)
             enter(.pending, number, at: createdAt)
             steps[number].generation += 1
             steps[number].spent = 0
@@ -361,12 +364,12 @@ extension Run {
     /// Gives a map its elements. One that had elements before keeps the scopes of those that it still has.
     private mutating func open(_ number: Int, _ keys: [String], _ values: [JSON]) {
         let before = steps[number].elements
-        var known = before?.former ?? [:]
+        var known = before?.takesUpFormer == true ? before?.former ?? [:] : [:]
         for (key, scope) in zip(before?.keys ?? [], before?.scopes ?? []) { known[key] = scope }
         let now = Set(keys)
-        for (key, scope) in known where !now.contains(key) { for inner in stepsInside(scope) { keepPast(of: inner) } }
+        for (key, scope) in known where !now.contains(key) { stepsInside(scope).forEach { keepPast(of: $0) } }
         var elements = Elements(keys: keys, values: values, scopes: keys.map { known[$0] }, queue: Array(keys.indices.reversed()))
-        elements.former = known.filter { !now.contains($0.key) }
+        elements.former = (before?.former ?? [:]).merging(known) { $1 }.filter { !now.contains($0.key) }
         for (element, scope) in elements.scopes.enumerated() { if let scope { scopes[scope].element = element } }
         steps[number].elements = elements
         if before != nil { requeueElements(of: number) }

@@ -63,6 +63,8 @@ package struct Run: Sendable {
     package internal(set) var editions: [Int: Int] = [:]
     /// What steps did in a generation that is over, and that stands: see `PastSuccess`.
     package internal(set) var pasts: [Int: PastSuccess] = [:]
+    /// Hosts that a rollout has found, whose batches ask what freezes them: nothing else has asked for them.
+    package internal(set) var unaskedHosts: Set<String> = []
 
     /// What steps, elements and the run itself have or wait to have for themselves.
     package internal(set) var claims: [StepPath: Claim] = [:]
@@ -276,6 +278,8 @@ package struct Elements: Hashable, Sendable {
     package internal(set) var hasRested = false
     /// The scopes of elements that are none any more, by key: what was done there stands until it is undone.
     package internal(set) var former: [String: Int] = [:]
+    /// Those of them that come back when the map is next opened are what they were.
+    package internal(set) var takesUpFormer = false
 }
 
 /// A scope in a run: the flow, its `finally`, one element of a map or rollout, or what stands after a batch of a rollout.
@@ -343,6 +347,7 @@ extension Run: Equatable {
             && one.signalKeys == other.signalKeys && one.gate == other.gate
             && one.senders == other.senders && one.editors == other.editors
             && one.formerInputs == other.formerInputs && one.editions == other.editions && one.pasts == other.pasts
+            && one.unaskedHosts == other.unaskedHosts
             && one.undo == other.undo && one.stepUndos == other.stepUndos && one.leftToUndo == other.leftToUndo
             && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }

@@ -52,6 +52,14 @@ extension RunMachine {
     }
 }
 
+extension RunMachine {
+    /// Whether one of these steps gives something that stands in the gate's question: it cannot be asked while that is done again.
+    func asksAbout(_ numbers: Set<Int>, gate: Int) -> Bool {
+        let scope = scope(of: gate)
+        return node(gate).sources(in: run.plan).contains { scope.position(of: $0).map(numbers.contains) ?? false }
+    }
+}
+
 extension Run {
     /// Whether what the gate asks about is made of what one of these steps gives, and has not all been done.
     fileprivate func uses(_ gate: Int, _ numbers: Set<Int>) -> Bool {

@@ -27,7 +27,10 @@ extension RunMachine {
         guard keys.count <= Limits.mapElements else {
             throw .invalid("a map takes at most \(Limits.mapElements) elements, found \(keys.count)")
         }
-        if let before = run.steps[number].elements { leave(before, for: keys, values) }
+        if let before = run.steps[number].elements {
+            leave(before, for: keys, values)
+            if keys.contains(where: { before.former[$0] != nil }) { emit(.elementsReturn(ref(number))) }
+        }
         emit(.mapOpened(ref(number), keys: keys, values: values))
         advanceMap(number)
     }

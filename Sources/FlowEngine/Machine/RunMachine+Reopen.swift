@@ -100,14 +100,14 @@ extension RunMachine {
                 numbers.formUnion(stepsToRepeat(of: element, in: rollout, from: nil))
             }
         }
+        if let gate = gates.sorted().first(where: { run.steps[$0].approval?.state == .open && asksAbout(numbers, gate: $0) }) {
+            throw refuseForVotes(gate, command)
+        }
         let open = numbers.sorted().filter { run.steps[$0].state != .pending && run.steps[$0].state != .ready }
         if let busy = open.first(where: { $0 != givingUp && !canReopen($0) }) {
             let step = run.steps[busy]
-            // An open gate is asked anew by what changes it.
-            let isAsked = step.approval?.state == .open
-            throw refuse(
-                command, because: isAsked ? "step '\(step.path)' waits for its votes" : "step '\(step.path)' is \(step.state.rawValue)",
-                hint: isAsked ? "flowctl edit \(run.id) -p NAME=VALUE, or: flowctl cancel \(run.id)" : "flowctl cancel \(run.id)")
+            if step.approval?.state == .open { throw refuseForVotes(busy, command) }
+            throw refuse(command, because: "step '\(step.path)' is \(step.state.rawValue)", hint: "flowctl cancel \(run.id)")
         }
         record(command, by: actor, message: message)
         if let givingUp { giveUp(givingUp, by: actor) }
@@ -120,6 +120,13 @@ extension RunMachine {
             emit(.runState(.running, reason: nil))
             _ = passesGate()
         }
+    }
+
+    /// An open gate is asked anew by what changes its inputs; what it asks about cannot be done again under it.
+    private func refuseForVotes(_ gate: Int, _ command: RunCommand) -> FlowError {
+        refuse(
+            command, because: "step '\(run.steps[gate].path)' waits for its votes",
+            hint: "flowctl edit \(run.id) -p NAME=VALUE, or: flowctl cancel \(run.id)")
     }
 
     /// The targets that have their turn again, by rollout.

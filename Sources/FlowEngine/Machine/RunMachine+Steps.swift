@@ -38,11 +38,14 @@ extension RunMachine {
         }
     }
 
-    /// A step whose values cannot be had is skipped, one whose values make no sense fails.
+    /// A step whose values cannot be had is skipped, one whose values make no sense fails. So does an approval in both cases: nothing but votes
+    /// lets pass what it holds back.
     mutating func settle(_ number: Int, because error: EvaluationError) {
         switch error {
         case .absent(let node, let reason):
-            settle(number, .skipped, reason: "it reads the output of step '\(node)', which has none: \(reason)")
+            let words = "it reads the output of step '\(node)', which has none: \(reason)"
+            if case .approval = self.node(number).kind { return fail(number, words) }
+            settle(number, .skipped, reason: words)
         case .invalid(let message): fail(number, message)
         }
     }
@@ -147,6 +150,7 @@ struct StepScope: ExpressionScope {
         guard let number = position(of: node) else { return .absent("there is no such step here") }
         let step = run.steps[number]
         // What undoes something reads what it was given when that was done.
+        if let past = run.pastOutput(of: number, undoneBy: self.step) { return .value(past) }
         if step.state != .succeeded, let past = run.pasts[number], run.undoItem(around: self.step) != nil { return .value(past.value ?? .null) }
         switch step.state {
         case .succeeded: return .value(step.value ?? .null)
@@ -183,7 +187,7 @@ struct StepScope: ExpressionScope {
     }
 
     /// The step of a node as seen from here: in the same scope, or the nearest one around it.
-    private func position(of id: String) -> Int? {
+    func position(of id: String) -> Int? {
         guard let node = run.index.nodes[id] else { return nil }
         let place = run.index.places[node]
         var scope = run.steps[step].scope

@@ -100,13 +100,23 @@ struct RandomPlan {
             let map = MapSpec(elements: all, width: random.int(1...3), minSucceeded: minimum, keepsGoing: keepsGoing)
             return (.map(map), [selector?.by].compactMap { $0 })
         case 1: return (.sleep(.literal(.int(random.int(0...50)))), [])
-        case 2: return (.approval(RandomGate.spec(&random)), [])
+        case 2: return gate(here)
         case 3: return (.choice(.literal(.bool(random.chance(0.5)))), [])
         case 16:
             guard let sharing, sharing.calls > 0 else { return shell(here: here, place) }
             return (call(sharing), [])
         default: return shell(here: here, place)
         }
+    }
+
+    /// An approval, whose text may read what an earlier command said.
+    private mutating func gate(_ here: [Node]) -> (kind: Node.Kind, reads: [String]) {
+        var spec = RandomGate.spec(&random)
+        guard let earlier = here.last(where: { if case .shell = $0.kind { true } else { false } }), random.chance(0.3) else {
+            return (.approval(spec), [])
+        }
+        spec.prompt = .output(node: earlier.id, path: ["stdout"])
+        return (.approval(spec), [earlier.id])
     }
 
     /// A selector that a step here makes.

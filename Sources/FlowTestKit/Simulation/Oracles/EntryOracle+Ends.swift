@@ -70,6 +70,7 @@ extension EntryOracle {
     private func skipped(_ step: Int) -> String? {
         if case .repeatUntil = run.nodeOf(step).kind { return nil }
         if isGone(step) { return nil }
+        if case .approval = run.nodeOf(step).kind, run.isOnItsBranch(step) { return "the approval '\(run.steps[step].path)' is skipped" }
         guard !run.isOnItsBranch(step) || !run.canRead(step) else { return "'\(run.steps[step].path)' is skipped without a reason" }
         // A retry finds out late that it cannot read.
         return run.steps[step].state == .pending || run.steps[step].state == .ready ? begins(step) : nil
@@ -92,7 +93,11 @@ extension EntryOracle {
         if lacksHosts(step) { return nil }
         if wasOnlyStopped(step) { return "'\(before.path)' was stopped, and is called failed" }
         switch run.nodeOf(step).kind {
-        case .approval: return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
+        case .approval:
+            // It has nothing to ask about.
+            let isNew = before.state == .pending || before.state == .ready
+            if !run.canRead(step) { return isNew ? begins(step) : "'\(before.path)' was asked, and fails" }
+            return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
         case .map(let map):
             if map.keepsGoing == true, before.elements?.queue.isEmpty == false, run.canGoOn(before.scope) {
                 return "'\(before.path)' failed before all its elements had their turn"
@@ -114,7 +119,7 @@ extension EntryOracle {
         if run.nodeOf(step).policy.onFailure != .hold { return "'\(before.path)' is held, which is not its policy" }
         if lacksHosts(step) { return nil }
         switch run.nodeOf(step).kind {
-        case .approval: return mayFailGate(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
+        case .approval: return mayFailGate(step) || !run.canRead(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
         case .map: return elementsFailed(step) ? nil : "'\(before.path)' is held, and no element failed"
         case .waitFor: return context.hasFired(before) ? nil : "'\(before.path)' is held too early"
         case .repeatUntil(let spec): return roundsFailed(step, spec)

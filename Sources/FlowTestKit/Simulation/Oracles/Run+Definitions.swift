@@ -132,6 +132,7 @@ extension Run {
     func canRead(_ step: Int) -> Bool {
         var values = [nodeOf(step).hosts?.selector].compactMap { $0 }
         if case .shell(let spec) = nodeOf(step).kind { values += spec.variables.map(\.value) }
+        if case .approval(let spec) = nodeOf(step).kind { values.append(spec.prompt) }
         return values.allSatisfy { value in
             guard case .output(let id, _) = value else { return true }
             return visible(id, from: step).map { steps[$0].state == .succeeded || isPartOfUndo(step) && pasts[$0] != nil } ?? false
