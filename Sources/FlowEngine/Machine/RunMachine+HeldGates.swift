@@ -56,7 +56,8 @@ extension RunMachine {
     /// Whether one of these steps gives something that stands in the gate's question: it cannot be asked while that is done again.
     func asksAbout(_ numbers: Set<Int>, gate: Int) -> Bool {
         let scope = scope(of: gate)
-        return node(gate).sources(in: run.plan).contains { scope.position(of: $0).map(numbers.contains) ?? false }
+        let around = Set(run.scopesAround(run.steps[gate].scope).map { node($0.step).id })
+        return node(gate).sources(in: run.plan).subtracting(around).contains { scope.position(of: $0).map(numbers.contains) ?? false }
     }
 }
 
