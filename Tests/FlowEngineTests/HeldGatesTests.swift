@@ -148,6 +148,30 @@ struct HeldGatesTests {
         #expect(machine["apply"].state == .pending && machine.dispatched.isEmpty && machine.run.state == .failed)
     }
 
+    @Test(arguments: ["map", "branch", "call"])
+    func `what holds an approval and cannot read what it needs fails, and what comes behind waits`(what: String) throws {
+        let diff = Node(id: "diff", name: "diff", kind: .shell(ShellSpec(source: .text("true"))), policy: Policy(onFailure: .ignore))
+        let said = FlowModel.Expression.output(node: "diff", path: ["stdout"])
+        var gate = approval("m/go", Self.rules)
+        (gate.name, gate.scope) = ("go", "m")
+        let holder: [Node]
+        switch what {
+        case "map": holder = [Node(id: "m", name: "m", kind: .map(MapSpec(elements: .list(said), width: 1)), needs: ["diff"]), gate]
+        case "branch":
+            gate = approval("go", Self.rules, needs: ["m"])
+            gate.guards = [BranchGuard(choice: "m", answer: true)]
+            let isSo = FlowModel.Expression.compare(.equal, said, .literal("yes"))
+            holder = [Node(id: "m", name: "m", kind: .choice(isSo), needs: ["diff"]), gate]
+        default: holder = [Node(id: "m", name: "m", kind: .call(CallSpec(flow: "inner", inputs: ["text": said])), needs: ["diff"])]
+        }
+        let inner = Plan(flow: "inner", nodes: [approval("go", Self.rules)], dsl: "0")
+        let last = what == "branch" ? "go" : "m"
+        var machine = try MachineHarness([diff] + holder + [shell("deploy", needs: [last])], calls: [CalledFlow(plan: inner)])
+        try machine.fail("diff")
+        #expect(machine["m"].state == .failed && machine["deploy"].state == .pending && machine.run.state == .failed)
+        #expect(machine.dispatched.isEmpty)
+    }
+
     @Test func `what an open gate asks about is not done again under it`() throws {
         let failing = Node(
             id: "m", name: "m", kind: .map(MapSpec(elements: .list(.literal(["a", "b"])), width: 2, minSucceeded: .count(1))))

@@ -20,6 +20,16 @@ extension RunMachine {
         }
     }
 
+    /// It is an approval, or one stands in it. Were it skipped because it cannot read what it needs, what comes behind would run without a vote.
+    func holdsApproval(_ number: Int) -> Bool {
+        switch node(number).kind {
+        case .approval: true
+        case .map, .rollout, .repeatUntil: run.plan.approval(inside: node(number).id) != nil
+        case .choice, .call: undecidedApproval(in: number) != nil
+        case .shell, .copy, .step, .sleep, .sleepUntil, .waitFor: false
+        }
+    }
+
     /// The approval in the flow that a step calls.
     func heldApproval(in number: Int) -> String? {
         guard case .call(let spec) = node(number).kind else { return nil }

@@ -38,13 +38,13 @@ extension RunMachine {
         }
     }
 
-    /// A step whose values cannot be had is skipped, one whose values make no sense fails. So does an approval in both cases: nothing but votes
-    /// lets pass what it holds back.
+    /// A step whose values cannot be had is skipped, one whose values make no sense fails. What holds an approval fails in both cases: nothing but
+    /// votes lets pass what it holds back.
     mutating func settle(_ number: Int, because error: EvaluationError) {
         switch error {
         case .absent(let node, let reason):
             let words = "it reads the output of step '\(node)', which has none: \(reason)"
-            if case .approval = self.node(number).kind { return fail(number, words) }
+            if holdsApproval(number) { return fail(number, words) }
             settle(number, .skipped, reason: words)
         case .invalid(let message): fail(number, message)
         }

@@ -70,11 +70,13 @@ extension EntryOracle {
     private func skipped(_ step: Int) -> String? {
         if case .repeatUntil = run.nodeOf(step).kind { return nil }
         if isGone(step) { return nil }
-        if case .approval = run.nodeOf(step).kind, run.isOnItsBranch(step) { return "the approval '\(run.steps[step].path)' is skipped" }
+        if run.holdsGate(step), run.isOnItsBranch(step) { return "'\(run.steps[step].path)' is skipped with an approval in it" }
         guard !run.isOnItsBranch(step) || !run.canRead(step) else { return "'\(run.steps[step].path)' is skipped without a reason" }
         // A retry finds out late that it cannot read.
-        return run.steps[step].state == .pending || run.steps[step].state == .ready ? begins(step) : nil
+        return isNew(step) ? begins(step) : nil
     }
+
+    private func isNew(_ step: Int) -> Bool { run.steps[step].state == .pending || run.steps[step].state == .ready }
 
     /// Its host is no element any more of the map that is taken up again.
     private func isGone(_ step: Int) -> Bool {
@@ -91,13 +93,10 @@ extension EntryOracle {
         if isResolved(step, { $0 == .failed }) { return nil }
         if before.elements == nil, run.nodeOf(step).policy.onFailure == .hold { return "'\(before.path)' failed, and its policy is to hold" }
         if lacksHosts(step) { return nil }
+        if run.holdsGate(step), !run.canRead(step) { return isNew(step) ? begins(step) : "'\(before.path)' had begun, and fails" }
         if wasOnlyStopped(step) { return "'\(before.path)' was stopped, and is called failed" }
         switch run.nodeOf(step).kind {
-        case .approval:
-            // It has nothing to ask about.
-            let isNew = before.state == .pending || before.state == .ready
-            if !run.canRead(step) { return isNew ? begins(step) : "'\(before.path)' was asked, and fails" }
-            return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
+        case .approval: return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
         case .map(let map):
             if map.keepsGoing == true, before.elements?.queue.isEmpty == false, run.canGoOn(before.scope) {
                 return "'\(before.path)' failed before all its elements had their turn"
@@ -117,9 +116,9 @@ extension EntryOracle {
         if case .hostsFound(let id, _, let hosts) = event, id.step == before.path, isClosed(hosts, step) { return nil }
         if case .rollout(let spec) = run.nodeOf(step).kind { return rolloutHeld(step, spec) }
         if run.nodeOf(step).policy.onFailure != .hold { return "'\(before.path)' is held, which is not its policy" }
-        if lacksHosts(step) { return nil }
+        if lacksHosts(step) || run.holdsGate(step) && !run.canRead(step) && isNew(step) { return nil }
         switch run.nodeOf(step).kind {
-        case .approval: return mayFailGate(step) || !run.canRead(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
+        case .approval: return mayFailGate(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
         case .map: return elementsFailed(step) ? nil : "'\(before.path)' is held, and no element failed"
         case .waitFor: return context.hasFired(before) ? nil : "'\(before.path)' is held too early"
         case .repeatUntil(let spec): return roundsFailed(step, spec)

@@ -106,6 +106,14 @@ extension Run {
         if case .approval = nodeOf(step).kind { steps[step].state != .succeeded } else { false }
     }
 
+    /// It is an approval, or one stands in it, also in what undoes it or comes between its batches.
+    func holdsGate(_ step: Int) -> Bool {
+        plan.nodes.contains { node in
+            guard case .approval = node.kind else { return false }
+            return sequence(first: node.id) { id in plan.nodes.first { $0.id == id }?.scope }.contains(nodeOf(step).id)
+        }
+    }
+
     /// It stands in the scope, directly or deeper.
     func stands(_ step: Int, in outer: Int) -> Bool {
         var scope = steps[step].scope
