@@ -39,6 +39,7 @@ struct EntryOracle {
         case .gate(let step, let inner): fault(of: inner, step.index)
         case .changeGate(let gate): fault(of: gate)
         case .mapOpened(let step, let keys, let values): mapOpened(step.index, keys, values)
+        case .elementsReturn(let step): run.steps[step.index].elements?.former.isEmpty == false ? nil : "no element has left the map"
         case .elementOpened(let step, let element): elementOpened(step.index, element)
         case .elementClosed(let step, let element, let hasFailed, let target): elementClosed(step.index, element, hasFailed, target)
         case .rollout(let step, let inner): fault(of: inner, step.index)
