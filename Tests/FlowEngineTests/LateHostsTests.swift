@@ -133,7 +133,6 @@ struct LateHostsTests {
         machine.closure = nil
         try machine.command(.retry(from: nil))
         #expect(Set(machine.dispatched) == ["each[web-1]/x", "each[web-2]/x", "one"])
-        expectRefold(machine)
     }
 
     @Test func `what is sought by other inputs after an edit is asked for again when the engine has ended`() throws {

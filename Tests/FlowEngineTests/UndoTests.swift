@@ -183,7 +183,8 @@ struct UndoTests {
         var machine = try MachineHarness([map("m", over: ["a", "b", "c"], width: 3), shell("m/make", scope: "m")])
         for number in 0..<3 { try machine.succeed("m[\(number)]/make") }
         var run = machine.run
-        let map = Entry.StepRef(index: try #require(run.positions[StepPath("m")]), path: StepPath("m"))
+        let opened = machine.entries.compactMap { if case .mapOpened(let step, _, _) = $0 { step } else { nil } }
+        let map = try #require(opened.first)
         let count = run.steps.count
         run.apply(.reopened([map]), at: machine.now)
         run.apply(.mapOpened(map, keys: ["0", "1"], values: ["a", "b"]), at: machine.now)
