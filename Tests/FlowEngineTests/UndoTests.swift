@@ -107,7 +107,7 @@ struct UndoTests {
     }
 
     @Test func `a target is undone with what other steps had said when it was done`() throws {
-        let spec = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("*2"))
+        let spec = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("2"))
         let back = Node(
             id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo, kind: Self.command(.output(node: "alloc", path: ["stdout"])))
         var machine = try MachineHarness(

@@ -106,9 +106,11 @@ extension Run {
         if case .approval = nodeOf(step).kind { steps[step].state != .succeeded } else { false }
     }
 
-    /// It is an approval, or one stands in it, also in what undoes it or comes between its batches.
+    /// It is an approval, or one stands in its body, in what undoes that, or between its batches.
     func holdsGate(_ step: Int) -> Bool {
-        plan.nodes.contains { node in
+        if case .approval = nodeOf(step).kind { return true }
+        guard nodeOf(step).hasBody else { return false }
+        return plan.nodes.contains { node in
             guard case .approval = node.kind else { return false }
             return sequence(first: node.id) { id in plan.nodes.first { $0.id == id }?.scope }.contains(nodeOf(step).id)
         }
