@@ -134,9 +134,9 @@ extension RunSimulation {
 
     /// Nobody passes an approval by saying that what it stands in succeeded; with one in its body a step may be called failed.
     private func holdsGate(_ step: Step) -> Bool {
-        let inside = run.plan.nodes[step.node].id + "/"
+        let own = run.plan.nodes[step.node].id
         return run.plan.nodes.contains { node in
-            if case .approval = node.kind { node.id.hasPrefix(inside) } else { false }
+            if case .approval = node.kind { node.id == own || node.id.hasPrefix(own + "/") } else { false }
         }
     }
 
@@ -160,7 +160,7 @@ extension RunSimulation {
             try decide(.command(rolloutCommand(step.path), by: Self.operatorOnCall, message: nil))
         case (.held, _), (.unknown, _), (.running, .unreachable):
             // What people have not approved nobody can call approved.
-            let mustFail = run.cancellation != nil || step.approval != nil || holdsGate(step)
+            let mustFail = run.cancellation != nil || holdsGate(step)
             let resolution: RunCommand.Resolution = mustFail || random.chance(0.5) ? .failed : .succeeded(output: nil)
             if try !decide(.command(.resolve(step.path, resolution), by: Self.operatorOnCall, message: nil)) {
                 throw violation("'\(step.path)' cannot be resolved: \(summary)")
