@@ -31,7 +31,8 @@ package struct Recurrence: Hashable, Sendable {
         var search = Search(position: position, limit: limit)
         var span = zone.span(at: from)
         while !search.isFull, span.start <= horizon {
-            if span.start > Zone.everEarlier { passGap(before: span, &search) }
+            // What a change took is due within the minute behind it. One of long ago, such as the Big Bang in some zone files, is none that counts.
+            if span.start >= from - 60 { passGap(before: span, &search) }
             passSpan(span, from: from, horizon: horizon, &search)
             guard span.end < Zone.everLater else { break }
             span = zone.span(at: span.end)

@@ -97,6 +97,18 @@ import Testing
         #expect(taken > 0)
     }
 
+    /// Some zone files begin with a change at the Big Bang, 2^59 seconds before 1970.
+    @Test func `a change before all times is none that counts`() throws {
+        var bytes = try zoneBytes("Europe/Berlin")
+        let second = try #require((1..<bytes.count - 4).first { Array(bytes[$0..<$0 + 4]) == Array("TZif".utf8) })
+        bytes.replaceSubrange(second + 44..<second + 52, with: [0xF8, 0, 0, 0, 0, 0, 0, 0])
+        let zone = try Zone(name: "Europe/Berlin", tzif: bytes)
+        let nightly = Recurrence(.cron(try CronExpression("30 2 * * *")), in: zone)
+        for moment in [Instant.earliest, Instant(milliseconds: -5_000_000_000_000), Instant(milliseconds: 0)] {
+            #expect(nightly.occurrences(after: .init(after: moment), limit: 3).count == 3)
+        }
+    }
+
     @Test func `closing rules of zones`() throws {
         let bytes = try zoneBytes("Europe/Berlin")
         let end = try #require(bytes.dropLast().lastIndex(of: 0x0A))

@@ -24,6 +24,26 @@ extension EveryTransition {
         try await driver.perform(.release(StepPath("last")), on: run, by: Self.bob)
         try await driver.succeed("last", run)
         try await lateHosts()
+        try await elements()
+    }
+
+    /// An element of a map that is none any more, and comes back.
+    private mutating func elements() async throws {
+        let list = Expression.output(node: "list", path: ["value"])
+        let run = try await start(
+            "elements",
+            [
+                Self.shell("list"), Node(id: "each", name: "each", kind: .map(MapSpec(elements: .list(list), width: 2)), needs: ["list"]),
+                Self.shell("each/do", scope: "each"), Self.shell("last", needs: ["each"]),
+            ])
+        for elements: [JSON] in [["a", "b"], ["a"], ["a", "b"]] {
+            try await driver.succeed("list", run, ["stdout": "", "value": .array(elements)])
+            for number in elements.indices { try await driver.succeed("each[\(number)]/do", run) }
+            try await driver.fail("last", run)
+            try await driver.perform(.retry(from: StepPath("list")), on: run, by: Self.alice)
+        }
+        try await driver.perform(.cancel, on: run, by: Self.alice)
+        try await driver.report("list", run, .ended(AttemptResult(outcome: .cancelled)))
     }
 
     /// A selector that a step makes.
