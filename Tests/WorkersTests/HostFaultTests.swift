@@ -87,9 +87,7 @@ struct HostFaultTests {
         guard case .placed(let place) = test.reports.events(of: running.id).first else { throw CancellationError() }
         let second = try PoolUnderTest(folder: folder, transport: transport)
         try await second.with { pool async throws in
-            var again = running
-            again.mode = .attach(place)
-            again.fence = Fence(epoch: 2, attempt: 1)
+            let again = running.attached(at: place)
             guard case .lost(let reason) = try await second.carryOut(again, on: pool).outcome else {
                 Issue.record("\(second.reports.events(of: running.id))")
                 return

@@ -111,9 +111,7 @@ struct OutputRoomTests {
         disk.makeRoom()
         let second = try PoolUnderTest(folder: folder)
         try await second.with { pool async throws in
-            var again = order
-            again.mode = .attach(place)
-            again.fence = Fence(epoch: 2, attempt: 1)
+            let again = order.attached(at: place)
             #expect(try await second.carryOut(again, on: pool).output?["stdout"] == "primary")
         }
     }
@@ -153,9 +151,7 @@ struct OutputRoomTests {
         try remove("stdout")
         let second = try PoolUnderTest(folder: folder)
         try await second.with { pool async throws in
-            var again = order
-            again.mode = .attach(place)
-            again.fence = Fence(epoch: 2, attempt: 1)
+            let again = order.attached(at: place)
             let output = try #require(try await second.carryOut(again, on: pool).output)
             #expect(output["stdout"] == nil)
             #expect(output["stdoutLost"]?.stringValue?.contains("kept 0 of 8 bytes") == true, "\(output)")

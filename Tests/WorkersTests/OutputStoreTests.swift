@@ -81,9 +81,7 @@ struct OutputStoreTests {
         _ = try folder.write("go", "")
         let second = try PoolUnderTest(folder: folder)
         try await second.with { pool async throws in
-            var again = order
-            again.mode = .attach(place)
-            again.fence = Fence(epoch: 2, attempt: 1)
+            let again = order.attached(at: place)
             let result = try await second.carryOut(again, on: pool)
             #expect(result.output?["stdout"] == "x *********** y")
             #expect(try await second.output(order.id) == "x *********** y\n")

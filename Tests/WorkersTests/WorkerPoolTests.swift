@@ -154,12 +154,7 @@ struct WorkerPoolTests {
             #expect(try await comesTrue { first.reports.events(of: alive.id).count == 2 })
         }
         guard case .placed(let place) = first.reports.events(of: alive.id).first else { throw CancellationError() }
-        @Sendable func attached(_ order: AttemptOrder) -> AttemptOrder {
-            var again = order
-            again.mode = .attach(place)
-            again.fence = Fence(epoch: 2, attempt: 1)
-            return again
-        }
+        @Sendable func attached(_ order: AttemptOrder) -> AttemptOrder { order.attached(at: place) }
         let asking = (0..<WorkerLimits.attaches + 44).map { number in
             var host = silent.host
             host.name = "silent-\(number)"
@@ -279,9 +274,7 @@ struct WorkerPoolTests {
         _ = try folder.write("go", "")
         let second = try PoolUnderTest(folder: folder)
         try await second.with { pool async throws in
-            var again = order
-            again.mode = .attach(place)
-            again.fence = Fence(epoch: 2, attempt: 1)
+            let again = order.attached(at: place)
             let result = try await second.carryOut(again, on: pool)
             #expect(result.output?["stdout"] == "begun\nover")
             #expect(try await second.output(order.id) == "begun\nover\n", "output continues where it was")

@@ -208,6 +208,14 @@ final class PoolUnderTest: Sendable {
 }
 
 extension AttemptOrder {
+    /// As the engine after it hands it out: it asks for the attempt at that place.
+    func attached(at place: Place) -> AttemptOrder {
+        var again = self
+        again.mode = .attach(place)
+        again.fence = Fence(epoch: 2, attempt: 1)
+        return again
+    }
+
     static func of(
         _ work: Work, step: String, number: Int = 1, epoch: Int = 1, mode: Mode = .start, timeout: Double? = nil
     ) -> AttemptOrder {

@@ -122,11 +122,12 @@ extension RunMachine {
         }
     }
 
-    /// An open gate is asked anew by what changes its inputs; what it asks about cannot be done again under it.
+    /// An edit of the inputs asks an open gate anew; what it asks about is not done again under it.
     private func refuseForVotes(_ gate: Int, _ command: RunCommand) -> FlowError {
-        refuse(
-            command, because: "step '\(run.steps[gate].path)' waits for its votes",
-            hint: "flowctl edit \(run.id) -p NAME=VALUE, or: flowctl cancel \(run.id)")
+        let path = run.steps[gate].path
+        return refuse(
+            command, because: "step '\(path)' waits for its votes",
+            hint: "flowctl approve \(run.id) '\(path)' (or reject), or: flowctl edit \(run.id) -p NAME=VALUE, or: flowctl cancel \(run.id)")
     }
 
     /// The targets that have their turn again, by rollout.
