@@ -137,32 +137,6 @@ extension Recorder.State {
     }
 }
 
-extension Node.Kind {
-    /// Every expression that the step evaluates.
-    var expressions: [Expression] {
-        switch self {
-        case .shell(let shell):
-            shell.variables.map(\.value) + shell.arguments + shell.environment.values
-                + [shell.workdir, shell.target, shell.account].compactMap { $0 }
-        case .copy(let copy): [copy.from, copy.to] + [copy.target, copy.account].compactMap { $0 }
-        case .step(let step): step.inputs
-        case .approval(let approval): [approval.prompt]
-        case .sleep(let seconds): [seconds]
-        case .sleepUntil(let moment): [moment]
-        case .waitFor: []
-        // Its condition is one of the body's, which stands inside.
-        case .repeatUntil: []
-        case .choice(let condition): [condition]
-        case .map(let map):
-            switch map.elements {
-            case .hosts(let expression), .list(let expression): [expression]
-            }
-        case .rollout(let rollout): [rollout.targets]
-        case .call(let call): call.inputs.sorted { $0.key < $1.key }.map(\.value)
-        }
-    }
-}
-
 extension Expression {
     /// What it reads where that is there.
     fileprivate var withoutDefault: Expression {

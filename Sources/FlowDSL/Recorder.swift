@@ -171,7 +171,7 @@ extension Recorder.State {
             return id
         }
         var needs = self.entry
-        let others = (entry.policy.probe.map { Node.Kind.shell($0.command).expressions } ?? []) + (entry.policy.claims ?? []).map(\.name)
+        let others = (entry.policy.probe?.command.expressions ?? []) + (entry.policy.claims ?? []).map(\.name)
         for expression in entry.kind.expressions + others {
             for fault in use(expression, needs: &needs, parameters) { faults.append((fault, entry.site)) }
         }

@@ -54,6 +54,9 @@ public func || (one: some Reference<Bool>, other: some Reference<Bool>) -> Condi
 extension Reference where Value: Collection {
     /// How many elements or characters there are.
     public var count: Ref<Int> { Ref<Int>(.count(reference.expression)) }
+
+    /// Whether there are none.
+    public var isEmpty: Condition { Condition(.compare(.equal, .count(reference.expression), .literal(.int(0)))) }
 }
 
 extension Reference {

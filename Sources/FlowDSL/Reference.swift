@@ -60,22 +60,19 @@ extension Expression {
     /// The expression for a member of what this one gives.
     func member(_ name: String) -> Expression {
         switch self {
-        case .output(let node, let path): .output(node: node, path: path + [name])
-        case .element(let map, let path): .element(map: map, path: path + [name])
-        case .optional(let inner): .optional(inner.member(name))
-        default: self
+        case .output(let node, let path): return .output(node: node, path: path + [name])
+        case .element(let map, let path): return .element(map: map, path: path + [name])
+        case .optional(let inner): return .optional(inner.member(name))
+        default:
+            Recorder.complain(
+                "member", "a member can be read of what a step hands out and of a map's element, not of a computed value", nil)
+            return self
         }
     }
 
     fileprivate func member<Root: Decodable, Member>(
         _ keyPath: KeyPath<Root, Member>, of root: Root.Type
     ) -> Expression {
-        switch self {
-        case .output, .element, .optional: break
-        default:
-            Recorder.complain(
-                "member", "a member can be read of what a step hands out and of a map's element, not of a computed value", nil)
-        }
         do {
             return member(try ShapeProbe.member(of: keyPath))
         } catch {

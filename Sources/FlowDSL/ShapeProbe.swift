@@ -26,11 +26,20 @@ enum ShapeProbe {
     /// The name in JSON of a stored property.
     static func member<Root: Decodable, Member>(of keyPath: KeyPath<Root, Member>) throws(Fault) -> String {
         let property = String("\(keyPath)".split(separator: ".").last ?? "")
+        let isComputed = property.contains("<") || property.contains(">") || property.contains("$")
         let probe = probe(Root.self, depth)
+        if !isComputed, let field = probe.names[property] { return field }
+        switch probe.shape {
+        case .any where !isComputed: return property
+        case .any: throw Fault(message: "a computed property of \(Root.self) cannot be read in a flow's body")
+        case .string, .int, .double, .bool, .list, .dictionary, .optional:
+            let name = isComputed ? "a computed property" : "'\(property)'"
+            throw Fault(message: "\(name) of a \(Root.self) cannot be read in a flow's body: use == and !=, of a list or dictionary '.count'")
+        case .object: break
+        }
         guard case .object(let fields) = probe.shape else { return property }
-        if let field = probe.names[property] { return field }
         let names = fields.map(\.name).joined(separator: ", ")
-        if property.contains("<") || property.contains(">") || property.contains("$") {
+        if isComputed {
             throw Fault(
                 message: "a computed property of \(Root.self) cannot be read in a flow's body; its stored ones are: \(names)")
         }
@@ -62,7 +71,10 @@ enum ShapeProbe {
             if value != nil { return Finding(shape: shape, names: names, value: value) }
             guard shape == .string else { break }
         }
-        return Finding(shape: shape, names: names, value: firstCase(of: type))
+        let value = firstCase(of: type)
+        // It did not come to its end: there may be more members than those that it asked for.
+        if case .object = shape, value == nil { shape = .any }
+        return Finding(shape: shape, names: names, value: value)
     }
 
     /// Some value of an enum: its first case.

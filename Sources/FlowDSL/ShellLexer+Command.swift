@@ -36,7 +36,13 @@ struct ShellCommandFrame {
         "eval", "let", "trap", "unset", "read", "getopts", "alias", "mapfile", "readarray",
     ]
     private static let declarers: Set<String> = ["declare", "typeset", "local", "readonly", "export"]
-    private static let shells: Set<String> = ["sh", "bash", "dash", "zsh", "ksh", "ash", "busybox", "su"]
+    /// Options of declarers that leave a value what it is: with `-i` it is arithmetic, with `-n` a name, with `-a` and `-A` a list to expand.
+    private static let harmlessOptions = Set("grxtlup")
+    private static let shells: Set<String> = ["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "busybox", "su", "runuser"]
+    /// These join their words and give them to a shell, on another machine, after one operand that says which.
+    private static let remoteShells: Set<String> = ["ssh", "autossh", "slogin", "rsh", "pdsh", "pssh", "parallel-ssh", "clush"]
+    /// The same, here, with all their operands.
+    private static let joiners: Set<String> = ["watch", "parallel"]
 
     /// Why a value may not stand as the next piece of this command; nil when it may.
     var refusal: String? {
@@ -44,27 +50,61 @@ struct ShellCommandFrame {
         if let word, word.contains("["), word.first?.isLetter == true || word.first == "_" {
             return "inside a subscript, where bash can run what a value says"
         }
-        let own = words.drop { $0.contains("=") || $0.hasPrefix("-") || ShellCommandFrame.prefixes.contains($0) }
         guard let name = words.contains("eval") ? "eval" : own.first else { return nil }
         if ShellCommandFrame.evaluators.contains(name) { return "after '\(name)', which runs or names what a value says" }
-        if ShellCommandFrame.declarers.contains(name), word?.contains("=") != true {
-            return "as a name after '\(name)'; write \(name) NAME=…"
-        }
-        if name == "ssh", own.dropFirst().contains(where: { !$0.hasPrefix("-") }) {
-            return "after 'ssh HOST', whose words the other side reads as a command again; give the step on:"
-        }
-        return operandRefusal(own)
-    }
-
-    private func operandRefusal(_ own: ArraySlice<String>) -> String? {
-        guard let last = own.last, last.hasPrefix("-"), !last.hasPrefix("--") else { return nil }
-        let runsShell = own.contains { word in
-            ShellCommandFrame.shells.contains(String(word.split(separator: "/").last ?? ""))
-        }
-        if runsShell, last.hasSuffix("c") { return "as the command of a shell; pass it as a later argument" }
-        if last == "-v" || last == "-R", ["printf", "test", "["].contains(own.first) { return "as the name of a variable" }
+        if let reason = declarerRefusal(name) ?? joinerRefusal ?? shellRefusal { return reason }
+        if let last = own.last, last == "-v" || last == "-R", ["printf", "test", "["].contains(name) { return "as the name of a variable" }
         return nil
     }
+
+    /// The command without what only says how it runs.
+    private var own: ArraySlice<String> { words.drop { $0.contains("=") || $0.hasPrefix("-") || ShellCommandFrame.prefixes.contains($0) } }
+
+    /// The option of a declarer that gives values another meaning, from here on.
+    var reinterpretation: String? {
+        guard let name = own.first, ShellCommandFrame.declarers.contains(name) else { return nil }
+        let option = own.dropFirst().first { $0.hasPrefix("-") && !ShellCommandFrame.harmlessOptions.isSuperset(of: $0.dropFirst()) }
+        return option.map { "\(name) \($0)" }
+    }
+
+    private func declarerRefusal(_ name: String) -> String? {
+        guard ShellCommandFrame.declarers.contains(name) else { return nil }
+        if let reinterpretation { return "after '\(reinterpretation)', which can run what a value says" }
+        return word?.contains("=") == true ? nil : "as a name after '\(name)'; write \(name) NAME=…"
+    }
+
+    /// Wherever it stands: whatever runs it, and with whatever options, may stand before it.
+    private var joinerRefusal: String? {
+        if let start = words.firstIndex(where: { ShellCommandFrame.remoteShells.contains(Self.program($0)) }) {
+            let hasHost = words[(start + 1)...].contains { !$0.hasPrefix("-") }
+            let name = Self.program(words[start])
+            return hasHost ? "after '\(name) HOST', whose words the other side reads as a command again; give the step on:" : nil
+        }
+        let joiner = own.first.map(Self.program).flatMap { ShellCommandFrame.joiners.contains($0) ? $0 : nil }
+        return joiner.map { "after '\($0)', which gives its words to a shell" }
+    }
+
+    /// The command of a shell is what comes first after `-c`, other options left out; `su` takes it right behind that, too.
+    private var shellRefusal: String? {
+        guard let shell = words.lastIndex(where: { ShellCommandFrame.shells.contains(Self.program($0)) }) else { return nil }
+        let reason = "as the command of a shell; pass it as a later argument"
+        if let word, Self.takesCommand(word) || word.hasPrefix("--command=") { return reason }
+        let after = words[(shell + 1)...]
+        guard let option = after.lastIndex(where: { Self.takesCommand($0) || $0 == "--command" }) else { return nil }
+        var isName = Self.takesName(after[option])
+        let hasCommand = after[(option + 1)...].contains { word in
+            defer { isName = Self.takesName(word) }
+            return !isName && !word.hasPrefix("-") && !word.hasPrefix("+")
+        }
+        return hasCommand ? nil : reason
+    }
+
+    private static func takesCommand(_ word: String) -> Bool { word.hasPrefix("-") && !word.hasPrefix("--") && word.contains("c") }
+
+    /// `-o` and its likes, whose next word is the name of an option.
+    private static func takesName(_ word: String) -> Bool { word.hasSuffix("o") || word.hasSuffix("O") }
+
+    private static func program(_ word: String) -> String { String(word.split(separator: "/").last ?? "") }
 }
 
 extension ShellLexer {
@@ -117,6 +157,7 @@ extension ShellLexer {
         // The `)` after a pattern of `case` looks like the end of a substitution.
         if frame.kind == .substitution, frame.word == "case" { doubt = doubt ?? "after 'case' inside $( )" }
         frame.endWord()
+        if let declaration = frame.reinterpretation { doubt = doubt ?? "after '\(declaration)', with which bash can run what a variable is given" }
     }
 
     private mutating func quote(_ frame: inout ShellCommandFrame, _ context: Context) {

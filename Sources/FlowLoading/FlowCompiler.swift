@@ -120,6 +120,8 @@ struct CompilerDiagnostics {
     /// Whether a failure could come of modules that the compiler kept and somebody damaged.
     static func mayBeModules(_ detail: FlowError.Detail) -> Bool {
         guard detail.subject == "compiler" else { return false }
+        // A mistake in an import is the flow's own.
+        guard !detail.message.contains("no such module") else { return false }
         return detail.location == nil || ["module", "PCM", "precompiled"].contains { detail.message.contains($0) }
     }
 

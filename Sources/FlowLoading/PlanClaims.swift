@@ -75,23 +75,25 @@ enum PlanClaims {
     /// What steps have while others inside them run. The plan's order is sound: every step stands after those around it.
     private struct Held {
         private var flow: [Demand] = []
-        private var steps: [String: (scope: String?, demands: [Demand])] = [:]
+        private var steps: [String: Node] = [:]
 
         init(_ plan: Plan) {
             flow = (plan.control?.claims ?? []).compactMap(\.constant)
-            for node in plan.nodes {
-                steps[node.id] = (node.scope, ((node.policy.claims ?? []) + (node.policy.elementClaims ?? [])).compactMap(\.constant))
-            }
+            for node in plan.nodes { steps[node.id] = node }
         }
 
         func faults(of node: Node) -> [String] {
             let mine = (node.policy.claims ?? []).compactMap(\.constant)
             guard !mine.isEmpty else { return [] }
             var around = [("the flow", flow)]
-            var scope = node.scope
-            while let id = scope, let outer = steps[id], around.count <= Limits.planScopes + 1 {
-                around.append(("step '\(id)' around it", outer.demands))
-                scope = outer.scope
+            var (inner, isAfter) = (node, false)
+            while let outer = inner.scope.flatMap({ steps[$0] }), around.count <= Limits.planScopes + 1 {
+                // What undoes a step runs when that is over, and all around it: of them only what an element has to itself is had again.
+                isAfter = isAfter || inner.part == .undo && !outer.isRollout
+                let own = isAfter ? nil : outer.policy.claims
+                let elements = inner.part == .body || inner.part == .undo && outer.isRollout ? outer.policy.elementClaims : nil
+                around.append(("step '\(outer.id)' around it", ((own ?? []) + (elements ?? [])).compactMap(\.constant)))
+                inner = outer
             }
             return mine.compactMap { mine in
                 for (holder, demands) in around {
@@ -166,6 +168,8 @@ extension Demand {
 }
 
 extension Node {
+    fileprivate var isRollout: Bool { if case .rollout = kind { true } else { false } }
+
     fileprivate var hasElements: Bool {
         switch kind {
         case .map, .rollout: true

@@ -51,7 +51,7 @@ package enum PlanDetails {
         var faults: [String] = []
         switch node.kind {
         case .copy(let copy):
-            if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && Int(mode, radix: 8) != nil) {
+            if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && mode.utf8.allSatisfy((0x30...0x37).contains)) {
                 faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")
             }
             if let start = copy.from.leadingText, !start.hasPrefix("/") {
@@ -61,15 +61,13 @@ package enum PlanDetails {
             if let start = copy.to.leadingText, !start.hasPrefix("/") {
                 faults.append("its target path must be absolute, found one that begins with '\(start)'")
             }
-        case .shell(let shell):
-            if case .text(let text) = shell.source, text.allSatisfy(\.isWhitespace) { faults.append("its command is empty") }
         case .map(let map) where map.width > Limits.mapElements:
             faults.append("its width must be at most \(Limits.mapElements), found \(map.width)")
         case .sleepUntil(.literal(let value)):
             if Instant(value.text) == nil {
                 faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, on a day that exists, found '\(value.text)'")
             }
-        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call: break
+        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call, .shell: break
         }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")

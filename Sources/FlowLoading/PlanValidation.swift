@@ -197,6 +197,13 @@ package struct PlanValidation {
 
     private mutating func checkPolicy(_ node: Node) {
         for message in PlanTimes.faults(of: node) { fault(node.name, message, node.location) }
+        if let probe = node.policy.probe {
+            if case .shell = node.kind {
+                checkShell(probe.command, node, of: "probe's ")
+            } else {
+                fault(node.name, "it has a probe; only commands and scripts have one", node.location)
+            }
+        }
         guard let retry = node.policy.retry else { return }
         if !(1...Limits.attempts).contains(retry.attempts) {
             fault(node.name, "its retry must have 1 to \(Limits.attempts) attempts, found \(retry.attempts)", node.location)
@@ -247,17 +254,9 @@ package struct PlanValidation {
         }
     }
 
-    private mutating func checkShell(_ spec: ShellSpec, _ node: Node) {
-        switch spec.source {
-        case .text(let text):
-            if text.utf8.count > Limits.scriptBytes {
-                fault(node.name, "its command has \(text.utf8.count) bytes; at most \(Limits.scriptBytes) are allowed", node.location)
-            }
-            if text.utf8.contains(0) { fault(node.name, "its command has a NUL character", node.location) }
-        case .asset(let digest) where !plan.assets.contains(where: { $0.digest == digest }):
-            fault(node.name, "its script \(digest.short) is not among the plan's assets", node.location)
-        case .asset: break
-        }
+    /// - Parameter owner: whose command it is; the step's own unless given.
+    private mutating func checkShell(_ spec: ShellSpec, _ node: Node, of owner: String = "") {
+        for message in spec.faults(in: plan) { fault(node.name, "its \(owner)\(message)", node.location) }
         for name in spec.variables.map(\.name) + spec.environment.keys.sorted() where !name.isVariableName {
             fault(node.name, "'\(name)' is not a variable name: letters, digits and _, not beginning with a digit", node.location)
         }
@@ -368,6 +367,24 @@ extension RolloutSpec {
             faults.append("its skipping names 1 to \(Limits.skippedStates) states of hosts")
         }
         return faults
+    }
+}
+
+extension ShellSpec {
+    /// What is wrong with what it runs.
+    fileprivate func faults(in plan: Plan) -> [String] {
+        switch source {
+        case .text(let text):
+            var faults: [String] = []
+            if text.allSatisfy(\.isWhitespace) { faults.append("command is empty") }
+            if text.utf8.count > Limits.scriptBytes {
+                faults.append("command has \(text.utf8.count) bytes; at most \(Limits.scriptBytes) are allowed")
+            }
+            if text.utf8.contains(0) { faults.append("command has a NUL character") }
+            return faults
+        case .asset(let digest):
+            return plan.assets.contains { $0.digest == digest } ? [] : ["script \(digest.short) is not among the plan's assets"]
+        }
     }
 }
 

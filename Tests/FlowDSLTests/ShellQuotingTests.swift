@@ -17,7 +17,11 @@ struct ShellQuotingTests {
         "echo $((1 + 2)) @", "echo ${HOME:-\"x\"} @", "echo `date` @", "# a comment's\necho @", "echo a >&2 @",
         "f() { echo @; }; f",
         "case $x in @) echo @;; esac", "for f in @ @; do echo $f; done", "export A=@", "sh -c 'echo \"$1\"' _ @", "a=(@ @)",
-        "ssh @ uptime", "echo \"$(echo \"$(echo @)\")\"", "cat <<< @", "echo @ # comment", "x && y || z @", "echo \\\n @",
+        "ssh @ uptime", "timeout 10 ssh @ uptime", "systemctl restart ssh @", "local -r a=@", "npm run watch @",
+        "bash -c 'echo \"$1\"' _ @",
+        "bash -ec -- 'x' @",
+        "sh -c -o errexit 'x' @", "su - app -c 'x' @", "bash deploy.sh @",
+        "echo \"$(echo \"$(echo @)\")\"", "cat <<< @", "echo @ # comment", "x && y || z @", "echo \\\n @",
     ]
 
     private static let refused = [
@@ -31,6 +35,11 @@ struct ShellQuotingTests {
         "echo \"$(case x in a) echo \"@\";; esac)\"", "x=$(case x in a) echo;; esac) @", "echo $'\\'' @", "echo $[1] @",
         "echo \"a\nb @\"", "cat <<A <<B\nx\nA\n@\nB\n", "if true; then eval @; fi", "echo \"\\\"@\"", "echo '\\'\"@\"",
         "cat <<E\ntext\n E\n@\nE\n",
+        "timeout 10 ssh web-1 ls @", "sudo -u deploy ssh web-1 ls @", "nice -n 10 ssh web-1 @", "/usr/bin/ssh web-1 @", "sshpass -e ssh web-1 @",
+        "pdsh -w a,b ls @", "watch @", "watch -n 1 ls @",
+        "sh -c -- @", "bash -c -e @", "bash -c +e @", "bash -c -o errexit @", "bash -co errexit @", "timeout 5 sh -c @", "su - app -c @", "su -c@",
+        "su --command=@", "su --command @", "runuser -u app -c @", "busybox sh -c @",
+        "declare -i n=@", "typeset -i n=@", "local -n n=@", "declare -a a=@", "declare -gA a=@", "declare -i n; n=@", "declare -i n\nn=@",
     ]
 
     @Test(arguments: accepted)

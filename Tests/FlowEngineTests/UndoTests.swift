@@ -130,6 +130,49 @@ struct UndoTests {
         expectRefold(machine)
     }
 
+    @Test func `what cannot be taken back for want of a value is not called undone`() throws {
+        let back = Node(
+            id: "upgrade/undo:back", name: "back", scope: "upgrade", part: .undo,
+            kind: Self.command(.output(node: "backup", path: ["stdout"])))
+        var machine = try MachineHarness([
+            shell("backup", policy: Policy(onFailure: .ignore)), shell("upgrade", needs: ["backup"]), back,
+        ])
+        try machine.fail("backup")
+        try machine.succeed("upgrade")
+        try machine.command(.undo(nil))
+        #expect(machine.run.state == .failed)
+        #expect(machine["upgrade/undo:back"].reason == "it reads the output of step 'backup', which has none: it failed")
+        #expect(machine.run.leftToUndo.count == 1, "it can be said to be taken back by hand")
+        try machine.command(.resolve(StepPath("upgrade/undo:back"), .succeeded(output: nil)))
+        #expect(machine.run.state == .cancelled)
+        expectRefold(machine)
+    }
+
+    /// What undoes a target reads what its last step said: where that never began there is nothing to take back, where it failed nobody knows.
+    @Test func `on a target only what never began is passed by`() throws {
+        let spec = RolloutSpec(targets: .literal("all"), batches: .all)
+        let back = Node(
+            id: "deploy/undo:back", name: "back", scope: "deploy", part: .undo,
+            kind: Self.command(.output(node: "deploy/switch", path: ["stdout"])))
+        var machine = try MachineHarness(
+            [
+                Node(id: "deploy", name: "deploy", kind: .rollout(spec)), shell("deploy/prepare", scope: "deploy"),
+                shell("deploy/switch", needs: ["deploy/prepare"], scope: "deploy"), back,
+            ], targets: ["all": (1...3).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        for host in 1...2 { try machine.succeed("deploy[web-\(host)]/prepare") }
+        try machine.succeed("deploy[web-1]/switch", ["exitStatus": 0, "stdout": "v1", "changed": true])
+        try machine.fail("deploy[web-2]/switch")
+        try machine.command(.cancel)
+        try machine.succeed("deploy[web-3]/prepare")
+        try machine.command(.undo(nil))
+        #expect(given(machine, "deploy[web-1]/undo:back") == "v1")
+        try machine.succeed("deploy[web-1]/undo:back")
+        #expect(machine.run.rollouts[0]?.targets.map(\.undo) == [.undone, .failed, .undone])
+        #expect(machine["deploy[web-3]/undo:back"].state == .skipped)
+        #expect(machine.run.state == .failed)
+        expectRefold(machine)
+    }
+
     @Test func `an undo has the inputs and the output that the step had`() throws {
         let back = Node(
             id: "a/undo:back", name: "back", scope: "a", part: .undo,

@@ -39,12 +39,12 @@ extension RunMachine {
     }
 
     /// A step whose values cannot be had is skipped, one whose values make no sense fails. What holds an approval fails in both cases: nothing but
-    /// votes lets pass what it holds back.
+    /// votes lets pass what it holds back. So does what takes something back: what was done would stand, and be called undone.
     mutating func settle(_ number: Int, because error: EvaluationError) {
         switch error {
         case .absent(let node, let reason):
             let words = "it reads the output of step '\(node)', which has none: \(reason)"
-            if holdsApproval(number) { return fail(number, words) }
+            if holdsApproval(number) || takesBack(number, without: node) { return fail(number, words) }
             settle(number, .skipped, reason: words)
         case .invalid(let message): fail(number, message)
         }

@@ -1,18 +1,24 @@
 extension Node {
     /// Every expression that the step evaluates.
     package var expressions: [Expression] {
-        ownExpressions + (policy.probe.map { Node.expressions(of: $0.command) } ?? []) + (policy.claims ?? []).map(\.name)
+        kind.expressions + (policy.probe?.command.expressions ?? []) + (policy.claims ?? []).map(\.name)
     }
+}
 
-    private static func expressions(of spec: ShellSpec) -> [Expression] {
-        spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
-            + [spec.workdir, spec.target, spec.account].compactMap { $0 }
+extension ShellSpec {
+    /// Always in one order: what a step needs is named in the order in which it is read.
+    package var expressions: [Expression] {
+        variables.map(\.value) + arguments + environment.sorted { $0.key < $1.key }.map(\.value) + [workdir, target, account].compactMap { $0 }
     }
+}
 
-    private var ownExpressions: [Expression] {
-        switch kind {
-        case .shell(let spec): Node.expressions(of: spec)
+extension Node.Kind {
+    /// Every expression of its own.
+    package var expressions: [Expression] {
+        switch self {
+        case .shell(let spec): spec.expressions
         case .sleepUntil(let moment): [moment]
+        // The condition of a `repeatUntil` is one of the body's, which stands inside.
         case .waitFor, .repeatUntil: []
         case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
         case .step(let spec): spec.inputs

@@ -141,8 +141,10 @@ struct RandomPlan {
             if place.part == .undo, !isTarget {
                 // What undoes a step can read what that step handed out; what a call hands out has other members.
                 if case .shell? = nodes.last(where: { $0.id == scope })?.kind { values.append(.output(node: scope, path: ["stdout"])) }
+                if let source = source(forUndoOf: scope) { values.append(.output(node: source, path: ["stdout"])) }
             } else {
                 values.append(.element(map: scope, path: place.part == .between ? ["number"] : isTarget ? ["name"] : []))
+                if place.part == .undo, let source = source(forUndoOf: scope) { values.append(.output(node: source, path: ["stdout"])) }
             }
         }
         if place.isFinally { values.append(.run(.outcome)) }
@@ -153,6 +155,17 @@ struct RandomPlan {
         }
         let variables = values.enumerated().map { ShellSpec.Variable(name: "flow_\($0.offset + 1)", value: $0.element) }
         return (.shell(ShellSpec(source: .text("true"), variables: variables, target: target)), reads)
+    }
+
+    /// A command beside a step, or of the body of a rollout, that what undoes it reads.
+    private mutating func source(forUndoOf id: String) -> String? {
+        guard let done = nodes.last(where: { $0.id == id }), random.chance(0.4) else { return nil }
+        let isRollout = if case .rollout = done.kind { true } else { false }
+        let readable = nodes.filter { node in
+            guard case .shell = node.kind else { return false }
+            return done.needs.contains(node.id) || isRollout && node.scope == id && node.part == .body
+        }
+        return readable.isEmpty ? nil : random.pick(readable).id
     }
 
     private mutating func policy() -> Policy {

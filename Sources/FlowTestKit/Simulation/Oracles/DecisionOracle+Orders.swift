@@ -84,7 +84,11 @@ extension DecisionOracle {
         for (variable, given) in zip(spec.variables, work.variables) {
             let value: JSON?
             switch variable.value {
-            case .output(let id, _): value = run.visible(id, from: step).flatMap { run.steps[$0].value?["stdout"] }
+            case .output(let id, _):
+                let source = run.visible(id, from: step)
+                // What an undo reads of what was done `UndoLedger` looks at.
+                if run.isPartOfUndo(step), let source, !run.isPartOfUndo(source) { continue }
+                value = source.flatMap { run.steps[$0].value?["stdout"] }
             case .element(let map, _):
                 let around = run.surroundings(of: step).first { run.nodeOf($0.map).id == map }
                 value = around.flatMap { around in

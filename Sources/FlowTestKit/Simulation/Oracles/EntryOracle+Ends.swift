@@ -15,7 +15,9 @@ extension EntryOracle {
         case .succeeded: return succeeded(step, end)
         case .skipped:
             guard isSkipped(step) else { return skipped(step) }
-            if run.stepsIn(step).contains(where: { run.isUndecidedGate($0) }) { return "'\(before.path)' is skipped with an approval in it" }
+            // What undoes a step is not behind it.
+            let inner = run.nodeOf(step).hasBody ? run.stepsIn(step) : []
+            if inner.contains(where: { run.isUndecidedGate($0) }) { return "'\(before.path)' is skipped with an approval in it" }
             let isSaid = earlier.contains { if case .given(let other, _) = $0 { other.index == step } else { false } }
             return isSaid ? nil : "nobody is said to have skipped '\(before.path)'"
         case .failed: return failed(step)
@@ -71,6 +73,7 @@ extension EntryOracle {
         if case .repeatUntil = run.nodeOf(step).kind { return nil }
         if isGone(step) { return nil }
         if run.holdsGate(step), run.isOnItsBranch(step) { return "'\(run.steps[step].path)' is skipped with an approval in it" }
+        if run.cannotTakeBack(step), run.isOnItsBranch(step) { return "'\(run.steps[step].path)' is skipped, and what it takes back stands" }
         guard !run.isOnItsBranch(step) || !run.canRead(step) else { return "'\(run.steps[step].path)' is skipped without a reason" }
         // A retry finds out late that it cannot read.
         return isNew(step) ? begins(step) : nil
@@ -88,12 +91,15 @@ extension EntryOracle {
         }
     }
 
+    /// It cannot be had what it reads, and it cannot be passed by.
+    private func mustFailUnread(_ step: Int) -> Bool { run.holdsGate(step) && !run.canRead(step) || run.cannotTakeBack(step) }
+
     private func failed(_ step: Int) -> String? {
         let before = run.steps[step]
         if isResolved(step, { $0 == .failed }) { return nil }
         if before.elements == nil, run.nodeOf(step).policy.onFailure == .hold { return "'\(before.path)' failed, and its policy is to hold" }
         if lacksHosts(step) { return nil }
-        if run.holdsGate(step), !run.canRead(step) { return isNew(step) ? begins(step) : "'\(before.path)' had begun, and fails" }
+        if mustFailUnread(step) { return isNew(step) ? begins(step) : "'\(before.path)' had begun, and fails" }
         if wasOnlyStopped(step) { return "'\(before.path)' was stopped, and is called failed" }
         switch run.nodeOf(step).kind {
         case .approval: return mayFailGate(step) ? nil : "'\(before.path)' failed, and nobody rejected it"
@@ -116,7 +122,7 @@ extension EntryOracle {
         if case .hostsFound(let id, _, let hosts) = event, id.step == before.path, isClosed(hosts, step) { return nil }
         if case .rollout(let spec) = run.nodeOf(step).kind { return rolloutHeld(step, spec) }
         if run.nodeOf(step).policy.onFailure != .hold { return "'\(before.path)' is held, which is not its policy" }
-        if lacksHosts(step) || run.holdsGate(step) && !run.canRead(step) && isNew(step) { return nil }
+        if lacksHosts(step) || mustFailUnread(step) && isNew(step) { return nil }
         switch run.nodeOf(step).kind {
         case .approval: return mayFailGate(step) ? nil : "'\(before.path)' is held, and nobody rejected it"
         case .map: return elementsFailed(step) ? nil : "'\(before.path)' is held, and no element failed"

@@ -138,14 +138,36 @@ extension Run {
 
     func targets(of selector: Expression, from step: Int) -> [Host]? { text(of: selector, from: step).flatMap { created.targets[$0] } }
 
+    /// The steps whose outputs it must have.
+    func sourcesOf(_ node: Node) -> [String] {
+        var values = [node.hosts?.selector].compactMap { $0 }
+        if case .shell(let spec) = node.kind { values += spec.variables.map(\.value) }
+        if case .approval(let spec) = node.kind { values.append(spec.prompt) }
+        return values.compactMap { if case .output(let id, _) = $0 { id } else { nil } }
+    }
+
+    /// Those that are not there.
+    func missingSources(of step: Int) -> [String] {
+        sourcesOf(nodeOf(step)).filter { id in
+            guard let source = visible(id, from: step) else { return true }
+            return steps[source].state != .succeeded && !(isPartOfUndo(step) && pasts[source] != nil)
+        }
+    }
+
     /// Everything that it must read is there.
-    func canRead(_ step: Int) -> Bool {
-        var values = [nodeOf(step).hosts?.selector].compactMap { $0 }
-        if case .shell(let spec) = nodeOf(step).kind { values += spec.variables.map(\.value) }
-        if case .approval(let spec) = nodeOf(step).kind { values.append(spec.prompt) }
-        return values.allSatisfy { value in
-            guard case .output(let id, _) = value else { return true }
-            return visible(id, from: step).map { steps[$0].state == .succeeded || isPartOfUndo(step) && pasts[$0] != nil } ?? false
+    func canRead(_ step: Int) -> Bool { missingSources(of: step).isEmpty }
+
+    /// It takes something back that was done, which needs what is not there: neither did the rest of the undo pass that by, nor was it never done on
+    /// the target that is undone.
+    func cannotTakeBack(_ step: Int) -> Bool {
+        guard isPartOfUndo(step) else { return false }
+        return missingSources(of: step).contains { id in
+            guard let source = visible(id, from: step) else { return true }
+            if isPartOfUndo(source) { return false }
+            let isOfTarget = surroundings(of: step).contains { around in
+                rollouts[around.map] != nil && surroundings(of: source).contains { $0.map == around.map && $0.element == around.element }
+            }
+            return !isOfTarget || steps[source].attempt != nil || steps[source].state == .failed
         }
     }
 

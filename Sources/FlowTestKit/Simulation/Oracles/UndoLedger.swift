@@ -17,6 +17,8 @@ struct UndoLedger {
     private var gone: Set<Part> = []
     /// What succeeded, in whatever generation, and was not taken back since.
     private var standing: Set<Int> = []
+    /// What each step had handed out, and those that its undo reads, when it succeeded last.
+    private var said: [Int: [String: String]] = [:]
     /// When each step last succeeded.
     private var doneAt: [Int: Instant] = [:]
     /// What the undo in hand is to take back, each with the number of its stage.
@@ -36,6 +38,7 @@ struct UndoLedger {
             run.apply(entry, at: now)
             note(entry, run, at: now)
         }
+        for case .dispatch(let order) in decision.actions { if let fault = values(of: order, run) { return fault } }
         guard let undo = run.undo, undo.open.isEmpty, !run.isPaused, !run.isQueued else { return nil }
         return "the undo stands still"
     }
@@ -48,6 +51,7 @@ struct UndoLedger {
             if end.state == .succeeded {
                 doneAt[step.index] = now
                 standing.insert(step.index)
+                said[step.index] = readings(of: step.index, run)
             }
         case .elementOpened(let step, let element): gone.remove(Part(step.index, element))
         case .rollout(let step, .requeued(let targets)): for target in targets { gone.remove(Part(step.index, target)) }
@@ -79,6 +83,7 @@ struct UndoLedger {
         case .runState(let state, _) where state.isTerminal && !others.isEmpty: return left(state, run)
         case .settled(let step, _): return run.faultOfSettling(step.index)
         case .reopened(let steps): return takenUp(Set(steps.map(\.index)), event, run)
+        case .rollout(let step, .requeued(let targets)): return requeued(Set(targets), step.index, event, run)
         case .leased(let step, _), .sleeping(let step, _), .awaiting(let step, _, _), .approvalOpened(let step, _, _, _), .mapOpened(let step, _, _):
             return begins(step.index, run)
         default: return nil
@@ -221,6 +226,56 @@ struct UndoLedger {
                 return step == part.step || run.cameAfter(step, part.step)
             }
             if let missing { return "'\(run.steps[missing].path)' is not done again, and '\(run.steps[part.step].path)' was undone" }
+        }
+        let rollout = gone.first { $0.target != nil && run.steps[$0.step].state == .succeeded && !steps.contains($0.step) }
+        return rollout.map { "'\(run.steps[$0.step].path)' is not done again, and targets of it were undone" }
+    }
+
+    /// Targets that were undone have their turn again with their rollout, but where somebody chooses them, or leaves the rollout as it is.
+    private func requeued(_ chosen: Set<Int>, _ rollout: Int, _ event: RunMachine.Event, _ run: Run) -> String? {
+        let undone = Set(gone.filter { $0.step == rollout }.compactMap(\.target))
+        let path = run.steps[rollout].path
+        switch event {
+        case .command(.redo, _, _), .command(.undo, _, _): return nil
+        case .command(.skip(path), _, _): return chosen.isDisjoint(with: undone) ? nil : "'\(path)' was skipped, and is done again"
+        default: return undone.isSubset(of: chosen) ? nil : "targets of '\(path)' were undone, and are not done again with it"
+        }
+    }
+
+    // MARK: - What an undo reads
+
+    /// What the undos of the step, and of the targets that it stands in, read of what was done, as it is now.
+    private func readings(of step: Int, _ run: Run) -> [String: String] {
+        guard !run.isPartOfUndo(step) else { return [:] }
+        let undos = run.plan.nodes.filter { $0.part == .undo }
+        return Set(undos.flatMap(run.sourcesOf)).reduce(into: [:]) { found, id in
+            guard let source = run.visible(id, from: step), run.steps[source].state == .succeeded else { return }
+            found[id] = run.steps[source].value?["stdout"]?.text
+        }
+    }
+
+    /// What an undo is given of what was done is what that said then; of a target, then when something of it was done that stands.
+    private func values(of order: AttemptOrder, _ run: Run) -> String? {
+        guard case .shell(let work) = order.work, !order.isProbe, let step = run.positions[order.id.step], let part = part(undoneBy: step, run),
+            case .shell(let spec) = run.nodeOf(step).kind
+        else { return nil }
+        var done = [part.step]
+        if let target = part.target, let scope = run.steps[part.step].elements?.scopes[target] {
+            done = run.steps.indices.filter { run.stands($0, in: scope) && standing.contains($0) }
+        }
+        for (variable, given) in zip(spec.variables, work.variables) {
+            guard case .output(let id, _) = variable.value, run.visible(id, from: step).map({ !run.isPartOfUndo($0) }) ?? true else { continue }
+            let then = Set(done.compactMap { said[$0]?[id] })
+            if !then.contains(given.value) { return "'\(order.id.step)' is given '\(given.value)' of '\(id)', which had said \(then.sorted())" }
+        }
+        return nil
+    }
+
+    private func part(undoneBy step: Int, _ run: Run) -> Part? {
+        var scope = run.steps[step].scope
+        while let outer = run.scopes[scope].map {
+            if run.scopes[scope].part == .undo { return Part(outer, run.rollouts[outer] == nil ? nil : run.scopes[scope].element) }
+            scope = run.steps[outer].scope
         }
         return nil
     }
