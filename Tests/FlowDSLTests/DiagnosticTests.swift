@@ -20,6 +20,48 @@ struct DiagnosticTests {
         #expect(found.contains { $0.contains("has no steps") })
     }
 
+    @Test func `a member is read before a default is given, not after`() {
+        struct Labels: Codable, Sendable { var labels: [String: String] }
+        struct Reads: Flow {
+            var body: some FlowBody {
+                let meta = shell("meta", "true", output: Labels.self, onFailure: .ignore)
+                shell("deploy", "deploy \(meta.labels.default([:])["stage"])")
+            }
+        }
+        #expect(diagnostics(Reads.self) == ["a member can be read of what a step hands out and of a map's element, not of a computed value"])
+    }
+
+    /// Its name is an address in memory: it would be another revision each time.
+    @Test func `no computed property of a text or list is read, wherever it comes from`() throws {
+        struct Reads: Flow {
+            @Param("names") var names: [String] = ["a", ""]
+            var body: some FlowBody {
+                map("each", over: $names) { name in shell("go", "echo \(name.capitalized)") }
+                let said = shell("said", "echo")
+                shell("last", "echo \(said.stdout.hashValue) \($names.description)")
+            }
+        }
+        let found = diagnostics(Reads.self)
+        #expect(found.count { $0.contains("of a String cannot be read in a flow's body") } == 1, "\(found)")
+        #expect(found.contains { $0.contains("of a Array<String> cannot be read") }, "\(found)")
+        #expect(!String(decoding: try plan(Reads.self).canonicalBytes, as: UTF8.self).contains("0x"))
+    }
+
+    @Test func `whether there are none is known in a run`() throws {
+        struct Asks: Flow {
+            @Param("names") var names: [String] = ["a", ""]
+            var body: some FlowBody {
+                map("each", over: $names) { name in
+                    when(!name.isEmpty) { shell("go", "echo \(name)") }
+                    shell("end", "true")
+                }
+            }
+        }
+        #expect(diagnostics(Asks.self) == [])
+        let none = Expression.compare(.equal, .count(.element(map: "each", path: [])), .literal(.int(0)))
+        #expect(try plan(Asks.self).node("each/when-1").kind == .choice(.not(none)))
+    }
+
     @Test func `a parameter of another flow is no parameter here`() {
         struct Other: Flow {
             @Param("x") var secretOfOthers: String

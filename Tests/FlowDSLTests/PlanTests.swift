@@ -65,6 +65,17 @@ private struct Counting: Flow {
 
 @Suite("A flow's plan")
 struct PlanTests {
+    /// The order is part of the revision.
+    @Test func `needs come in the order of the names that read them`() throws {
+        struct Reads: Flow {
+            var body: some FlowBody {
+                let steps = (0..<8).map { shell("s\($0)", "true") }
+                shell("last", "true", env: Dictionary(uniqueKeysWithValues: steps.enumerated().map { ("V\($0.offset)", "\($0.element.stdout)") }))
+            }
+        }
+        #expect(try plan(Reads.self).node("last").needs == ["s7"] + (0..<7).map { "s\($0)" })
+    }
+
     @Test func `how many hosts of a rollout came to an outcome is a number, and none of them is 0`() throws {
         let plan = plan(Counting.self)
         #expect(diagnostics(Counting.self).isEmpty)

@@ -42,6 +42,42 @@ private struct Shapes: Flow {
     }
 }
 
+/// Cannot be made from nothing.
+private enum Outcome: Codable, Sendable { case ok(String), bad(Int) }
+
+private struct Version: Codable, Sendable {
+    var parts: [Int]
+    init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        parts = text.split(separator: ".").compactMap { Int($0) }
+        guard parts.count == 3 else { throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: text)) }
+    }
+    func encode(to encoder: any Encoder) throws { try parts.map(String.init).joined(separator: ".").encode(to: encoder) }
+}
+
+private struct Artifact: Codable, Sendable {
+    var version: Version
+    var outcome: Outcome
+    var digest: String
+    var size: Int { 1 }
+
+    enum CodingKeys: String, CodingKey { case version, outcome, digest = "sha-256" }
+}
+
+private struct Guarded: Flow {
+    var body: some FlowBody {
+        let made = shell("made", "true", output: Artifact.self)
+        shell("reads", "echo \(made.version) \(made.digest)")
+    }
+}
+
+private struct ReadsComputed: Flow {
+    var body: some FlowBody {
+        let made = shell("made", "true", output: Artifact.self)
+        shell("reads", "echo \(made.size)")
+    }
+}
+
 @Suite("Shapes of declared types")
 struct ShapeTests {
     @Test func `a struct's shape has its coded members, nested, optional and renamed`() throws {
@@ -64,6 +100,14 @@ struct ShapeTests {
         #expect(shell.variables.first?.value == .output(node: "outer", path: ["value", "sha-256"]))
         #expect(shell.variables.dropFirst().first?.value == .output(node: "outer", path: ["value", "inner", "count"]))
         #expect(diagnostics(Shapes.self) == [])
+    }
+
+    @Test func `members behind one that cannot be made from nothing are read`() throws {
+        #expect(diagnostics(Guarded.self) == [])
+        #expect(try plan(Guarded.self).node("made").output == .any)
+        guard case .shell(let shell) = try plan(Guarded.self).node("reads").kind else { return }
+        #expect(shell.variables.map(\.value).first == .output(node: "made", path: ["value", "version"]))
+        #expect(diagnostics(ReadsComputed.self).count == 1)
     }
 
     @Test func `a type that contains itself ends`() throws {

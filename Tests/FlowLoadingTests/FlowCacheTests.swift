@@ -93,6 +93,23 @@ struct FlowCacheTests {
         #expect(flow.notices.count == 1 && flow.notices[0].contains("modules"), "\(flow.notices)")
     }
 
+    @Test func `a mistake in an import leaves them to others`() async throws {
+        let folder = try TemporaryFolder()
+        var environment = try Shared.environment()
+        environment["FLOW_CACHE"] = folder.path + "/cache"
+        let loader = FlowLoader(environment: environment)
+        let body = "@main struct A: Flow { var body: some FlowBody { shell(\"a\", \"true\") } }\n"
+        _ = try await loader.load(file: try folder.write("import FlowDSL\n" + body, to: "one.swift"))
+        let modules = folder.path + "/cache/modules"
+        var before = stat()
+        #expect(stat(modules, &before) == 0)
+        let wrong = try folder.write("import FlowDSL\nimport Fondation\n" + body, to: "two.swift")
+        let error = await #expect(throws: FlowError.self) { try await loader.load(file: wrong) }
+        #expect(error?.errors.first?.message.contains("no such module 'Fondation'") == true, "\(error?.errors ?? [])")
+        var after = stat()
+        #expect(stat(modules, &after) == 0 && before.st_ino == after.st_ino)
+    }
+
     private static func cut(_ path: String) throws {
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
         #expect(truncate(path, off_t(size / 2)) == 0)

@@ -48,6 +48,23 @@ struct PlanValidationTests {
         #expect(found.count < Limits.planFaults ? Set(found) == expected : Set(found).isSubset(of: expected))
     }
 
+    /// An empty one would say that the step took effect.
+    @Test func `what asks whether a step took effect is a command like any other`() {
+        func probed(_ spec: ShellSpec) -> [String] {
+            var node = shell("a")
+            node.policy = Policy(probe: Probe(command: spec))
+            return faults([node])
+        }
+        #expect(probed(ShellSpec(source: .text("test -e /done"))) == [])
+        #expect(probed(ShellSpec(source: .text(" \n"))) == ["its probe's command is empty"])
+        #expect(probed(ShellSpec(source: .text("a\0"))) == ["its probe's command has a NUL character"])
+        #expect(probed(ShellSpec(source: .asset(Digest(of: [1])))).first?.contains("is not among the plan's assets") == true)
+        #expect(probed(ShellSpec(source: .text("true"), environment: ["FLOW_RUN": .literal("x")])).count == 1)
+        var gate = Node(id: "g", name: "g", kind: .sleep(.literal(1)))
+        gate.policy = Policy(probe: Probe(command: ShellSpec(source: .text("true"))))
+        #expect(faults([gate]) == ["it has a probe; only commands and scripts have one"])
+    }
+
     @Test func `two steps of one name in a scope are a fault at their line`() {
         let found = PlanValidation.faults(in: Plan(flow: "test", nodes: [shell("a"), shell("a")], dsl: "0"))
         #expect(found.first?.location == "f.swift:7")
