@@ -51,7 +51,7 @@ package enum PlanDetails {
         var faults: [String] = []
         switch node.kind {
         case .copy(let copy):
-            if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && mode.utf8.allSatisfy((0x30...0x37).contains)) {
+            if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && mode.utf8.allSatisfy { (0x30...0x37).contains($0) }) {
                 faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")
             }
             if let start = copy.from.leadingText, !start.hasPrefix("/") {
