@@ -9,7 +9,7 @@ extension RunMachine {
             if let item = run.undoItem(around: number), run.undo == nil, run.rollouts[item.step.index]?.undoQueue == nil {
                 throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
             }
-            let chosen = downstream(of: number).union(stepsToDoAgain)
+            let chosen = downstream(of: number).union(stepsOfLaterBatches(than: number)).union(stepsToDoAgain)
             return try chosen.union(stopped(beside: number, chosen, command))
         }
         let failed = run.steps.indices.filter { needsRetry($0) }
@@ -96,8 +96,11 @@ extension RunMachine {
         }
         let turns = try turns(numbers, targets, command)
         for (rollout, elements) in turns {
-            for element in elements where run.isUndone(element, of: rollout) {
-                numbers.formUnion(stepsToRepeat(of: element, in: rollout, from: nil))
+            let undone = elements.filter { run.isUndone($0, of: rollout) }
+            for element in undone { numbers.formUnion(stepsToRepeat(of: element, in: rollout, from: nil)) }
+            // What stood on them between the batches is done again, too: checks, and approvals.
+            if let first = undone.min(), let batch = run.rollouts[rollout]?.batch(of: first) {
+                numbers.formUnion(steps(between: rollout, from: batch))
             }
         }
         if let gate = gates.sorted().first(where: { run.steps[$0].approval?.state == .open && asksAbout(numbers, gate: $0) }) {
@@ -112,7 +115,10 @@ extension RunMachine {
         record(command, by: actor, message: message)
         if let givingUp { giveUp(givingUp, by: actor) }
         emit(.reopened(open.map(ref)))
-        for (rollout, elements) in turns { emit(.rollout(ref(rollout), .requeued(elements))) }
+        for (rollout, elements) in turns {
+            emit(.rollout(ref(rollout), .requeued(elements)))
+            goBack(rollout)
+        }
         for gate in gates.sorted() where run.steps[gate].approval?.state == .open {
             voidVotes(of: gate, reason: "a step that it asks about is done again")
         }
@@ -120,6 +126,14 @@ extension RunMachine {
             emit(.runState(.running, reason: nil))
             _ = passesGate()
         }
+    }
+
+    /// To the first batch after which something is to be done again: nothing behind that begins before.
+    private mutating func goBack(_ rollout: Int) {
+        guard let betweens = run.rollouts[rollout]?.betweens, let batch = run.rollouts[rollout]?.batch,
+            let first = betweens.filter({ run.scopes[$0.value].unsettled > 0 }).keys.min(), first < batch
+        else { return }
+        emit(.rollout(ref(rollout), .batchBegan(first)))
     }
 
     /// An edit of the inputs asks an open gate anew; what it asks about is not done again under it.

@@ -82,6 +82,19 @@ extension RunMachine {
         return steps.filter { run.steps[$0].state.isSettled || run.steps[$0].state == .held || run.steps[$0].state == .unknown }
     }
 
+    /// What comes after a step between batches: the targets of the later batches, each as a whole, and what stands between those.
+    func stepsOfLaterBatches(than number: Int) -> Set<Int> {
+        run.scopesAround(run.steps[number].scope).reduce(into: []) { found, around in
+            guard run.scopes[around.scope].part == .between, let rollout = run.rollouts[around.step] else { return }
+            let batch = run.scopes[around.scope].element
+            for (target, scope) in (run.steps[around.step].elements?.scopes ?? []).enumerated() where rollout.batch(of: target) > batch {
+                if let scope { found.formUnion(run.stepsInside(scope)) }
+                if let undo = rollout.undos[target] { found.formUnion(run.stepsInside(undo)) }
+            }
+            found.formUnion(steps(between: around.step, from: batch + 1))
+        }
+    }
+
     /// Targets that have not ended well, or have a step to do again, and do not run.
     func unfinishedTargets(of number: Int) -> [Int] {
         guard let elements = run.steps[number].elements, let rollout = run.rollouts[number] else { return [] }
@@ -103,6 +116,12 @@ extension RunMachine {
 
     /// All steps that stand between a rollout's batches.
     func steps(between number: Int) -> [Int] { (run.rollouts[number]?.betweens.values.sorted() ?? []).flatMap(run.stepsInside) }
+
+    /// Those after this batch and after later ones.
+    func steps(between number: Int, from batch: Int) -> [Int] {
+        let betweens = run.rollouts[number]?.betweens.filter { $0.key >= batch } ?? [:]
+        return betweens.values.sorted().flatMap(run.stepsInside)
+    }
 
     // MARK: - Undo
 

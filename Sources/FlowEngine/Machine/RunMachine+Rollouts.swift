@@ -142,9 +142,14 @@ extension RunMachine {
         }
     }
 
+    /// What was begun after its batch, and after those behind it that have no turn now.
     private func betweenIsOver(_ rollout: Rollout) -> Bool {
-        guard let scope = rollout.betweens[rollout.batch], run.scopes[scope].isOpen else { return true }
-        return isOver(scope)
+        var batch = rollout.batch
+        while let scope = rollout.betweens[batch], run.scopes[scope].isOpen {
+            guard isOver(scope) else { return false }
+            batch += 1
+        }
+        return true
     }
 
     /// After a batch: the operator's hold, the soak, then the steps in between. Returns whether the next batch has begun.
@@ -157,20 +162,35 @@ extension RunMachine {
             emit(.rollout(ref(number), .soaking(until: context.now + spec.soakSeconds)))
             return false
         }
-        if run.index.betweens[run.steps[number].node] != nil, rollout.betweens[rollout.batch].map({ !run.scopes[$0].isOpen }) ?? true {
-            emit(.rollout(ref(number), .betweenOpened(batch: rollout.batch)))
-            if let scope = run.rollouts[number]?.betweens[rollout.batch] { resumeScope(scope) }
-        }
-        if let scope = run.rollouts[number]?.betweens[rollout.batch] {
-            guard isOver(scope) else { return false }
-            if run.scopes[scope].hasFailed {
-                fail(number, "what stands after batch \(rollout.batch + 1) did not succeed; \(rollout.tally.words)")
-                return false
-            }
-        }
-        guard passesGate(number, batch: next) else { return false }
+        guard passesBetweens(number, rollout, before: next), passesGate(number, batch: next) else { return false }
         emit(.rollout(ref(number), .batchBegan(next)))
         return true
+    }
+
+    /// Does what stands between the batches up to the next one, also behind those that have no turn now: nobody comes past an approval there because
+    /// an operator chose targets behind it. Returns whether all of it has succeeded.
+    private mutating func passesBetweens(_ number: Int, _ rollout: Rollout, before next: Int) -> Bool {
+        guard run.index.betweens[run.steps[number].node] != nil else { return true }
+        for batch in rollout.batch..<next {
+            if run.rollouts[number]?.betweens[batch].map({ !run.scopes[$0].isOpen }) ?? true {
+                emit(.rollout(ref(number), .betweenOpened(batch: batch)))
+                if let scope = run.rollouts[number]?.betweens[batch] { resumeScope(scope) }
+            }
+            guard let scope = run.rollouts[number]?.betweens[batch], isOver(scope) else { return false }
+            guard run.scopes[scope].hasFailed else { continue }
+            fail(number, "what stands after batch \(batch + 1) did not succeed; \(rollout.tally.words)")
+            return false
+        }
+        return true
+    }
+
+    /// Why a rollout cannot be taken up again: it keeps its hosts, and its selector says others by now. Nil when it can.
+    func otherHosts(_ number: Int, _ spec: RolloutSpec) throws(EvaluationError) -> String? {
+        let selector = try spec.targets.evaluate(in: scope(of: number)).text
+        let hosts = run.created.targets[selector]?.map(\.name)
+        guard hosts.map(Set.init) != Set(run.steps[number].elements?.keys ?? []) else { return nil }
+        return "its selector is '\(selector)' by now, and it began on the hosts of another one, which it keeps: start a new run for these, or "
+            + "give it what it had"
     }
 
     private mutating func meetBreach(_ number: Int, _ spec: RolloutSpec, _ breach: String) {

@@ -28,6 +28,7 @@ extension RunMachine {
     /// Begins a body, or takes one up again.
     private mutating func openBody(_ number: Int) throws(EvaluationError) {
         if run.steps[number].elements != nil {
+            if case .rollout(let rollout) = node(number).kind, let reason = try otherHosts(number, rollout) { return fail(number, reason) }
             emit(.resumed(ref(number)))
             return advanceMap(number)
         }

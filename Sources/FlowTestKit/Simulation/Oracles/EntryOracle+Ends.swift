@@ -225,7 +225,8 @@ extension EntryOracle {
         switch command {
         case .retry(from: let path?):
             guard let start = run.positions[path] else { return "what was reopened is no step" }
-            return later(than: start).first(where: isMissing).map { "'\(run.steps[$0].path)' comes later and is not repeated" }
+            let missing = later(than: start).union(laterBatches(than: start)).first(where: isMissing)
+            return missing.map { "'\(run.steps[$0].path)' comes later and is not repeated" }
         case .retry(from: nil):
             // What undoes a step has its turn again with the next undo.
             let failed = run.steps.indices.first {
@@ -237,6 +238,21 @@ extension EntryOracle {
         case .redo, .undo, .edit: return nil
         default: return "nobody asked to repeat anything"
         }
+    }
+
+    /// The steps of the batches behind the one after which a step stands.
+    private func laterBatches(than start: Int) -> Set<Int> {
+        var scope = run.steps[start].scope
+        var found: Set<Int> = []
+        while let outer = run.scopes[scope].map {
+            if run.scopes[scope].part == .between, let rollout = run.rollouts[outer] {
+                for (target, inner) in (run.steps[outer].elements?.scopes ?? []).enumerated() {
+                    if let inner, rollout.batch(of: target) > run.scopes[scope].element { found.formUnion(run.stepsOf(inner)) }
+                }
+            }
+            scope = run.steps[outer].scope
+        }
+        return found
     }
 
     /// The step, and all in its scope that come after it.

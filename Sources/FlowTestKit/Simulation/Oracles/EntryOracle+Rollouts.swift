@@ -31,6 +31,9 @@ extension EntryOracle {
         let isLast = rollout.batch == max(rollout.ends.count - 1, 0)
         if !batch.contains(element), !isLast || element < batch.upperBound { return "a target of another batch of '\(path)' begins" }
         if !spec.paceAllows(rollout, context) { return "a target of '\(path)' begins faster than may" }
+        if let left = firstBetweenLeft(step, in: 0..<rollout.batch(of: element)) {
+            return "a target of '\(path)' begins past what stands after batch \(left + 1)"
+        }
         let isOpened = earlier.contains { if case .rollout(let other, .opened) = $0 { other.index == step } else { false } }
         if isOpened, let fault = mayBegin(batch: 0, step) { return fault }
         let budget = spec.failures(of: rollout)
@@ -66,6 +69,15 @@ extension EntryOracle {
         return steps.contains { $0.changed == true } ? .changed : .ok
     }
 
+    /// The first of these batches after which something is to be done, or has failed.
+    private func firstBetweenLeft(_ step: Int, in batches: Range<Int>) -> Int? {
+        guard run.index.betweens[run.steps[step].node] != nil, let rollout = run.rollouts[step] else { return nil }
+        return batches.first { batch in
+            guard let scope = rollout.betweens[batch] else { return true }
+            return !run.stepsOf(scope).allSatisfy(run.hasEndedWell)
+        }
+    }
+
     // MARK: - Ends of a rollout
 
     func rolloutSucceeded(_ step: Int, _ spec: RolloutSpec) -> String? {
@@ -98,7 +110,7 @@ extension EntryOracle {
         if rollout.breach != nil { return spec.onBreach == .hold ? "'\(run.steps[step].path)' failed, and its policy is to hold" : nil }
         let budget = whole(rollout, spec)
         let isIncomplete = rollout.targets.contains { $0.outcome == .notStarted || $0.outcome == .cancelled } && elements.queue.isEmpty
-        let between = rollout.betweens[rollout.batch].map { run.stepsOf($0).contains(where: run.isFailure) } ?? false
+        let between = rollout.betweens.contains { $0.key >= rollout.batch && run.stepsOf($0.value).contains(where: run.isFailure) }
         if budget.found > budget.borne || between || rollout.targets.contains(where: { $0.undo != nil }) { return nil }
         guard isIncomplete else { return "'\(run.steps[step].path)' failed without a reason" }
         return run.wasStopped ? "'\(run.steps[step].path)' was stopped, and is called failed" : nil
@@ -135,7 +147,9 @@ extension EntryOracle {
             return context.hasFired(run.steps[step]) ? nil : "a soak ends too early"
         case .paced(let until?): return spec.paceAllows(rollout, context) || until <= now ? "a rollout waits that need not" : nil
         case .paced: return nil
-        case .betweenOpened(let batch): return batch == rollout.batch && elements.open.isEmpty ? nil : "what stands between batches begins too early"
+        case .betweenOpened(let batch):
+            let isNext = batch >= rollout.batch && firstBetweenLeft(step, in: rollout.batch..<batch) == nil
+            return isNext && elements.open.isEmpty ? nil : "what stands between batches begins too early"
         case .breached:
             let budget = spec.failures(of: rollout)
             return budget.found > budget.borne ? nil : "\(budget.found) failures of \(budget.borne) are no breach"
@@ -155,15 +169,15 @@ extension EntryOracle {
 
     private func batchBegan(_ batch: Int, _ step: Int, _ spec: RolloutSpec, _ rollout: Rollout, _ elements: Elements) -> String? {
         let path = run.steps[step].path
+        let isTakenUp = earlier.contains { if case .rollout(let other, .requeued) = $0 { other.index == step } else { false } }
+        if isTakenUp, batch < rollout.batch {
+            return firstBetweenLeft(step, in: batch..<batch + 1) == nil ? "'\(path)' goes back where nothing is left" : nil
+        }
         if !elements.open.isEmpty { return "a batch of '\(path)' begins while one runs" }
         if run.isPaused || rollout.breach != nil || rollout.undoQueue != nil { return "a batch of '\(path)' begins that must not" }
         if spec.soakSeconds > 0, !rollout.isSoaked { return "a batch of '\(path)' begins without a soak" }
         if rollout.adjustment.pauseAfterBatch == rollout.batch + 1 { return "a batch of '\(path)' begins after which it was to be held" }
-        if run.index.betweens[run.steps[step].node] != nil {
-            guard let scope = rollout.betweens[rollout.batch], run.stepsOf(scope).allSatisfy(run.hasEndedWell) else {
-                return "a batch of '\(path)' begins before what stands between"
-            }
-        }
+        if firstBetweenLeft(step, in: rollout.batch..<batch) != nil { return "a batch of '\(path)' begins before what stands between" }
         let isNext = elements.queue.last.map { rollout.batch(of: $0) == batch } == true
         return isNext ? mayBegin(batch: batch, step) : "the wrong batch of '\(path)' begins"
     }

@@ -236,10 +236,15 @@ struct UndoLedger {
         let undone = Set(gone.filter { $0.step == rollout }.compactMap(\.target))
         let path = run.steps[rollout].path
         switch event {
-        case .command(.redo, _, _), .command(.undo, _, _): return nil
-        case .command(.skip(path), _, _): return chosen.isDisjoint(with: undone) ? nil : "'\(path)' was skipped, and is done again"
-        default: return undone.isSubset(of: chosen) ? nil : "targets of '\(path)' were undone, and are not done again with it"
+        case .command(.redo, _, _): break
+        case .command(.undo, _, _): return nil
+        case .command(.skip(path), _, _) where !chosen.isDisjoint(with: undone): return "'\(path)' was skipped, and is done again"
+        case .command(.skip(path), _, _): return nil
+        default: if !undone.isSubset(of: chosen) { return "targets of '\(path)' were undone, and are not done again with it" }
         }
+        guard let first = undone.intersection(chosen).min(), let batches = run.rollouts[rollout] else { return nil }
+        let kept = batches.betweens.first { $0.key >= batches.batch(of: first) && run.stepsOf($0.value).contains { run.steps[$0].state.isSettled } }
+        return kept.map { "targets of '\(path)' were undone, and what stood on them after batch \($0.key + 1) is not done again" }
     }
 
     // MARK: - What an undo reads
