@@ -36,7 +36,7 @@ struct DiagnosticTests {
         struct Reads: Flow {
             @Param("names") var names: [String] = ["a", ""]
             var body: some FlowBody {
-                map("each", over: $names) { name in shell("go", "echo \(name.capitalized)") }
+                map("each", over: $names) { name in shell("go", "echo \(name.description)") }
                 let said = shell("said", "echo")
                 shell("last", "echo \(said.stdout.hashValue) \($names.description)")
             }

@@ -67,7 +67,7 @@ private struct Artifact: Codable, Sendable {
 private struct Guarded: Flow {
     var body: some FlowBody {
         let made = shell("made", "true", output: Artifact.self)
-        shell("reads", "echo \(made.version) \(made.digest)")
+        shell("reads", "echo \(made.digest)")
     }
 }
 
@@ -106,7 +106,7 @@ struct ShapeTests {
         #expect(diagnostics(Guarded.self) == [])
         #expect(try plan(Guarded.self).node("made").output == .any)
         guard case .shell(let shell) = try plan(Guarded.self).node("reads").kind else { return }
-        #expect(shell.variables.map(\.value).first == .output(node: "made", path: ["value", "version"]))
+        #expect(shell.variables.map(\.value).first == .output(node: "made", path: ["value", "sha-256"]))
         #expect(diagnostics(ReadsComputed.self).count == 1)
     }
 
