@@ -323,4 +323,60 @@ struct HeldGatesTests {
         try machine.command(.edit(more, isRetry: true, from: nil))
         #expect(machine.run.gate != nil && machine.dispatched.isEmpty)
     }
+
+    // MARK: - Approvals that were not needed
+
+    private static let gate = Node.Kind.approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.role("release-manager", count: 1)]))
+
+    private func edit(_ machine: inout MachineHarness, _ inputs: [String: JSON], from: String? = nil) -> String? {
+        refusal(&machine, .edit(InputEdit(inputs: inputs), isRetry: from != nil, from: from.flatMap { $0.isEmpty ? nil : StepPath($0) }))
+    }
+
+    @Test func `an approval that the old inputs did not need is not passed by with new ones`() throws {
+        var machine = try MachineHarness(
+            [
+                Node(id: "when-1", name: "when-1", kind: .choice(.compare(.equal, .parameter("env"), .literal("prod")))),
+                Node(
+                    id: "go", name: "go", kind: Self.gate, needs: ["when-1"], guards: [BranchGuard(choice: "when-1", answer: true)]),
+                shell("deploy", needs: ["go"]),
+            ], inputs: ["env": "dev"], parameters: [Parameter(name: "env", kind: .string)])
+        #expect(machine["go"].state == .skipped && machine.dispatched == ["deploy"])
+        #expect(edit(&machine, ["env": "prod"])?.contains("step 'when-1', which decided whom to ask") == true)
+        try machine.fail("deploy")
+        #expect(edit(&machine, ["env": "prod"], from: "")?.contains("'when-1'") == true)
+        #expect(edit(&machine, ["env": "prod"], from: "deploy")?.contains("'when-1'") == true)
+        // The same answer is no other decision.
+        #expect(edit(&machine, ["env": "test"], from: "deploy") == nil)
+        try machine.fail("deploy")
+        #expect(edit(&machine, ["env": "prod"], from: "when-1") == nil)
+        #expect(machine["go"].approval?.state == .open && machine.dispatched.isEmpty)
+    }
+
+    @Test func `nor are those of a map whose list was empty`() throws {
+        var machine = try MachineHarness(
+            [
+                Node(id: "ask", name: "ask", kind: .map(MapSpec(elements: .list(.parameter("names")), width: 1))),
+                Node(id: "ask/go", name: "go", scope: "ask", kind: Self.gate), shell("deploy", needs: ["ask"]),
+            ], inputs: ["names": []], parameters: [Parameter(name: "names", kind: .list(.string))])
+        #expect(machine.dispatched == ["deploy"])
+        #expect(edit(&machine, ["names": ["a"]])?.contains("step 'ask'") == true)
+    }
+
+    @Test func `a called run keeps what it was given`() throws {
+        let parent = CallID(run: RunID(at: Instant(milliseconds: 1), random: [UInt8](repeating: 9, count: 10)), step: StepPath("dep"), generation: 1)
+        var machine = try MachineHarness([shell("a")], inputs: ["v": "1"], parameters: [Parameter(name: "v", kind: .string)], parent: parent)
+        #expect(edit(&machine, ["v": "evil"])?.contains("its inputs are what step 'dep' of run \(parent.run) gave it") == true)
+        try machine.fail("a")
+        #expect(edit(&machine, ["v": "evil"], from: "a") != nil)
+        try machine.command(.retry(from: nil))
+    }
+
+    @Test func `who retries a run that cleaned up is kept from frozen hosts like everybody`() throws {
+        let closure = ChangeClosure(kind: .freeze, rule: "books", reason: "closed")
+        var machine = try MachineHarness([shell("a")], closedBy: closure, isUngated: true)
+        #expect(machine.dispatched == ["a"])
+        try machine.fail("a")
+        try machine.command(.retry(from: nil))
+        #expect(machine.dispatched.isEmpty && machine.run.gate != nil)
+    }
 }

@@ -1,5 +1,6 @@
 import FlowEngine
 import FlowModel
+import Testing
 
 /// Drives the machine by hand: one run, a clock that only moves when told, orders and actions for the test to look at.
 struct MachineHarness {
@@ -24,12 +25,12 @@ struct MachineHarness {
     init(
         _ nodes: [Node], targets: [String: [Host]] = [:], inputs: [String: JSON] = [:], control: FlowControl? = nil,
         closedBy closure: ChangeClosure? = nil, binary: Digest = digest, calls: [CalledFlow]? = nil,
-        shapedSince: Instant? = nil, parameters: [Parameter] = []
+        shapedSince: Instant? = nil, parameters: [Parameter] = [], parent: CallID? = nil, isUngated: Bool? = nil
     ) throws {
         self.closure = closure
         let created = Created(
             flow: "test", revision: Self.digest, plan: Self.digest, binary: binary, inputs: inputs, targets: targets,
-            labels: [:], key: nil, user: "alice", person: "alice", shapedSince: shapedSince)
+            labels: [:], key: nil, user: "alice", person: "alice", parent: parent, isUngated: isUngated, shapedSince: shapedSince)
         let id = RunID(at: now, random: [UInt8](repeating: 3, count: 10))
         let index = PlanIndex(Plan(flow: "test", parameters: parameters, nodes: nodes, dsl: "0", control: control, calls: calls))
         guard let run = Run(id: id, first: .created(created), at: now, index: index) else { preconditionFailure() }
@@ -114,4 +115,19 @@ func approval(_ id: String, _ rules: [ApprovalRule], needs: [String] = [], deadl
     Node(
         id: id, name: id, kind: .approval(ApprovalSpec(prompt: .literal("go?"), rules: rules, deadlineSeconds: deadline)),
         needs: needs)
+}
+
+/// The journal, written and read again, folds to the run.
+func expectRefold(_ machine: MachineHarness, sourceLocation: Testing.SourceLocation = #_sourceLocation) {
+    let bytes = Entry.encode(machine.entries) { _ in MachineHarness.digest }
+    guard let entries = try? Entry.decode(bytes, fetch: { _ in nil }), entries == machine.entries,
+        var again = Run(id: machine.run.id, first: .created(machine.run.created), at: machine.run.createdAt, index: machine.run.index)
+    else {
+        Issue.record("the journal cannot be read", sourceLocation: sourceLocation)
+        return
+    }
+    for entry in entries { again.apply(entry, at: machine.now) }
+    #expect(again.undo == machine.run.undo && again.stepUndos == machine.run.stepUndos, sourceLocation: sourceLocation)
+    #expect(again.steps.map(\.state) == machine.run.steps.map(\.state), sourceLocation: sourceLocation)
+    #expect(again.scopes == machine.run.scopes && again.counts == machine.run.counts, sourceLocation: sourceLocation)
 }

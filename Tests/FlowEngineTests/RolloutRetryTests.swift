@@ -54,7 +54,7 @@ struct RolloutRetryTests {
         #expect(machine.dispatched.isEmpty)
         #expect(machine[Self.gate].approval?.prompt == "Go on with evil?" && machine[Self.gate].approval?.state == .open)
         // Nor do targets that somebody chooses come past it.
-        #expect(throws: FlowError.self) { try machine.command(.redo(StepPath("deploy"), .named(["web-2"]), from: nil)) }
+        #expect(throws: FlowError.self) { try machine.command(.redo(rollout: StepPath("deploy"), .named(["web-2"]), from: nil)) }
         try approve(&machine)
         #expect(machine.dispatched == ["deploy[web-2]/switch"])
         try machine.succeed("deploy[web-2]/switch")
@@ -103,7 +103,7 @@ struct RolloutRetryTests {
         try machine.command(.cancel)
         try machine.succeed("deploy[web-1]/switch")
         #expect(machine.run.state == .cancelled)
-        try machine.command(.redo(StepPath("deploy"), .named(["web-3"]), from: nil))
+        try machine.command(.redo(rollout: StepPath("deploy"), .named(["web-3"]), from: nil))
         #expect(machine.dispatched == ["deploy[batch 1]/between:check"])
         try machine.succeed("deploy[batch 1]/between:check")
         try approve(&machine)
@@ -111,6 +111,52 @@ struct RolloutRetryTests {
         try machine.succeed("deploy[batch 2]/between:check")
         try approve(&machine, batch: 2)
         #expect(machine.dispatched == ["deploy[web-3]/switch"])
+        expectRefold(machine)
+    }
+
+    /// What is shown to an approval in front of a rollout is what runs.
+    @Test func `a rollout that is changed behind an open approval is approved anew`() throws {
+        let spec = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("1"))
+        let gate = ApprovalSpec(prompt: .literal("Go?"), rules: [.role("release-manager", count: 1)])
+        var machine = try MachineHarness(
+            [
+                Node(id: "go", name: "go", kind: .approval(gate)), Node(id: "deploy", name: "deploy", kind: .rollout(spec), needs: ["go"]),
+                shell("deploy/switch", scope: "deploy"),
+            ], targets: ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        func vote(_ digest: Digest?) throws {
+            try machine.command(.vote(StepPath("go"), .approved, digest: digest), by: MachineHarness.bob)
+        }
+        try vote(machine["go"].approval?.digest)
+        try machine.fail("deploy[web-1]/switch")
+        try machine.command(.retry(from: StepPath("go")))
+        let shown = machine["go"].approval?.digest
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(concurrency: .count(2))))
+        #expect(machine["go"].approval?.digest != shown)
+        #expect(throws: FlowError.self) { try vote(shown) }
+        try vote(machine["go"].approval?.digest)
+        #expect(machine.dispatched == ["deploy[web-1]/switch"])
+        expectRefold(machine)
+    }
+
+    @Test func `one that is taken up again while its run goes on asks whether its hosts are frozen`() throws {
+        let spec = RolloutSpec(targets: .literal("all"), batches: .all)
+        var machine = try MachineHarness(
+            [
+                Node(id: "deploy", name: "deploy", kind: .rollout(spec)), shell("deploy/switch", scope: "deploy"),
+                shell("held", needs: ["deploy"], policy: Policy(onFailure: .hold)),
+            ], targets: ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        for host in 1...2 { try machine.succeed("deploy[web-\(host)]/switch") }
+        try machine.fail("held")
+        machine.closure = ChangeClosure(kind: .freeze, rule: "books", reason: "closed")
+        try machine.command(.retry(from: StepPath("deploy")))
+        #expect(machine.dispatched.isEmpty && machine["deploy"].state == .waiting)
+        machine.closure = nil
+        try machine.take(.gates)
+        #expect(Set(machine.dispatched) == ["deploy[web-1]/switch", "deploy[web-2]/switch"])
+        try machine.fail("deploy[web-1]/switch")
+        // One target is chosen while another one still runs: there is no gate to wait at.
+        machine.closure = ChangeClosure(kind: .freeze, rule: "books", reason: "closed")
+        #expect(throws: FlowError.self) { try machine.command(.redo(rollout: StepPath("deploy"), .named(["web-1"]), from: nil)) }
         expectRefold(machine)
     }
 

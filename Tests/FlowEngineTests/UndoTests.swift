@@ -545,19 +545,4 @@ struct UndoTests {
         }
         return found
     }
-
-    /// The journal, written and read again, folds to the run.
-    private func expectRefold(_ machine: MachineHarness, sourceLocation: Testing.SourceLocation = #_sourceLocation) {
-        let bytes = Entry.encode(machine.entries) { _ in MachineHarness.digest }
-        guard let entries = try? Entry.decode(bytes, fetch: { _ in nil }), entries == machine.entries,
-            var again = Run(id: machine.run.id, first: .created(machine.run.created), at: machine.run.createdAt, index: machine.run.index)
-        else {
-            Issue.record("the journal cannot be read", sourceLocation: sourceLocation)
-            return
-        }
-        for entry in entries { again.apply(entry, at: machine.now) }
-        #expect(again.undo == machine.run.undo && again.stepUndos == machine.run.stepUndos, sourceLocation: sourceLocation)
-        #expect(again.steps.map(\.state) == machine.run.steps.map(\.state), sourceLocation: sourceLocation)
-        #expect(again.scopes == machine.run.scopes && again.counts == machine.run.counts, sourceLocation: sourceLocation)
-    }
 }

@@ -117,6 +117,7 @@ extension Run {
 
 extension Run {
     private mutating func enter(_ state: RunState, reason: String?, at: Instant) {
+        if self.state.isTerminal, state == .running { wasTakenUp = true }
         self.state = state
         self.reason = reason
         if state == .running, startedAt == nil { startedAt = at }

@@ -61,6 +61,8 @@ package struct Run: Sendable {
     package internal(set) var formerInputs: [[String: JSON]] = []
     /// How often they had been edited when a step was last begun; nothing: never.
     package internal(set) var editions: [Int: Int] = [:]
+    /// Somebody retried it after it had ended.
+    package internal(set) var wasTakenUp = false
     /// What steps did in a generation that is over, and that stands: see `PastSuccess`.
     package internal(set) var pasts: [Int: PastSuccess] = [:]
     /// Hosts that a rollout has found, whose batches ask what freezes them: nothing else has asked for them.
@@ -347,7 +349,7 @@ extension Run: Equatable {
             && one.signalKeys == other.signalKeys && one.gate == other.gate
             && one.senders == other.senders && one.editors == other.editors
             && one.formerInputs == other.formerInputs && one.editions == other.editions && one.pasts == other.pasts
-            && one.unaskedHosts == other.unaskedHosts
+            && one.unaskedHosts == other.unaskedHosts && one.wasTakenUp == other.wasTakenUp
             && one.undo == other.undo && one.stepUndos == other.stepUndos && one.leftToUndo == other.leftToUndo
             && one.claims == other.claims && one.priority == other.priority && one.retries == other.retries
     }

@@ -23,7 +23,7 @@ extension RunMachine {
             id: CallID(run: run.id, step: run.steps[number].path, generation: run.steps[number].generation), plan: called.plan,
             binary: called.binary ?? run.created.binary, inputs: inputs, labels: labels, user: run.created.user, person: run.created.person,
             priority: run.priority, limit: run.created.limit, shapers: run.shapers(of: number).map(inherited), isRegistered: run.created.isRegistered,
-            isUngated: isTidying(number) ? true : run.created.isUngated)
+            isUngated: isTidying(number) || run.isUngated ? true : nil)
     }
 
     /// It stands in a `finally`, or in what undoes something.

@@ -2,13 +2,18 @@ import FlowModel
 
 /// Gates that freezes and windows close. They stand where a change can wait without harm: before a run's first step and before each
 /// batch of a rollout. What has begun ends, and undoing is never kept waiting.
+extension Run {
+    /// It cleans up after another run, which is never kept waiting. Who retries it later is.
+    var isUngated: Bool { created.isUngated == true && !wasTakenUp }
+}
+
 extension RunMachine {
     // MARK: - Asking
 
     /// Closes the run's own gate if something keeps all of it from beginning. Returns whether it may begin.
     mutating func passesGate() -> Bool {
         let hosts = run.created.targets.keys.sorted().flatMap { run.created.targets[$0]?.map(\.name) ?? [] }
-        guard run.created.isUngated != true, let closure = context.closure(subject(hosts)) else { return true }
+        guard !run.isUngated, let closure = context.closure(subject(hosts)) else { return true }
         emit(.changeGate(ChangeGateEntry(nil, .closed(closure))))
         return false
     }
@@ -21,7 +26,7 @@ extension RunMachine {
     }
 
     private func closure(_ number: Int, batch: Int) -> ChangeClosure? {
-        guard run.created.isUngated != true, let rollout = run.rollouts[number], let keys = run.steps[number].elements?.keys else { return nil }
+        guard !run.isUngated, let rollout = run.rollouts[number], let keys = run.steps[number].elements?.keys else { return nil }
         return context.closure(subject(rollout.targets(of: batch).map { keys[$0] }))
     }
 

@@ -24,7 +24,9 @@ extension RunMachine {
         let entry = Entry.inputsEdited(InputEdit(inputs: changes, targets: edit.targets))
         let reopened = isRetry ? try stepsToRetry(from: from, command) : []
         if !changes.isEmpty {
+            try keepGiven(command)
             try keepGranted(except: reopened, command)
+            try keepAsked(InputEdit(inputs: changes, targets: edit.targets), except: reopened, command)
             try keepFrozen(edit.targets, command)
         }
         let renamed = try renamedClaims(InputEdit(inputs: changes, targets: edit.targets), command)
@@ -76,9 +78,53 @@ extension RunMachine {
             hint: "ask again: flowctl retry \(run.id) --from '\(run.steps[gate].path)' with the new inputs")
     }
 
+    /// A called run has what its caller gave it: an approval there may have been about that.
+    private func keepGiven(_ command: RunCommand) throws(FlowError) {
+        guard let parent = run.created.parent else { return }
+        throw refuse(
+            command, because: "its inputs are what step '\(parent.step)' of run \(parent.run) gave it",
+            hint: "flowctl retry \(parent.run) --from '\(parent.step)' with other inputs of that run, when it has ended")
+    }
+
+    /// Nor does a change come past an approval that nobody was asked for because of the old inputs: what decided that decides anew, or nothing
+    /// changes.
+    private func keepAsked(_ edit: InputEdit, except reopened: Set<Int>, _ command: RunCommand) throws(FlowError) {
+        var edited = run
+        edited.take(edit)
+        let decided = run.steps.indices.first { number in
+            guard run.steps[number].state == .succeeded, !reopened.contains(number) else { return false }
+            return holdsApproval(number) && decidesOtherwise(number, in: edited)
+        }
+        guard let decided else { return }
+        let path = run.steps[decided].path
+        throw refuse(
+            command, because: "step '\(path)', which decided whom to ask for approval, would decide otherwise",
+            hint: "decide again: flowctl retry \(run.id) --from '\(path)' with the new inputs")
+    }
+
+    /// Whether a branch, or a map's elements, would be others with the inputs of an edited run.
+    private func decidesOtherwise(_ number: Int, in edited: Run) -> Bool {
+        let scope = StepScope(run: edited, step: number, hasInputsOfNow: true)
+        switch node(number).kind {
+        case .choice(let condition): return (try? condition.truth(in: scope)).map(JSON.bool) != run.steps[number].value
+        case .map(let map):
+            switch map.elements {
+            case .list(let list): return (try? list.evaluate(in: scope)) != .array(run.steps[number].elements?.values ?? [])
+            case .hosts(let selector): return hasOtherHosts(number, selector, scope)
+            }
+        case .rollout(let rollout): return hasOtherHosts(number, rollout.targets, scope)
+        case .repeatUntil, .call, .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor: return false
+        }
+    }
+
+    private func hasOtherHosts(_ number: Int, _ selector: Expression, _ scope: StepScope) -> Bool {
+        guard let text = try? selector.evaluate(in: scope).text else { return true }
+        return Set(scope.run.created.targets[text]?.map(\.name) ?? []) != Set(run.steps[number].elements?.keys ?? [])
+    }
+
     /// Hosts that a run in progress did not have are not reached past a freeze or window by an edit.
     private func keepFrozen(_ targets: [String: [Host]], _ command: RunCommand) throws(FlowError) {
-        guard !run.state.isTerminal, run.gate == nil, run.created.isUngated != true else { return }
+        guard !run.state.isTerminal, run.gate == nil, !run.isUngated else { return }
         let known = Set(run.created.targets.values.joined().map(\.name))
         let new = Set(targets.values.joined().map(\.name)).subtracting(known).sorted()
         guard !new.isEmpty, let closure = context.closure(subject(new)) else { return }

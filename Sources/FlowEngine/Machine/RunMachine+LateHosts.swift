@@ -59,7 +59,7 @@ extension RunMachine {
     /// The run began without these hosts: what keeps changes from them now. The batches of a rollout have gates of their own.
     private func closure(of hosts: [Host], for number: Int) -> ChangeClosure? {
         if case .rollout = node(number).kind { return nil }
-        guard run.created.isUngated != true, run.undo == nil, run.bodyOutcome == nil, !run.isInUndo(run.steps[number].scope) else { return nil }
+        guard !run.isUngated, run.undo == nil, run.bodyOutcome == nil, !run.isInUndo(run.steps[number].scope) else { return nil }
         let known = Set(run.created.targets.values.joined().map(\.name))
         let new = hosts.map(\.name).filter { !known.contains($0) || run.unaskedHosts.contains($0) }
         return new.isEmpty ? nil : context.closure(subject(new))

@@ -13,9 +13,21 @@ extension RunMachine {
         var steps = Set(elements.flatMap { stepsToRepeat(of: $0, in: number, from: from) })
         if let from, steps.isEmpty { throw refuse(command, because: "no step '\(from)' has run on these targets") }
         steps.insert(number)
-        if run.steps[number].state == .running { steps.remove(number) }
+        if run.steps[number].state == .running {
+            try keepFrozen(elements, of: number, command)
+            steps.remove(number)
+        }
         try reopen(steps, targets: [number: elements], command, by: actor, message: message)
         startEverything()
+    }
+
+    /// Targets that have their turn again in a rollout that runs come past no freeze or window; one that begins again asks at its gate.
+    private func keepFrozen(_ elements: [Int], of number: Int, _ command: RunCommand) throws(FlowError) {
+        guard !run.isUngated, let keys = run.steps[number].elements?.keys, let closure = context.closure(subject(elements.map { keys[$0] })) else {
+            return
+        }
+        throw refuse(
+            command, because: "\(closure.kind.rawValue) \(closure.rule) keeps changes from these targets", hint: "flowctl freeze list")
     }
 
     /// The rollout that is meant: the one named, else the run's only one. Those of `finally` run again with all of it, and in no other way.
@@ -196,7 +208,7 @@ extension RunMachine {
         if let last = adjustment.pauseAfterBatch, last <= rollout.batch {
             throw refuse(command, because: "step '\(path)' is in batch \(rollout.batch + 1) already")
         }
-        let gates = try gatesBetween(number, adjustment, command)
+        let gates = try gatesBetween(number, adjustment, command) + gatesBefore(number)
         var ends = rollout.ends
         if let batches = adjustment.batches, !ends.isEmpty {
             ends = Array(ends[...rollout.batch]) + batches.ends(of: rollout.count, after: ends[rollout.batch])
@@ -223,6 +235,12 @@ extension RunMachine {
 }
 
 extension RunMachine {
+    /// The approvals that are open and hold it back: what was shown to them is not what would run.
+    fileprivate func gatesBefore(_ number: Int) -> [Int] {
+        let id = node(number).id
+        return run.steps.indices.filter { gate in run.steps[gate].approval?.state == .open && run.nodes(behind: gate).contains { $0.id == id } }
+    }
+
     /// The approvals between its batches that are open: they are asked anew. Without one its batches stay as they are: with others some of the
     /// approvals that the flow asks for would not come.
     fileprivate func gatesBetween(_ number: Int, _ adjustment: RolloutAdjustment, _ command: RunCommand) throws(FlowError) -> [Int] {

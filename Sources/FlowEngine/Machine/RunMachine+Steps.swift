@@ -30,13 +30,21 @@ extension RunMachine {
         if run.steps[number].elements != nil {
             if case .rollout(let rollout) = node(number).kind, let reason = try otherHosts(number, rollout) { return fail(number, reason) }
             emit(.resumed(ref(number)))
-            return advanceMap(number)
+            return goOn(number)
         }
         switch node(number).kind {
         case .repeatUntil(let rounds): openRounds(number, rounds)
         case .rollout(let rollout): try openRollout(number, rollout)
         default: preconditionFailure("\(node(number).kindName) steps have no body that is opened so")
         }
+    }
+
+    /// A rollout that is taken up again asks for the batch that it goes on with, as for every other one.
+    private mutating func goOn(_ number: Int) {
+        if let rollout = run.rollouts[number], let next = run.steps[number].elements?.queue.last, rollout.batch(of: next) == rollout.batch {
+            guard passesGate(number, batch: rollout.batch) else { return }
+        }
+        advanceMap(number)
     }
 
     /// A step whose values cannot be had is skipped, one whose values make no sense fails. What holds an approval fails in both cases: nothing but

@@ -34,8 +34,13 @@ extension EntryOracle {
         if let left = firstBetweenLeft(step, in: 0..<rollout.batch(of: element)) {
             return "a target of '\(path)' begins past what stands after batch \(left + 1)"
         }
-        let isOpened = earlier.contains { if case .rollout(let other, .opened) = $0 { other.index == step } else { false } }
-        if isOpened, let fault = mayBegin(batch: 0, step) { return fault }
+        let isBegun = earlier.contains { entry in
+            switch entry {
+            case .rollout(let other, .opened), .resumed(let other): other.index == step
+            default: false
+            }
+        }
+        if isBegun, let fault = mayBegin(batch: rollout.batch, step) { return fault }
         let budget = spec.failures(of: rollout)
         if budget.found > budget.borne { return "a target of '\(path)' begins after \(budget.found) failures of \(budget.borne)" }
         return elements.open.count < spec.width(rollout, of: batch.count) ? nil : "more targets of '\(path)' run at once than may"
