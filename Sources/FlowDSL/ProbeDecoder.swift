@@ -10,6 +10,8 @@ final class ProbeNotes {
     var names: [String: String] = [:]
     var fields: [TypeShape.Field] = []
     var optionals: Set<String> = []
+    /// Whether a member of this name may exist.
+    var isKey: (String) -> Bool = { _ in true }
 
     init(depth: Int, text: String) {
         self.depth = depth
@@ -33,6 +35,7 @@ struct ProbeDecoder: Decoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         notes.shape = .object(notes.fields)
+        notes.isKey = { Key(stringValue: $0) != nil }
         return KeyedDecodingContainer(ProbeMembers<Key>(notes: notes))
     }
 

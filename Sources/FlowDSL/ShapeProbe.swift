@@ -30,7 +30,11 @@ enum ShapeProbe {
         let probe = probe(Root.self, depth)
         if !isComputed, let field = probe.names[property] { return field }
         switch probe.shape {
-        case .any where !isComputed: return property
+        case .any where !isComputed && probe.isKey(property): return property
+        case .any where !isComputed:
+            throw Fault(
+                message: "the name in JSON of '\(property)' is not known: before it \(Root.self) has a member that cannot be made from nothing; "
+                    + "declare that one last")
         case .any: throw Fault(message: "a computed property of \(Root.self) cannot be read in a flow's body")
         case .string, .int, .double, .bool, .list, .dictionary, .optional:
             let name = isComputed ? "a computed property" : "'\(property)'"
@@ -55,6 +59,8 @@ enum ShapeProbe {
         var names: [String: String] = [:]
         /// A value of the type, where one could be made.
         var value: Any?
+        /// Whether the type may have a member of this name, where it could not be asked for all of them.
+        var isKey: (String) -> Bool = { _ in true }
     }
 
     static func probe<Value: Decodable>(_ type: Value.Type, _ depth: Int) -> Finding {
@@ -62,19 +68,21 @@ enum ShapeProbe {
         guard depth > 0 else { return Finding(shape: .any) }
         var shape = TypeShape.any
         var names: [String: String] = [:]
+        var isKey = { (_: String) in true }
         // A type that wants a text of a certain form is shown a few until it takes one.
         for text in ["", "0", "00000000-0000-0000-0000-000000000000", "https://example.invalid", "2000-01-01T00:00:00Z"] {
             let notes = ProbeNotes(depth: depth, text: text)
             let value = try? Value(from: ProbeDecoder(notes: notes))
             shape = notes.shape
             names = notes.names
+            isKey = notes.isKey
             if value != nil { return Finding(shape: shape, names: names, value: value) }
             guard shape == .string else { break }
         }
         let value = firstCase(of: type)
         // It did not come to its end: there may be more members than those that it asked for.
         if case .object = shape, value == nil { shape = .any }
-        return Finding(shape: shape, names: names, value: value)
+        return Finding(shape: shape, names: names, value: value, isKey: isKey)
     }
 
     /// Some value of an enum: its first case.

@@ -59,9 +59,10 @@ private struct Artifact: Codable, Sendable {
     var version: Version
     var outcome: Outcome
     var digest: String
+    var renamed: String
     var size: Int { 1 }
 
-    enum CodingKeys: String, CodingKey { case version, outcome, digest = "sha-256" }
+    enum CodingKeys: String, CodingKey { case version, outcome, digest, renamed = "sha-256" }
 }
 
 private struct Guarded: Flow {
@@ -75,6 +76,7 @@ private struct ReadsComputed: Flow {
     var body: some FlowBody {
         let made = shell("made", "true", output: Artifact.self)
         shell("reads", "echo \(made.size)")
+        shell("reads-too", "echo \(made.renamed)")
     }
 }
 
@@ -106,8 +108,9 @@ struct ShapeTests {
         #expect(diagnostics(Guarded.self) == [])
         #expect(try plan(Guarded.self).node("made").output == .any)
         guard case .shell(let shell) = try plan(Guarded.self).node("reads").kind else { return }
-        #expect(shell.variables.map(\.value).first == .output(node: "made", path: ["value", "sha-256"]))
-        #expect(diagnostics(ReadsComputed.self).count == 1)
+        #expect(shell.variables.map(\.value).first == .output(node: "made", path: ["value", "digest"]))
+        let refused = diagnostics(ReadsComputed.self)
+        #expect(refused.count == 2 && refused.contains { $0.hasPrefix("the name in JSON of 'renamed' is not known") }, "\(refused)")
     }
 
     @Test func `a type that contains itself ends`() throws {

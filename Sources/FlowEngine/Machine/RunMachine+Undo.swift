@@ -58,15 +58,10 @@ extension RunMachine {
     }
 
     /// Whether the step takes back something that was done, though it cannot read the output of `node`. It does not when that is a step of the same
-    /// undo, which was passed by itself, or one of the target's that never began there.
+    /// undo, which was passed by itself.
     func takesBack(_ number: Int, without node: String) -> Bool {
         guard let item = run.undoItem(around: number) else { return false }
-        guard let source = scope(of: number).position(of: node) else { return true }
-        if run.undoItem(around: source) == item { return false }
-        let body = item.element.flatMap { run.steps[item.step.index].elements?.scopes[$0] }
-        guard let body, run.stepsInside(body).contains(source) else { return true }
-        let step = run.steps[source]
-        return step.state == .failed || step.attempt != nil || step.elements != nil || step.child != nil
+        return scope(of: number).position(of: node).map { run.undoItem(around: $0) != item } ?? true
     }
 
     /// Begins the items of the stage that has its turn; ends the undo when nothing is left, or nothing may go on.

@@ -157,14 +157,10 @@ struct RandomPlan {
         return (.shell(ShellSpec(source: .text("true"), variables: variables, target: target)), reads)
     }
 
-    /// A command beside a step, or of the body of a rollout, that what undoes it reads.
+    /// A command before a step that what undoes it reads.
     private mutating func source(forUndoOf id: String) -> String? {
         guard let done = nodes.last(where: { $0.id == id }), random.chance(0.4) else { return nil }
-        let isRollout = if case .rollout = done.kind { true } else { false }
-        let readable = nodes.filter { node in
-            guard case .shell = node.kind else { return false }
-            return done.needs.contains(node.id) || isRollout && node.scope == id && node.part == .body
-        }
+        let readable = nodes.filter { if case .shell = $0.kind { done.needs.contains($0.id) } else { false } }
         return readable.isEmpty ? nil : random.pick(readable).id
     }
 

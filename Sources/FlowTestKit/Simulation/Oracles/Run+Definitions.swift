@@ -157,18 +157,9 @@ extension Run {
     /// Everything that it must read is there.
     func canRead(_ step: Int) -> Bool { missingSources(of: step).isEmpty }
 
-    /// It takes something back that was done, which needs what is not there: neither did the rest of the undo pass that by, nor was it never done on
-    /// the target that is undone.
+    /// It takes something back that was done, which needs what is not there, and what the rest of the undo has not passed by.
     func cannotTakeBack(_ step: Int) -> Bool {
-        guard isPartOfUndo(step) else { return false }
-        return missingSources(of: step).contains { id in
-            guard let source = visible(id, from: step) else { return true }
-            if isPartOfUndo(source) { return false }
-            let isOfTarget = surroundings(of: step).contains { around in
-                rollouts[around.map] != nil && surroundings(of: source).contains { $0.map == around.map && $0.element == around.element }
-            }
-            return !isOfTarget || steps[source].attempt != nil || steps[source].state == .failed
-        }
+        isPartOfUndo(step) && missingSources(of: step).contains { visible($0, from: step).map { !isPartOfUndo($0) } ?? true }
     }
 
     /// The paths of the maps and rollouts around a step, also of those between whose batches it stands.
