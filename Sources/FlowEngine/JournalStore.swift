@@ -29,7 +29,7 @@ package protocol JournalStore: AnyObject, Sendable {
 
     /// The record of a nominal time; nil when it has none.
     func occurrence(_ key: OccurrenceRow.Key) throws(StoreError) -> OccurrenceRow?
-    /// The runs of the schedule's newest `Limits.scheduleRunsSeen` records that have not ended.
+    /// The runs of the schedule's records that have not ended, however long ago their times were.
     func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID]
 
     /// What is claimed in all runs that have not ended, in order of run and path, and what the rates remember.

@@ -111,8 +111,6 @@ package enum Limits {
     package static let hookDeliveryIDBytes = 200
     /// Nominal times of a schedule that wait for the end of the run before them; what comes on top is skipped.
     package static let scheduleQueue = 100
-    /// Newest runs of a schedule that are looked at for one that goes on.
-    package static let scheduleRunsSeen = 100
     /// Nominal times that are recorded in one transaction.
     package static let occurrenceBatch = 500
     /// Locks, limits and rates that one step or run asks for, and bytes of a name of one.

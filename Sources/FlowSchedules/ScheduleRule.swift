@@ -29,9 +29,20 @@ package struct ScheduleRule: Hashable, Sendable {
     }
 
     /// When the occurrence is started: its time and its share of the jitter, which is the same every time it is asked for.
+    ///
+    /// Before the next time, however large the jitter is: times are decided in their order, and one that was due before the one ahead of it
+    /// would wait for that and be called late.
     package func due(_ occurrence: Occurrence) -> Instant {
-        guard jitterSeconds > 0 else { return occurrence.at }
-        return occurrence.at + Double(stableHash("\(id) \(occurrence.nominal)") % UInt64(jitterSeconds))
+        let most = roomForJitter(occurrence)
+        guard most > 0 else { return occurrence.at }
+        return occurrence.at + Double(stableHash("\(id) \(occurrence.nominal)") % UInt64(most))
+    }
+
+    private func roomForJitter(_ occurrence: Occurrence) -> Int {
+        guard jitterSeconds > 0 else { return 0 }
+        let end = occurrence.at + Double(jitterSeconds)
+        guard let next = recurrence.occurrences(after: occurrence.position, until: end, limit: 1).first else { return jitterSeconds }
+        return min(jitterSeconds, Int(next.at.seconds(since: occurrence.at)))
     }
 
     private func closure(of occurrence: Occurrence) -> SkipReason? {

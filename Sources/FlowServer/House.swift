@@ -100,8 +100,9 @@ struct House: Sendable {
             let watch = StandstillWatch(
                 scheduler: owned, hooks: hookBook, standstills: Standstills(store), now: clocks.wall, logger: logger)
             people.listen { await watch.look($0) }
+            await owned.listen { await watch.look(people.people) }
             await watch.look(people.people)
-            try await gate.pauseRestored(engine: engine, store: store, logger: logger)
+            try await gate.pauseRestored(engine: engine, store: store, at: await scheduler.restoredAt ?? clocks.wall(), logger: logger)
             caller = RunCaller(engine: engine, preparer: preparer, orders: orders)
             finder = HostFinder(engine: engine, inventory: hosts, searches: searches)
             api = try await House.api(

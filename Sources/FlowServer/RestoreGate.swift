@@ -36,7 +36,7 @@ final class RestoreGate: AttemptDispatcher {
     func forget(_ id: AttemptID, target: Host?) { if isForWork { hands.forget(id, target: target) } }
 
     /// Pauses the open runs of a restored database, then lets orders through.
-    func pauseRestored(engine: Engine, store: SQLiteStore, logger: Logger) async throws {
+    func pauseRestored(engine: Engine, store: SQLiteStore, at: Instant, logger: Logger) async throws {
         guard store.isRestored else { return }
         var query = RunQuery(states: [.queued, .running, .waiting, .undoing, .cancelling], limit: 500, inputsUpTo: 0)
         var paused = 0
@@ -55,7 +55,7 @@ final class RestoreGate: AttemptDispatcher {
             guard rows.count == query.limit, let last = rows.last else { break }
             query.before = last.id
         }
-        try await engine.exclusively { _ in try store.acceptRestore() }
+        try await engine.exclusively { _ in try store.acceptRestore(at: at) }
         isOpen.withLock { $0 = true }
         logger.warning("the database came out of a backup: open runs are paused", metadata: ["runs": "\(paused)"])
     }

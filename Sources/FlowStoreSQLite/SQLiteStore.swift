@@ -210,10 +210,18 @@ package final class SQLiteStore: Sendable {
         }
     }
 
-    /// Forgets that the database came out of a backup: an operator has looked at it.
-    package func acceptRestore() throws(StoreError) {
-        try transaction { try $0.execute(sql: "DELETE FROM meta WHERE name IN ('backup', 'restored')") }
+    /// Forgets that the database came out of a backup: an operator has looked at it. That it did at this moment stays known: times of
+    /// schedules up to then may have run in the world, also of those that are worked out only later.
+    package func acceptRestore(at: Instant) throws(StoreError) {
+        try transaction { database in
+            try database.execute(sql: "DELETE FROM meta WHERE name IN ('backup', 'restored')")
+            try SQLiteStore.keep(restoredAt: at, database)
+        }
         restored.withLock { $0 = false }
+    }
+
+    static func keep(restoredAt: Instant, _ database: Database) throws {
+        try database.execute(sql: "INSERT OR REPLACE INTO meta VALUES ('restoredAt', ?)", arguments: [restoredAt.milliseconds])
     }
 
     package func breadcrumb() throws(StoreError) -> Breadcrumb? { crumb.read() }

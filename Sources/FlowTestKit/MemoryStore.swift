@@ -152,8 +152,8 @@ package final class MemoryStore: JournalStore {
 
     package func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] {
         let content = content
-        let newest = content.occurrences.values.filter { $0.schedule == name && $0.run != nil }.sorted { $0.at > $1.at }
-        return newest.prefix(Limits.scheduleRunsSeen).compactMap(\.run).filter { content.runs[$0]?.state.isTerminal == false }.sorted()
+        let runs = content.occurrences.values.filter { $0.schedule == name }.compactMap(\.run)
+        return runs.filter { content.runs[$0]?.state.isTerminal == false }.sorted()
     }
 
     package func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { content.blobs[digest] }

@@ -58,5 +58,18 @@ extension StoreConformance {
             try equal(try writer.openRuns(ofSchedule: "a"), [open], "open runs of a")
             try equal(try writer.openRuns(ofSchedule: "c"), [], "open runs of a schedule that never was")
         },
+        Check(name: "an open run of an old time is seen behind many newer ones that have ended") { house in
+            let store = try house.open()
+            var history = History(epoch: try store.beginEpoch())
+            let backfilled = history.newRun()
+            history.change(backfilled) { $0.state = .waiting }
+            let ended = (0..<150).map { _ in history.newRun() }
+            for run in ended { history.change(run) { $0.state = .succeeded } }
+            var batch = history.take()
+            batch.occurrences = [row("a", 1, run: backfilled)] + ended.enumerated().map { row("a", 10 + $0, run: $1) }
+            try store.commit(batch)
+            let (writer, _) = sides(try house.reopen(store))
+            try equal(try writer.openRuns(ofSchedule: "a"), [backfilled], "open runs of a")
+        },
     ]
 }

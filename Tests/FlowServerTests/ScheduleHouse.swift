@@ -22,9 +22,12 @@ final class ScheduleHouse: Sendable {
     let preparation: any RunPreparation
     /// Alice has an account.
     let people: PeopleBook
+    /// What a start fails with.
+    let faults: StartFaults
 
-    init(home: TemporaryHome, clock: ManualClock) async throws {
+    init(home: TemporaryHome, clock: ManualClock, isRestored: Bool = false, faults: StartFaults = StartFaults()) async throws {
         self.clock = clock
+        self.faults = faults
         let store = try SQLiteStore.open(in: home.path, now: clock.now)
         self.store = store
         var environment = EngineEnvironment(
@@ -36,7 +39,7 @@ final class ScheduleHouse: Sendable {
         let accounts = Accounts(store)
         if try await accounts.actor(user: "alice") == nil { try await accounts.add(user: "alice", roles: ["author"], by: "test", at: clock.now) }
         engine = try Engine(store: store, dispatcher: NoHands(), environment: environment)
-        let preparation = OwnPlans()
+        let preparation = OwnPlans(faults: faults)
         self.preparation = preparation
         scheduler = Scheduler(
             store: store, engine: engine, preparation: preparation,
@@ -44,7 +47,7 @@ final class ScheduleHouse: Sendable {
             now: { clock.now },
             people: { people.people }, logger: Logger(label: "test"))
         book = ScheduleBook(scheduler: scheduler, plans: preparation)
-        try await scheduler.load(isRestored: false)
+        try await scheduler.load(isRestored: isRestored)
         try await people.connect(engine)
         let scheduler = scheduler
         people.listen { await scheduler.ownersChanged($0) }
@@ -110,7 +113,25 @@ private final class NoHands: AttemptDispatcher {
     func forget(_ id: AttemptID, target: FlowModel.Host?) {}
 }
 
+/// What the preparation of a flow's runs throws, by flow.
+final class StartFaults: Sendable {
+    enum Fault: Sendable {
+        case thrown(FlowError)
+        /// A stop comes in the middle of it; it fails with whatever was broken off.
+        case stop
+    }
+
+    private let faults = Mutex<[String: Fault]>([:])
+
+    subscript(flow: String) -> Fault? {
+        get { faults.withLock { $0[flow] } }
+        set { faults.withLock { $0[flow] = newValue } }
+    }
+}
+
 private struct OwnPlans: RunPreparation {
+    let faults: StartFaults
+
     private func plan(_ start: Wire.Start) throws -> Plan {
         switch start.flow {
         case "open": Plan(flow: "open", nodes: [Nodes.approval("go")], dsl: "test")
@@ -121,6 +142,13 @@ private struct OwnPlans: RunPreparation {
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
         let plan = try plan(start)
+        switch faults[plan.flow] {
+        case .thrown(let error): throw error
+        case .stop:
+            withUnsafeCurrentTask { $0?.cancel() }
+            throw FlowError(.usage, subject: plan.flow, "Nothing was read.")
+        case nil: break
+        }
         func digest(_ text: String) -> FlowModel.Digest { SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
         return StartRequest(
             plan: plan, revision: digest(plan.flow), binary: nil, inputs: start.inputs ?? [:], targets: [:], labels: start.labels ?? [:], key: key,

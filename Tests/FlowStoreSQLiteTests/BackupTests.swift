@@ -59,7 +59,7 @@ struct BackupTests {
         try restored.close()
         let again = try home.open()
         #expect(again.isRestored)
-        try again.acceptRestore()
+        try again.acceptRestore(at: start)
         #expect(!again.isRestored)
         try again.close()
         let accepted = try home.open()

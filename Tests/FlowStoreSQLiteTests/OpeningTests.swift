@@ -37,6 +37,31 @@ struct OpeningTests {
         }
     }
 
+    @Test func `runs of schedules that an older version started are known as theirs after the upgrade`() throws {
+        let scratch = try Scratch()
+        let old = Migration.all.filter { $0.version < 12 }
+        let before = try SQLiteStore.open(in: scratch.path, socket: nil, now: start, migrations: old)
+        try before.close()
+        let file = try DatabaseQueue(path: scratch.database)
+        try file.write { database in
+            for (number, state) in [(1, "waiting"), (2, "succeeded"), (3, "running")] {
+                try database.execute(
+                    sql: """
+                        INSERT INTO run (id, flow, revision, inputs, labels, actor, person, fingerprint, createdAt, state, isLive)
+                        VALUES (?, 'f', zeroblob(32), '{}', '{}', 'a', 'a', zeroblob(32), 1, ?, 0)
+                        """, arguments: [runID(number).text, state])
+                guard number < 3 else { continue }
+                try database.execute(
+                    sql: "INSERT INTO occurrence VALUES ('nightly', ?, ?, 1, 1, 'run', NULL, NULL, ?, 1, NULL)",
+                    arguments: ["time \(number)", number, runID(number).text])
+            }
+        }
+        try file.close()
+        let store = try scratch.open()
+        #expect(try store.openRuns(ofSchedule: "nightly") == [runID(1)])
+        try store.close()
+    }
+
     @Test func `readers neither write nor checkpoint`() throws {
         let scratch = try Scratch()
         let store = try scratch.open()
@@ -122,7 +147,7 @@ struct OpeningTests {
         #expect(
             digests == [
                 "fe59376390f0", "9d925f840663", "301583a4b137", "45fdf7a51d30", "339737bade74", "a8dc0bad7f10", "ed4607c77418", "b304da825ab5",
-                "a889c9daa9b1", "9bdc9b20ec09", "f5ba2e6e63c8",
+                "a889c9daa9b1", "9bdc9b20ec09", "f5ba2e6e63c8", "7b5e1eaea6cf",
             ])
     }
 

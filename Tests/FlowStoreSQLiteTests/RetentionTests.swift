@@ -68,6 +68,43 @@ struct RetentionTests {
         try file.close()
     }
 
+    @Test func `a value that only another run's journal names stays when the run that handed it out goes`() async throws {
+        let scratch = try Scratch()
+        let store = try scratch.open()
+        defer { try? store.close() }
+        var chain = Chain(epoch: try store.beginEpoch())
+        let (giver, taker) = (runID(1), runID(2))
+        let list = (0..<20_000).map { JSON.string("host-\($0)") }
+        let value = Array(JSON.array(list).canonical.utf8)
+        // It was sent to another run, or that maps over it: no step there has it as its output.
+        var blobs: [(digest: FlowModel.Digest, bytes: [UInt8])] = []
+        let named = Entry.encode([.signalled("hosts", .array(list))]) { bytes in
+            blobs.append((sha256(bytes), bytes))
+            return sha256(bytes)
+        }
+        try #require(blobs.map(\.bytes) == [value])
+        var batch = chain.batch([giver])
+        batch.blobs = blobs
+        batch.steps = [
+            StepRow(
+                run: giver, index: 0, path: StepPath("list"), name: "list", kind: "shell", state: .succeeded,
+                output: .blob(sha256(value), bytes: value.count))
+        ]
+        try store.commit(batch)
+        try store.commit(chain.batch([taker], bytes: named))
+        try store.commit(chain.batch([giver], state: .succeeded))
+        #expect(try deleteAll(store) == 1)
+        #expect(try await store.blob(sha256(value)) == value)
+        // The daily look through the blobs reads journals. When the other run is gone, too, it takes the value.
+        func sweep() async throws -> Int { try store.removeBlobs(try await store.unusedBlobs(storedBefore: start), storedBefore: start) }
+        #expect(try await sweep() == 0)
+        try store.commit(chain.batch([taker], state: .succeeded))
+        #expect(try deleteAll(store) == 1)
+        #expect(try await sweep() == value.count)
+        #expect(try await store.blob(sha256(value)) == nil)
+        #expect(try await store.unnamedBlobFiles() == 0)
+    }
+
     @Test func `a label, a flow and a number decide which runs go, the first policy that fits a run alone`() async throws {
         let scratch = try Scratch()
         let store = try scratch.open()

@@ -38,6 +38,31 @@ struct RoomTests {
         try store.close()
     }
 
+    @Test(arguments: [true, false])
+    func `what a plan names that was stored anew stays after a restart, with a run of the plan or in the plan's own grace`(
+        hasRun: Bool
+    ) async throws {
+        let scratch = try Scratch()
+        let before = try scratch.open()
+        let (early, now) = (BlobStore(before, now: { start }), BlobStore(before, now: { [later] in later }))
+        var chain = Chain(epoch: try before.beginEpoch())
+        let (script, binary) = (try await early.store(large(4)), try await early.store(large(5)))
+        let called = #"{"flow":"y"}"#
+        let plan = Array(#"{"assets":[{"digest":"\#(script.hex)"}],"calls":[{"binary":"\#(binary.hex)","plan":\#(called)}],"flow":"x"}"#.utf8)
+        try await early.store(plan)
+        // A start stores the plan anew; what it names has been there for long.
+        let digest = try await now.store(plan)
+        if hasRun { try before.commit(chain.batch([runID(1)], bytes: Array(#"@{"plan":"\#(digest.hex)"}"#.utf8))) }
+        try before.close()
+        // Nobody remembers what was asked for.
+        let store = try scratch.open()
+        #expect(try await sweep(store, at: later) == 0)
+        for digest in [script, binary, digest] { #expect(try await store.blob(digest) != nil) }
+        let days = later + 3 * StoreLimits.blobGraceSeconds
+        #expect(try await sweep(store, at: days) == (hasRun ? 0 : 200_000 + plan.count))
+        try store.close()
+    }
+
     @Test func `what is asked for, or named while it is looked for, stays`() async throws {
         let scratch = try Scratch()
         let store = try scratch.open()

@@ -40,6 +40,7 @@ package struct ScheduleBook: ScheduleDirectory {
         try ScheduleBook.checkName(name)
         try RunLabels.check(spec.labels, "Schedule '\(name)' was not taken")
         try StoredSize.check(spec, name, "Schedule '\(name)'")
+        try await scheduler.lookAtCalendars(and: spec.calendars ?? [])
         let rule = try await scheduler.rule(name, spec)
         guard !rule.nextOccurrences(after: .init(after: scheduler.now()), limit: 1).isEmpty else {
             throw FlowError(.usage, subject: name, "Schedule '\(name)' was not taken: \(rule.recurrence.timing) does not come any more.")
@@ -110,7 +111,6 @@ package struct ScheduleBook: ScheduleDirectory {
         let isGone = try await scheduler.whenRecorded([name], isClosing: true) { at in
             let isGone = try await schedules.remove(name, by: actor, at: at)
             await scheduler.forget(name)
-            try await scheduler.dropQueue(name, "the schedule was removed while it waited")
             return isGone
         }
         if !isGone { throw ScheduleBook.unknown(name) }
@@ -144,9 +144,10 @@ package struct ScheduleBook: ScheduleDirectory {
     // MARK: - Times
 
     package func next(_ name: String, limit: Int) async throws -> [Wire.Occurrence] {
+        try await scheduler.lookAtCalendars()
         guard let entry = await scheduler.entry(name) else { throw ScheduleBook.unknown(name) }
         if let fault = entry.fault { throw fault }
-        let hasOwner = await scheduler.fault(of: entry) == nil
+        let hasOwner = await scheduler.standstill(of: entry) == nil
         let now = Occurrence.Position(after: scheduler.now())
         // A position of a time to come is of a clock that was set back.
         let from = entry.row.position.at.seconds(since: scheduler.now()) > Scheduler.clockSeconds ? now : max(entry.row.position, now)

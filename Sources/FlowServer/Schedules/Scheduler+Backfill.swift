@@ -44,7 +44,7 @@ extension Scheduler {
             for (row, occurrence) in times {
                 // A schedule whose runs are not to go on side by side is backfilled one run after the other.
                 let overlap = overlap ?? (row.spec.overlap == .allow ? .allow : .queue)
-                requests.append(await request(for: occurrence, of: row, overlap: overlap, by: actor, takesSkipped: true))
+                requests.append(try await request(for: occurrence, of: row, overlap: overlap, by: actor, takesSkipped: true, triedFor: 0))
             }
             return try await record(requests, of: name)
         }
@@ -59,27 +59,25 @@ extension Scheduler {
                 hint: "Backfill a shorter stretch at a time, or give --overlap allow.")
         }
         let rows = try await engine.record(requests)
-        for row in rows where row.state == .queued && queues[name]?.contains(where: { $0.key == row.key }) != true {
-            queues[name, default: []].append(row)
-        }
+        enqueue(rows)
         queues[name]?.sort { ($0.at, $0.wall) < ($1.at, $1.wall) }
         return rows
     }
 
     /// What a time that waited is to start: by the revision that named it, and as who asked for it.
-    func released(_ first: OccurrenceRow, _ entry: Entry) async throws -> OccurrenceRequest {
+    func released(_ first: OccurrenceRow, _ entry: Entry, triedFor: Double) async throws -> OccurrenceRequest {
         var row = entry.row
         if first.revision != row.revision, let then = try await schedules.revision(of: row.name, at: first.at), then.revision == first.revision {
             row = then
         }
         let occurrence = Occurrence(wall: WallTime(minutes: first.wall), offset: 0, zone: "", at: first.at)
         guard let user = first.askedBy, let people = people() else {
-            return await request(for: occurrence, of: row, nominal: first.nominal, overlap: .queue)
+            return try await request(for: occurrence, of: row, nominal: first.nominal, overlap: .queue, triedFor: triedFor)
         }
         if let fault = RunOwner(user: user, person: user).fault(people, what: "the backfill") { return refused(first, fault.message) }
         let standing = people.standing(of: user)
         let actor = Actor(person: standing?.person ?? user, user: user, names: standing?.names ?? [user], roles: standing?.roles ?? [])
-        return await request(for: occurrence, of: row, nominal: first.nominal, overlap: .queue, by: actor)
+        return try await request(for: occurrence, of: row, nominal: first.nominal, overlap: .queue, by: actor, triedFor: triedFor)
     }
 
     private func refused(_ row: OccurrenceRow, _ why: String) -> OccurrenceRequest {

@@ -24,6 +24,8 @@ package actor Scheduler {
         var version: Int
         /// Up to here times were recorded by a clock that has been set back since: what was skipped then is decided again.
         var recorded: Occurrence.Position?
+        /// What keeps its next time from being decided; nil while nothing does.
+        var held: Held?
     }
 
     let schedules: Schedules
@@ -44,16 +46,22 @@ package actor Scheduler {
     var entries: [String: Entry] = [:]
     /// Those of `entries`, in order; nil until somebody asks.
     private var sortedNames: [String]?
+    /// Those that `entries` name; nil until somebody asks.
+    var usedCalendars: Set<String>?
+    var faultsChanged: (@Sendable () async -> Void)?
     private var heap = DueHeap()
     private var versions = 0
     /// Times that wait for the end of a run, oldest first.
     var queues: [String: [OccurrenceRow]] = [:]
+    /// Queues whose oldest time could not be decided.
+    private var heldQueues: [String: Held] = [:]
     private var hasRunEnded = false
     /// When the queues are looked at again without the end of a run: the first pause that holds one ends by itself then.
     private var queuesAgain: Instant?
     /// What was told of schedules without an owner.
     private var toldOwners: [String: String] = [:]
-    private var restoredAt: Instant?
+    /// When the database came out of a backup, as long as that is known.
+    package private(set) var restoredAt: Instant?
 
     /// - Parameter home: holds the calendars.
     package init(
@@ -76,13 +84,17 @@ package actor Scheduler {
     ///
     /// - Parameter isRestored: the database came out of a backup: what it does not know of may have happened, and nothing of it is started.
     package func load(isRestored: Bool) async throws {
-        if isRestored { restoredAt = now() }
-        for row in try await schedules.all() { take(row) }
-        for row in try await schedules.queued() { queues[row.schedule, default: []].append(row) }
+        restoredAt = isRestored ? now() : try await schedules.restoredAt()
+        let rows = try await schedules.all()
+        try await lookAtCalendars(and: rows.flatMap { $0.spec.calendars ?? [] })
+        for row in rows { take(row) }
+        enqueue(try await schedules.queued())
         if isRestored {
             for name in queues.keys.sorted() { try await dropQueue(name, "the database came out of a backup") }
             _ = await turn()
         }
+        // Those of a schedule that was removed by a version which said so in a second transaction, and was killed before it.
+        for name in queues.keys.sorted() where entries[name] == nil { try await dropQueue(name, Schedules.removedWhileWaiting) }
         hasRunEnded = !queues.isEmpty
     }
 
@@ -105,21 +117,24 @@ package actor Scheduler {
     /// What a turn does, for who has the turn already.
     private func settle() async {
         var late: [String] = []
-        lookAtClock()
         do {
+            try await lookAtClock()
+            try await lookAtCalendars()
             if hasRunEnded || queuesAgain.map({ $0 <= now() }) == true {
                 hasRunEnded = false
                 try await releaseQueues()
             }
             late = dueNames(at: now())
             while !late.isEmpty, !Task.isCancelled {
-                try await record(late)
+                try await record(late, holds: true)
                 late = dueNames(at: now())
             }
         } catch {
-            // Nothing was recorded of what the engine refused, so it is decided again, with what came meanwhile.
-            logger.warning("schedules are late: the engine took nothing", metadata: ["error": "\(error)"])
+            // Nothing was recorded of what the engine refused, so it is decided again, with what came meanwhile. A stop is no fault.
+            if !Task.isCancelled { logger.warning("schedules are late: the engine took nothing", metadata: ["error": "\(error)"]) }
             if !queues.isEmpty { queuesAgain = now() + Scheduler.retrySeconds }
+            // What is due and was not even looked at, too: who asks when to come again would come at once.
+            late += dueNames(at: now())
         }
         let again = now() + Scheduler.retrySeconds
         for name in late {
@@ -153,8 +168,13 @@ package actor Scheduler {
 
     /// The clock was set back: schedules that are recorded up to a time to come would wait for it. What is due is worked out again from now
     /// on; of what has its record, times that led to a run keep it, and the others are decided again.
-    private func lookAtClock() {
+    private func lookAtClock() async throws {
         let now = now()
+        if let at = restoredAt, at.seconds(since: now) > Scheduler.clockSeconds {
+            // The clock was ahead when the backup came back: that was no later than now.
+            try await schedules.keep(restoredAt: now)
+            restoredAt = now
+        }
         for (name, entry) in entries where entry.row.at.seconds(since: now) > Scheduler.clockSeconds {
             var entry = entry
             entry.recorded = max(entry.row.position, entry.recorded ?? entry.row.position)
@@ -178,13 +198,17 @@ package actor Scheduler {
     }
 
     /// Records what has come of these schedules: while one batch is committed the next one is prepared.
-    private func record(_ names: [String], isClosing: Bool = false) async throws {
+    ///
+    /// - Parameter holds: leaves times undecided for a fault of the moment. Else they are recorded with it: somebody changes the schedule.
+    private func record(_ names: [String], isClosing: Bool = false, holds: Bool = false) async throws {
         var pending = ScheduleBatch()
         var index = 0
         while index < names.count {
+            // What a stop breaks off is decided by the next engine.
+            try Task.checkCancellation()
             let ready = pending
             async let written: Void = commit(ready)
-            let next = await gather(names[index...], isClosing: isClosing)
+            let next = try await gather(names[index...], isClosing: isClosing, holds: holds)
             try await written
             index += next.names.count
             pending = next
@@ -193,7 +217,7 @@ package actor Scheduler {
     }
 
     /// What has come of the first of these schedules, as much as one transaction takes.
-    private func gather(_ names: ArraySlice<String>, isClosing: Bool) async -> ScheduleBatch {
+    private func gather(_ names: ArraySlice<String>, isClosing: Bool, holds: Bool) async throws -> ScheduleBatch {
         var batch = ScheduleBatch()
         let now = now()
         for name in names where batch.requests.count < Limits.occurrenceBatch {
@@ -202,11 +226,18 @@ package actor Scheduler {
             let catchUp = CatchUp(rule: rule, spec: entry.row.spec, pause: entry.row.pause, restoredAt: restoredAt)
             let room = Limits.occurrenceBatch - batch.requests.count
             let come = catchUp.decided(after: entry.row.position, now: now, limit: room, isClosing: isClosing)
-            for occurrence in come {
-                let isAgain = entry.recorded.map { occurrence.position <= $0 } ?? false
-                batch.requests.append(await request(for: occurrence, of: entry.row, takesSkipped: isAgain))
+            do {
+                for occurrence in come {
+                    let isAgain = entry.recorded.map { occurrence.position <= $0 } ?? false
+                    let triedFor = holds ? triedFor(entry.held) : nil
+                    batch.requests.append(try await request(for: occurrence, of: entry.row, takesSkipped: isAgain, triedFor: triedFor))
+                    batch.positions[name] = occurrence.position
+                }
+            } catch {
+                // The others go on.
+                guard holds, !Task.isCancelled else { throw error }
+                batch.held[name] = held(entry.held, error, name)
             }
-            if let last = come.last { batch.positions[name] = last.position }
         }
         return batch
     }
@@ -214,13 +245,21 @@ package actor Scheduler {
     private func commit(_ batch: ScheduleBatch) async throws {
         let positions = batch.positions.map { SchedulePosition(schedule: $0.key, at: $0.value.at, wall: $0.value.wall.minutes) }
         let rows = batch.requests.isEmpty ? [] : try await engine.record(batch.requests, positions: positions)
-        for row in rows where row.state == .queued { queues[row.schedule, default: []].append(row) }
+        enqueue(rows)
         for name in batch.names {
             guard var entry = entries[name] else { continue }
             if let position = batch.positions[name] { (entry.row.at, entry.row.wall) = (position.at, position.wall.minutes) }
             if let recorded = entry.recorded, entry.row.position >= recorded { entry.recorded = nil }
+            entry.held = batch.held[name]
             entries[name] = entry
-            if let due = nextDue(entry) { push(name, entry, due: due) }
+            if let due = entry.held.map({ nextTry($0) }) ?? nextDue(entry) { push(name, entry, due: due) }
+        }
+    }
+
+    /// Takes those of the records that wait into their queues, each once: after the clock was set back a time is decided again.
+    func enqueue(_ rows: [OccurrenceRow]) {
+        for row in rows where row.state == .queued && queues[row.schedule]?.contains(where: { $0.key == row.key }) != true {
+            queues[row.schedule, default: []].append(row)
         }
     }
 
@@ -228,11 +267,13 @@ package actor Scheduler {
 
     /// What the engine is to do about one time. What speaks against its run becomes the record's reason.
     ///
-    /// - Parameter actor: who asks for it; nil for the schedule itself, as who wrote it.
+    /// - Parameters:
+    ///   - actor: who asks for it; nil for the schedule itself, as who wrote it.
+    ///   - triedFor: for how long it has been tried in vain. A fault of the moment is thrown then; nil: it is the reason, too.
     func request(
         for occurrence: Occurrence, of row: ScheduleRow, nominal: String? = nil, overlap: ScheduleSpec.Overlap? = nil, by actor: Actor? = nil,
-        takesSkipped: Bool = false
-    ) async -> OccurrenceRequest {
+        takesSkipped: Bool = false, triedFor: Double? = nil
+    ) async throws -> OccurrenceRequest {
         let nominal = nominal ?? occurrence.nominal
         var record = OccurrenceRow(
             schedule: row.name, nominal: nominal, at: occurrence.at, wall: occurrence.wall.minutes, revision: row.revision,
@@ -253,6 +294,10 @@ package actor Scheduler {
             let start = try await start(row, nominal: nominal, by: actor)
             return OccurrenceRequest(row: record, start: start, actor: actor ?? row.actor, overlap: overlap, takesSkipped: takesSkipped)
         } catch {
+            // Of what a stop broke off nobody can tell what it would have been.
+            if Task.isCancelled { throw CancellationError() }
+            if error is StoreError { throw error }
+            if let triedFor, Scheduler.isPassing(error, triedFor: triedFor) { throw error }
             (record.state, record.reason, record.detail) = (.skipped, .refused, (error as? FlowError)?.message ?? "\(error)")
             return OccurrenceRequest(row: record, actor: row.actor, overlap: overlap)
         }
@@ -283,13 +328,29 @@ package actor Scheduler {
         queuesAgain = nil
         for name in queues.keys.sorted() {
             while let entry = entries[name], let (place, first) = nextQueued(entry) {
-                let request = try await released(first, entry)
+                guard let request = try await released(first, entry, orHeld: name) else { break }
                 let state = try await engine.record([request]).first?.state
                 if state == .queued { break }
                 queues[name]?.remove(at: place)
                 if state == .run { break }
             }
             if queues[name]?.isEmpty == true { queues[name] = nil }
+        }
+    }
+
+    /// nil when it cannot be decided now: it goes on waiting, and the other queues go on.
+    private func released(_ first: OccurrenceRow, _ entry: Entry, orHeld name: String) async throws -> OccurrenceRequest? {
+        try Task.checkCancellation()
+        do {
+            let request = try await released(first, entry, triedFor: triedFor(heldQueues[name]))
+            heldQueues[name] = nil
+            return request
+        } catch {
+            guard !Task.isCancelled else { throw error }
+            let held = held(heldQueues[name], error, name)
+            heldQueues[name] = held
+            queuesAgain = min(queuesAgain ?? nextTry(held), nextTry(held))
+            return nil
         }
     }
 
@@ -312,9 +373,11 @@ package actor Scheduler {
         queues[name] = nil
     }
 
+    /// It was removed, and what waited has been recorded as skipped with it.
     func forget(_ name: String) {
         entries[name] = nil
-        sortedNames = nil
+        (queues[name], heldQueues[name]) = (nil, nil)
+        (sortedNames, usedCalendars) = (nil, nil)
     }
 
     /// Seals what is secret in the inputs of the flow's schedules, as the flow is now.
@@ -352,12 +415,20 @@ package actor Scheduler {
         }
     }
 
-    private func ownerFault(_ name: String, _ people: People?) -> FlowError? {
+    func ownerFault(_ name: String, _ people: People?) -> FlowError? {
         entries[name]?.row.owner.fault(people, what: "schedule '\(name)'")
     }
 
     /// Why a schedule stands still: it cannot be worked out, or nobody answers for it.
-    func fault(of entry: Entry) -> FlowError? { entry.fault ?? ownerFault(entry.row.name, people()) }
+    func standstill(of entry: Entry) -> FlowError? { entry.fault ?? ownerFault(entry.row.name, people()) }
+
+    /// Why it starts nothing now: it stands still, or its next time is tried in vain.
+    func fault(of entry: Entry) -> FlowError? {
+        if let fault = standstill(of: entry) { return fault }
+        guard let held = entry.held ?? heldQueues[entry.row.name] else { return nil }
+        let name = entry.row.name
+        return FlowError(.storage, subject: name, "Schedule '\(name)' is late: since \(held.since) a time of it could not be decided: \(held.reason)")
+    }
 
     // MARK: - Memory
 
@@ -371,7 +442,9 @@ package actor Scheduler {
             entry.fault = error
             logger.error("schedule stands still", metadata: ["schedule": "\(row.name)", "error": "\(error.message)"])
         }
+        entry.held = entries[row.name]?.held
         if entries.updateValue(entry, forKey: row.name) == nil { sortedNames = nil }
+        usedCalendars = nil
         if let due = nextDue(entry) { push(row.name, entry, due: due) }
         bell.ring()
     }
@@ -412,6 +485,8 @@ package actor Scheduler {
 private struct ScheduleBatch: Sendable {
     var requests: [OccurrenceRequest] = []
     var positions: [String: Occurrence.Position] = [:]
+    /// Schedules of which a time could not be decided.
+    var held: [String: Scheduler.Held] = [:]
     /// Schedules whose times have all been looked at as far as the batch reached.
     var names: [String] = []
 }

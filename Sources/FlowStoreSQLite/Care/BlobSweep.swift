@@ -10,6 +10,8 @@ extension SQLiteStore {
     ///
     /// Runs name blobs in their journals, in hexadecimal, and plans name theirs. So every such word is looked for, whatever it is
     /// there for: what is not understood is kept. Reads beside the writer, a page at a time; throws when something cannot be read.
+    ///
+    /// A plan that was stored since may name what has been there for long: every start stores its plan anew, and not its scripts.
     package func unusedBlobs(storedBefore cutoff: Instant) async throws(FlowError) -> UnusedBlobs {
         let (end, candidates) = try await read { database in
             let end = try Int.fetchOne(database, sql: "SELECT coalesce(max(sequence), 0) FROM journal") ?? 0
@@ -22,7 +24,7 @@ extension SQLiteStore {
             return (end, Set(rows.compactMap { [UInt8].fromBlob($0[0]) }.filter { $0.count == 32 }.map { Digest(bytes: $0) }))
         }
         var search = DigestSearch(candidates)
-        var plans: [Digest] = try await read { try SQLiteStore.flowPlans($0) }
+        var plans: [Digest] = try await read { try SQLiteStore.plansNoCandidates($0, storedSince: cutoff) }
         var last = 0
         while last < end, !search.missing.isEmpty {
             let (from, known) = (last, search)
@@ -32,7 +34,7 @@ extension SQLiteStore {
             }
         }
         search = try await look(for: search)
-        // What a plan in use names is in use, and so on.
+        // What a plan in use, or in its own grace, names is in use, and so on.
         plans += search.found
         while let next = plans.popLast() {
             let known = search
@@ -100,8 +102,19 @@ extension SQLiteStore {
         }
     }
 
-    private static func flowPlans(_ database: Database) throws -> [Digest] {
-        try Row.fetchAll(database, sql: "SELECT plan FROM flow").compactMap { [UInt8].fromBlob($0[0]) }.map { Digest(bytes: $0) }
+    /// What may be a plan in use and is no candidate itself, and so is not found as one: those of flows, those in their grace (whether a run
+    /// names them already or not), and those that are the output of a step, too. Outputs alone are stored without a time.
+    private static func plansNoCandidates(_ database: Database, storedSince cutoff: Instant) throws -> [Digest] {
+        var query = try Query(
+            database, "blob",
+            """
+            SELECT digest FROM blob WHERE (bytes IS NULL OR substr(bytes, 1, 1) = x'7B') AND (at >= ?1
+            OR at > 0 AND EXISTS (SELECT 1 FROM step WHERE outputDigest = digest) OR EXISTS (SELECT 1 FROM flow WHERE plan = digest))
+            """)
+        query.bind(cutoff)
+        var digests: [Digest] = []
+        while try query.next() { digests.append(try query.digest(0)) }
+        return digests
     }
 
     /// Looks through a page of the journal; gives the last sequence of it, nil when it was the last page.

@@ -21,25 +21,23 @@ extension SQLiteStore {
     ///
     /// A run disappears as a whole; its rows follow, at most `StoreLimits.deletedRows` in one call, so that no call holds the
     /// writer up for long. Runs that have not ended and the audit trail are never touched. Does nothing during a backup.
+    ///
+    /// Large values stay: another run may have been given one, and only its journal says so. `unusedBlobs` reads journals.
     package func deleteRuns(
         _ runs: RetainedRuns = .all, endedBefore cutoff: Instant, limit: Int
     ) throws(StoreError) -> Deletion {
         guard backups.load(ordering: .sequentiallyConsistent) == 0 else { return Deletion(runs: 0, hasMore: false) }
-        let (deletion, files) = try transaction { database in
+        let deletion = try transaction { database in
             try database.execute(
                 sql: """
                     UPDATE meta SET value = max(value, (SELECT coalesce(max(sequence), 0) FROM journal))
                     WHERE name = 'deletedSequence'
                     """)
             let hidden = try SQLiteStore.hide(runs, endedBefore: cutoff, limit: limit, database)
-            let purge = try SQLiteStore.purge(database)
-            return (Deletion(runs: hidden, hasMore: hidden == limit || !purge.isDone), purge.files)
+            let isPurged = try SQLiteStore.purge(database)
+            return Deletion(runs: hidden, hasMore: hidden == limit || !isPurged)
         }
         memory.withLock { $0 = RunMemory() }
-        // A backup that began meanwhile may still need them; left behind they do no harm.
-        if backups.load(ordering: .sequentiallyConsistent) == 0 {
-            for digest in files { blobFiles.remove(digest) }
-        }
         return deletion
     }
 
@@ -100,15 +98,11 @@ extension SQLiteStore {
         return rows.count
     }
 
-    /// Removes rows of deleted runs up to the bound. Gives the digests of blob files that nothing names any more.
-    private static func purge(_ database: Database) throws -> (isDone: Bool, files: [Digest]) {
+    /// Removes rows of deleted runs up to the bound; true when none is left.
+    private static func purge(_ database: Database) throws -> Bool {
         var left = StoreLimits.deletedRows
-        var files: [Digest] = []
         while left > 0 {
-            guard let run = try Int.fetchOne(database, sql: "SELECT number FROM deleted_run ORDER BY number LIMIT 1") else {
-                return (true, files)
-            }
-            files += try removeOutputs(of: run, limit: left, database)
+            guard let run = try Int.fetchOne(database, sql: "SELECT number FROM deleted_run ORDER BY number LIMIT 1") else { return true }
             let before = left
             let steps = [StepRow.number(run: run, index: 0), StepRow.number(run: run + 1, index: 0)]
             left -= try delete("step", "number", "number >= \(steps[0]) AND number < \(steps[1])", left, database)
@@ -121,7 +115,7 @@ extension SQLiteStore {
                 left -= 1
             }
         }
-        return (false, files)
+        return false
     }
 
     private static func delete(
@@ -133,30 +127,5 @@ extension SQLiteStore {
                 "DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM \(table) WHERE \(condition) ORDER BY \(key) LIMIT \(limit))"
         )
         return database.changesCount
-    }
-
-    /// Removes the outputs of the run's next `limit` steps from the blobs, unless another step or a registered flow names them.
-    private static func removeOutputs(of run: Int, limit: Int, _ database: Database) throws -> [Digest] {
-        let digests = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT outputDigest FROM (SELECT outputDigest FROM step WHERE number >= ? AND number < ? ORDER BY number LIMIT ?)
-                WHERE outputDigest IS NOT NULL
-                """,
-            arguments: [StepRow.number(run: run, index: 0), StepRow.number(run: run + 1, index: 0), limit]
-        ).compactMap { [UInt8].fromBlob($0[0]) }.filter { $0.count == 32 }
-        var files: [Digest] = []
-        for digest in digests {
-            let first = StepRow.number(run: run, index: 0)
-            let size = try Int.fetchOne(
-                database,
-                sql: """
-                    DELETE FROM blob WHERE digest = ?1
-                    AND NOT EXISTS (SELECT 1 FROM step WHERE outputDigest = ?1 AND NOT (number >= ?2 AND number < ?3))
-                    AND NOT EXISTS (SELECT 1 FROM flow WHERE plan = ?1 OR binary = ?1) RETURNING size
-                    """, arguments: [digest.data, first, StepRow.number(run: run + 1, index: 0)])
-            if let size, size > StoreLimits.blobRowBytes { files.append(Digest(bytes: digest)) }
-        }
-        return files
     }
 }

@@ -12,7 +12,7 @@ package struct Migration: Sendable {
     }
 
     /// All of them, oldest first; versions count up from 1.
-    package static let all = [journal, people, targets, schedules, gates, changeRules, claims, callers, care, standing, standstills]
+    package static let all = [journal, people, targets, schedules, gates, changeRules, claims, callers, care, standing, standstills, scheduleRuns]
 
     /// Marks a SQLite file as Flow's (`PRAGMA application_id`): "FLOW".
     static let applicationID: Int32 = 0x464C_4F57

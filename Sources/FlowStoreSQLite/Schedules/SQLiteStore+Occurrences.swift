@@ -16,16 +16,10 @@ extension SQLiteStore {
 
     package func openRuns(ofSchedule name: String) throws(StoreError) -> [RunID] {
         try reading { database in
-            var query = try Query(
-                database, "occurrence",
-                """
-                SELECT run.number, run.id FROM (
-                    SELECT run AS id FROM occurrence WHERE schedule = ? AND run IS NOT NULL ORDER BY at DESC LIMIT ?
-                ) AS newest JOIN run ON run.id = newest.id
-                WHERE run.state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY run.id
-                """)
+            // The states by name: each is one look into the index, however many runs have ended.
+            let open = RunState.allCases.filter { !$0.isTerminal }.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            var query = try Query(database, "run", "SELECT number, id FROM run WHERE schedule = ? AND state IN (\(open)) ORDER BY id")
             query.bind(name)
-            query.bind(Limits.scheduleRunsSeen)
             var runs: [RunID] = []
             while try query.next() { runs.append(try query.runID(1)) }
             return runs
@@ -35,9 +29,14 @@ extension SQLiteStore {
     static func writeOccurrences(_ batch: CommitBatch, _ database: Database) throws {
         if !batch.occurrences.isEmpty {
             var query = try Query(database, "occurrence", "INSERT OR REPLACE INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            var owner = try Query(database, "run", "UPDATE run SET schedule = ? WHERE id = ?")
             for row in batch.occurrences {
                 row.bind(to: &query)
                 try query.run()
+                guard let run = row.run else { continue }
+                owner.bind(row.schedule)
+                owner.bind(run.text)
+                try owner.run()
             }
         }
         if !batch.schedulePositions.isEmpty {

@@ -88,6 +88,17 @@ package struct Schedules: Sendable {
         }
     }
 
+    /// When the database came out of a backup the last time; nil when it never did, or a version before this one took it.
+    package func restoredAt() async throws(FlowError) -> Instant? {
+        try await store.read { database in
+            try Int64.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'restoredAt'").map { Instant(milliseconds: $0) }
+        }
+    }
+
+    package func keep(restoredAt: Instant) async throws(FlowError) {
+        try await store.transaction { try SQLiteStore.keep(restoredAt: restoredAt, $0) }
+    }
+
     /// The flows that revisions with inputs are of.
     package func flowsWithInputs() async throws(FlowError) -> Set<String> {
         try await store.read { try StoredSpec.flowsWithInputs(in: "schedule_revision", $0) }
@@ -199,11 +210,22 @@ package struct Schedules: Sendable {
         }
     }
 
-    /// Forgets the schedule; its revisions and records stay. False when there is none.
+    /// The detail of a time that waited when its schedule was removed.
+    package static let removedWhileWaiting = "the schedule was removed while it waited"
+
+    /// Forgets the schedule; its revisions and records stay. What waits will not run, and its record says so, in the same transaction: a schedule
+    /// that gets the name later would start it. False when there is none.
     package func remove(_ name: String, by actor: Actor, at: Instant) async throws(FlowError) -> Bool {
         try await store.transaction { database in
             try database.execute(sql: "DELETE FROM schedule WHERE name = ?", arguments: [name])
             guard database.changesCount > 0 else { return false }
+            var waiting = try Query(
+                database, "occurrence",
+                "UPDATE occurrence SET state = 'skipped', detail = ?, recordedAt = ? WHERE schedule = ? AND state = 'queued'")
+            waiting.bind(Schedules.removedWhileWaiting)
+            waiting.bind(at)
+            waiting.bind(name)
+            try waiting.run()
             try Standstills.forget(.schedule, name, database)
             try AuditChain.append(AuditEntry(at: at, actor: actor.user, verb: "schedule.remove", subject: name), database)
             return true
