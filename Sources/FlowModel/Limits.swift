@@ -89,6 +89,11 @@ package enum Limits {
     package static let graceSeconds = 10.0
     /// Seconds after which an attempt on a host that cannot be asked counts as lost, from the moment at which the host itself ends it.
     package static let silentHostMarginSeconds = 120.0
+    /// Seconds until an attempt is handed out again that its host has twice in a row not begun: at first, and at most. And how often that may happen
+    /// to a probe until its step is unknown.
+    package static let unbegunSeconds = 1.0
+    package static let longestUnbegunSeconds = 300.0
+    package static let unbegunProbes = 3
     /// Crashes of the engine with the same run in hand until that run is set aside.
     package static let crashesUntilQuarantine = 2
     /// Schedules that may exist.

@@ -98,6 +98,7 @@ package final class WorkerPool: AttemptDispatcher {
     private let flowHosts: FlowHosts
     private let confinement: LaunchConfinement
     private let hosts: @Sendable (Host?) -> any HostRecording
+    private let closeFarewells: @Sendable () -> Void
     private let records: StepRecords
     private let logger: Logger
     private let report: @Sendable (AttemptReport) -> Void
@@ -108,13 +109,14 @@ package final class WorkerPool: AttemptDispatcher {
     private let state: Mutex<State>
 
     init(
-        places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording,
+        places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording, closeFarewells: @escaping @Sendable () -> Void,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
         open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, logger: Logger,
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
         (self.jobs, self.feed, self.report, self.hosts, self.logger) = (jobs, feed, report, hosts, logger)
+        self.closeFarewells = closeFarewells
         records = StepRecords(folder: home + "/steps")
         self.confinement = confinement
         flowHosts = FlowHosts(
@@ -179,6 +181,7 @@ package final class WorkerPool: AttemptDispatcher {
     package func run() async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { forgets in
+                forgets.addTask { await self.watchFarewells() }
                 await withDiscardingTaskGroup { work in
                     for await job in jobs {
                         if case .forget = job {
@@ -195,6 +198,19 @@ package final class WorkerPool: AttemptDispatcher {
             }
         } onCancel: {
             feed.finish()
+        }
+    }
+
+    /// A connection that waits for the word to forget does not wait for ever: an outcome that comes too late for the journal is not always followed
+    /// by one.
+    private func watchFarewells() async {
+        while !Task.isCancelled {
+            do {
+                try await Task.sleep(for: .seconds(HostRecordLimits.farewellSeconds / 4))
+                closeFarewells()
+            } catch {
+                // The workers end, and with them all connections.
+            }
         }
     }
 
@@ -443,8 +459,9 @@ extension WorkerPool {
         var sources = confinement
         sources.kept = spool
         self.init(
-            places: places, home: home, hosts: { records.client(for: $0) }, transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement, sources: sources, logger: logger, report: report)
+            places: places, home: home, hosts: { records.client(for: $0) }, closeFarewells: { records.closeFarewells() },
+            transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement, sources: sources, logger: logger,
+            report: report)
     }
 }
 
@@ -472,5 +489,9 @@ private final class HostRecords: Sendable {
             clients[host] = client
             return client
         }
+    }
+
+    func closeFarewells() {
+        for client in clients.withLock({ Array($0.values) }) { client.closeFarewells(olderThan: HostRecordLimits.farewellSeconds) }
     }
 }

@@ -1,5 +1,6 @@
 import FlowModel
 import Foundation
+import Glibc
 import Logging
 import Synchronization
 import Testing
@@ -61,6 +62,85 @@ struct HostRecordClientTests {
             report: { event in if case .unreachable(let reason) = event { why.withLock { $0 = reason } } })
         guard case .neverStarted = outcome else { throw CancellationError() }
         #expect(why.withLock { $0 }?.contains("the host took nothing of what it was sent") == true)
+    }
+
+    @Test func `a host that ends before it took everything says why, and it is that which counts`() async throws {
+        let host = ScriptedHost([.breaksOff(Self.hello + "error storage no room in /var/lib/flow/spool\n"), .says(Self.hello + "absent\n")])
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: CollectingSink(), placed: { _ in true }, report: { _ in })
+        guard case .refused(let failure) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(failure.message.contains("no room in /var/lib/flow/spool") && host.connections == 1)
+    }
+
+    @Test func `a host that breaks off and says nothing is asked`() async throws {
+        let host = ScriptedHost([.breaksOff(Self.hello), .says(Self.hello + "absent\n")])
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: CollectingSink(), placed: { _ in true }, report: { _ in })
+        guard case .neverStarted = outcome else { throw CancellationError() }
+        #expect(host.connections == 2)
+    }
+
+    @Test(.enabled(if: Machine.isRoot, "mounting a small disk needs root"))
+    func `a file that is larger than the room in the spool is refused, and sent once`() async throws {
+        let folder = try TestFolder()
+        let spool = folder.file("spool")
+        try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: true)
+        try #require(mount("none", spool, "tmpfs", 0, "size=1m,mode=700") == 0)
+        defer { umount2(spool, CInt(MNT_DETACH)) }
+        let client = HostRecordClient(transport: LocalTransport(), spool: spool, logger: Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() })
+        let job = HostJob(
+            interpreter: "/bin/sh", prelude: [], script: [], data: [UInt8](repeating: 1, count: 32 << 20), environment: [:])
+        let outcome = await client.start(
+            Self.id, fence: Self.fence, target: nil, job: job, sink: CollectingSink(), placed: { _ in true }, report: { _ in })
+        guard case .refused(let failure) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(failure.message.contains("no room in \(spool)"))
+    }
+
+    /// Neither refused nor never started: what is left of it may still do something.
+    @Test func `an attempt that cannot be ended is asked about until it is over`() async throws {
+        let alive = "error alive processes that take no KILL: 4711\n"
+        let host = ScriptedHost([
+            .says(Self.hello + alive), .says(Self.hello + "started session\n" + alive), .says(Self.hello + "died died\n"),
+        ])
+        let why = Mutex<String?>(nil)
+        let outcome = await client(host).start(
+            Self.id, fence: Self.fence, target: "web-1", job: Self.job, sink: CollectingSink(), placed: { _ in true },
+            report: { event in if case .unreachable(let reason) = event { why.withLock { $0 = reason } } })
+        guard case .lost = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(host.connections == 3)
+        #expect(why.withLock { $0 } == "what is left of it on the host cannot be ended: processes that take no KILL: 4711")
+    }
+
+    @Test func `a kill names what cannot be ended, and asks again`() async throws {
+        let host = ScriptedHost([.says(Self.hello + "error alive processes that take no KILL: 4711\n"), .says(Self.hello + "empty\n")])
+        let log = LogLines()
+        await client(host, log.logger).kill(Self.id, fence: Self.fence, target: "web-1", grace: 0)
+        #expect(host.connections == 2)
+        #expect(log.lines.first?.contains("take no KILL: 4711") == true)
+    }
+
+    /// Where the outcome came too late for the journal, say.
+    @Test func `a connection that waits for the word to forget is closed, and the word then goes on a new one`() async throws {
+        let host = ScriptedHost([.says(Self.hello + "started session\nended 0 - 0 0 0 0 0\n"), .says(Self.hello + "forgotten\n")])
+        let client = client(host)
+        let outcome = await client.attach(
+            Self.id, fence: Self.fence, target: nil, place: Self.place, sink: CollectingSink(), report: { _ in })
+        guard case .ended = outcome else { throw CancellationError() }
+        client.closeFarewells(olderThan: 3_600)
+        #expect(host.open == 1, "it is young")
+        client.closeFarewells(olderThan: 0)
+        #expect(host.open == 0)
+        await client.forget(Self.id, target: nil)
+        #expect(host.connections == 2 && host.open == 0)
     }
 
     @Test func `a kill whose host falls silent asks until the host says empty`() async throws {
@@ -151,6 +231,8 @@ private final class ScriptedHost: Transport {
     enum Behaviour: Sendable {
         /// Says this and then nothing.
         case says(String)
+        /// Says this, and has ended before it took what it is sent.
+        case breaksOff(String)
         /// Says this, and reads nothing.
         case takesNothing(String)
         case refuses
@@ -171,32 +253,35 @@ private final class ScriptedHost: Transport {
         }
         switch behaviours[number] {
         case .refuses: throw TransportError(.connect, "nobody is there")
-        case .says(let text): return channel(text, reads: true)
+        case .says(let text): return channel(text)
+        case .breaksOff(let text): return channel(text, breaksOff: true)
         case .takesNothing(let text): return channel(text, reads: false)
         }
     }
 
-    private func channel(_ text: String, reads: Bool) -> ScriptedChannel {
+    private func channel(_ text: String, reads: Bool = true, breaksOff: Bool = false) -> ScriptedChannel {
         state.withLock { $0.open += 1 }
-        return ScriptedChannel(text, reads: reads) { [weak self] in self?.state.withLock { $0.open -= 1 } }
+        return ScriptedChannel(text, reads: reads, breaksOff: breaksOff) { [weak self] in self?.state.withLock { $0.open -= 1 } }
     }
 }
 
 private final class ScriptedChannel: TransportChannel {
     private let text: Mutex<String?>
     private let reads: Bool
+    private let breaksOff: Bool
     private let closed: AsyncStream<Void>
     private let feed: AsyncStream<Void>.Continuation
     private let isOpen = Mutex(true)
     private let onClose: @Sendable () -> Void
 
-    init(_ text: String, reads: Bool, onClose: @escaping @Sendable () -> Void) {
+    init(_ text: String, reads: Bool, breaksOff: Bool, onClose: @escaping @Sendable () -> Void) {
         self.text = Mutex(text)
-        (self.reads, self.onClose) = (reads, onClose)
+        (self.reads, self.breaksOff, self.onClose) = (reads, breaksOff, onClose)
         (closed, feed) = AsyncStream.makeStream()
     }
 
     func write(_ bytes: [UInt8]) async throws {
+        if breaksOff { throw TransportError(.stream, "broken pipe", mayHaveRun: true) }
         guard !reads else { return }
         for await _ in closed {}
         throw TransportError(.stream, "closed", mayHaveRun: true)
@@ -211,6 +296,7 @@ private final class ScriptedChannel: TransportChannel {
         }) {
             return .stdout(Array(said.utf8))
         }
+        if breaksOff { return .exited(status: 1, signal: nil) }
         for await _ in closed {}
         try Task.checkCancellation()
         return nil

@@ -137,18 +137,42 @@ extension RunMachine {
     }
 
     private mutating func noteStale(_ report: AttemptReport) {
-        guard !run.state.isTerminal, let number = run.positions[report.id.step] else { return }
-        guard case .ended = report.event else { return }
+        guard case .ended = report.event, let number = run.positions[report.id.step] else { return }
+        if isOver(report, number) { decision.actions.append(.forget(report.id, target: placeOf(report, number))) }
+        guard !run.state.isTerminal else { return }
         emit(
             .noted(
                 ref(number),
                 "a report of attempt \(report.id.number) with fence \(report.fence) came too late and was not accepted"))
     }
 
-    /// It did not run, which is certain, since its host never said that it began: another takes its turn, at no cost.
+    /// Whether the attempt that a late report is about has its outcome in the journal: it was given up, or lost, and its host need not keep it.
+    /// Another fence of the newest attempt says that an earlier engine reports, and this one still asks.
+    private func isOver(_ report: AttemptReport, _ number: Int) -> Bool {
+        guard let newest = run.steps[number].attempt else { return false }
+        if report.id.number != newest.row.number { return report.id.number < newest.row.number }
+        return report.fence == newest.fence && newest.row.state.isTerminal
+    }
+
+    /// Where it was; of an earlier one it is known only where such an attempt would go now. A host that has nothing of it has nothing to forget.
+    private func placeOf(_ report: AttemptReport, _ number: Int) -> Host? {
+        if let newest = run.steps[number].attempt, newest.row.number == report.id.number { return newest.row.target.flatMap(frozenHost) }
+        return (try? render(number, isProbe: false))?.target
+    }
+
+    /// It did not run, which is certain, since its host never said that it began: another takes its turn, at no cost. The first time at once: a line was
+    /// cut. What keeps it from beginning again and again is given longer and longer.
     private mutating func neverStarted(_ number: Int) {
         endAttempt(number, .cancelled, counts: false, message: "never started")
-        resumeOrStop(number)
+        let times = (run.steps[number].attempt?.row.number ?? 0) - run.steps[number].lastSent
+        guard times > 1, !isStopped, !run.isPaused else { return resumeOrStop(number) }
+        if run.steps[number].attempt?.isProbe == true {
+            guard times >= Limits.unbegunProbes else { return resumeOrStop(number) }
+            return emit(.unknown(ref(number), reason: "its outcome is not known, and its probe was not begun \(times) times in a row"))
+        }
+        let pauses = Retry(attempts: Limits.attempts, delaySeconds: Limits.unbegunSeconds, maxDelaySeconds: Limits.longestUnbegunSeconds)
+        let pause = pauses.delay(afterFailures: times - 1, chance: context.chance)
+        emit(.backingOff(ref(number), until: context.now + pause, reason: "its host has not begun it, \(times) times in a row"))
     }
 
     private mutating func resumeOrStop(_ number: Int) {

@@ -34,8 +34,33 @@ final class HostDialogue: Sendable {
         try await patience.watching(channel, body)
     }
 
-    /// Sends all of it.
+    /// Sends all of it. A runner that refuses ends before it has taken everything: then what it said is thrown, and not that the line broke.
     func send(_ pieces: [[UInt8]]) async throws {
+        do {
+            try await write(pieces)
+        } catch {
+            guard !Task.isCancelled, let said = await lastWords() else { throw error }
+            throw said
+        }
+    }
+
+    /// Why a runner that takes no more has ended, where it said so.
+    private func lastWords() async -> HostFault? {
+        let buffer = buffer
+        do {
+            _ = try await HostDialogue.within(HostRecordLimits.lastWordsSeconds, channel, "the host did not say why") {
+                try await buffer.line()
+            }
+            return nil
+        } catch let fault as HostFault where fault.isRefusal {
+            return fault
+        } catch {
+            // It said nothing: that it took nothing more is all that is known.
+            return nil
+        }
+    }
+
+    private func write(_ pieces: [[UInt8]]) async throws {
         for bytes in pieces {
             for start in stride(from: 0, to: bytes.count, by: HostRecordLimits.pieceBytes) {
                 let piece = Array(bytes[start..<min(bytes.count, start + HostRecordLimits.pieceBytes)])

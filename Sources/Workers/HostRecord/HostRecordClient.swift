@@ -140,6 +140,9 @@ package struct HostRecordClient: HostRecording, Sendable {
         }
     }
 
+    /// Lets go of connections that wait for the word to forget and have waited for so long: it then comes on a new one, or never.
+    package func closeFarewells(olderThan seconds: Double) { farewells.close(olderThan: seconds) }
+
     private func ask(_ conversation: HostDialogue, _ request: [UInt8]) async throws {
         defer { conversation.close() }
         let answer = try await conversation.watching {
@@ -165,6 +168,9 @@ package struct HostRecordClient: HostRecording, Sendable {
             let words: [String]
             do {
                 words = try await conversation.line().split(separator: " ").map(String.init)
+            } catch HostFault.said("alive", let rest) {
+                // It is asked about again until it is over, whatever was heard of its start.
+                throw HostFault.alive(rest)
             } catch HostFault.said(let code, let text) where begun.isSo {
                 throw HostFault.garbled("it started it, and then it says \(code) \(text)")
             }

@@ -7,12 +7,16 @@ enum HostRecordLimits {
     /// Seconds in which a host that was asked says nothing, or takes nothing of what it is sent, until it counts as unreachable. It gives a
     /// sign of life every ten; only one that waits for the step's lock is silent for longer, for a minute.
     static let silenceSeconds = 120.0
+    /// Seconds in which a runner that has ended before it took everything must have said why.
+    static let lastWordsSeconds = 5.0
     /// Bytes that a host must take within `silenceSeconds`.
     static let pieceBytes = 64 << 10
     static let firstPauseSeconds = 0.2
     static let longestPauseSeconds = 30.0
     /// Ended attempts whose connection waits for the word to forget.
     static let farewells = 256
+    /// Seconds that such a connection is kept: the journal takes far less, and where an outcome came too late for it no word comes.
+    static let farewellSeconds = 60.0
     /// A part of a job up to this many bytes is sent in the header.
     static let inlineBytes = 2_048
     /// The pause after one of so many seconds.
@@ -27,6 +31,8 @@ enum HostRecordLimits {
 enum HostFault: Error, CustomStringConvertible {
     case said(String, String)
     case garbled(String)
+    /// It has begun there, and what is left of it cannot be ended: this.
+    case alive(String)
     /// The login shell of the account ended without having run anything, with this status or signal, and printed this.
     case shell(end: String, said: String)
 
@@ -40,6 +46,7 @@ enum HostFault: Error, CustomStringConvertible {
             "the account's login shell ended with \(end) and ran nothing\(said.isEmpty ? "" : ", it said '\(said)'"); no step can run "
                 + "as an account that may not log in (nologin, false), or whose shell does not take '-c COMMAND'"
         case .garbled(let message): "the host's answer makes no sense: \(message)"
+        case .alive(let rest): "what is left of it on the host cannot be ended: \(rest)"
         }
     }
 }

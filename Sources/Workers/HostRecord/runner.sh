@@ -93,19 +93,27 @@ find_place() {
 flow-runner 1 $boot $spool $level"
 }
 
+# A host whose /proc hides the processes of others can neither watch over nor end what a step starts by sudo or su: nothing begins there.
+see_all() {
+  look 1 || fail missing "a view of all processes: /proc hides those of others from this account (hidepid), so that what a step leaves running could \
+not be found and ended; mount /proc with gid= of a group that the account is in, or log in as root"
+}
+
 # ---- records ----
 
 lock() {
   while :; do
     vacate "$d/lock"
-    { true >>"$d/lock"; } 2>/dev/null || fail storage "cannot write in $d"
+    { true >>"$d/lock"; } 2>/dev/null || refuse storage "cannot write in $d"
     exec 9<"$d/lock"
-    flock -w 60 9 || fail busy "another request for this step holds its lock"
+    flock -w 60 9 || refuse busy "another request for this step holds its lock"
     # Forgotten in between, the lock is another file.
     [ "$d/lock" -ef /proc/self/fd/9 ] && return
   done
 }
 unlock() { exec 9<&-; }
+# Fails, and leaves nothing of an attempt that was about to begin.
+refuse() { [ -z "$t" ] || drop "$@"; fail "$@"; }
 
 # Puts files on the disk; an old sync takes no names.
 settle() { sync "$@" 2>/dev/null || sync; }
@@ -172,7 +180,8 @@ supervised() { [ "$r_boot" = "$boot" ] && look "$r_pid" && [ "$birth" = "$r_birt
 
 # ---- containment ----
 
-# pids: what is left of the attempt in folder $1, whose record is loaded.
+# pids: what is left of the attempt in folder $1, whose record is loaded. What has left cgroup, session and its parents is known by its mark alone. To
+# look for that costs programs: it is done with $2, and as the last look before nothing is left.
 members() {
   pids= leader=0 born=0
   ! plain "$1/pid" || read -r leader born <"$1/pid"
@@ -184,38 +193,48 @@ members() {
       # It may just be beginning, and not be where the others are looked for.
       pids=" $leader"
     fi
+  elif ! supervised; then
+    # Nobody was there to see whether its session came to its end: the number may be that of a stranger by now.
+    leader=0
   fi
   if [ -n "$r_cgroup" ]; then
     for f in "$r_cgroup"/cgroup.procs "$r_cgroup"/*/cgroup.procs "$r_cgroup"/*/*/cgroup.procs "$r_cgroup"/*/*/*/cgroup.procs; do
       [ -r "$f" ] || continue
-      while read -r p; do pids="$pids $p"; done <"$f"
+      while read -r p; do include "$p"; done <"$f"
     done 2>/dev/null
-    return
   fi
-  if [ "$leader" != 0 ]; then
+  # Also with a cgroup: su, systemd-run and cron take what they start to another one.
+  if [ "$leader" != 0 ] || [ -n "$pids" ]; then
     for f in /proc/[0-9]*; do
-      look "${f#/proc/}" && [ "$session" = "$leader" ] && [ "$state" != Z ] && pids="$pids $pid"
+      look "${f#/proc/}" && [ "$state" != Z ] || continue
+      if [ "$leader" = 0 ] || [ "$session" != "$leader" ]; then case "$pids " in *" $parent "*) ;; *) continue ;; esac; fi
+      include "$pid"
     done
   fi
+  [ -z "$pids" ] || [ -n "$2" ] || return 0
   for f in $(as grep -lsF "FLOW_ATTEMPT_MARK=${1#"$s/"}/" /proc/[0-9]*/environ 2>/dev/null); do
     f=${f#/proc/}
-    pids="$pids ${f%/environ}"
+    include "${f%/environ}"
   done
 }
+include() { case "$pids " in *" $1 "*) ;; *) pids="$pids $1" ;; esac; }
 
-# Ends everything of the attempt in folder $1: TERM, $2 centiseconds, KILL until nothing is left.
+# Ends everything of the attempt in folder $1: TERM, $2 centiseconds, KILL until nothing is left. With $3 no longer than so many after the first
+# KILL: false when something is left then, which pids names.
 empty() {
   load "$1" || return 0
   [ "$r_boot" = "$boot" ] || return 0
   clock
-  end=$((now + $2)) pause=0.02 told=
-  while members "$1"; [ -n "$pids" ]; do
+  end=$((now + $2)) pause=0.02 told= killed= wide=yes
+  while members "$1" "$wide"; [ -n "$pids" ]; do
     clock
     if [ "$now" -ge "$end" ]; then
+      wide=yes killed=${killed:-$now}
+      [ -z "$3" ] || [ $((now - killed)) -lt "$3" ] || return 1
       [ ! -w "$r_cgroup/cgroup.kill" ] || say 1 >"$r_cgroup/cgroup.kill"
       deliver KILL $pids
     else
-      fresh=
+      wide= fresh=
       for p in $pids; do
         case " $told $fresh " in *" $p "*) continue ;; esac
         # What one of them starts after it was told is its way to clean up, and has the grace too.
@@ -227,7 +246,8 @@ empty() {
       [ -z "$fresh" ] || { deliver TERM $fresh; deliver CONT $fresh; }
     fi
     rest
-    [ "$pause" = 0.16 ] || longer
+    # What does not take KILL is looked at for as long as it takes, and seldom.
+    [ -z "$killed" ] && [ "$pause" = 0.16 ] || longer
   done
 }
 deliver() {
@@ -236,16 +256,31 @@ deliver() {
   kill -"$signal" "$@" 2>/dev/null || [ -z "$r_account" ] || as /bin/sh -c "kill -$signal $* 2>/dev/null"
 }
 
-# Makes sure that nothing of the attempt in folder $1 runs on, and that its supervisor, if it lives, has written its end.
+# Makes sure that nothing of the attempt in folder $1 runs on, and that its supervisor, if it lives, has written its end. False when that does not come
+# about within $patience after KILL; remains says what is there then.
 finish() {
   load "$1" || return 0
   [ ! -e "$1/ended" ] || return 0
   [ -e "$1/stop" ] || { say "$2" >"$1/stop"; } 2>/dev/null
+  clock
+  bound=$((now + $3 + patience)) still=0.02
   while :; do
-    empty "$1" "$3"
+    empty "$1" "$3" "$patience" || { name_remains $pids; return 1; }
     if [ -e "$1/ended" ] || ! supervised; then return 0; fi
-    pause=0.02
+    clock
+    [ "$now" -lt "$bound" ] || { remains="its supervisor, process $r_pid, has not written the end"; return 1; }
+    pause=$still
     rest
+    longer
+    still=$pause
+  done
+}
+# The first of many: they have to fit into a line.
+name_remains() {
+  remains="processes that take no KILL:"
+  for p; do
+    [ ${#remains} -le 200 ] || { remains="$remains and more"; return; }
+    remains="$remains $p"
   done
 }
 
@@ -280,6 +315,7 @@ take() {
 # Fails with nothing left behind.
 drop() {
   [ -z "$cgroup" ] || rmdir "$cgroup" 2>/dev/null
+  [ -z "$tmp" ] || as /bin/sh -c "$wiper" flow "$tmp"
   wipe "$t"
   fail "$@"
 }
@@ -301,9 +337,9 @@ supervise() {
     [ -d "$f" ] || [ "$f" = "$begun" ] || continue
     [ "$after" = - ] || [ "${f##*.}" -le "$after" ] || drop known "${f##*.}"
   done
-  for f in "$d"/[0-9]*.[0-9]* ${begun:+"$begun"}; do
-    [ -d "$f" ] || [ "$f" = "$begun" ] || continue
-    finish "$f" superseded "$grace"
+  for former in "$d"/[0-9]*.[0-9]* ${begun:+"$begun"}; do
+    [ -d "$former" ] || [ "$former" = "$begun" ] || continue
+    finish "$former" superseded "$grace" || drop former "attempt ${former##*.} of it has not ended: $remains"
   done
   r_account=$account tmp=
   if [ -n "$account" ]; then
@@ -379,7 +415,7 @@ run() {
     [ -n "$reason" ] || { clock; reason=cancelled; [ "$due" = - ] || [ "$now" -lt "$due" ] || reason=timedOut; }
   fi
   take_value
-  ! plain "$a/prelude" || true >"$a/prelude"
+  hush
   count 5 out "$full_out"
   ended="$size $more"
   count 6 err "$full_err"
@@ -389,6 +425,11 @@ run() {
   until write_end 2>/dev/null || [ ! -d "$a" ]; do rest; done
   say ended >&8
 }
+
+# Takes the secrets out of the record.
+hush() { for f in prelude all; do ! plain "$a/$f" || true >"$a/$f"; done; }
+# Takes away what the supervisor would have at the end, of the loaded record.
+clean() { hush; [ -z "$r_tmp" ] || as /bin/sh -c "$wiper" flow "$r_tmp"; }
 
 write_end() {
   vacate "$a/ended.new"
@@ -416,7 +457,10 @@ launch() {
   set -- LANG=C.UTF-8 LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" FLOW_ATTEMPT_MARK="${a#"$s/"}/"
   for name in $names; do eval "set -- \"\$@\" \"$name=\$v_$name\""; done
   if [ -n "$account" ]; then
-    exec setsid sudo -n -H -u "$account" -- /bin/sh -c "$loader" flow-loader "$tmp" "$program" $lengths "$@" <"$a/all"
+    # It holds the secrets of the step, and is read once.
+    exec <"$a/all"
+    rm -f "$a/all"
+    exec setsid sudo -n -H -u "$account" -- /bin/sh -c "$loader" flow-loader "$tmp" "$program" $lengths "$@"
   fi
   enter="$a/work"
   [ ! -s "$a/dir" ] || { enter=$(cat "$a/dir" && echo .) && enter=${enter%?}; }
@@ -501,9 +545,6 @@ watch() {
     wait "$sleeper" || sleep 1
     clock
     [ -n "$leader" ] || { plain "$a/pid" && read -r leader born <"$a/pid"; }
-    if [ -n "$leader" ]; then
-      look "$leader" && [ "$birth" = "$born" ] && [ "$state" != Z ] || gone=${gone:-$now}
-    fi
     look self
     if [ "$parent" != "$me" ]; then
       # Without a supervisor only the deadline is left to watch over. The follower sees an end, and finds out.
@@ -512,9 +553,12 @@ watch() {
       # What it was about to start may have no number yet: that is waited for, ten seconds.
       orphaned=${orphaned:-$now}
       [ -n "$leader" ] || [ $((now - orphaned)) -lt 1000 ] || exit 0
+      [ -z "$leader" ] || { look "$leader" && [ "$birth" = "$born" ] && [ "$state" != Z ]; } || exit 0
+    elif [ ! -e "/proc/$me/fdinfo/7" ] || { [ -n "$leader" ] && look "$leader" && [ "$birth" = "$born" ] && [ "$state" = Z ]; }; then
+      # The supervisor closes it when the script is over. That a process cannot be seen does not mean that it has ended.
+      gone=${gone:-$now}
     fi
     if [ -n "$gone" ]; then
-      [ "$parent" = "$me" ] || exit 0
       # What is left behind holds the pipes open: it is not waited for, only what is in them.
       [ $((now - gone)) -lt 100 ] || { idle "$out" && idle "$err" && kill -USR1 "$me"; }
       pause=0.08
@@ -587,12 +631,10 @@ open_spools() {
 holds() { plain "$a/$1" && [ -r "$a/$1" ] && [ "$(wc -c <"$a/$1")" -ge "$2" ]; }
 send_end() {
   if [ ! -e "$a/ended" ]; then
+    clean
     [ -d "$a" ] || { say gone; return; }
     reason=died
     ! plain "$a/stop" || [ ! -s "$a/stop" ] || read -r reason <"$a/stop"
-    # What the supervisor would have taken away.
-    ! plain "$a/prelude" || true >"$a/prelude"
-    [ -z "$r_tmp" ] || as /bin/sh -c "$wiper" flow "$r_tmp"
     say "died $reason"
     return
   fi
@@ -628,7 +670,7 @@ beat() {
 # Standard input: what the supervisor says. Standard output: the engine.
 follow() {
   exec 2>/dev/null
-  round=0 begun=
+  round=0 begun= t=
   clock
   said=$now
   while read -r word text; do
@@ -641,7 +683,7 @@ follow() {
     esac
   done
   load "$a" || [ -n "$begun" ] || fail died "the supervisor was killed before the start"
-  [ -e "$a/ended" ] || finish "$a" died "$grace"
+  [ -e "$a/ended" ] || finish "$a" died "$grace" || fail alive "$remains"
   send_end
   farewell
 }
@@ -653,7 +695,7 @@ farewell() {
 
 forget() {
   [ -d "$d" ] || [ -e "$d.begun" ] || return 0
-  r_cgroup=
+  r_cgroup= r_account= r_tmp=
   # The lock needs it, also where somebody took it away.
   mkdir -p "$d" 2>/dev/null
   lock
@@ -661,6 +703,7 @@ forget() {
   if [ -n "$a" ]; then
     load "$a"
     [ -e "$a/ended" ] || ! supervised || fail running "the attempt has not ended"
+    [ -e "$a/ended" ] || clean
   fi
   others=
   for f in "$d"/[0-9]*.[0-9]* "$d/fence"; do [ ! -e "$f" ] || [ "$f" = "$a" ] || others=yes; done
@@ -668,6 +711,8 @@ forget() {
   # First, since a record without its mark is whole.
   ! marked "$d" || [ "${mark#*.}" != "$number" ] || set -- "$d.begun"
   [ -z "$a" ] || set -- "$@" "$a"
+  # What a start has left that was killed before it began.
+  for f in "$d"/new.*; do [ ! -d "$f" ] || [ -d "/proc/${f##*.}" ] || set -- "$@" "$f"; done
   [ -n "$others" ] || set -- "$@" "$d/lock"
   wipe "$@"
   rmdir ${r_cgroup:+"$r_cgroup"} "$d" 2>/dev/null
@@ -713,7 +758,7 @@ attach() {
   said=$now
   if [ ! -e "$a/ended" ]; then
     [ -n "$r_boot" ] || { say gone; return; }
-    [ "$r_boot" = "$boot" ] || { say rebooted; return; }
+    [ "$r_boot" = "$boot" ] || { clean; say rebooted; return; }
     if supervised; then
       say "started $r_level"
       pause=0.02
@@ -722,7 +767,7 @@ attach() {
   fi
   [ ! -e "$a/stdout" ] || [ ! -e "$a/stderr" ] || open_spools
   while [ ! -e "$a/ended" ]; do
-    supervised || { [ -e "$a/ended" ] || finish "$a" died "$r_grace"; break; }
+    supervised || { [ -e "$a/ended" ] || finish "$a" died "$r_grace" || fail alive "$remains"; break; }
     beat
     before=$sento.$sente
     send_grown
@@ -740,7 +785,7 @@ stop() {
   find_attempt
   unlock
   [ -n "$a" ] || { say absent; return; }
-  finish "$a" cancelled "$grace"
+  finish "$a" cancelled "$grace" || fail alive "$remains"
   say empty
 }
 
@@ -748,7 +793,7 @@ stop() {
 
 step= epoch= number= place= after=- timeout=- grace=1000 cap=67108864 program=sh account= prelude= script= dir= data= parts=
 lengths="0 0 0 0" names= sento=0 sente=0
-loaded= spools= asked=
+loaded= spools= asked= t= tmp= patience=3000
 request() {
   while read -r key rest <&3; do
     case $key in
@@ -787,8 +832,8 @@ shrink() {
 find_place
 case ${1:-${0##*/}} in
   # Proves that a request arrives, and that an attempt could be kept.
-  hello) read -r word <&3 || early; { say "$boot" >"$s/hello.$$"; } 2>/dev/null && rm -f "$s/hello.$$" || fail storage "cannot write in the spool directory $s"; say ready ;;
-  start) request; receive; supervise | follow ;;
+  hello) read -r word <&3 || early; see_all; { say "$boot" >"$s/hello.$$"; } 2>/dev/null && rm -f "$s/hello.$$" || fail storage "cannot write in the spool directory $s"; say ready ;;
+  start) request; see_all; receive; supervise | follow ;;
   attach) request; attach ;;
   kill) request; stop ;;
   forget) request; forget; say forgotten ;;

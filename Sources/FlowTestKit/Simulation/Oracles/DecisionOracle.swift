@@ -40,7 +40,8 @@ struct DecisionOracle {
         return before.signalKeys[key] != nil
     }
 
-    /// A report that is not the current attempt's changes nothing.
+    /// A report that is not the current attempt's changes nothing in the run. Of an attempt whose outcome is in the journal its host is told to forget it,
+    /// and of no other.
     private func report() -> String? {
         guard case .report(let report) = event else { return nil }
         let step = before.positions[report.id.step].map { before.steps[$0] }
@@ -48,8 +49,11 @@ struct DecisionOracle {
             step?.attempt?.row.number == report.id.number && step?.attempt?.fence == report.fence && step?.state == .running
             && step?.attempt?.row.state.isTerminal == false
         if !isCurrent {
-            let isQuiet = decision.actions.isEmpty && decision.entries.allSatisfy { if case .noted = $0 { true } else { false } }
-            return isQuiet ? nil : "a report that is not the current attempt's was accepted"
+            let isQuiet = decision.entries.allSatisfy { if case .noted = $0 { true } else { false } }
+            guard isQuiet else { return "a report that is not the current attempt's was accepted" }
+            let forgotten = decision.actions.map { if case .forget(report.id, _) = $0 { true } else { false } }
+            let isEnd = if case .ended = report.event { true } else { false }
+            return forgotten == (isEnd && isOver(report, step) ? [true] : []) ? nil : "a late report has its host told the wrong thing"
         }
         if case .ended = report.event, !decision.actions.contains(where: { if case .forget(report.id, _) = $0 { true } else { false } }) {
             return "the host's record is kept for ever"
@@ -62,6 +66,13 @@ struct DecisionOracle {
             return isTold != step?.attempt?.isStopping ? nil : "an attempt that was placed is told the wrong thing"
         }
         return nil
+    }
+
+    /// Whether the attempt of a report is one that the journal has the outcome of: an earlier one, or this very one.
+    private func isOver(_ report: AttemptReport, _ step: Step?) -> Bool {
+        guard let newest = step?.attempt else { return false }
+        return report.id.number < newest.row.number
+            || report.id.number == newest.row.number && report.fence == newest.fence && newest.row.state.isTerminal
     }
 
     /// A command that was accepted was one that may be.

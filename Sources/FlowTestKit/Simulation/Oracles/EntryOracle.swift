@@ -238,6 +238,9 @@ struct EntryOracle {
         if run.cancellation == .kill || run.cancellation != nil && !run.isFinally(before.scope) {
             return "'\(before.path)' is handed out after the run was cancelled"
         }
+        if isUnbegun(step), timesUnbegun(step) > 1, !lease.isProbe {
+            return "'\(before.path)' is sent without a pause to a host that does not begin it"
+        }
         let isProbed = run.nodeOf(step).policy.probe != nil
         if lease.isProbe, !isProbed || before.attempt?.row.state != .lost && before.attempt?.isProbe != true { return "nothing is to be asked" }
         if !isProbed, before.spent >= max(run.nodeOf(step).policy.retry?.attempts ?? 1, 1) {
@@ -342,9 +345,27 @@ struct EntryOracle {
         return due
     }
 
+    /// Its host says that it has not begun it, and did not say before that it had.
+    private func isUnbegun(_ step: Int) -> Bool {
+        guard case .report(let report) = event, case .neverStarted = report.event, report.id.step == run.steps[step].path else { return false }
+        return run.steps[step].attempt?.row.state == .cancelled
+    }
+
+    /// How many attempts in a row have left nothing on a host.
+    private func timesUnbegun(_ step: Int) -> Int { (run.steps[step].attempt?.row.number ?? 0) - run.steps[step].lastSent }
+
+    /// When one is sent again that was not begun.
+    private func nextSending(_ step: Int) -> Instant {
+        let pauses = Retry(attempts: 1, delaySeconds: Limits.unbegunSeconds, maxDelaySeconds: Limits.longestUnbegunSeconds)
+        return now + sound(pauses, timesUnbegun(step) - 1)
+    }
+
     private func backingOff(_ step: Int, _ until: Instant) -> String? {
         if run.cancellation != nil, !run.isFinally(run.steps[step].scope) { return "a cancelled step waits for another attempt" }
-        guard let due = nextAttempt(step) else { return "'\(run.steps[step].path)' waits for an attempt that it may not have" }
+        if isUnbegun(step), timesUnbegun(step) < 2 { return "'\(run.steps[step].path)' was not begun once and waits" }
+        guard let due = isUnbegun(step) ? nextSending(step) : nextAttempt(step) else {
+            return "'\(run.steps[step].path)' waits for an attempt that it may not have"
+        }
         return until == due ? nil : "the next attempt is due at \(until), not \(due)"
     }
 }
