@@ -211,6 +211,13 @@ struct RunMachineTests {
         }
     }
 
+    /// A shell whose command was ended by a signal says the same as one that ends with that status.
+    @Test(arguments: [9, 15, Int.max]) func `a death by a signal has the status that a shell gives it`(_ signal: Int) throws {
+        var machine = try MachineHarness([shell("a", policy: Policy(retry: Retry(attempts: 3, exitStatuses: [137])))])
+        try machine.report("a", .ended(AttemptResult(outcome: .failed(.init(.signal, "ended by a signal")), signal: signal)))
+        #expect(machine["a"].state == (signal == 9 ? .backingOff : .failed))
+    }
+
     @Test func `an end that its host knows to be old is dated by the host, never before its start or after now`() throws {
         for (ago, expected) in [(60.0, 40.0), (1_000, 0), (1.5, 100), (-5, 100), (1e300, 100), (.nan, 100)] {
             var machine = try MachineHarness([shell("a")])

@@ -217,7 +217,7 @@ extension RunMachine {
             endAttempt(number, .failed, counts: true, message: failure.message, result: result)
             if wasStopping { return settle(number, .cancelled, reason: failure.message) }
             retryOrFail(
-                number, failure.message, isRetryable: isRetryable(number, failure, exitStatus: result.exitStatus),
+                number, failure.message, isRetryable: isRetryable(number, failure, status: result.statusOfShell),
                 after: failure.retryAfterSeconds)
         case .timedOut:
             let limit = node(number).policy.timeoutSeconds.map { " of \(JSON.double($0).text) s" } ?? ""
@@ -275,10 +275,10 @@ extension RunMachine {
         emit(.unknown(ref(number), reason: message))
     }
 
-    private func isRetryable(_ number: Int, _ failure: AttemptResult.Failure, exitStatus: Int?) -> Bool {
+    private func isRetryable(_ number: Int, _ failure: AttemptResult.Failure, status: Int?) -> Bool {
         guard failure.isRetryable else { return false }
         guard let allowed = node(number).policy.retry?.exitStatuses else { return true }
-        return failure.cause == .exitStatus && exitStatus.map(allowed.contains) ?? false
+        return [.exitStatus, .signal].contains(failure.cause) && status.map(allowed.contains) ?? false
     }
 
     /// Whether an end without a status is worth another attempt: where statuses are named, only they are. An attempt whose end nobody knows
@@ -348,4 +348,9 @@ extension RunMachine {
             takeLoss(number, "it can no longer be asked about", wasStopping: isStopping)
         }
     }
+}
+
+extension AttemptResult {
+    /// The exit status as a shell has it in `$?`: of a death by a signal 128 and its number, which nobody can tell from `exit` with that status.
+    fileprivate var statusOfShell: Int? { signal.map { $0.addingReportingOverflow(128).partialValue } ?? exitStatus }
 }

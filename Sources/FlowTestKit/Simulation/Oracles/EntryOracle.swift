@@ -331,7 +331,8 @@ struct EntryOracle {
         switch result?.outcome {
         case .failed(let failure):
             if [.output, .input, .hostKey].contains(failure.cause) { return nil }
-            if let worth = retry.exitStatuses, failure.cause != .exitStatus || !worth.contains(result?.exitStatus ?? 0) { return nil }
+            let status = result?.signal.map { $0 + 128 } ?? result?.exitStatus
+            if let worth = retry.exitStatuses, ![.exitStatus, .signal].contains(failure.cause) || !worth.contains(status ?? 0) { return nil }
         // No status at all is none that was named.
         case .timedOut, .cancelled: if retry.exitStatuses != nil { return nil }
         case .succeeded, .lost, nil: break
