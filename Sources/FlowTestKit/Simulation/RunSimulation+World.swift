@@ -175,7 +175,8 @@ extension RunSimulation {
         }
         if random.chance(0.2) { return AttemptResult(outcome: .timedOut) }
         let cause = random.pick([AttemptResult.Failure.Cause.exitStatus, .exitStatus, .unreachable, .output, .hostKey, .signal])
-        return AttemptResult(outcome: .failed(.init(cause, "it failed")), exitStatus: cause == .exitStatus ? random.pick([1, 75]) : nil,
+        return AttemptResult(
+            outcome: .failed(.init(cause, "it failed")), exitStatus: cause == .exitStatus ? random.pick([1, 75]) : nil,
             signal: cause == .signal ? 9 : nil)
     }
 
