@@ -255,7 +255,8 @@ struct UndoLedger {
         let undos = run.plan.nodes.filter { $0.part == .undo }
         return Set(undos.flatMap(run.sourcesOf)).reduce(into: [:]) { found, id in
             guard let source = run.visible(id, from: step), run.steps[source].state == .succeeded else { return }
-            found[id] = run.steps[source].value?["stdout"]?.text
+            // A person may have said that it succeeded, and not with what.
+            found[id] = run.steps[source].value?["stdout"]?.text ?? ""
         }
     }
 
