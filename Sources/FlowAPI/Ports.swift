@@ -49,6 +49,10 @@ package protocol RunPreparation: Sendable {
     /// `content` is the request as it was sent: the same key is good for the same content only.
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest
     func preview(_ start: Wire.Start) async throws -> Wire.Preview
+    /// Refuses what no later request could make good: what is given and does not fit, and selectors in it that find nothing.
+    ///
+    /// - Parameter taken: the inputs that each request brings; nil: any that are not given.
+    func check(_ start: Wire.Start, taken: Set<String>?) async throws
     /// Other inputs for a run of this plan: checked, sealed, and the hosts of selectors that are new to it.
     func edit(_ inputs: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit
 }

@@ -95,6 +95,17 @@ package func runFlowctl(_ arguments: [String], in surroundings: Surroundings) as
     await Flowctl.run(arguments, in: surroundings)
 }
 
+/// Why this command line would be refused before anything is done; nil when it would not.
+package func flowctlFault(_ arguments: [String]) -> String? {
+    if let error = Messages.noCommand(arguments, of: flowctlCommands()) { return error.message }
+    do {
+        _ = try Flowctl.parseAsRoot(arguments)
+        return nil
+    } catch {
+        return Flowctl.message(for: error)
+    }
+}
+
 /// Standard output or error cannot be written; nobody reads what would be said about it.
 package struct WriteFailure: Error, Sendable {
     package var message: String

@@ -267,7 +267,8 @@ enum Messages {
 // MARK: - Outcomes
 
 extension Messages {
-    static func notSucceeded(_ run: Wire.Run, failed: [Wire.Step]) -> String {
+    /// - Parameter next: how the server says that it goes on; nil: nobody could be asked, or it does not say.
+    static func notSucceeded(_ run: Wire.Run, failed: [Wire.Step], next: [Wire.NextStep]? = nil) -> String {
         let shown = 10
         // The parts say more than the whole: a map fails because a step in it did, the run because the map did.
         let parts = failed.filter { step in !failed.contains { $0.path.text.hasPrefix(step.path.text + "[") } }
@@ -281,7 +282,9 @@ extension Messages {
         if let first = parts.first(where: { !$0.attempts.isEmpty }) {
             lines.append("Look at it: flowctl logs \(run.id) \(shellQuoted(first.path.text))")
         }
-        lines.append("Go on with: flowctl retry \(run.id)")
+        for (number, step) in (next ?? [Wire.NextStep("flowctl retry \(run.id)")]).enumerated() {
+            lines.append((number == 0 ? "Go on with: " : "or: ") + step.command + (step.purpose.map { "  (\($0))" } ?? ""))
+        }
         return lines.joined(separator: "\n").neutralised(keeping: ["\n"])
     }
 

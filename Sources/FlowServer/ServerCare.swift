@@ -190,7 +190,7 @@ struct ServerCare: Caretaker {
         }
         return Wire.Finding(
             name: "account", level: .warn, message: "the engine runs as root, and local steps with it",
-            hint: "Run flowd under an account of its own, as packaging/flowd.service does, or set workers: {localUser: ACCOUNT}.")
+            hint: "Run flowd under an account of its own, as lib/systemd/system/flowd.service does, or set workers: {localUser: ACCOUNT}.")
     }
 
     // MARK: - Backup and audit

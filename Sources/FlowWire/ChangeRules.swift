@@ -17,6 +17,8 @@ extension Wire {
         package var nextAt: Instant?
         /// Why it holds everything that it names, when it cannot be worked out.
         package var fault: String?
+        /// What it does not hold, although it looks as if; in the answer to a change of it.
+        package var warnings: [FlowError.Detail]?
 
         package init(
             kind: ChangeRuleKind, name: String, revision: Int, spec: ChangeRuleSpec, changedAt: Instant, changedBy: String, isOn: Bool,

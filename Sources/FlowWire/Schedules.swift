@@ -9,9 +9,9 @@ extension Wire {
         package var changedAt: Instant
         package var changedBy: String
         package var pause: Pause?
-        /// When it is due next, unless it is paused then; absent when it never is.
+        /// When something runs next as things are: not on a closed day, and not in a pause; absent while nothing does.
         package var nextAt: Instant?
-        /// Why it stands still, when it cannot be worked out.
+        /// Why it stands still: it cannot be worked out, its owner may not start it, or its flow is not registered.
         package var fault: String?
 
         package init(

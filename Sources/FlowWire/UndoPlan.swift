@@ -6,7 +6,13 @@ extension Wire {
         /// In order: the items of a stage together, a stage when the one before it is over.
         package var stages: [[Item]]
 
-        package init(stages: [[Item]]) { self.stages = stages }
+        /// Steps that did something and do not say how it is undone: that stays. Of a whole run only; absent when there are none.
+        package var stays: [String]?
+
+        package init(stages: [[Item]], stays: [String]? = nil) {
+            self.stages = stages
+            self.stays = stays
+        }
 
         package struct Item: Codable, Sendable {
             /// What is undone: a step, or a rollout.

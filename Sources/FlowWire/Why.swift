@@ -15,11 +15,15 @@ extension Wire {
         package var failed: [FailedStep]?
         /// How many those are in all.
         package var failedCount: Int?
+        /// Of a run that has ended without success: how it goes on, the usual way first.
+        package var next: [NextStep]?
 
         package init(
             run: RunID, flow: String, state: RunState, summary: String, reason: String? = nil, waitingFor: [Wait],
-            running: [Running], failed: [FailedStep]? = nil, failedCount: Int? = nil
+            running: [Running], failed: [FailedStep]? = nil, failedCount: Int? = nil,
+            next: [NextStep]? = nil
         ) {
+            self.next = next
             self.failed = failed
             self.failedCount = failedCount
             self.run = run
@@ -29,6 +33,18 @@ extension Wire {
             self.reason = reason
             self.waitingFor = waitingFor
             self.running = running
+        }
+    }
+
+    /// A way on.
+    package struct NextStep: Codable, Equatable, Sendable {
+        package var command: String
+        /// What it is for, or when it is the right one; absent where that is plain.
+        package var purpose: String?
+
+        package init(_ command: String, _ purpose: String? = nil) {
+            self.command = command
+            self.purpose = purpose
         }
     }
 

@@ -131,6 +131,11 @@ final class ClientTransport: HTTPTransport {
                 .other,
                 "its certificate is not signed by somebody who is trusted here, is for another name, or is good no more; "
                     + "--ca FILE names who signed it")
+        case is NIOSSLError, is BoringSSLError:
+            // Their own words name places in the sources of the library.
+            let isPlain = ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"].contains { "\(error)".contains($0) }
+            let why = isPlain ? "it does not speak TLS there; without TLS its URL begins with http://" : "TLS could not be agreed on with it"
+            return TransportFailure(.other, why)
         default: return TransportFailure(.other, "\(error)")
         }
     }

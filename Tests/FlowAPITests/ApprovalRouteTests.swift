@@ -113,6 +113,20 @@ struct ApprovalRouteTests {
         }
     }
 
+    @Test func `who is refused is told a command that keeps the roles that they have, and who takes roles away is told which`() async throws {
+        let accounts = [Wire.User(person: "bob", names: ["bob"], roles: ["viewer", "manager"])]
+        try await Harness.run(accounts: accounts) { harness in
+            let roles = try await harness.client.get("/v1/me", as: "bob").decode(Wire.User.self).roles
+            let refused = try await harness.client.post("/v1/runs", Wire.Start(flow: "one"), as: "bob")
+            let all = roles.map { " --role \($0)" }.joined()
+            #expect(!roles.isEmpty && refused.status == 403)
+            #expect(try refused.problem.hint?.contains("flowctl user add bob\(all) --role ROLE") == true)
+            let body = Array(try JSON(encoding: Wire.UserUpdate(roles: ["viewer", "operator"])).canonicalBytes)
+            let user = try await harness.client.send("PUT", "/v1/users/bob", token: "token-root", body: body).decode(Wire.User.self)
+            #expect(user.warnings?.first?.message.contains("does not have the role manager any more") == true, "\(user)")
+        }
+    }
+
     @Test func `rights of others are lent and revoked by admins only`() async throws {
         try await Harness.run { harness in
             let until = Instant(milliseconds: 4_000_000_000_000)

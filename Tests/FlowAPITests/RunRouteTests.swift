@@ -202,6 +202,23 @@ struct RunRouteTests {
         }
     }
 
+    @Test func `after an undo that failed why offers the rest of the undo first, and never the change alone`() async throws {
+        try await Harness.run { harness in
+            harness.hands.fail("vm/undo:back")
+            let run = try await harness.start("undoes")
+            _ = try await harness.run(run.id) { $0.state.isTerminal }
+            _ = try await harness.client.post("/v1/runs/\(run.id)/undo", Wire.Message(message: "it is wrong"), as: "operator")
+            _ = try await harness.run(run.id) { $0.state == .failed }
+            let why = try await harness.client.get("/v1/runs/\(run.id)/why", as: "bob").decode(Wire.Why.self)
+            #expect(
+                why.next?.map(\.command) == [
+                    "flowctl undo \(run.id) -m REASON", "flowctl resolve \(run.id) 'vm/undo:back' --as succeeded -m REASON",
+                    "flowctl skip \(run.id) 'vm/undo:back' -m REASON", "flowctl retry \(run.id)",
+                ])
+            #expect(why.summary.contains("Go on with: flowctl undo \(run.id)"), "\(why.summary)")
+        }
+    }
+
     @Test func `why of a run with many failures names some, and says how many they are`() async throws {
         try await Harness.run { harness in
             let run = try await fail("fails-much", (0..<APILimits.failuresShown + 5).map { "map[\($0)]/each" }, harness)

@@ -44,6 +44,8 @@ struct MachineHarness {
         try self.init(nodes + [call], calls: [CalledFlow(plan: Plan(flow: "inner", nodes: [shell("build")], dsl: "0"))])
     }
 
+    var undoOutcome: UndoOutcome { run.undoOutcome { _ in Self.digest } }
+
     /// - Parameter fired: the time of the timer that fires, by a clock that nobody sets.
     mutating func take(_ event: RunMachine.Event, fired: Instant? = nil) throws(FlowError) {
         let (closure, closedHost) = (closure, closedHost)

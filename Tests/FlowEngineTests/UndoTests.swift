@@ -20,6 +20,17 @@ struct UndoTests {
         ])
     }
 
+    @Test func `what was done again since is not left to undo`() throws {
+        var machine = try machine()
+        try run(&machine)
+        try machine.command(.undo(StepPath("vm")))
+        for number in [0, 1] { try machine.succeed("mount[\(number)]/attach/undo:back") }
+        try machine.fail("vm/undo:back")
+        try machine.command(.retry(from: nil))
+        try machine.fail("vm")
+        #expect(machine.run.state == .failed && machine.undoOutcome.left == 0)
+    }
+
     private func run(_ machine: inout MachineHarness, failing: String? = nil) throws {
         for path in ["network", "disk", "address", "vm", "mount[0]/attach", "mount[1]/attach", "check"] {
             if path == failing { try machine.fail(path) } else { try machine.succeed(path) }
@@ -30,6 +41,7 @@ struct UndoTests {
         var machine = try machine()
         try run(&machine)
         #expect(machine.run.state == .succeeded)
+        #expect(machine.run.staysWhenUndone == ["check"])
         try machine.command(.undo(nil))
         #expect(machine.run.state == .undoing)
         #expect(Set(machine.dispatched) == ["mount[0]/attach/undo:back", "mount[1]/attach/undo:back"])
@@ -324,6 +336,9 @@ struct UndoTests {
         try machine.fail("vm/undo:back")
         #expect(machine.run.state == .failed)
         #expect(machine.run.reason == "undone by alice; 2 of 6 undone; step 'vm/undo:back' failed: exit status 1")
+        var outcome = UndoOutcome()
+        (outcome.left, outcome.stuck, outcome.isUndone) = (4, [StepPath("vm/undo:back")], true)
+        #expect(machine.undoOutcome == outcome)
         #expect(throws: FlowError.self, "what undoes has its turn with an undo only") { try machine.command(.retry(from: StepPath("vm/undo:back"))) }
 
         try machine.command(.undo(nil))
@@ -355,7 +370,9 @@ struct UndoTests {
         try machine.command(.undo(StepPath("vm")))
         for number in [0, 1] { try machine.succeed("mount[\(number)]/attach/undo:back") }
         try machine.fail("vm/undo:back")
+        #expect(machine.undoOutcome.step == StepPath("vm"), "an undo of the whole run would take back more than was asked for")
         try machine.command(.skip(StepPath("vm/undo:back")))
+        #expect(machine.undoOutcome.left == 0 && machine.undoOutcome.isUndone)
         #expect(machine.run.state == .cancelled && machine["disk/undo:back", orNil: true] == nil)
         expectRefold(machine)
     }
@@ -384,6 +401,8 @@ struct UndoTests {
         #expect(machine.dispatched == ["vm/undo:back"])
         try machine.fail("vm/undo:back")
         #expect(machine["vm/undo:back"].state == .held)
+        let held = try #require(machine.run.positions[StepPath("vm/undo:back")])
+        #expect(machine.run.endOfHold(held).contains("retry \(machine.run.id) --from 'vm/undo:back'"))
         #expect(throws: FlowError.self, "nothing else of the run goes on meanwhile") { try machine.command(.retry(from: StepPath("check"))) }
         try machine.command(.resolve(StepPath("vm/undo:back"), .retry))
         try machine.fail("vm/undo:back")

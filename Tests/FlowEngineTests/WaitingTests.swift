@@ -101,6 +101,16 @@ struct WaitingTests {
         #expect(machine.run.state == .succeeded)
     }
 
+    @Test func `an edit of a run that has ended is refused with what does it`() throws {
+        for (hasFailed, from) in [(true, ""), (false, " --from STEP")] {
+            var machine = try MachineHarness([shell("one")], inputs: ["n": 1])
+            if hasFailed { try machine.fail("one") } else { try machine.succeed("one") }
+            let edit = RunCommand.edit(InputEdit(inputs: ["n": 2]), isRetry: false, from: nil)
+            let error = #expect(throws: FlowError.self) { try machine.command(edit) }
+            #expect(error?.hint == "flowctl retry \(machine.run.id)\(from) -p NAME=VALUE")
+        }
+    }
+
     @Test func `a message that is sent again under its key is the one that came, also when the run is over`() throws {
         var machine = try MachineHarness([shell("first"), receiver("one", needs: ["first"]), receiver("two", needs: ["one"])])
         try machine.command(.signal("paid", 1, key: "a"))

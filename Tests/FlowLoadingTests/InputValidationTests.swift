@@ -37,6 +37,9 @@ struct InputValidationTests {
 
     @Test func `a choice that is missing is refused with what can be chosen`() {
         let stage = [Parameter(name: "stage", help: "where to", kind: .string, choices: ["test", "live"])]
+        let secret = [Parameter(name: "password", kind: .string, isSecret: true)]
+        let missing = #expect(throws: FlowError.self) { try InputValidation.resolve(secret, given: [:]) }
+        #expect(missing?.hint?.hasPrefix("Give secrets with --inputs FILE.json") == true, "a process list shows what stands after -p")
         let error = #expect(throws: FlowError.self) { try InputValidation.resolve(stage, given: [:]) }
         #expect(error?.errors.map(\.message) == ["is missing: a text, one of test, live (where to)"])
     }

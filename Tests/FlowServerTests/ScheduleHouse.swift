@@ -159,6 +159,8 @@ private struct OwnPlans: RunPreparation {
         InputEdit(inputs: inputs)
     }
 
+    func check(_ start: Wire.Start, taken: Set<String>?) async throws { _ = try plan(start) }
+
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {
         let plan = try plan(start)
         let revision = FlowModel.Digest(bytes: [UInt8](repeating: 0, count: 32))

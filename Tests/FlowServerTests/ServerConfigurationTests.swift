@@ -67,6 +67,15 @@ struct ServerConfigurationTests {
         #expect(throws: FlowError.self) { try load(text) }
     }
 
+    @Test func `what cannot be read and what cannot be are told together`() {
+        let text = "listen: 0.0.0.0:7373\nretention: {runs: -1}\nlog: {level: loud}\nlisen: 1\n"
+        let error = #expect(throws: FlowError.self) { try load(text) }
+        #expect(error?.errors.map(\.subject) == ["listen", "retention.runs", "log.level", "lisen"], "\(String(describing: error))")
+        // Whether that is safe depends on what stands in 'tls'.
+        let open = #expect(throws: FlowError.self) { try load("listen: 0.0.0.0:7373\ntls: {certificat: a.pem}\n") }
+        #expect(open?.errors.contains { $0.subject == "listen" } == false)
+    }
+
     @Test(arguments: ["0.0.0.0:7373", "[::]:7373", "10.0.0.1:7373", "example.org:80", "1270.0.0.1:80", "127.example.org:80"])
     func `plain HTTP off loopback takes a proxy that is said to be there`(address: String) throws {
         #expect(throws: FlowError.self) { try load("listen: '\(address)'") }

@@ -40,4 +40,24 @@ struct TriggerTests {
         }
         try await house.close()
     }
+
+    @Test func `of several triggers those that are right are taken, and each that is not is told`() async throws {
+        let house = try await ScheduleHouse(home: try TemporaryHome(), clock: try ManualClock("2026-03-01T12:00:00Z"))
+        let good = trigger("2") { $0.cron = "0 3 * * *" }
+        let bad = trigger("1") { ($0.cron, $0.timeZone) = ("0 3 * * *", "Asia/Shangai") }
+        do {
+            try await house.book.adopt([bad, good], of: "quick", by: ScheduleHouse.alice)
+            Issue.record("a zone that is none was taken")
+        } catch let error as FlowError {
+            #expect(error.message == "Flow 'quick' is registered, but 1 of its 2 triggers was not taken; the others are.")
+            #expect(error.errors.map(\.subject) == ["quick.1"])
+        }
+        #expect(try await house.book.schedules(after: nil, limit: 1_000).map(\.name) == ["quick.2"])
+        let changed = trigger("2") { ($0.cron, $0.timeZone) = ("0 3 * * *", "Asia/Shangai") }
+        let error = await #expect(throws: FlowError.self) {
+            try await house.book.adopt([changed], of: "quick", by: ScheduleHouse.alice)
+        }
+        #expect(error?.errors.first?.message.contains("It stays as it was before.") == true)
+        try await house.close()
+    }
 }

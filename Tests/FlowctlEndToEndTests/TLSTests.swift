@@ -55,6 +55,19 @@ struct TLSTests {
         try await place.leave()
     }
 
+    @Test func `a server that does not speak TLS is said to, in words of its own`() async throws {
+        let place = try Place()
+        try place.makeHome()
+        let served = try await Served.start(in: place)
+        var environment = served.environment(token: try await served.token("ada", role: "viewer"))
+        environment["FLOW_SERVER"] = environment["FLOW_SERVER"]?.replacing("http://", with: "https://")
+        let plain = try await place.run("list", environment: environment)
+        #expect(plain.status == 5 && plain.err.contains("it does not speak TLS there"), "\(plain.err)")
+        #expect(!plain.err.contains("NIOSSL") && !plain.err.contains(".swift"), "\(plain.err)")
+        await served.stop()
+        try await place.leave()
+    }
+
     @Test func `--ca without TLS is refused`() async throws {
         let place = try Place()
         #expect(try await place.run("list", "--ca", "x.pem").status == 2)

@@ -80,6 +80,8 @@ struct CrontabTests {
         let world = engine.world(tab)
         #expect(await world.run("schedule", "import", "/tab", "--flow", "nope") == .notFound)
         #expect(world.err == "flowctl: Nothing was imported: no flow 'nope' is registered.\nNext: flowctl flow add FILE.swift\n")
+        #expect(await world.run("schedule", "import", "/tab", "--flow", "command") == .notFound)
+        #expect(world.err.hasSuffix("Next: Did you mean 'commands'?\n"), "\(world.err)")
         let without = engine.world(tab)
         #expect(await without.run("schedule", "import", "/tab") == .usage)
         let numbers = (1...14).map(String.init).joined(separator: ", ")

@@ -48,7 +48,8 @@ final class CrontabEngine: Sendable {
         if path.hasPrefix("/v1/flows/") {
             let name = String(path.dropFirst("/v1/flows/".count))
             guard let parameters = CrontabEngine.flows[name] else {
-                return problem(FlowError(.notFound, subject: name, "No flow '\(name)' is registered."), 404)
+                let hint = name == "command" ? "Did you mean 'commands'?" : "flowctl flow list"
+                return problem(FlowError(.notFound, subject: name, "No flow '\(name)' is registered.", hint: hint), 404)
             }
             return .json(
                 Sample.json(

@@ -35,6 +35,53 @@ struct RenderingTests {
         try expectSnapshot((wide + ["", "60 columns, 9 rows, ASCII:", ""] + small).joined(separator: "\n") + "\n", "tree")
     }
 
+    /// A rollout that was undone, two hosts of it half; a step that was undone; one that was done again since; and one after it that was not.
+    @Test func `a tree says what was undone, and what was done again since`() {
+        func host(_ name: String, _ undo: StepState, switched: Double = -60, undone: Double? = -30) -> [Wire.Step] {
+            [
+                Sample.step("deploy[\(name)]/switch", .succeeded, target: name, started: switched, ended: switched + 1),
+                Sample.step("deploy[\(name)]/undo:back", undo, target: name, started: undone, ended: undone.map { $0 + 1 }),
+            ]
+        }
+        let deploy = [Sample.step("deploy", .succeeded, kind: "rollout", started: -60, ended: -50)]
+        func lines(_ steps: [Wire.Step]) -> [String] {
+            TreeLines(FollowedRun(Sample.run(.failed), steps: steps), now: Sample.at(0), style: Style()).lines().dropFirst().map { line in
+                line.split(separator: " ").joined(separator: " ")
+            }
+        }
+        #expect(
+            lines(deploy + host("web-1", .succeeded) + host("web-2", .failed)) == [
+                "✗ deploy not undone 10 s 2/2: 1 undone, 1 not undone", "↺ web-1 undone 1.0 s", "✗ web-2 not undone 1.0 s",
+                "✓ switch succeeded 1.0 s", "✗ undo:back failed 1.0 s",
+            ])
+        #expect(lines(deploy + host("web-1", .succeeded) + host("web-2", .succeeded)).first == "↺ deploy undone 10 s 2/2: 2 undone")
+        // A retry has what undoes a host stand by again.
+        #expect(
+            lines(deploy + host("web-1", .pending, switched: -20, undone: nil)) == [
+                "✓ deploy succeeded 10 s 1/1: 1 succeeded", "✓ web-1 succeeded 1.0 s",
+            ])
+        func single(switched: Double) -> [Wire.Step] {
+            [
+                Sample.step("ud", .succeeded, started: switched, ended: switched + 1),
+                Sample.step("ud/undo:ud", .succeeded, started: -30, ended: -29),
+            ]
+        }
+        #expect(lines(single(switched: -60)) == ["↺ ud undone 1.0 s", "✓ undo:ud succeeded 1.0 s"])
+        #expect(lines(single(switched: -20)) == ["✓ ud succeeded 1.0 s"])
+        let failed = [Sample.step("deploy[web-3]/switch", .failed, target: "web-3", started: -60, ended: -59)]
+        let undone = failed + host("web-3", .succeeded).suffix(1)
+        #expect(lines(deploy + undone).first == "↺ deploy undone 10 s 1/1: 1 failed, 1 of them undone")
+    }
+
+    @Test func `a run that succeeded has no steps left in a list, whatever undoes them`() async {
+        var run = Sample.run(.succeeded, steps: nil)
+        run.counts = ["succeeded": 12, "pending": 3]
+        let listed = run
+        let world = World { _, _ in .json(Sample.page([Sample.json(listed)])) }
+        #expect(await world.run("list") == .succeeded)
+        #expect(world.out.contains("12/12"))
+    }
+
     @Test func `colours are only escapes round the same text`() {
         let run = FollowedRun(Sample.run(.running), steps: Self.steps)
         let plain = TreeLines(run, now: Sample.at(0), style: Style()).lines(columns: 80)
@@ -80,6 +127,19 @@ struct RenderingTests {
         #expect(await world.run("steps", "019a", "--state", "failed", "--state", "unknown") == .succeeded)
         #expect(await world.run("why", "019a") == .succeeded)
         try expectSnapshot(world.out, "views")
+    }
+
+    @Test func `what the run itself waits for is named, and not the run`() async {
+        let lock = Waiting(kind: .lock, subject: Sample.id.text, since: Sample.at(-5), reason: "lock 'db'")
+        let wait = Wire.Wait(kind: .lock, subject: Sample.id.text, since: Sample.at(-5), release: "flowctl locks", reason: "lock 'db'; run 2 has it")
+        let why = Wire.Why(run: Sample.id, flow: "f", state: .queued, summary: "Run 019a waits.", waitingFor: [wait], running: [])
+        let lines = WhyText(why, now: Sample.at(0), style: Style()).lines
+        #expect(lines[1].hasPrefix("  waits for lock since") && lines[2] == "      lock 'db'; run 2 has it", "\(lines)")
+        let run = Sample.json(Sample.run(.queued, waitingFor: [lock]))
+        let world = World { call, _ in .json(call.path.hasPrefix("/v1/runs?") ? Sample.page([run]) : run) }
+        #expect(await world.run("list") == .succeeded)
+        #expect(await world.run("show", "019a") == .succeeded)
+        #expect(world.out.contains("lock 'db'\n") && world.out.contains("waits for lock 'db' since"), "\(world.out)")
     }
 
     @Test func `why names each step that failed, and where a wait ends by itself`() async throws {

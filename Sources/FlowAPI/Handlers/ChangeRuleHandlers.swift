@@ -24,7 +24,21 @@ enum ChangeRuleHandlers {
     static func put(_ kind: ChangeRuleKind) -> Route.Handler {
         { call in
             let spec = try await call.body(ChangeRuleSpec.self)
-            return try Answer.json(try await call.api.changeRules.put(kind, call.parameter("name"), spec, by: call.actor))
+            var rule = try await call.api.changeRules.put(kind, call.parameter("name"), spec, by: call.actor)
+            let warnings = try await unknownFlows(spec, call.api)
+            rule.warnings = warnings.isEmpty ? nil : warnings
+            return try Answer.json(rule)
+        }
+    }
+
+    /// A flow may be registered later, or never be: one that is misspelt would not be held.
+    private static func unknownFlows(_ spec: ChangeRuleSpec, _ api: API) async throws -> [FlowError.Detail] {
+        guard let patterns = spec.flows else { return [] }
+        let names = try await api.catalogue.flows().map(\.name)
+        return patterns.filter { pattern in !names.contains(where: Glob(pattern).matches) }.map { pattern in
+            let near = nearestNames(to: pattern, in: names)
+            let guess = near.isEmpty ? "" : "; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
+            return FlowError.Detail(subject: pattern, message: "no flow of this name is registered\(guess)")
         }
     }
 

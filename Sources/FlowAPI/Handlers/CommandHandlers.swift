@@ -61,8 +61,10 @@ enum CommandHandlers {
 
     static func undoPlan(_ call: Call) async throws -> Response {
         let run = try await call.run().id
-        let stages = try await call.api.engine.folds(from: call.api.reader).undoStages(of: run, from: try call.query("from").map { StepPath($0) })
-        return try Answer.json(Wire.UndoPlan(stages: stages.map { $0.map { Wire.UndoPlan.Item(step: $0.step, target: $0.target, by: $0.by) } }))
+        let folds = call.api.engine.folds(from: call.api.reader)
+        let (stages, stays) = try await folds.undoStages(of: run, from: try call.query("from").map { StepPath($0) })
+        let items = stages.map { $0.map { Wire.UndoPlan.Item(step: $0.step, target: $0.target, by: $0.by) } }
+        return try Answer.json(Wire.UndoPlan(stages: items, stays: stays.isEmpty ? nil : stays))
     }
 
     static func release(_ call: Call) async throws -> Response {

@@ -16,12 +16,22 @@ enum PeopleHandlers {
 
     static func setRoles(_ call: Call) async throws -> Response {
         let body = try await call.body(Wire.UserUpdate.self)
-        var user = try await call.api.identities.setRoles(body.roles, of: call.parameter("name"), by: call.actor)
+        let name = call.parameter("name")
+        let before = try await call.api.identities.users().first { $0.names.contains(name) }?.roles ?? []
+        var user = try await call.api.identities.setRoles(body.roles, of: name, by: call.actor)
+        let lost = before.filter { !user.roles.contains($0) }
+        var warnings: [FlowError.Detail] = []
+        if !lost.isEmpty {
+            let words = (lost.count == 1 ? "the role " : "the roles ") + lost.joined(separator: ", ")
+            let them = lost.count == 1 ? "it" : "them"
+            warnings.append(.init(subject: name, message: "does not have \(words) any more, and votes that count by \(them) are void"))
+        }
         if !user.roles.isEmpty, Role.strongest(in: user.roles) == nil {
             let built = Role.allCases.map(\.rawValue).joined(separator: ", ")
             let message = "has no built-in role (\(built)): without one nobody can look at a gate or vote, whatever groups they are in"
-            user.warnings = [.init(subject: call.parameter("name"), message: message)]
+            warnings.append(.init(subject: name, message: message))
         }
+        user.warnings = warnings.isEmpty ? nil : warnings
         return try Answer.json(user)
     }
 

@@ -24,10 +24,12 @@ enum WhyHandler {
         try await GateReasons.fill(&waits, of: row.id, call.api)
         await LockReasons.fill(&waits, of: row.id, call.api)
         let failures = try await WhyFailures(of: row, call.api)
+        let next = try await WhyNext.steps(of: row, call.api)
         let why = Wire.Why(
-            run: row.id, flow: row.flow, state: row.state, summary: summary(row, waits, running, failures.count) + uncommitted(row, call.api),
+            run: row.id, flow: row.flow, state: row.state,
+            summary: summary(row, waits, running, failures.count, next) + uncommitted(row, call.api),
             reason: Wire.Run(row).reason, waitingFor: waits, running: running, failed: failures.shown.isEmpty ? nil : failures.shown,
-            failedCount: failures.count == 0 ? nil : failures.count)
+            failedCount: failures.count == 0 ? nil : failures.count, next: next.isEmpty ? nil : next)
         return try Answer.json(why)
     }
 
@@ -77,14 +79,16 @@ enum WhyHandler {
         return step.attempt?.target.map { "flowctl ping \($0)" } ?? "flowctl doctor"
     }
 
-    private static func summary(_ row: RunRow, _ waits: [Wire.Wait], _ running: [Wire.Running], _ failed: Int) -> String {
+    private static func summary(
+        _ row: RunRow, _ waits: [Wire.Wait], _ running: [Wire.Running], _ failed: Int, _ next: [Wire.NextStep]
+    ) -> String {
         let name = "Run \(row.id) of flow '\(row.flow)'"
         switch row.state {
         case .succeeded: return "\(name) succeeded\(ended(row)); it waits for nothing."
         case .failed:
             let all = failed > 1 ? "; \(failed) steps failed in all" : ""
-            return "\(name) failed\(ended(row))\(because(row))\(all). Go on with: flowctl retry \(row.id)"
-        case .cancelled: return "\(name) was cancelled\(ended(row))\(because(row)). Go on with: flowctl retry \(row.id)"
+            return "\(name) failed\(ended(row))\(because(row))\(all).\(WhyNext.words(next))"
+        case .cancelled: return "\(name) was cancelled\(ended(row))\(because(row)).\(WhyNext.words(next))"
         case .paused:
             let release = waits.first { $0.step == nil }?.release ?? "flowctl resume \(row.id)"
             return "\(name) is paused\(because(row)); nothing new starts. Go on with: \(release)"
@@ -97,8 +101,9 @@ enum WhyHandler {
             var parts: [String] = []
             if !running.isEmpty { parts.append("\(count(running.count, "step")) running\(hosts(running))") }
             if let first = waits.first {
+                let subject = first.step == nil && first.subject == row.id.text ? first.reason ?? "itself" : "'\(first.subject)'"
                 let kinds = Set(waits.map(\.kind.rawValue)).sorted().joined(separator: ", ")
-                parts.append("\(count(waits.count, "wait")) (\(kinds)), the first for '\(first.subject)' since \(first.since)")
+                parts.append("\(count(waits.count, "wait")) (\(kinds)), the first for \(subject) since \(first.since)")
             }
             if parts.isEmpty { parts.append("it is between two steps") }
             return "\(name) is \(row.state.rawValue): \(parts.joined(separator: "; "))."

@@ -245,6 +245,7 @@ extension FlowError {
         let roles = actor.roles.isEmpty ? "no role" : "the roles " + actor.roles.joined(separator: ", ")
         return FlowError(
             .forbidden, subject: actor.user, "\(actor.user) \(message). They have \(roles).",
-            hint: "An admin can give one: flowctl user add \(actor.user) --role ROLE")
+            // Roles are given all at once: one that is not named is taken away, and with it what was voted by it.
+            hint: "An admin can give one: flowctl user add \(actor.user)\(actor.roles.map { " --role \($0)" }.joined()) --role ROLE")
     }
 }

@@ -166,22 +166,33 @@ struct FlowCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await Session.with(connection) { session in
-                let starters = try await starters(session.client)
+                let (triggers, starters) = try await starters(session.client)
                 _ = try await session.client.request("DELETE", "/v1/flows/\(percentEncoded(name))")
                 let terminal = Surroundings.here.terminal
                 try await terminal.say("Removed flow '\(name)'. Its runs stay.")
+                if !triggers.isEmpty {
+                    try await terminal.say("The schedules of its file are removed with it: \(listed(triggers)).".neutralised())
+                }
                 guard !starters.isEmpty else { return }
-                let named = starters.prefix(10).joined(separator: ", ") + (starters.count > 10 ? " and \(starters.count - 10) more" : "")
                 try await terminal.say(
-                    "Nothing starts it any more: \(named). They stand still until it is registered again (flowctl flow add FILE), or remove them.")
+                    "Nothing starts it any more: \(listed(starters)). "
+                        + "They stand still until it is registered again (flowctl flow add FILE), or remove them.")
             }
         }
 
-        /// What starts it, which is not removed with it.
-        private func starters(_ client: FlowClient) async throws -> [String] {
+        private func listed(_ names: [String]) -> String {
+            names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
+        }
+
+        /// What starts it: the schedules of its file, which go with it, and what stays.
+        private func starters(_ client: FlowClient) async throws -> (triggers: [String], others: [String]) {
             let schedules = try await client.list(Wire.Schedule.self, "/v1/schedules").filter { $0.spec.flow == name }
             let hooks = try await client.list(Wire.Hook.self, "/v1/hooks").filter { $0.spec.flow == name }
-            return schedules.map { "schedule \($0.name)" } + hooks.map { "hook \($0.name)" }
+            let others = schedules.filter { $0.spec.isTrigger != true }
+            return (
+                schedules.filter { $0.spec.isTrigger == true }.map(\.name),
+                others.map { "schedule \($0.name)" } + hooks.map { "hook \($0.name)" }
+            )
         }
     }
 }

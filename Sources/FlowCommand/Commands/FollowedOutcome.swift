@@ -62,6 +62,8 @@ enum FollowedOutcome {
         where step.state == .failed || step.state == .unknown {
             failed.append(step)
         }
-        try await Surroundings.here.terminal.say(Messages.notSucceeded(run, failed: failed))
+        // The usual way on is known without it.
+        let next = try? await session.client.why(id.text).next
+        try await Surroundings.here.terminal.say(Messages.notSucceeded(run, failed: failed, next: next))
     }
 }

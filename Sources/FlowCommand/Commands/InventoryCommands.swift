@@ -67,13 +67,19 @@ struct InventoryCommands: AsyncParsableCommand {
                 guard !found.isEmpty else { throw Messages.noKeys(Host.place(address, port)) }
                 let keys = try await confirmed(found)
                 let host = Wire.Host(
-                    name: name, address: address, port: port, user: user, identityFile: identityFile, hostKeys: keys.map(\.key),
+                    name: name, address: address, port: port, user: user, identityFile: identityPath, hostKeys: keys.map(\.key),
                     labels: labels.isEmpty ? nil : labels)
                 let json = try await session.client.request("POST", "/v1/inventory/hosts", body: try body(host))
                 let terminal = Surroundings.here.terminal
                 if show.isJSON { return try await terminal.show(exact: json.pretty) }
                 try await terminal.say("Added host '\(name)'. Try it with: flowctl ping \(shellQuoted(name))")
             }
+        }
+
+        /// For an engine on this machine as other paths are; a server says itself which it takes.
+        private var identityPath: String? {
+            guard let identityFile, connection.leadsToHome, !identityFile.hasPrefix("~/") else { return identityFile }
+            return Surroundings.here.absolute(identityFile)
         }
 
         /// The keys that somebody vouches for: those named with `--yes`, or all that are shown after a spoken yes.

@@ -12,7 +12,8 @@ struct UserCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Creates a user, or replaces the roles of the person.",
             discussion:
-                "Built-in roles, each with the rights of those before it: viewer, operator, author, admin. Other names are groups for approvals, beside one of these: "
+                "Name all roles: those that are not named are taken away, which is said. "
+                + "Built-in roles, each with the rights of those before it: viewer, operator, author, admin. Other names are groups for approvals, beside one of these: "
                 + "without a built-in role nobody can vote."
         )
         @Argument(help: "The name: alice, or os:alice for an account of the engine's machine.") var name: String
@@ -27,8 +28,9 @@ struct UserCommands: AsyncParsableCommand {
                 try await UserTable.show(json, show, session)
                 for warning in try session.client.decode(Wire.User.self, json).warnings ?? [] {
                     let next = "flowctl user add \(shellQuoted(name)) --role viewer" + role.map { " --role \(shellQuoted($0))" }.joined()
-                    try await Surroundings.here.terminal.say(
-                        "Warning: \(warning.subject) \(warning.message).\n  \(next)".neutralised(keeping: ["\n"]))
+                    // What was taken away may have been meant.
+                    let words = warning.message.hasPrefix("has no") ? ".\n  \(next)" : "."
+                    try await Surroundings.here.terminal.say("Warning: \(warning.subject) \(warning.message)\(words)".neutralised(keeping: ["\n"]))
                 }
             }
         }

@@ -29,7 +29,7 @@ struct ScheduleCommands: AsyncParsableCommand {
                 for schedule in schedules {
                     table.add(
                         .init(schedule.name), .init(schedule.spec.flow), .init(ScheduleText.timing(schedule.spec)),
-                        .init(schedule.spec.timeZone ?? "UTC"), .init(schedule.nextAt.map(momentText) ?? "never"),
+                        .init(schedule.spec.timeZone ?? "UTC"), .init(ScheduleText.next(schedule)),
                         .init(ScheduleText.state(schedule)))
                 }
                 try await terminal.show(table.lines(style: terminal.style, width: terminal.tableWidth))

@@ -40,6 +40,8 @@ struct UndoCommand: AsyncParsableCommand {
                 }
             }
             try await here.terminal.show(table.lines(style: here.terminal.style, width: here.terminal.tableWidth))
+            // No 'undo:' is no fault, and easily forgotten.
+            if let stays = plan.stays { try await here.terminal.show("stays: \(stays.joined(separator: ", "))".neutralised()) }
         }
     }
 }

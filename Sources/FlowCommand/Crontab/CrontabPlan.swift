@@ -41,10 +41,6 @@ struct CrontabPlan {
         var flows: [String: Wire.Flow] = [:]
         let names = Set(crontab.jobs.compactMap { $0.exported?.flow ?? flow }).sorted()
         for name in names { flows[name] = try await registered(name, client) }
-        if let flow, names.contains(flow), flows[flow] == nil {
-            throw FlowError(
-                .notFound, subject: flow, "Nothing was imported: no flow '\(flow)' is registered.", hint: "flowctl flow add FILE.swift")
-        }
         for job in crontab.jobs {
             do throws(FlowError) {
                 let name = prefix.map { "\($0)-\(job.line)" } ?? job.exported?.mark.name ?? "cron-\(job.line)"
@@ -60,6 +56,11 @@ struct CrontabPlan {
             return try await client.fetch(Wire.Flow.self, "GET", "/v1/flows/\(percentEncoded(name))")
         } catch {
             guard error.code == .notFound else { throw error }
+            let guess = error.hint.flatMap { $0.hasPrefix("Did you mean") ? $0 : nil }
+            guard name != flow else {
+                throw FlowError(
+                    .notFound, subject: name, "Nothing was imported: no flow '\(name)' is registered.", hint: guess ?? "flowctl flow add FILE.swift")
+            }
             return nil
         }
     }

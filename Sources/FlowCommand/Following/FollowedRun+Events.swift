@@ -80,7 +80,10 @@ extension FollowedRun.Step {
             kind = "approval"
             reason = details["prompt"]?.stringValue
             release = "flowctl approve \(run) \(shellQuoted(path.text))"
-        case "stepHeld": release = "flowctl retry \(run)"
+        case "stepHeld":
+            // While something is undone, what had failed before has no turn again.
+            let isUndo = path.text.contains("/undo:")
+            release = "flowctl retry \(run)" + (isUndo ? " --from \(shellQuoted(path.text))" : "")
         case "stepUnknown": release = "flowctl resolve \(run) \(shellQuoted(path.text)) --as succeeded|failed|retry -m REASON"
         case "mapOpened": kind = "map"
         default: break

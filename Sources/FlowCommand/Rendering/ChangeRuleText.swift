@@ -41,5 +41,6 @@ enum ChangeRuleText {
         ]
         if let fault = rule.fault { lines.append("fault   \(fault)") }
         try await terminal.show(lines.map { $0.neutralised(keeping: ["\u{1B}"]) })
+        for warning in rule.warnings ?? [] { try await terminal.say("Warning: --flow '\(warning.subject)': \(warning.message)".neutralised()) }
     }
 }

@@ -8,20 +8,26 @@ enum RunTables {
         var table = Table("run", "flow", "state", "steps", "started", "took", "by", "waits for")
         for run in runs {
             let settled = StepState.allCases.filter(\.isSettled).reduce(0) { $0 + (run.counts[$1.rawValue] ?? 0) }
-            let all = run.counts.values.reduce(0, +)
+            // What undoes a step that was done again since has no turn in a run that has succeeded.
+            let all = run.state == .succeeded ? settled : run.counts.values.reduce(0, +)
             let took = run.startedAt.map { durationText((run.endedAt ?? now).seconds(since: $0)) } ?? ""
             table.add(
                 .init(short[run.id]), .init(run.flow + (run.registered == false ? " (not registered)" : "")),
                 .init(run.state.rawValue, run.state.colour), .init("\(settled)/\(all)"),
                 .init(momentText(run.startedAt ?? run.createdAt)), .init(took), .init(run.actor),
-                .init(waits(run.waitingFor ?? []) ?? run.reason ?? ""))
+                .init(waits(run.waitingFor ?? [], of: run.id) ?? run.reason ?? ""))
         }
         return table
     }
 
-    private static func waits(_ waits: [Waiting]) -> String? {
+    private static func waits(_ waits: [Waiting], of run: RunID) -> String? {
         guard let first = waits.first else { return nil }
-        return "\(first.kind.rawValue) \(first.subject)" + (waits.count > 1 ? " and \(waits.count - 1) more" : "")
+        return (own(first, of: run) ?? "\(first.kind.rawValue) \(first.subject)") + (waits.count > 1 ? " and \(waits.count - 1) more" : "")
+    }
+
+    /// What the run itself waits for, and no step of it: a lock, a pause. Its id says nothing there.
+    private static func own(_ wait: Waiting, of run: RunID) -> String? {
+        wait.subject == run.text ? wait.reason ?? wait.kind.rawValue : nil
     }
 
     static func steps(_ steps: [Wire.Step], now: Instant) -> Table {
@@ -59,7 +65,8 @@ enum RunTables {
         }
         lines += inputs(run.inputs)
         for wait in run.waitingFor ?? [] {
-            lines.append("waits for \(wait.kind.rawValue) '\(wait.subject)' since \(momentText(wait.since))")
+            let what = own(wait, of: run.id) ?? "\(wait.kind.rawValue) '\(wait.subject)'"
+            lines.append("waits for \(what) since \(momentText(wait.since))")
             if let release = wait.release { lines.append("          \(release)") }
         }
         return lines.map { $0.neutralised() }

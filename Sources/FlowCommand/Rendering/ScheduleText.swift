@@ -15,12 +15,19 @@ enum ScheduleText {
         return "paused" + (pause.untilAt.map { " until \(momentText($0))" } ?? "")
     }
 
+    /// When something runs next; where nothing does, as long as what lasts.
+    static func next(_ schedule: Wire.Schedule) -> String {
+        if let next = schedule.nextAt { return momentText(next) }
+        if schedule.fault != nil { return "not as it is" }
+        return schedule.pause == nil ? "never" : "not while paused"
+    }
+
     static func lines(_ schedule: Wire.Schedule, style: Style) -> [String] {
         let spec = schedule.spec
         var lines = [
             "\(style.paint(schedule.name, .bold))  revision \(schedule.revision), changed \(momentText(schedule.changedAt)) by \(schedule.changedBy)",
             "runs      \(spec.flow)", "when      \(timing(spec)), \(spec.timeZone ?? "UTC")",
-            "next      \(schedule.nextAt.map(momentText) ?? "never")",
+            "next      \(next(schedule))",
             "overlap   \((spec.overlap ?? .skip).rawValue)", "catch-up  \((spec.catchUp ?? .last).rawValue)",
         ]
         lines += bounds(spec)

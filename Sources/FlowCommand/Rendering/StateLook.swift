@@ -24,6 +24,14 @@ struct StateLook {
         }
     }
 
+    init(_ undo: UndoState) {
+        switch undo {
+        case .running: self.init("●", "*", .cyan, "#cfe8ff")
+        case .undone: self.init("↺", "u", .yellow, "#e5dcd0")
+        case .failed, .cancelled: self.init("✗", "x", .red, "#ffd0d0")
+        }
+    }
+
     private init(_ symbol: String, _ ascii: String, _ colour: Style.Colour, _ fill: String) {
         self.symbol = symbol
         self.ascii = ascii

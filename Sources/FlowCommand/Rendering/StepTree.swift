@@ -11,17 +11,17 @@ package struct StepTree: Sendable {
         /// The state of the step, or what the steps of an element amount to.
         var state: StepState {
             if let step { return step.state }
-            let states = Set(children.map(\.state))
+            let states = Set(body.map(\.state))
             let loudest: [StepState] = [.failed, .unknown, .held, .cancelled, .running, .backingOff, .waiting, .ready]
             if let state = loudest.first(where: states.contains) { return state }
             if states.contains(.pending) { return states == [.pending] ? .pending : .running }
             return states == [.skipped] ? .skipped : .succeeded
         }
 
-        var startedAt: Instant? { step.map(\.startedAt) ?? children.compactMap(\.startedAt).min() }
+        var startedAt: Instant? { step.map(\.startedAt) ?? body.compactMap(\.startedAt).min() }
         var endedAt: Instant? {
             if let step { return step.endedAt }
-            return state.isSettled ? children.compactMap(\.endedAt).max() : nil
+            return state.isSettled ? body.compactMap(\.endedAt).max() : nil
         }
     }
 

@@ -42,19 +42,21 @@ package struct TreeLines {
 
     private func add(_ node: StepTree.Node, depth: Int, width: Int, to lines: inout [Line]) {
         let state = node.state
-        let look = StateLook(state)
+        let word = node.undoWord
+        let look = word == nil ? StateLook(state) : node.undo.map { StateLook($0) } ?? StateLook(state)
         let indent = String(repeating: "  ", count: depth)
         let label = node.label.neutralised().clipped(to: max(8, width - 2 * depth)).padded(to: max(0, width - 2 * depth))
         var parts: [(String, Style.Colour)] = [
             (indent, .plain), (style.isUnicode ? look.symbol : look.ascii, look.colour), (" \(label)  ", .plain),
-            (state.rawValue.padded(to: 10), look.colour), (" ", .plain), (took(node).padded(to: 12), .dim),
+            ((word ?? state.rawValue).padded(to: 10), look.colour), (" ", .plain), (took(node).padded(to: 12), .dim),
         ]
         parts += detail(node)
-        let isQuiet = state == .succeeded || state == .skipped || state == .pending || state == .ready
+        let isDone = state == .succeeded && (!node.holdsUndo || node.undo == .undone)
+        let isQuiet = isDone || state == .skipped || state == .pending || state == .ready
         lines.append(Line(parts: parts, isQuiet: isQuiet))
         // An element that is done, or has not begun, is one line.
         guard node.step != nil || !isQuiet else { return }
-        for child in node.children { add(child, depth: depth + 1, width: width, to: &lines) }
+        for child in node.shownChildren { add(child, depth: depth + 1, width: width, to: &lines) }
     }
 
     private func took(_ node: StepTree.Node) -> String {
@@ -84,10 +86,14 @@ package struct TreeLines {
     private func counts(of elements: [StepTree.Node]) -> String {
         let states = elements.map(\.state)
         let settled = states.count { $0.isSettled }
-        let shown = StepState.allCases.compactMap { state -> String? in
-            let count = states.count { $0 == state }
+        var shown = StepState.allCases.compactMap { state -> String? in
+            let count = elements.count { $0.state == state && $0.undoWord == nil }
             return count > 0 && state != .pending ? "\(count) \(state.rawValue)" : nil
         }
+        shown += Dictionary(grouping: elements.compactMap(\.undoWord)) { $0 }.sorted { $0.key > $1.key }.map { "\($0.value.count) \($0.key)" }
+        // What failed and was undone is counted among the failed, too.
+        let rest = elements.count { $0.undoWord == nil && $0.undo == .undone }
+        if rest > 0 { shown.append("\(rest) of them undone") }
         return " \(settled)/\(states.count)" + (shown.isEmpty ? "" : ": \(shown.joined(separator: ", "))")
     }
 

@@ -16,10 +16,12 @@ package struct WhyText {
     package var lines: [String] {
         var lines = [why.summary.neutralised()]
         for wait in why.waitingFor {
-            let subject = wait.step?.text ?? wait.subject
+            // What the run itself waits for stands behind it as the reason; its id would say nothing.
+            let isOwn = wait.step == nil && wait.subject == why.run.text
+            let subject = isOwn ? "" : " '\((wait.step?.text ?? wait.subject).neutralised())'"
             let until = wait.until.map { ", until \(momentText($0))" } ?? ""
             let since = "since \(momentText(wait.since)) (\(durationText(now.seconds(since: wait.since))))"
-            lines.append("  waits for \(style.paint(wait.kind.rawValue, .yellow)) '\(subject.neutralised())' \(since)\(until)")
+            lines.append("  waits for \(style.paint(wait.kind.rawValue, .yellow))\(subject) \(since)\(until)")
             if let reason = wait.reason { lines.append("      \(reason.neutralised())") }
             if let look = wait.look { lines.append("      it goes on by itself; whether it can: \(style.paint(look.neutralised(), .bold))") }
             let release = wait.look == nil ? "release it" : "if it never will"

@@ -23,6 +23,8 @@ package enum RolloutEntry: Hashable, Sendable {
     case undoOpened(Int)
     case undoClosed(Int, UndoState)
     case undoEnded
+    /// It has failed, and more of it was undone since: why, as it is now.
+    case undoTold(reason: String)
 }
 
 // MARK: - As JSON, in the journal and on the wire
@@ -45,6 +47,7 @@ extension RolloutEntry {
         case .undoOpened: "targetUndoBegan"
         case .undoClosed: "targetUndone"
         case .undoEnded: "undoEnded"
+        case .undoTold: "undoTold"
         }
     }
 
@@ -60,6 +63,7 @@ extension RolloutEntry {
         case .soaked, .released: return ["state": .string(StepState.running.rawValue)]
         case .undoEnded: return [:]
         case .breached(let reason): return ["reason": .string(reason)]
+        case .undoTold(let reason): return ["reason": .string(reason), "state": .string(StepState.failed.rawValue)]
         case .adjusted(let adjustment, let ends):
             var members = ["ends": list(ends)]
             members["maxFailures"] = (adjustment.maxFailures?.description).map(JSON.string)
@@ -98,6 +102,7 @@ extension RolloutEntry {
                     details["undo"]?.stringValue.flatMap(UndoState.init(rawValue:)).map { .undoClosed(target, $0) }
                 }
             case "undoEnded": .undoEnded
+            case "undoTold": details["reason"]?.stringValue.map { .undoTold(reason: $0) }
             default: nil
             }
         guard let made else { return nil }

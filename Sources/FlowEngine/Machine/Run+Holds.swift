@@ -4,6 +4,12 @@ extension Run {
     /// The command that ends the hold of a step: one that is not refused as things are.
     package func endOfHold(_ number: Int) -> String {
         let step = steps[number]
+        // While something is undone, what had failed before has no turn again.
+        if undoItem(around: number) != nil, rollouts[number] == nil {
+            let place = "\(id) '\(step.path)'"
+            return "flowctl retry \(id) --from '\(step.path)', or: flowctl resolve \(place) --as succeeded -m REASON, "
+                + "or: flowctl skip \(place) -m REASON"
+        }
         let retry = "flowctl retry \(id)"
         guard let rollout = rollouts[number], case .rollout(let spec) = plan.nodes[step.node].kind else { return retry }
         let place = "\(id) '\(step.path)'"

@@ -60,6 +60,7 @@ extension Run {
         case .undoEnded:
             rollouts[number]?.undoQueue = nil
             rollouts[number]?.endedUndone = true
+        case .undoTold(let reason): steps[number].reason = reason
         default: break
         }
     }

@@ -142,7 +142,7 @@ extension RunMachine {
         if case .approval = node(number).kind {
             throw refuse(
                 command, because: "step '\(path)' is an approval, which is decided and never skipped",
-                hint: "flowctl reject \(run.id) \(path) -m REASON")
+                hint: "flowctl reject \(run.id) '\(path)' -m REASON")
         }
         try requireNoApproval(in: number, "skipped", command)
         let reason = "skipped by \(actor.user)" + (message.map { ": \($0)" } ?? "")
@@ -237,7 +237,7 @@ extension RunMachine {
             guard let output else {
                 throw refuse(
                     command, because: "step '\(run.steps[number].path)' declares an output",
-                    hint: "flowctl resolve \(run.id) \(run.steps[number].path) --as succeeded --output JSON")
+                    hint: "flowctl resolve \(run.id) '\(run.steps[number].path)' --as succeeded --output JSON -m REASON")
             }
             let faults = shape.faults(in: output)
             guard faults.isEmpty else {

@@ -34,7 +34,10 @@ extension RunMachine {
             // Reopening writes the command down first.
             try reopen(reopened, command, by: actor, message: note)
         } else {
-            try requireOpen(command)
+            guard !run.state.isTerminal else {
+                let from = run.state == .succeeded ? " --from STEP" : ""
+                throw refuse(command, because: "it is \(run.state.rawValue) already", hint: "flowctl retry \(run.id)\(from) -p NAME=VALUE")
+            }
             record(command, by: actor, message: note)
         }
         if !changes.isEmpty {

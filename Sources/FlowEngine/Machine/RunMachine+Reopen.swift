@@ -7,7 +7,7 @@ extension RunMachine {
         if let path {
             let number = try position(path)
             if let item = run.undoItem(around: number), run.undo == nil, run.rollouts[item.step.index]?.undoQueue == nil {
-                throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id)")
+                throw refuse(command, because: "step '\(path)' undoes something", hint: "flowctl undo \(run.id) -m REASON")
             }
             let chosen = downstream(of: number).union(stepsOfLaterBatches(than: number)).union(stepsToDoAgain)
             return try chosen.union(stopped(beside: number, chosen, command))

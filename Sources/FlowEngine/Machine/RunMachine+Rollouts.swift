@@ -246,15 +246,22 @@ extension RunMachine {
     }
 
     private mutating func endUndo(_ number: Int, _ rollout: Rollout) {
-        let undone = rollout.targets.count { $0.undo == .undone }
-        let failed = rollout.targets.count { $0.undo == .failed || $0.undo == .cancelled }
-        let result = "\(undone) of \(undone + failed) targets undone"
+        let reason = rollout.undoneWords
         emit(.rollout(ref(number), .undoEnded))
         // It has not brought about what it was for, however it came to that.
         let isIgnored = node(number).policy.onFailure == .ignore
-        settle(number, .failed, reason: (rollout.breach.map { "\($0); " } ?? "") + result, isIgnored: isIgnored)
+        settle(number, .failed, reason: reason, isIgnored: isIgnored)
         guard !isIgnored else { return }
         stopWaiting(in: run.steps[number].scope, because: "step '\(run.steps[number].path)' was undone")
+    }
+}
+
+extension Rollout {
+    /// Why it failed whose targets were undone.
+    var undoneWords: String {
+        let undone = targets.count { $0.undo == .undone }
+        let failed = targets.count { $0.undo == .failed || $0.undo == .cancelled }
+        return (breach.map { "\($0); " } ?? "") + "\(undone) of \(undone + failed) targets undone"
     }
 }
 

@@ -107,6 +107,7 @@ extension RunMachine {
     private mutating func endUndo(_ undo: RunUndo) {
         let wasStopped = run.cancellation != nil
         emit(.undo(.ended))
+        for number in run.rollouts.keys.sorted() { tellUndone(of: number) }
         let left = run.leftToUndo.reduce(0) { $0 + $1.count } - (undo.count - undo.undone)
         let result = "\(undo.undone) of \(undo.count) undone" + (left > 0 ? ", \(left) left from before" : "")
         // A quarantine in between has a reason of its own.
@@ -115,6 +116,13 @@ extension RunMachine {
         let failed = hasFailed ? run.steps.indices.first { run.steps[$0].state == .failed && run.undoItem(around: $0) != nil } : nil
         let cause = failed.map { "; step '\(run.steps[$0].path)' failed" + (run.steps[$0].reason.map { ": \($0)" } ?? "") } ?? ""
         emit(.runState(hasFailed && !wasStopped ? .failed : .cancelled, reason: reason + cause))
+    }
+
+    /// A rollout that failed by its own undo says how much of it was undone: by now it may be more.
+    private mutating func tellUndone(of number: Int) {
+        guard let rollout = run.rollouts[number], rollout.endedUndone, run.steps[number].state == .failed else { return }
+        let reason = rollout.undoneWords
+        if run.steps[number].reason != reason { emit(.rollout(ref(number), .undoTold(reason: reason))) }
     }
 
     // MARK: - By hand
@@ -126,7 +134,7 @@ extension RunMachine {
     mutating func goOnUndoing(past number: Int, _ command: RunCommand, by actor: Actor, message: String?) throws(FlowError) -> Bool {
         guard run.undo == nil, let item = run.undoItem(around: number), run.rollouts[item.step.index]?.undoQueue == nil else { return false }
         guard run.state.isTerminal else {
-            throw refuse(command, because: "step '\(run.steps[number].path)' undoes something", hint: "flowctl undo \(run.id) '\(item.step.path)'")
+            throw refuse(command, because: "step '\(run.steps[number].path)' undoes something", hint: "flowctl why \(run.id)")
         }
         let undo = run.undoState(of: item)
         guard item.element != nil || run.stands(item.step.index), undo == .failed || undo == .cancelled else {

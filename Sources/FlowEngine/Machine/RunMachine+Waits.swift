@@ -80,8 +80,8 @@ extension RunMachine {
             guard known == digest else {
                 throw FlowError(
                     .keyReused, subject: key,
-                    "The signal was not taken: key '\(key)' belongs to another message that run \(run.id) was sent.", hint: "flowctl events \(run.id)"
-                )
+                    "The signal was not taken: key '\(key)' belongs to another message that run \(run.id) was sent.",
+                    hint: "what it was sent: flowctl watch \(run.id) -o json; another message takes another --key")
             }
             return
         }

@@ -85,11 +85,14 @@ extension RunReader {
         package var by: [String]
     }
 
+    /// What became of its undo; nil when there is no such run.
+    package func undoOutcome(of run: RunID) async throws -> UndoOutcome? { try await load(run)?.run.undoOutcome(hash: hash) }
+
     /// What an undo of the run, or of a step and what came after it, would take back: the items of a stage together, a stage when the one
     /// before it is over. Refused as the undo would be.
-    package func undoStages(of run: RunID, from path: StepPath?) async throws -> [[Undoable]] {
-        guard let run = try await load(run)?.run else { return [] }
-        return try RunMachine.undoStages(of: run, from: path, hash: hash).map { stage in
+    package func undoStages(of run: RunID, from path: StepPath?) async throws -> (stages: [[Undoable]], stays: [String]) {
+        guard let run = try await load(run)?.run else { return ([], []) }
+        let stages = try RunMachine.undoStages(of: run, from: path, hash: hash).map { stage in
             stage.map { item in
                 let scope = run.index.undos[run.steps[item.step.index].node].map { run.index.scopes[$0].nodes } ?? []
                 return Undoable(
@@ -97,5 +100,6 @@ extension RunReader {
                     by: scope.map { run.plan.nodes[$0].name })
             }
         }
+        return (stages, path == nil ? run.staysWhenUndone : [])
     }
 }

@@ -8,7 +8,9 @@ package enum InputValidation {
             throw FlowError(
                 .inputs, subject: "inputs",
                 "Nothing was started: \(faults.count == 1 ? "one input is" : "\(faults.count) inputs are") not acceptable.",
-                hint: "Give inputs with -p NAME=VALUE or --inputs FILE.json", errors: faults)
+                hint: parameters.contains { parameter in parameter.isSecret && faults.contains { $0.subject == parameter.name } }
+                    ? "Give secrets with --inputs FILE.json, which no process list shows; others with -p NAME=VALUE, too"
+                    : "Give inputs with -p NAME=VALUE or --inputs FILE.json", errors: faults)
         }
         return values
     }

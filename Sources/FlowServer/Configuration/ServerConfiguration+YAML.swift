@@ -12,10 +12,7 @@ extension ServerConfiguration {
     package static func load(_ path: String) throws(FlowError) -> ServerConfiguration {
         guard let text = try text(of: path) else { return ServerConfiguration() }
         let document = try ConfigurationDocument(text, file: path)
-        let configuration = try document.configuration()
-        let faults = configuration.faults
-        guard faults.isEmpty else { throw document.refusal(faults) }
-        return configuration
+        return try document.configuration()
     }
 
     /// nil when there is no such file.
@@ -60,16 +57,23 @@ private struct ConfigurationDocument {
         guard faults.isEmpty else { throw refusal(faults) }
     }
 
-    /// Every section is read for itself, so that a fault in one does not hide those in another.
+    /// Every section is read for itself, so that a fault in one does not hide those in another; those that can be read are judged, too.
     func configuration() throws(FlowError) -> ServerConfiguration {
         guard case .object(let sections) = json else {
             throw refusal([.init(subject: "", message: "must be sections (NAME: VALUE), found \(json.typeName)")])
         }
-        let faults = sections.sorted { $0.key < $1.key }.flatMap { name, value in
-            StrictDecoder.faults(ServerConfiguration.self, in: .object([name: value]))
+        var unread: [String: [FlowError.Detail]] = [:]
+        for (name, value) in sections {
+            let faults = StrictDecoder.faults(ServerConfiguration.self, in: .object([name: value]))
+            if !faults.isEmpty { unread[name] = faults }
         }
+        let configuration = try StrictDecoder.decode(ServerConfiguration.self, from: .object(sections.filter { unread[$0.key] == nil }))
+        // Whether it is safe to listen there depends on what cannot be read.
+        let isOpen = unread["tls"] != nil || unread["behindProxy"] != nil
+        let judged = configuration.faults.filter { !isOpen || $0.subject != "listen" }
+        let faults = unread.sorted { $0.key < $1.key }.flatMap(\.value) + judged
         guard faults.isEmpty else { throw refusal(faults) }
-        return try StrictDecoder.decode(ServerConfiguration.self, from: json)
+        return configuration
     }
 
     /// Puts the line to each fault, in the order of the file.

@@ -39,6 +39,12 @@ struct HostDirectoryService: HostDirectory {
     private static func host(_ host: Wire.Host) throws(FlowError) -> Host {
         var keys: [String] = []
         for text in host.hostKeys ?? [] { keys.append(try key(text, of: host.name)) }
+        if let file = host.identityFile, !file.hasPrefix("/"), !file.hasPrefix("~/") {
+            throw FlowError(
+                .usage, subject: "identityFile",
+                "Host '\(host.name)' was not added: its identityFile '\(file)' is no absolute path, and the engine has no folder to begin from.",
+                hint: "Give the path on the engine's machine, such as /home/ops/.ssh/id_ed25519 or ~/.ssh/id_ed25519.")
+        }
         return Host(
             name: host.name, address: Host.bare(host.address), port: host.port ?? 22, user: host.user, identityFile: host.identityFile,
             hostKeys: keys, labels: host.labels ?? [:])

@@ -146,6 +146,16 @@ struct RunPreparer: RunPreparation {
         return preview
     }
 
+    func check(_ start: Wire.Start, taken: Set<String>?) async throws {
+        let (found, _, _) = try await source(start, false)
+        let plan = try await pinned(found, isKept: false).plan
+        let given = start.inputs ?? [:]
+        let fixed = try LaterInputs(given: given, taken: taken).fixed(of: plan.parameters, complete: inputs)
+        let needs = TargetResolver.needs(of: plan, inputs: fixed)
+        guard !needs.isEmpty || start.limit != nil else { return }
+        _ = try TargetResolver.targets(of: needs, in: try await inventory.current(), limit: start.limit)
+    }
+
     func edit(_ given: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit {
         let parameters = plan.parameters.filter { given[$0.name] != nil }
         let faults = given.keys.sorted().filter { name in !plan.parameters.contains { $0.name == name } }.map { name in

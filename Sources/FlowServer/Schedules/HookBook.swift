@@ -55,7 +55,7 @@ package struct HookBook: HookDirectory {
         let people = people()
         var items: [Standstills.Item] = []
         try await table.each { row in
-            let reason = RunOwner(user: row.user, person: row.person).reason(people)
+            let reason = RunOwner(user: row.user, person: row.person).reason(people) ?? (isLocked(row) ? HookBook.lockedReason : nil)
             if let reason { items.append(Standstills.Item(.hook, row.name, reason: reason)) }
         }
         return items
@@ -83,7 +83,26 @@ package struct HookBook: HookDirectory {
     }
 
     private func fault(of row: HookRow) -> FlowError? {
-        RunOwner(user: row.user, person: row.person).fault(people(), what: "hook '\(row.name)'")
+        RunOwner(user: row.user, person: row.person).fault(people(), what: "hook '\(row.name)'") ?? (isLocked(row) ? HookBook.locked(row) : nil)
+    }
+
+    /// Nothing that comes in can be told from a forgery: the key that sealed the hook's own secret is lost, or the secret was changed.
+    private func isLocked(_ row: HookRow) -> Bool {
+        do {
+            _ = try stored.open(row.secret)
+            return false
+        } catch {
+            return true
+        }
+    }
+
+    private static let lockedReason = "its secret cannot be opened: it was changed, or sealed with a key that is not here"
+
+    private static func locked(_ row: HookRow) -> FlowError {
+        FlowError(
+            .conflict, subject: row.name,
+            "hook '\(row.name)' stands still: \(lockedReason); another secret, with the options that it had: "
+                + "flowctl hook add \(row.name) \(row.spec.flow) --new-secret")
     }
 
     // MARK: - Changing
@@ -129,18 +148,14 @@ package struct HookBook: HookDirectory {
         return all.sorted { $0.0 > $1.0 }.prefix(limit).map(\.1)
     }
 
+    /// Refuses what no request could make good.
     private func checkParameters(_ name: String, _ spec: HookSpec) async throws {
         do {
-            _ = try await plans.preview(Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels))
+            let start = Wire.Start(flow: spec.flow, inputs: spec.inputs, limit: spec.limit, labels: spec.labels)
+            try await plans.check(start, taken: spec.take.map { Set($0.keys) })
         } catch let error as FlowError where error.code == .inputs {
-            // What the request will bring is missing yet; everything else is wrong for good.
-            let wrong = error.errors.filter { !$0.message.hasPrefix("is missing") }
-            guard wrong.isEmpty else {
-                throw FlowError(.inputs, subject: name, "Hook '\(name)' was not taken: its inputs are not acceptable.", errors: wrong)
-            }
-        } catch let error as FlowError where error.code == .selector {
-            // The hosts come with the request.
-            if spec.limit != nil { throw error.saying("Hook '\(name)' was not taken") }
+            throw FlowError(
+                .inputs, subject: name, "Hook '\(name)' was not taken: its inputs are not acceptable.", hint: error.hint, errors: error.errors)
         } catch let error as FlowError {
             throw error.saying("Hook '\(name)' was not taken")
         }
@@ -183,6 +198,9 @@ package struct HookBook: HookDirectory {
 
     private func start(_ delivery: HookDelivery, of hook: HookRow) async throws -> Wire.Delivered {
         let (arrived, name) = (now(), hook.name)
+        if isLocked(hook) {
+            throw FlowError(.conflict, subject: name, "Nothing was started: hook '\(name)' stands still: \(HookBook.lockedReason).")
+        }
         let sent = try moment(delivery, hook)
         if let fault = fault(of: hook) {
             throw FlowError(

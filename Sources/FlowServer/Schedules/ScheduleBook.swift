@@ -17,14 +17,30 @@ package struct ScheduleBook: ScheduleDirectory {
     private var schedules: Schedules { scheduler.schedules }
 
     package func schedules(after name: String?, limit: Int) async throws -> [Wire.Schedule] {
-        await scheduler.page(after: name, limit: limit).map { Wire.Schedule($0.entry, fault: $0.fault) }
+        var shown: [Wire.Schedule] = []
+        var gone: [String: Bool] = [:]
+        for (entry, fault) in await scheduler.page(after: name, limit: limit) {
+            let flow = entry.row.spec.flow
+            if fault == nil, gone[flow] == nil { gone[flow] = try await isGone(flow) }
+            shown.append(Wire.Schedule(entry, fault: fault ?? (gone[flow] == true ? ScheduleBook.noFlow(flow) : nil)))
+        }
+        return shown
+    }
+
+    private func isGone(_ flow: String) async throws -> Bool { try await scheduler.inputs.secrets(flow) == nil }
+
+    private static func noFlow(_ flow: String) -> FlowError {
+        FlowError(.notFound, subject: flow, "no flow '\(flow)' is registered; to register it again: flowctl flow add FILE")
     }
 
     package func names() async throws -> [String] { await scheduler.names() }
 
     package func schedule(_ name: String) async throws -> Wire.Schedule? {
         guard let entry = await scheduler.entry(name) else { return nil }
-        return Wire.Schedule(entry, fault: await scheduler.fault(of: entry))
+        let flow = entry.row.spec.flow
+        var fault = await scheduler.fault(of: entry)
+        if fault == nil, try await isGone(flow) { fault = ScheduleBook.noFlow(flow) }
+        return Wire.Schedule(entry, fault: fault)
     }
 
     // MARK: - Changing
@@ -92,6 +108,7 @@ package struct ScheduleBook: ScheduleDirectory {
         for entry in await scheduler.all() where entry.row.spec.isTrigger == true && entry.row.spec.flow == flow {
             if wanted[entry.row.name] == nil { try await remove(schedule: entry.row.name, by: actor) }
         }
+        var faults: [FlowError.Detail] = []
         for (name, spec) in wanted.sorted(by: { $0.key < $1.key }) where await scheduler.entry(name)?.row.spec != spec {
             do {
                 // One that comes once stands in the file for longer than its time.
@@ -100,11 +117,15 @@ package struct ScheduleBook: ScheduleDirectory {
                 }
                 _ = try await put(name, spec, by: actor)
             } catch let error as FlowError {
-                throw FlowError(
-                    error.code, subject: name, "Flow '\(flow)' is registered, but one of its triggers was not taken: \(error.message)",
-                    hint: error.hint, errors: error.errors)
+                let kept = await scheduler.entry(name) == nil ? "" : " It stays as it was before."
+                faults.append(FlowError.Detail(subject: name, message: error.inOneLine + kept))
             }
         }
+        guard !faults.isEmpty else { return }
+        let which = wanted.count == 1 ? "its trigger was" : "\(faults.count) of its \(wanted.count) triggers \(faults.count == 1 ? "was" : "were")"
+        throw FlowError(
+            .usage, subject: flow, "Flow '\(flow)' is registered, but \(which) not taken\(faults.count < wanted.count ? "; the others are" : "").",
+            hint: "correct the file, then: flowctl flow add FILE", errors: faults)
     }
 
     package func remove(schedule name: String, by actor: Actor) async throws {
@@ -240,7 +261,31 @@ extension Wire.Schedule {
         self.init(
             name: row.name, revision: row.revision, spec: row.spec, changedAt: row.changedAt, changedBy: row.user,
             pause: row.pause.map { Pause(reason: $0.reason, sinceAt: $0.since, untilAt: $0.until, by: $0.user) },
-            nextAt: entry.rule?.nextOccurrences(after: row.position, limit: 1).first?.at, fault: fault?.message)
+            nextAt: fault == nil ? entry.nextRun : nil, fault: fault?.message)
+    }
+}
+
+extension Scheduler.Entry {
+    /// How far it is looked ahead past times at which nothing runs, such as those of a closed day.
+    private static let timesLookedAt = 20_000
+    private static let timesAtOnce = 200
+
+    /// The first time at which something runs as things are; nil when none is known.
+    fileprivate var nextRun: Instant? {
+        guard let rule else { return nil }
+        var position = row.position
+        if let pause = row.pause {
+            guard let until = pause.until else { return nil }
+            position = max(position, .init(after: until + -0.001))
+        }
+        for _ in 0..<Self.timesLookedAt / Self.timesAtOnce {
+            // The first time nearly always is one.
+            let times = rule.nextOccurrences(after: position, limit: position == row.position ? 1 : Self.timesAtOnce)
+            if let found = times.first(where: { $0.skipped == nil }) { return found.at }
+            guard let last = times.last else { return nil }
+            position = last.position
+        }
+        return nil
     }
 }
 

@@ -32,7 +32,7 @@ struct StandstillWatch: Sendable {
                 "kind": .string("\(key[0]).stopped"), "reason": .string(key[1]), "count": .int(names.count),
                 "names": .array(names.prefix(Limits.namesTold).map(JSON.string)), "at": .string(at.description),
                 "admins": .array(admins.prefix(Limits.namesTold).map(JSON.string)),
-                "hint": .string(key[0] == Standstills.Kind.hook.rawValue ? "flowctl hook add" : "flowctl schedule add"),
+                "hint": .string(key[0] == Standstills.Kind.hook.rawValue ? "flowctl hook add NAME FLOW" : "flowctl schedule add NAME FLOW"),
             ]
         }
     }

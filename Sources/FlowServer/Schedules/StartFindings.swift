@@ -12,8 +12,8 @@ enum StartFindings {
         return faults.prefix(Limits.plannedShown).map { fault in
             Wire.Finding(
                 name: "schedules", level: .warn, message: "\(fault.subject): \(fault.message)\(more)",
-                hint: "Somebody who may takes it over, or changes it: flowctl schedule add, flowctl hook add; a flow that is gone is registered "
-                    + "again: flowctl flow add FILE.")
+                hint: "Somebody who may takes it over, or changes it: flowctl schedule add NAME FLOW, or: flowctl hook add NAME FLOW; "
+                    + "a flow that is gone is registered again: flowctl flow add FILE.")
         }
     }
 }

@@ -23,7 +23,7 @@ package struct StoredInputs: Sendable {
         for name in names.sorted() where inputs[name] == .string(SealedText.shown) {
             throw FlowError(
                 .inputs, subject: subject, "\(subject) was not taken: its inputs are not acceptable.",
-                hint: "Give the secret anew: -p \(name)=VALUE",
+                hint: "Give the secret anew: --inputs FILE.json with {\"\(name)\": \"VALUE\"}",
                 errors: [
                     .init(subject: name, message: "is secret, and '\(SealedText.shown)' is what answers show in its place, not its value")
                 ])
@@ -60,7 +60,7 @@ package struct StoredInputs: Sendable {
             throw FlowError(
                 .inputs, subject: flow,
                 "Nothing was started: input '\(name)' was given as a secret, and flow '\(flow)' has no secret parameter of this name any more.",
-                hint: "Give the inputs anew: flowctl schedule add, flowctl hook add")
+                hint: "Give the inputs anew: flowctl schedule add NAME FLOW -p NAME=VALUE, or: flowctl hook add NAME FLOW -p NAME=VALUE")
         }
         return try inputs.mapValues { try opened($0) }
     }

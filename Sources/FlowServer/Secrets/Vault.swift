@@ -97,7 +97,8 @@ package struct Vault: Sendable {
             return String(decoding: plain, as: UTF8.self)
         } catch {
             throw FlowError(
-                .storage, subject: "secret", "A sealed secret could not be opened: it was changed, or sealed with another key.")
+                .conflict, subject: "secret", "A sealed secret could not be opened: it was changed, or sealed with another key.",
+                hint: "Give it anew; or put the key back that it was sealed with: secret.key.")
         }
     }
 

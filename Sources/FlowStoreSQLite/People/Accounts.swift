@@ -186,7 +186,8 @@ extension Accounts {
         try change()
         guard let role, had, !(try isHeld(role, database)) else { return }
         throw FlowError(
-            .conflict, subject: subject, "Nothing was changed: '\(subject)' is the last \(role).", hint: "flowctl user add OTHER --role \(role)")
+            .conflict, subject: subject, "Nothing was changed: '\(subject)' is the last \(role).",
+            hint: "flowctl user add OTHER --role \(role) (and --role for each that OTHER has: others are taken away)")
     }
 
     private static func isHeld(_ role: String, _ database: Database) throws -> Bool {

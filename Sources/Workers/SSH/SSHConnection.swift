@@ -105,7 +105,10 @@ final class SSHConnection: SocketOwner, Timed {
             phase = .authenticating(verified, socket, .loaded(key))
             authenticate(verified, socket, key)
         case .failure(let refusal):
-            fail(.authenticate, "the identity file \(refusal.message).", isTransient: false)
+            // Where it says what to type there is nothing to add.
+            let isPlain = !refusal.message.contains("Type:") && !refusal.message.contains("ssh-agent")
+            let next = " Another one: flowctl inventory add \(endpoint.name) \(endpoint.address) --port \(endpoint.port) --identity-file FILE"
+            fail(.authenticate, "the identity file \(refusal.message)." + (isPlain ? next : ""), isTransient: false)
         }
     }
 

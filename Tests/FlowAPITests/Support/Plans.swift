@@ -20,7 +20,12 @@ enum Plans {
     /// Steps side by side.
     static let fails = Plan(flow: "fails", nodes: [shell("one"), shell("two")] + map(over: [0, 1]), dsl: "test")
     static let failsMuch = Plan(flow: "fails-much", nodes: map(over: (0..<APILimits.failuresShown + 5).map { .int($0) }), dsl: "test")
-    static let all = [one, two, secret, gate, fails, failsMuch]
+    static let undoes = Plan(
+        flow: "undoes",
+        nodes: [
+            shell("vm"), Node(id: "vm/undo:back", name: "back", scope: "vm", part: .undo, kind: .shell(ShellSpec(source: .text("true")))),
+        ], dsl: "test")
+    static let all = [one, two, secret, gate, fails, failsMuch, undoes]
 
     /// All elements at once.
     private static func map(over elements: [JSON]) -> [Node] {

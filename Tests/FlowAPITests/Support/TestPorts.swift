@@ -121,6 +121,7 @@ struct TestPreparation: RunPreparation {
             flow: plan.flow, revision: TestPreparation.digest(plan.flow), plan: plan, inputs: .object(start.inputs ?? [:]),
             targets: [:])
     }
+    func check(_ start: Wire.Start, taken: Set<String>?) async throws { _ = try plan(start) }
     func edit(_ inputs: [String: JSON], of plan: Plan, begunWith created: Created, now current: JSON) async throws -> InputEdit {
         InputEdit(inputs: inputs)
     }

@@ -168,6 +168,7 @@ extension EntryOracle {
         case .undoEnded:
             let isOver = rollout.undoOpen.isEmpty && (rollout.undoQueue?.isEmpty != false || run.wasStopped)
             return isOver ? nil : "the undoing ends while it goes on"
+        case .undoTold: return run.steps[step].state == .failed && rollout.endedUndone ? nil : "what did not end by its undo is told so"
         case .opened: return nil
         }
     }
