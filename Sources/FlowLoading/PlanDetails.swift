@@ -67,8 +67,11 @@ package enum PlanDetails {
             if Instant(value.text) == nil {
                 faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, on a day that exists, found '\(value.text)'")
             }
-        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call, .shell: break
+        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call: break
+        case .shell(let shell): if shell.isEmpty { faults.append("its command is empty") }
         }
+        // It would say that the step took effect.
+        if node.policy.probe?.command.isEmpty == true { faults.append("its probe's command is empty") }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
         }
@@ -195,6 +198,10 @@ extension TypeShape {
         case .string, .int, .double, .bool: return "\(self) has no members"
         }
     }
+}
+
+extension ShellSpec {
+    fileprivate var isEmpty: Bool { if case .text(let text) = source { text.allSatisfy(\.isWhitespace) } else { false } }
 }
 
 extension Expression {

@@ -376,7 +376,6 @@ extension ShellSpec {
         switch source {
         case .text(let text):
             var faults: [String] = []
-            if text.allSatisfy(\.isWhitespace) { faults.append("command is empty") }
             if text.utf8.count > Limits.scriptBytes {
                 faults.append("command has \(text.utf8.count) bytes; at most \(Limits.scriptBytes) are allowed")
             }

@@ -56,7 +56,9 @@ struct PlanValidationTests {
             return faults([node])
         }
         #expect(probed(ShellSpec(source: .text("test -e /done"))) == [])
-        #expect(probed(ShellSpec(source: .text(" \n"))) == ["its probe's command is empty"])
+        var empty = shell("a")
+        empty.policy = Policy(probe: Probe(command: ShellSpec(source: .text(" \n"))))
+        #expect(PlanDetails.faults(in: Plan(flow: "test", nodes: [empty], dsl: "0")).map(\.message) == ["its probe's command is empty"])
         #expect(probed(ShellSpec(source: .text("a\0"))) == ["its probe's command has a NUL character"])
         #expect(probed(ShellSpec(source: .asset(Digest(of: [1])))).first?.contains("is not among the plan's assets") == true)
         #expect(probed(ShellSpec(source: .text("true"), environment: ["FLOW_RUN": .literal("x")])).count == 1)
