@@ -86,7 +86,7 @@ extension RunMachine {
         guard let parent = run.created.parent else { return }
         throw refuse(
             command, because: "its inputs are what step '\(parent.step)' of run \(parent.run) gave it",
-            hint: "flowctl retry \(parent.run) --from '\(parent.step)' with other inputs of that run, when it has ended")
+            hint: "flowctl retry \(parent.run) --from '\(parent.step)' -p NAME=VALUE")
     }
 
     /// Nor does a change come past an approval that nobody was asked for because of the old inputs: what decided that decides anew, or nothing
