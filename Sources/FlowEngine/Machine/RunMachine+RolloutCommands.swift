@@ -237,8 +237,7 @@ extension RunMachine {
 extension RunMachine {
     /// The approvals that are open and hold it back: what was shown to them is not what would run.
     fileprivate func gatesBefore(_ number: Int) -> [Int] {
-        let id = node(number).id
-        return run.steps.indices.filter { gate in run.steps[gate].approval?.state == .open && run.nodes(behind: gate).contains { $0.id == id } }
+        run.steps.indices.filter { run.steps[$0].approval?.state == .open && downstream(of: $0).contains(number) }
     }
 
     /// The approvals between its batches that are open: they are asked anew. Without one its batches stay as they are: with others some of the

@@ -140,6 +140,7 @@ extension EntryOracle {
             switch event {
             case .voidVotes(run.steps[step].path, _), .command(.edit, _, _): break
             case .command(.adjust(let rollout, _), _, _) where run.enclosing(step).contains(rollout): break
+            case .command(.adjust(let rollout, _), _, _) where run.positions[rollout].map { run.cameAfter($0, step) } ?? false: break
             default:
                 // Something that it asks about is done again.
                 if earlier.contains(where: { if case .reopened = $0 { true } else { false } }) { break }
