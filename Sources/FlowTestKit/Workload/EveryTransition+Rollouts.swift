@@ -2,7 +2,7 @@ internal import FlowModel
 
 extension EveryTransition {
     /// Four hosts in three batches: a soak that is cut short and one that passes, a gate between batches, a budget that is breached and
-    /// widened, a redo, and an undo that does not succeed everywhere.
+    /// widened, a redo, and an undo that does not succeed everywhere and is brought to its end by hand.
     mutating func rollouts() async throws {
         let deploy = StepPath("deploy")
         let run = try await canary()
@@ -24,6 +24,8 @@ extension EveryTransition {
         try await driver.perform(.undo(deploy), on: run, by: Self.alice, message: "it was the wrong version")
         for host in ["web-4", "web-3"] { try await driver.succeed("deploy[\(host)]/undo:back", run) }
         try await driver.fail("deploy[web-1]/undo:back", run)
+        try await driver.perform(
+            .resolve(StepPath("deploy[web-1]/undo:back"), .succeeded(output: nil)), on: run, by: Self.alice, message: "taken back by hand")
         try await paced()
     }
 
