@@ -362,6 +362,18 @@ struct HeldGatesTests {
         #expect(edit(&machine, ["names": ["a"]])?.contains("step 'ask'") == true)
     }
 
+    @Test func `nor are those of a map that runs and keeps its list`() throws {
+        var machine = try MachineHarness(
+            [
+                Node(id: "ask", name: "ask", kind: .map(MapSpec(elements: .list(.parameter("names")), width: 1))),
+                Node(id: "ask/go", name: "go", scope: "ask", kind: Self.gate), shell("deploy", needs: ["ask"]),
+            ], inputs: ["names": ["a"], "n": 1],
+            parameters: [Parameter(name: "names", kind: .list(.string)), Parameter(name: "n", kind: .int)])
+        #expect(machine["ask[0]/go"].approval?.state == .open)
+        #expect(edit(&machine, ["names": ["a", "b"]])?.contains("step 'ask'") == true)
+        #expect(edit(&machine, ["n": 2]) == nil)
+    }
+
     @Test func `a called run keeps what it was given`() throws {
         let parent = CallID(run: RunID(at: Instant(milliseconds: 1), random: [UInt8](repeating: 9, count: 10)), step: StepPath("dep"), generation: 1)
         var machine = try MachineHarness([shell("a")], inputs: ["v": "1"], parameters: [Parameter(name: "v", kind: .string)], parent: parent)

@@ -157,6 +157,10 @@ struct RolloutRetryTests {
         // One target is chosen while another one still runs: there is no gate to wait at.
         machine.closure = ChangeClosure(kind: .freeze, rule: "books", reason: "closed")
         #expect(throws: FlowError.self) { try machine.command(.redo(rollout: StepPath("deploy"), .named(["web-1"]), from: nil)) }
+        #expect(throws: FlowError.self) { try machine.command(.retry(from: StepPath("deploy[web-1]/switch"))) }
+        machine.closure = nil
+        try machine.command(.retry(from: StepPath("deploy[web-1]/switch")))
+        #expect(machine.dispatched == ["deploy[web-1]/switch"])
         expectRefold(machine)
     }
 

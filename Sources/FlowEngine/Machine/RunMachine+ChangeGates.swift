@@ -1,12 +1,12 @@
 import FlowModel
 
-/// Gates that freezes and windows close. They stand where a change can wait without harm: before a run's first step and before each
-/// batch of a rollout. What has begun ends, and undoing is never kept waiting.
 extension Run {
     /// It cleans up after another run, which is never kept waiting. Who retries it later is.
     var isUngated: Bool { created.isUngated == true && !wasTakenUp }
 }
 
+/// Gates that freezes and windows close. They stand where a change can wait without harm: before a run's first step and before each
+/// batch of a rollout. What has begun ends, and undoing is never kept waiting.
 extension RunMachine {
     // MARK: - Asking
 

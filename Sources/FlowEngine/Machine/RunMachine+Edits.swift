@@ -95,7 +95,10 @@ extension RunMachine {
         var edited = run
         edited.take(edit)
         let decided = run.steps.indices.first { number in
-            guard run.steps[number].state == .succeeded, !reopened.contains(number) else { return false }
+            let step = run.steps[number]
+            // A map or rollout that runs keeps the elements that it began with.
+            let hasDecided = step.state == .succeeded || step.elements != nil && step.state.isActive
+            guard hasDecided, !reopened.contains(number) else { return false }
             return holdsApproval(number) && decidesOtherwise(number, in: edited)
         }
         guard let decided else { return }

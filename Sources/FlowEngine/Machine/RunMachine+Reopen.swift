@@ -95,6 +95,7 @@ extension RunMachine {
             }
         }
         let turns = try turns(numbers, targets, command)
+        for (rollout, elements) in turns where !numbers.contains(rollout) { try keepFrozen(elements, of: rollout, command) }
         for (rollout, elements) in turns {
             let undone = elements.filter { run.isUndone($0, of: rollout) }
             for element in undone { numbers.formUnion(stepsToRepeat(of: element, in: rollout, from: nil)) }
@@ -126,6 +127,19 @@ extension RunMachine {
             emit(.runState(.running, reason: nil))
             _ = passesGate()
         }
+    }
+
+    /// Targets that have their turn again in a rollout that runs come past no freeze or window: they have no gate to wait at, as those of later
+    /// batches have, and all of one that begins again.
+    private func keepFrozen(_ elements: [Int], of number: Int, _ command: RunCommand) throws(FlowError) {
+        guard !run.isUngated, let rollout = run.rollouts[number], run.steps[number].state == .running, let all = run.steps[number].elements else {
+            return
+        }
+        let again = elements.filter { all.scopes[$0] != nil && rollout.batch(of: $0) <= rollout.batch }
+        guard !again.isEmpty, let closure = context.closure(subject(again.map { all.keys[$0] })) else { return }
+        throw refuse(
+            command, because: "\(closure.kind.rawValue) \(closure.rule) keeps changes from targets of step '\(run.steps[number].path)', which runs",
+            hint: "flowctl freeze list")
     }
 
     /// To the first batch after which something is to be done again: nothing behind that begins before.

@@ -13,21 +13,9 @@ extension RunMachine {
         var steps = Set(elements.flatMap { stepsToRepeat(of: $0, in: number, from: from) })
         if let from, steps.isEmpty { throw refuse(command, because: "no step '\(from)' has run on these targets") }
         steps.insert(number)
-        if run.steps[number].state == .running {
-            try keepFrozen(elements, of: number, command)
-            steps.remove(number)
-        }
+        if run.steps[number].state == .running { steps.remove(number) }
         try reopen(steps, targets: [number: elements], command, by: actor, message: message)
         startEverything()
-    }
-
-    /// Targets that have their turn again in a rollout that runs come past no freeze or window; one that begins again asks at its gate.
-    private func keepFrozen(_ elements: [Int], of number: Int, _ command: RunCommand) throws(FlowError) {
-        guard !run.isUngated, let keys = run.steps[number].elements?.keys, let closure = context.closure(subject(elements.map { keys[$0] })) else {
-            return
-        }
-        throw refuse(
-            command, because: "\(closure.kind.rawValue) \(closure.rule) keeps changes from these targets", hint: "flowctl freeze list")
     }
 
     /// The rollout that is meant: the one named, else the run's only one. Those of `finally` run again with all of it, and in no other way.

@@ -41,6 +41,12 @@ extension EntryOracle {
             }
         }
         if isBegun, let fault = mayBegin(batch: rollout.batch, step) { return fault }
+        if !isBegun, isTakenUp(element, step), elements.scopes[element] != nil,
+            context.closure(ChangeSubject(flow: run.created.flow, labels: run.created.labels, hosts: [elements.keys[element]])) != nil,
+            rollout.passedBatch != rollout.batch
+        {
+            return "a target of '\(path)' is done again in spite of a freeze"
+        }
         let budget = spec.failures(of: rollout)
         if budget.found > budget.borne { return "a target of '\(path)' begins after \(budget.found) failures of \(budget.borne)" }
         return elements.open.count < spec.width(rollout, of: batch.count) ? nil : "more targets of '\(path)' run at once than may"
@@ -72,6 +78,14 @@ extension EntryOracle {
         }
         if steps.allSatisfy({ $0.state == .skipped }) { return .skipped }
         return steps.contains { $0.changed == true } ? .changed : .ok
+    }
+
+    /// It has its turn again in this very decision.
+    private func isTakenUp(_ element: Int, _ step: Int) -> Bool {
+        earlier.contains { entry in
+            guard case .rollout(let other, .requeued(let chosen)) = entry else { return false }
+            return other.index == step && chosen.contains(element)
+        }
     }
 
     /// The first of these batches after which something is to be done, or has failed.
