@@ -267,7 +267,7 @@ enum Messages {
 // MARK: - Outcomes
 
 extension Messages {
-    /// - Parameter next: how the server says that it goes on; nil: nobody could be asked, or it does not say.
+    /// - Parameter next: how the server says that it goes on; nil: it is an older one, and does not say.
     static func notSucceeded(_ run: Wire.Run, failed: [Wire.Step], next: [Wire.NextStep]? = nil) -> String {
         let shown = 10
         // The parts say more than the whole: a map fails because a step in it did, the run because the map did.

@@ -29,27 +29,24 @@ enum ShapeProbe {
         let isComputed = property.contains("<") || property.contains(">") || property.contains("$")
         let probe = probe(Root.self, depth)
         if !isComputed, let field = probe.names[property] { return field }
+        let computed = "a computed property of \(Root.self) cannot be read in a flow's body"
         switch probe.shape {
-        case .any where !isComputed && probe.isKey(property): return property
-        case .any where !isComputed:
+        case .any where isComputed: throw Fault(message: computed)
+        case .any where probe.isKey(property): return property
+        case .any:
             throw Fault(
                 message: "the name in JSON of '\(property)' is not known: before it \(Root.self) has a member that cannot be made from nothing; "
                     + "declare that one last")
-        case .any: throw Fault(message: "a computed property of \(Root.self) cannot be read in a flow's body")
         case .string, .int, .double, .bool, .list, .dictionary, .optional:
             let name = isComputed ? "a computed property" : "'\(property)'"
             throw Fault(message: "\(name) of a \(Root.self) cannot be read in a flow's body: use == and !=, of a list or dictionary '.count'")
-        case .object: break
+        case .object(let fields):
+            let names = fields.map(\.name).joined(separator: ", ")
+            if isComputed { throw Fault(message: "\(computed); its stored ones are: \(names)") }
+            // A type with a decoder of its own may have members that it did not ask for.
+            if fields.contains(where: { $0.name == property }) { return property }
+            throw Fault(message: "'\(property)' is not among the coded members of \(Root.self): \(names)")
         }
-        guard case .object(let fields) = probe.shape else { return property }
-        let names = fields.map(\.name).joined(separator: ", ")
-        if isComputed {
-            throw Fault(
-                message: "a computed property of \(Root.self) cannot be read in a flow's body; its stored ones are: \(names)")
-        }
-        // A type with a decoder of its own may have members that it did not ask for.
-        if fields.contains(where: { $0.name == property }) { return property }
-        throw Fault(message: "'\(property)' is not among the coded members of \(Root.self): \(names)")
     }
 
     /// What is known of a type.

@@ -185,11 +185,20 @@ struct FollowingTests {
             if call.path == "/v1/runs/\(Sample.id)", world.requests.contains(where: { $0.hasSuffix("/events") }) {
                 return .json(Sample.json(Sample.run(.failed, steps: failed)))
             }
+            if call.path.hasSuffix("/why"), world.requests.count(where: { $0.hasSuffix("/why") }) == 1 {
+                let next = [Wire.NextStep("flowctl retry \(Sample.id)")]
+                let why = Wire.Why(
+                    run: Sample.id, flow: "release-web", state: .failed, summary: "", waitingFor: [], running: [], next: next)
+                return .json(Sample.json(why))
+            }
             return FollowingTests.start(call)
                 ?? .pieces([Sample.record(1, ["kind": "runState", "state": "failed"]), Sample.end(.failed)])
         }
         #expect(await world.run("run", "release-web") == .runFailed)
         try expectSnapshot(world.err, "run-failed")
+        // Where it cannot be asked how it goes on, nothing is guessed: an undo may be left in the middle.
+        #expect(await world.run("run", "release-web") == .runFailed)
+        #expect(world.err.contains("Go on with: flowctl why \(Sample.id)"), "\(world.err)")
     }
 
     @Test func `Ctrl-C leaves the run alone and says so`() async throws {

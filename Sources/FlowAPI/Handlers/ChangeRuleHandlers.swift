@@ -24,8 +24,9 @@ enum ChangeRuleHandlers {
     static func put(_ kind: ChangeRuleKind) -> Route.Handler {
         { call in
             let spec = try await call.body(ChangeRuleSpec.self)
-            var rule = try await call.api.changeRules.put(kind, call.parameter("name"), spec, by: call.actor)
+            // Looked up first: what fails here has changed nothing.
             let warnings = try await unknownFlows(spec, call.api)
+            var rule = try await call.api.changeRules.put(kind, call.parameter("name"), spec, by: call.actor)
             rule.warnings = warnings.isEmpty ? nil : warnings
             return try Answer.json(rule)
         }

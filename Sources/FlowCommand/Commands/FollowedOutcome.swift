@@ -62,8 +62,13 @@ enum FollowedOutcome {
         where step.state == .failed || step.state == .unknown {
             failed.append(step)
         }
-        // The usual way on is known without it.
-        let next = try? await session.client.why(id.text).next
+        let next: [Wire.NextStep]?
+        do {
+            next = try await session.client.why(id.text).next
+        } catch {
+            // The outcome is known, and told all the same. How it goes on is not: where an undo is left in the middle, a retry would be wrong.
+            next = [Wire.NextStep("flowctl why \(id)")]
+        }
         try await Surroundings.here.terminal.say(Messages.notSucceeded(run, failed: failed, next: next))
     }
 }
