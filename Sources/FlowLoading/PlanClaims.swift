@@ -173,14 +173,14 @@ extension Node {
     fileprivate var hasElements: Bool {
         switch kind {
         case .map, .rollout: true
-        default: false
+        case .work, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil, .call: false
         }
     }
 
     /// Steps that only wait hold nothing meanwhile.
     fileprivate var mayClaim: Bool {
         switch kind {
-        case .shell, .copy, .step, .map, .rollout, .repeatUntil: true
+        case .work, .map, .rollout, .repeatUntil: true
         case .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: false
         }
     }

@@ -50,28 +50,14 @@ package enum PlanDetails {
     private static func faults(of node: Node) -> [String] {
         var faults: [String] = []
         switch node.kind {
-        case .copy(let copy):
-            if let mode = copy.mode, !((3...4).contains(mode.utf8.count) && mode.utf8.allSatisfy { (0x30...0x37).contains($0) }) {
-                faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")
-            }
-            if let start = copy.from.leadingText, !start.hasPrefix("/") {
-                faults.append(
-                    "its source path must be absolute, since 'from:' names a file on the engine's machine, found one that begins with '\(start)'")
-            }
-            if let start = copy.to.leadingText, !start.hasPrefix("/") {
-                faults.append("its target path must be absolute, found one that begins with '\(start)'")
-            }
         case .map(let map) where map.width > Limits.mapElements:
             faults.append("its width must be at most \(Limits.mapElements), found \(map.width)")
         case .sleepUntil(.literal(let value)):
             if Instant(value.text) == nil {
                 faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, on a day that exists, found '\(value.text)'")
             }
-        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .step, .choice, .approval, .call: break
-        case .shell(let shell): if shell.isEmpty { faults.append("its command is empty") }
+        case .work, .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .choice, .approval, .call: break
         }
-        // It would say that the step took effect.
-        if node.policy.probe?.command.isEmpty == true { faults.append("its probe's command is empty") }
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
         }
@@ -150,15 +136,11 @@ extension Node {
             .object(fields.map { TypeShape.Field(name: $0.key, shape: $0.value) })
         }
         switch kind {
-        case .shell:
-            if let output { return object(["exitStatus": .int, "stdout": .string, "changed": .bool, "value": output]) }
-            return object(["exitStatus": .int, "stdout": .string, "changed": .bool])
-        case .copy: return object(["changed": .bool, "sha256": .string, "bytes": .int])
+        case .work(let work): return work.spec.outputShape(declared: output)
         case .approval(let spec):
             if spec.fields.isEmpty { return object(["decision": .string, "by": .list(.string), "comment": .optional(.string)]) }
             let answers = TypeShape.object(spec.fields.map { TypeShape.Field(name: $0.name, shape: $0.kind.shape) })
             return object(["decision": .string, "by": .list(.string), "comment": .optional(.string), "output": answers])
-        case .step: return output
         case .choice: return .bool
         case .map: return .list(.any)
         case .rollout: return object(KeyValuePairs.outcomes)
@@ -196,21 +178,6 @@ extension TypeShape {
             return
                 "there is no '\(name)'; it has: \(fields.prefix(Limits.membersNamed).map(\.name).joined(separator: ", "))\(fields.count > Limits.membersNamed ? ", …" : "")"
         case .string, .int, .double, .bool: return "\(self) has no members"
-        }
-    }
-}
-
-extension ShellSpec {
-    fileprivate var isEmpty: Bool { if case .text(let text) = source { text.allSatisfy(\.isWhitespace) } else { false } }
-}
-
-extension Expression {
-    /// The constant text that the value begins with; nil when it begins with something else.
-    fileprivate var leadingText: String? {
-        switch self {
-        case .literal(.string(let text)): text
-        case .text(let parts): parts.first?.leadingText
-        default: nil
         }
     }
 }

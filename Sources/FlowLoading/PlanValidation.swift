@@ -198,10 +198,10 @@ package struct PlanValidation {
     private mutating func checkPolicy(_ node: Node) {
         for message in PlanTimes.faults(of: node) { fault(node.name, message, node.location) }
         if let probe = node.policy.probe {
-            if case .shell = node.kind {
-                checkShell(probe.command, node, of: "probe's ")
+            if node.work?.canBeProbed == true {
+                for message in probe.command.faults(in: plan, of: "probe's ") { fault(node.name, message, node.location) }
             } else {
-                fault(node.name, "it has a probe; only commands and scripts have one", node.location)
+                fault(node.name, "it has a probe, which \(node.kindName) steps do not have", node.location)
             }
         }
         guard let retry = node.policy.retry else { return }
@@ -216,13 +216,13 @@ package struct PlanValidation {
             if map.width < 1 { fault(node.name, "its width must be at least 1, found \(map.width)", node.location) }
             if let message = map.minSucceeded?.fault { fault(node.name, "its minSucceeded \(message)", node.location) }
         case .approval(let approval): for message in approval.faults { fault(node.name, message, node.location) }
-        case .shell(let spec): checkShell(spec, node)
+        case .work(let work): for message in work.spec.faults(in: plan) { fault(node.name, message, node.location) }
         case .rollout(let rollout): for message in rollout.faults { fault(node.name, message, node.location) }
         case .repeatUntil(let spec): checkRounds(spec, node)
         case .waitFor(let spec):
             if !spec.signal.isStepName { fault(node.name, "its signal '\(spec.signal)' is not a name: \(String.stepNameRule)", node.location) }
         case .call(let spec): checkCall(spec, node)
-        case .copy, .step, .sleep, .sleepUntil, .choice: break
+        case .sleep, .sleepUntil, .choice: break
         }
     }
 
@@ -251,17 +251,6 @@ package struct PlanValidation {
     private mutating func checkRounds(_ spec: RepeatSpec, _ node: Node) {
         if !(1...Limits.rounds).contains(spec.maximum) {
             fault(node.name, "it must have 1 to \(Limits.rounds) rounds, found \(spec.maximum)", node.location)
-        }
-    }
-
-    /// - Parameter owner: whose command it is; the step's own unless given.
-    private mutating func checkShell(_ spec: ShellSpec, _ node: Node, of owner: String = "") {
-        for message in spec.faults(in: plan) { fault(node.name, "its \(owner)\(message)", node.location) }
-        for name in spec.variables.map(\.name) + spec.environment.keys.sorted() where !name.isVariableName {
-            fault(node.name, "'\(name)' is not a variable name: letters, digits and _, not beginning with a digit", node.location)
-        }
-        for name in spec.environment.keys.sorted() where name.hasPrefix("FLOW_") {
-            fault(node.name, "'\(name)' is Flow's own: names that begin with FLOW_ cannot be set", node.location)
         }
     }
 
@@ -370,46 +359,9 @@ extension RolloutSpec {
     }
 }
 
-extension ShellSpec {
-    /// What is wrong with what it runs.
-    fileprivate func faults(in plan: Plan) -> [String] {
-        switch source {
-        case .text(let text):
-            var faults: [String] = []
-            if text.utf8.count > Limits.scriptBytes {
-                faults.append("command has \(text.utf8.count) bytes; at most \(Limits.scriptBytes) are allowed")
-            }
-            if text.utf8.contains(0) { faults.append("command has a NUL character") }
-            return faults
-        case .asset(let digest):
-            return plan.assets.contains { $0.digest == digest } ? [] : ["script \(digest.short) is not among the plan's assets"]
-        }
-    }
-}
-
 extension Parameter.Kind {
     fileprivate func acceptsElement(_ value: JSON) -> Bool {
         if case .list(let element) = self { return element.accepts(value) }
         return accepts(value)
-    }
-}
-
-extension String {
-    static let stepNameRule = "1 to 64 of a-z, 0-9, '.', '_', '-', beginning with a letter or digit"
-
-    /// `[a-z0-9][a-z0-9._-]{0,63}`.
-    var isStepName: Bool {
-        let bytes = Array(utf8)
-        func isWord(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) }
-        guard let first = bytes.first, isWord(first), bytes.count <= 64 else { return false }
-        return bytes.allSatisfy { isWord($0) || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D }
-    }
-
-    /// `[A-Za-z_][A-Za-z0-9_]*`.
-    var isVariableName: Bool {
-        let bytes = Array(utf8)
-        func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) || byte == 0x5F }
-        guard let first = bytes.first, isLetter(first) else { return false }
-        return bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) }
     }
 }

@@ -11,7 +11,7 @@ struct ScriptFiles {
         var digests: [Digest: Asset] = [:]
         var faults: [FlowError.Detail] = []
         for asset in plan.assets {
-            let user = plan.nodes.first { $0.asset == asset.digest }
+            let user = plan.nodes.first { $0.work?.assets.contains(asset.digest) == true }
             do throws(FlowError) {
                 let bytes = try read(asset.name)
                 if let fault = ScriptText.fault(in: bytes) {
@@ -29,12 +29,10 @@ struct ScriptFiles {
                         subject: user?.id ?? asset.name, message: error.message, location: user?.location?.description))
             }
         }
+        let found = digests.mapValues(\.digest)
         for index in plan.nodes.indices {
-            guard case .shell(var shell) = plan.nodes[index].kind, case .asset(let number) = shell.source,
-                let asset = digests[number]
-            else { continue }
-            shell.source = .asset(asset.digest)
-            plan.nodes[index].kind = .shell(shell)
+            guard let spec = plan.nodes[index].work, !spec.assets.isEmpty else { continue }
+            plan.nodes[index].kind = .work(Work(spec.replacing(assets: found)))
         }
         plan.assets = plan.assets.compactMap { digests[$0.digest] }
         for index in (plan.calls ?? []).indices {
@@ -104,11 +102,5 @@ struct ScriptFiles {
     private func nearest(to name: String) -> String {
         let names = nearestNames(to: name, in: Files.names(in: folder))
         return names.isEmpty ? "" : ". Did you mean \(names.joined(separator: " or "))?"
-    }
-}
-
-extension Node {
-    fileprivate var asset: Digest? {
-        if case .shell(let shell) = kind, case .asset(let digest) = shell.source { digest } else { nil }
     }
 }

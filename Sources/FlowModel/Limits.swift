@@ -10,6 +10,8 @@ package enum Limits {
     package static let stepOutputBytes = 1 << 20
     /// A value beyond this many bytes is kept in the blob store, by digest.
     package static let inlineValueBytes = 64 << 10
+    /// Lines of a step's command that `flowctl plan` shows.
+    package static let commandLinesShown = 12
     /// Bytes of standard output that a step hands to later steps as `stdout`.
     package static let stdoutValueBytes = 64 << 10
     /// Bytes of each stream that are captured for an attempt, unless configured.
@@ -94,6 +96,8 @@ package enum Limits {
     package static let unbegunSeconds = 1.0
     package static let longestUnbegunSeconds = 300.0
     package static let unbegunProbes = 3
+    /// Lost attempts of a step that changes nothing, before a person is asked.
+    package static let repeatedLosses = 10
     /// Crashes of the engine with the same run in hand until that run is set aside.
     package static let crashesUntilQuarantine = 2
     /// Schedules that may exist.

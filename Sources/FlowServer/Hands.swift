@@ -14,6 +14,8 @@ struct Hands: Sendable {
     let reach: HostReach
     let outputs: StoredOutputs
     private let ssh: SSHPool
+    /// One for each kind of work that a plan may name.
+    private static let executors: [any Executor.Type] = [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self]
     /// Whom local steps run as, where that is not the engine's own account.
     let localAccount: UInt32?
     private let commands: LaunchConfinement
@@ -45,7 +47,8 @@ struct Hands: Sendable {
                     throw FlowError(.notFound, subject: digest.hex, "Blob \(digest) is not stored.", hint: "flowctl doctor")
                 }
                 return bytes
-            }, open: { try vault.open($0) }, confinement: confinement, logger: logger, report: { relay.report($0) })
+            }, open: { try vault.open($0) }, confinement: confinement, executors: Hands.executors, logger: logger,
+            report: { relay.report($0) })
         outputs = StoredOutputs(store: store)
         reach = HostReach(ssh: ssh, logger: logger)
         self.ssh = ssh

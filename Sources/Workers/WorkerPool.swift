@@ -92,14 +92,10 @@ package final class WorkerPool: AttemptDispatcher {
         var isDraining = false
     }
 
-    private let shell: ShellExecutor
-    private let copy: CopyExecutor
-    private let step: SwiftStepExecutor
-    private let flowHosts: FlowHosts
+    private let executors: Executors
     private let confinement: LaunchConfinement
     private let hosts: @Sendable (Host?) -> any HostRecording
     private let closeFarewells: @Sendable () -> Void
-    private let records: StepRecords
     private let logger: Logger
     private let report: @Sendable (AttemptReport) -> Void
     private let jobs: AsyncStream<Job>
@@ -111,25 +107,17 @@ package final class WorkerPool: AttemptDispatcher {
     init(
         places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording, closeFarewells: @escaping @Sendable () -> Void,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, logger: Logger,
+        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, executors: [any Executor.Type], logger: Logger,
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
         (self.jobs, self.feed, self.report, self.hosts, self.logger) = (jobs, feed, report, hosts, logger)
         self.closeFarewells = closeFarewells
-        records = StepRecords(folder: home + "/steps")
         self.confinement = confinement
-        flowHosts = FlowHosts(
-            folder: home + "/hosts", blobs: blobs,
-            launch: ConfinedStart(confinement) { reason in
-                logger.warning("Swift steps can reach the engine's files on this machine", metadata: ["reason": "\(reason)"])
-            },
-            run: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
-        shell = ShellExecutor(hosts: hosts, outputs: outputs, blobs: blobs, open: open)
-        copy = CopyExecutor(
-            hosts: hosts, transports: transports, outputs: outputs, open: open, sources: sources,
-            memory: ByteBudget(WorkerLimits.copyMemoryBytes))
-        step = SwiftStepExecutor(hosts: flowHosts, records: records, outputs: outputs, open: open)
+        let parts = ExecutorParts(
+            home: home, hosts: hosts, transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement,
+            sources: sources, logger: logger, keep: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
+        self.executors = Executors(all: executors.map { $0.init(parts) })
         state = Mutex(
             State(starts: Line(places: places.hosts), here: Line(places: places.here), attaches: Line(places: WorkerLimits.attaches)))
     }
@@ -292,9 +280,8 @@ package final class WorkerPool: AttemptDispatcher {
     }
 
     private func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
-        let executor = executor(of: attempt.order)
         let isStart = attempt.order.mode == .start
-        guard !isStart || state.withLock({ $0.connecting.contains(attempt.id) }) else { return await executor.carryOut(attempt) }
+        guard !isStart || state.withLock({ $0.connecting.contains(attempt.id) }) else { return await executors.carryOut(attempt) }
         return await withTaskGroup(of: AttemptReport.Event?.self) { group in
             group.addTask { [self] in
                 do {
@@ -306,25 +293,17 @@ package final class WorkerPool: AttemptDispatcher {
                 return nil
             }
             defer { group.cancelAll() }
-            return await executor.carryOut(attempt)
-        }
-    }
-
-    private func executor(of order: AttemptOrder) -> any Executor {
-        switch order.work {
-        case .shell: shell
-        case .copy: copy
-        case .step: step
+            return await executors.carryOut(attempt)
         }
     }
 
     private func remove(_ id: AttemptID, _ target: Host?) async {
         if target == nil {
             do {
-                if case .absent = try await records.state(id) {} else { return try await records.remove(id) }
+                for executor in executors.all where try await executor.forget(id) { return }
             } catch {
                 // It stays: nobody asks about an attempt whose outcome is journaled.
-                return logger.info("record of a Swift step stays", metadata: ["run": "\(id.run)", "step": "\(id.step)", "reason": "\(error)"])
+                return logger.info("a record stays", metadata: ["run": "\(id.run)", "step": "\(id.step)", "reason": "\(error)"])
             }
         }
         await hosts(target).forget(id, target: target?.name)
@@ -446,11 +425,12 @@ extension WorkerPool {
     ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
     ///   - confinement: what Swift steps may not reach; nil hides `home`. Files that are copied from here may not lie there either,
     ///     except in `spool`.
+    ///   - executors: one for each kind of work that a plan may name.
     ///   - logger: for what is nobody's outcome, such as a record that could not be removed.
     package convenience init(
         places: Places = Places(), home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil,
+        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, executors: [any Executor.Type],
         logger: Logger = Logger(label: "flow.workers") { _ in SwiftLogNoOpLogHandler() },
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
@@ -460,8 +440,8 @@ extension WorkerPool {
         sources.kept = spool
         self.init(
             places: places, home: home, hosts: { records.client(for: $0) }, closeFarewells: { records.closeFarewells() },
-            transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement, sources: sources, logger: logger,
-            report: report)
+            transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement, sources: sources,
+            executors: executors, logger: logger, report: report)
     }
 }
 

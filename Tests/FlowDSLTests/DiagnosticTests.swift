@@ -100,7 +100,7 @@ struct DiagnosticTests {
             }
         }
         #expect(diagnostics(Maps.self) == [])
-        guard case .shell(let shell) = try plan(Maps.self).node("hosts/idc").kind else { return }
+        guard let shell = try plan(Maps.self).node("hosts/idc").kind.work(as: ShellSpec.self) else { return }
         #expect(
             shell.variables.map(\.value) == [
                 .element(map: "hosts", path: ["labels", "idc"]), .element(map: "hosts", path: ["port"]),

@@ -121,14 +121,14 @@ struct PlanTests {
 
     @Test func `a copy inside a map over hosts goes to its host, a command only when told`() throws {
         let plan = plan(Release.self)
-        guard case .copy(let copy) = try plan.node("deploy/package").kind,
-            case .shell(let shell) = try plan.node("deploy/switch").kind
+        guard let copy = try plan.node("deploy/package").kind.work(as: CopySpec.self),
+            let shell = try plan.node("deploy/switch").kind.work(as: ShellSpec.self)
         else { return #expect(Bool(false), "other kinds") }
         #expect(copy.target == .element(map: "deploy", path: ["name"]))
         #expect(copy.from == .output(node: "build", path: ["value", "path"]))
         #expect(shell.target == .element(map: "deploy", path: ["name"]))
         #expect(shell.account == .literal("web"))
-        guard case .shell(let elsewhere) = try plan.node("build").kind else { return }
+        guard let elsewhere = try plan.node("build").kind.work(as: ShellSpec.self) else { return }
         #expect(elsewhere.target == nil)
     }
 
@@ -150,7 +150,7 @@ struct PlanTests {
     }
 
     @Test func `values reach a command as variables, never as text`() throws {
-        guard case .shell(let shell) = try plan(Release.self).node("deploy/switch").kind else { return }
+        guard let shell = try plan(Release.self).node("deploy/switch").kind.work(as: ShellSpec.self) else { return }
         #expect(shell.source == .text("/opt/web/switch \"${flow_1}\""))
         #expect(shell.variables == [ShellSpec.Variable(name: "flow_1", value: .parameter("version"))])
     }
@@ -192,7 +192,7 @@ struct PlanTests {
             }
         }
         let plan = plan(Gated.self)
-        guard case .approval(let spec) = try plan.node("go").kind, case .shell(let wait) = try plan.node("wait").kind else { return }
+        guard case .approval(let spec) = try plan.node("go").kind, let wait = try plan.node("wait").kind.work(as: ShellSpec.self) else { return }
         #expect(spec.rules == [.role("ops", count: 2), .any([.user("bob"), .all([.role("dba", count: 1), .anyone(count: 1)])], count: 1)])
         #expect(spec.escalations == [.init(rules: [.role("director", count: 1)], deadlineSeconds: 3_600)])
         #expect(spec.onDeadline == .approve)

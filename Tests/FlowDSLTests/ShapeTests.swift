@@ -98,7 +98,7 @@ struct ShapeTests {
     }
 
     @Test func `a renamed member is read by its name in JSON`() throws {
-        guard case .shell(let shell) = try plan(Shapes.self).node("reads").kind else { return }
+        guard let shell = try plan(Shapes.self).node("reads").kind.work(as: ShellSpec.self) else { return }
         #expect(shell.variables.first?.value == .output(node: "outer", path: ["value", "sha-256"]))
         #expect(shell.variables.dropFirst().first?.value == .output(node: "outer", path: ["value", "inner", "count"]))
         #expect(diagnostics(Shapes.self) == [])
@@ -107,7 +107,7 @@ struct ShapeTests {
     @Test func `members behind one that cannot be made from nothing are read`() throws {
         #expect(diagnostics(Guarded.self) == [])
         #expect(try plan(Guarded.self).node("made").output == .any)
-        guard case .shell(let shell) = try plan(Guarded.self).node("reads").kind else { return }
+        guard let shell = try plan(Guarded.self).node("reads").kind.work(as: ShellSpec.self) else { return }
         #expect(shell.variables.map(\.value).first == .output(node: "made", path: ["value", "digest"]))
         let refused = diagnostics(ReadsComputed.self)
         #expect(refused.count == 2 && refused.contains { $0.hasPrefix("the name in JSON of 'renamed' is not known") }, "\(refused)")

@@ -153,7 +153,7 @@ struct GateTests {
         #expect(other?.message.contains("answers field 'n' with 8, bob approved 7") == true)
         try vote(&machine, by: MachineHarness.carol, ballot: Ballot(fields: ["n": 7]))
         #expect(machine["go"].value?["output"] == ["n": 7, "size": "s"])
-        guard case .dispatch(let order)? = machine.actions.first, case .shell(let work) = order.work else {
+        guard case .dispatch(let order)? = machine.actions.first, let work = order.work as? ShellWork else {
             Issue.record("nothing was handed out")
             return
         }

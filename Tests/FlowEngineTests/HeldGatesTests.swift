@@ -270,7 +270,7 @@ struct HeldGatesTests {
         }
         func given(_ machine: MachineHarness) -> String? {
             machine.actions.compactMap {
-                if case .dispatch(let order) = $0, case .shell(let work) = order.work { work.variables.first?.value } else { nil }
+                if case .dispatch(let order) = $0, let work = order.work as? ShellWork { work.variables.first?.value } else { nil }
             }
             .last
         }

@@ -69,7 +69,7 @@ struct UndoTests {
     /// The value that the newest order of a step was given.
     private func given(_ machine: MachineHarness, _ path: String) -> String? {
         machine.actions.compactMap { action in
-            if case .dispatch(let order) = action, order.id.step.text == path, case .shell(let work) = order.work {
+            if case .dispatch(let order) = action, order.id.step.text == path, let work = order.work as? ShellWork {
                 work.variables.first?.value
             } else {
                 nil

@@ -13,7 +13,7 @@ struct WaitingTests {
         ])
         func given() -> String? {
             machine.actions.compactMap {
-                if case .dispatch(let order) = $0, case .shell(let work) = order.work { work.variables.first?.value } else { nil }
+                if case .dispatch(let order) = $0, let work = order.work as? ShellWork { work.variables.first?.value } else { nil }
             }
             .last
         }
@@ -215,7 +215,7 @@ struct WaitingTests {
 
     private func variables(_ machine: MachineHarness) -> [String] {
         machine.actions.compactMap { action in
-            guard case .dispatch(let order) = action, case .shell(let work) = order.work else { return nil }
+            guard case .dispatch(let order) = action, let work = order.work as? ShellWork else { return nil }
             return work.variables.first?.value
         }
     }

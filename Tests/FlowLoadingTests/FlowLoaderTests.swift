@@ -34,7 +34,7 @@ struct FlowLoaderTests {
         #expect(two.assets[digest] == Array("echo two\n".utf8))
         #expect(Digest(of: Array("echo two\n".utf8)) == digest)
         let node = try #require(two.plan.nodes.first { $0.name == "prepare" })
-        guard case .shell(let shell) = node.kind else { return }
+        guard let shell = node.kind.work(as: ShellSpec.self) else { return }
         #expect(shell.source == .asset(digest))
         #expect(shell.arguments.count == 4)
     }

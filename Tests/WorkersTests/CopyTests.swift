@@ -19,7 +19,7 @@ struct CopyTests {
 
     private func mode(_ path: String) throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int }
     private func copy(_ from: String, _ to: String, _ step: String, mode: String? = nil) -> AttemptOrder {
-        .of(.copy(CopyWork(from: from, to: to, mode: mode)), step: step)
+        .of(CopyWork(from: from, to: to, mode: mode), step: step)
     }
 
     @Test func `an empty file arrives, and replaces one that is not empty`() async throws {
@@ -119,7 +119,7 @@ struct CopyTests {
         try await test.with { pool async throws in
             var work = CopyWork(from: from, to: goal, mode: nil)
             work.account = "nobody"
-            #expect(try await test.carryOut(.of(.copy(work), step: "a"), on: pool).failure == nil)
+            #expect(try await test.carryOut(.of(work, step: "a"), on: pool).failure == nil)
             #expect(try mode(goal) == becomes)
             #expect(folder.read("open/goal") == "new")
         }
@@ -155,7 +155,7 @@ struct CopyTests {
         try await test.with { pool async throws in
             var work = CopyWork(from: from, to: goal, mode: nil)
             work.account = account
-            #expect(try await test.carryOut(.of(.copy(work), step: "a"), on: pool).failure == nil)
+            #expect(try await test.carryOut(.of(work, step: "a"), on: pool).failure == nil)
             #expect(folder.read("open/goal") == "new")
             #expect(try await accessList(of: goal) == (account == nil ? Self.accessList : "none"))
             if account != nil { #expect(try mode(goal) == 0o600) }
@@ -169,7 +169,7 @@ struct CopyTests {
         try await test.with(blobs: { _ in [] }) { pool async throws in
             var work = ShellWork(interpreter: .sh, source: .asset(FlowModel.Digest(bytes: [UInt8](repeating: 1, count: 32))))
             work.account = "nobody"
-            #expect(try await test.carryOut(.of(.shell(work), step: "empty"), on: pool).output?["exitStatus"] == 0)
+            #expect(try await test.carryOut(.of(work, step: "empty"), on: pool).output?["exitStatus"] == 0)
         }
     }
 }

@@ -66,7 +66,7 @@ struct LocalConfinementTests {
         let start = ConfinedStart(confinement)
         let test = try PoolUnderTest(folder: folder, confinement: confinement) { _ in LocalTransport(start: start) }
         let command = AttemptOrder.shell("id -u; echo \"$HOME $USER $LOGNAME\"", step: "command")
-        let step = AttemptOrder.of(.step(StepWork(node: "who", binary: Self.binary, inputs: [])), step: "who")
+        let step = AttemptOrder.of(StepWork(node: "who", binary: Self.binary, inputs: []), step: "who")
         let other = try await start(Launch(program: .path("/bin/sleep"), arguments: ["sleep", "600"]))
         defer { other.kill() }
         try await test.with { pool async throws in
@@ -131,10 +131,10 @@ struct LocalConfinementTests {
         try await test.with { pool async throws in
             for (number, path) in files.dropLast().enumerated() {
                 let work = CopyWork(from: path, to: folder.file("stolen"))
-                let result = try await test.carryOut(.of(.copy(work), step: "take-\(number)"), on: pool)
+                let result = try await test.carryOut(.of(work, step: "take-\(number)"), on: pool)
                 #expect(result.failure?.message.contains("could not be opened: Permission denied") == true, "\(result)")
             }
-            _ = try await test.carryOut(.of(.copy(CopyWork(from: files[2], to: folder.file("copied"))), step: "all"), on: pool)
+            _ = try await test.carryOut(.of(CopyWork(from: files[2], to: folder.file("copied")), step: "all"), on: pool)
         }
         #expect(folder.read("stolen") == nil)
         #expect(folder.read("copied") == "all")
@@ -151,11 +151,11 @@ struct LocalConfinementTests {
         try await test.with { pool async throws in
             for (number, path) in [key, link, "\(test.home)/../home/secret.key"].enumerated() {
                 let work = CopyWork(from: path, to: test.folder.file("stolen"))
-                let result = try await test.carryOut(.of(.copy(work), step: "take-\(number)"), on: pool)
+                let result = try await test.carryOut(.of(work, step: "take-\(number)"), on: pool)
                 #expect(result.failure?.message.contains("one of the engine's own files") == true, "\(result)")
             }
             let work = CopyWork(from: allowed, to: test.folder.file("copied"))
-            _ = try await test.carryOut(.of(.copy(work), step: "take"), on: pool)
+            _ = try await test.carryOut(.of(work, step: "take"), on: pool)
         }
         #expect(test.folder.read("copied") == "bytes")
         #expect(test.folder.read("stolen") == nil)

@@ -16,7 +16,7 @@ struct OddFileTests {
         let test = try PoolUnderTest(folder: folder)
         try await test.with { pool async throws in
             let goal = folder.file("goal")
-            let result = try await test.carryOut(.of(.copy(CopyWork(from: "/proc/version", to: goal, mode: nil)), step: "proc"), on: pool)
+            let result = try await test.carryOut(.of(CopyWork(from: "/proc/version", to: goal, mode: nil), step: "proc"), on: pool)
             #expect(result.failure?.cause == .input, "\(result)")
             #expect(result.failure?.message.contains("as files of /proc have") == true, "\(result)")
             #expect(!FileManager.default.fileExists(atPath: goal))

@@ -15,12 +15,12 @@ struct SecretMessageTests {
     private static let there = FlowModel.Host(name: "there", address: "127.0.0.1")
 
     private static func copy(_ step: String, _ from: String, _ to: String, account: String? = nil) -> AttemptOrder {
-        .of(.copy(CopyWork(from: from, to: to, account: account)), step: step)
+        .of(CopyWork(from: from, to: to, account: account), step: step)
     }
 
     private static func step(_ node: String, _ step: String) -> AttemptOrder {
         let binary = FlowModel.Digest(bytes: [UInt8](repeating: 7, count: 32))
-        return .of(.step(StepWork(node: node, binary: binary, inputs: [.string(sealed)])), step: step)
+        return .of(StepWork(node: node, binary: binary, inputs: [.string(sealed)]), step: step)
     }
 
     /// Each fails, or is lost, and the reason has to do with the member.

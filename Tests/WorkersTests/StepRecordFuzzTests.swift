@@ -15,7 +15,7 @@ struct StepRecordFuzzTests {
     private static let nobody = 2_000_000_000
 
     private func order(_ step: String, _ node: String = "echo", mode: AttemptOrder.Mode = .start) -> AttemptOrder {
-        .of(.step(StepWork(node: node, binary: Self.binary, inputs: ["x"])), step: step, mode: mode)
+        .of(StepWork(node: node, binary: Self.binary, inputs: ["x"]), step: step, mode: mode)
     }
 
     private func path(_ test: PoolUnderTest, _ id: AttemptID, _ kind: String) -> String {
@@ -145,7 +145,7 @@ struct StepRecordFuzzTests {
         let folder = try TestFolder()
         let test = try PoolUnderTest(folder: folder)
         let work = StepWork(node: "damage", binary: Self.binary, inputs: [.string(folder.file(what))])
-        let damage = AttemptOrder.of(.step(work), step: "damage")
+        let damage = AttemptOrder.of(work, step: "damage")
         try await test.with { pool async throws in
             pool.dispatch(damage)
             // Its end stands in front of what was read by then.

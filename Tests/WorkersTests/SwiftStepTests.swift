@@ -9,7 +9,7 @@ struct SwiftStepTests {
     private static let binary = FlowModel.Digest(bytes: [UInt8](repeating: 7, count: 32))
 
     private func order(_ node: String, _ inputs: JSON..., step: String? = nil, mode: AttemptOrder.Mode = .start) -> AttemptOrder {
-        .of(.step(StepWork(node: node, binary: Self.binary, inputs: inputs)), step: step ?? node, mode: mode)
+        .of(StepWork(node: node, binary: Self.binary, inputs: inputs), step: step ?? node, mode: mode)
     }
 
     @Test func `a step runs in the flow's process with its inputs, and its log is its output`() async throws {
@@ -506,7 +506,7 @@ struct SwiftStepTests {
         let place = try await crash(try PoolUnderTest(folder: folder), while: [step])
         // Its secret cannot be opened any more, so that its output could not be masked.
         var asked = attached(step, at: place)
-        asked.work = .step(StepWork(node: "stubborn", binary: Self.binary, inputs: [.string(SealedText.marker("unreadable"))]))
+        asked.work = StepWork(node: "stubborn", binary: Self.binary, inputs: [.string(SealedText.marker("unreadable"))])
         let second = try PoolUnderTest(folder: folder, open: { _ in throw CancellationError() })
         try await second.with { pool async throws in
             guard case .lost = try await second.carryOut(asked, on: pool).outcome else {

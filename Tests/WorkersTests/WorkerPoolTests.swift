@@ -310,13 +310,13 @@ struct WorkerPoolTests {
         try Data(bytes).write(to: URL(fileURLWithPath: folder.file("source")))
         let work = CopyWork(from: folder.file("source"), to: folder.file("a goal"), mode: "0640")
         try await test.with { pool async throws in
-            let first = try await test.carryOut(.of(.copy(work), step: "copy"), on: pool)
+            let first = try await test.carryOut(.of(work, step: "copy"), on: pool)
             let output = try #require(first.output, "\(first)")
             #expect(output["changed"] == true)
             #expect(output["bytes"] == 1_500_000)
             #expect(FileManager.default.contents(atPath: work.to) == Data(bytes))
             #expect(try FileManager.default.attributesOfItem(atPath: work.to)[.posixPermissions] as? Int == 0o640)
-            let second = AttemptOrder.of(.copy(work), step: "again")
+            let second = AttemptOrder.of(work, step: "again")
             let repeated = try await test.carryOut(second, on: pool)
             #expect(repeated.output?["changed"] == false)
             #expect(repeated.output?["sha256"] == output["sha256"])
@@ -332,7 +332,7 @@ struct WorkerPoolTests {
         let source = try folder.write("source", "x")
         try await test.with { pool async throws in
             func copy(_ from: String, _ to: String, _ step: String) async throws -> AttemptResult {
-                try await test.carryOut(.of(.copy(CopyWork(from: from, to: to)), step: step), on: pool)
+                try await test.carryOut(.of(CopyWork(from: from, to: to), step: step), on: pool)
             }
             #expect(try await copy(folder.file("none"), folder.file("x"), "a").failure?.cause == .input)
             #expect(try await copy(source, "relative", "b").failure?.cause == .input)

@@ -175,7 +175,8 @@ final class PoolUnderTest: Sendable {
     private func makePool(places: WorkerPool.Places, blobs: @escaping BlobSource) -> WorkerPool {
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement, report: { [weak self] in self?.take($0) })
+            open: open, confinement: confinement, executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self],
+            report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool
     }
@@ -217,7 +218,7 @@ extension AttemptOrder {
     }
 
     static func of(
-        _ work: Work, step: String, number: Int = 1, epoch: Int = 1, mode: Mode = .start, timeout: Double? = nil
+        _ work: any WorkOrder, step: String, number: Int = 1, epoch: Int = 1, mode: Mode = .start, timeout: Double? = nil
     ) -> AttemptOrder {
         let id = AttemptID(run: PoolUnderTest.run, step: StepPath(step), generation: 1, number: number)
         return AttemptOrder(
@@ -235,7 +236,7 @@ extension AttemptOrder {
     static func shell(_ text: String, step: String, _ change: (inout ShellWork) -> Void = { _ in }) -> AttemptOrder {
         var work = ShellWork(interpreter: .sh, source: .text(text))
         change(&work)
-        return of(.shell(work), step: step)
+        return of(work, step: step)
     }
 }
 

@@ -1,7 +1,7 @@
 import FlowModel
 
 /// Expressions as an author would write them; what is known stands for itself.
-struct ExpressionText {
+struct ExpressionText: ExpressionWords {
     /// Inputs that have their values already, and may be shown.
     var inputs: [String: JSON] = [:]
 

@@ -115,7 +115,7 @@ package struct GraphText {
             switch node.kind {
             case .choice: return ["\(indent)n\(number){\(text)}"]
             case .approval: return ["\(indent)n\(number){{\(text)}}"]
-            default: return ["\(indent)n\(number)(\(text))"]
+            case .work, .sleep, .sleepUntil, .waitFor, .map, .repeatUntil, .rollout, .call: return ["\(indent)n\(number)(\(text))"]
             }
         }
     }

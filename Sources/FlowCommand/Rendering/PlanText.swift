@@ -60,21 +60,12 @@ package struct PlanText {
         if case .approval(let spec) = node.kind {
             return GateText.details(spec, preview.approvers).map { String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim) }
         }
-        guard case .shell(let spec) = node.kind else { return [] }
-        return CommandText.lines(spec, of: plan, words).map {
-            String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim)
-        }
+        return (node.work?.details(in: plan, words) ?? []).map { String(repeating: " ", count: indent) + style.paint($0.neutralised(), .dim) }
     }
 
     private func what(_ node: Node, _ words: ExpressionText) -> String? {
         switch node.kind {
-        case .shell(let spec):
-            let account = spec.account.map { " as \(words.text($0))" } ?? ""
-            return (spec.target.map { "on \(words.text($0))" } ?? "here") + account
-        case .copy(let spec):
-            return
-                "\(words.text(spec.from)) → \(spec.target.map { words.text($0) + ":" } ?? "")\(words.text(spec.to))"
-        case .step: return nil
+        case .work(let work): return work.spec.summary(words)
         case .approval(let spec): return GateText.summary(spec, words)
         case .sleepUntil(let moment): return "until \(words.text(moment))"
         case .waitFor(let spec): return "signal '\(spec.signal)'" + (spec.timeoutSeconds.map { ", \(JSON.double($0).text) s at most" } ?? "")

@@ -22,7 +22,7 @@ extension RunMachine {
         }
     }
 
-    private func order(_ number: Int, target: Host?, mode: AttemptOrder.Mode, work: AttemptOrder.Work) -> AttemptOrder {
+    private func order(_ number: Int, target: Host?, mode: AttemptOrder.Mode, work: any WorkOrder) -> AttemptOrder {
         let step = run.steps[number]
         let fence = step.attempt?.fence ?? Fence(epoch: context.epoch, attempt: 0)
         // A probe asks about the attempt before it, by the same key, wherever it runs itself.
@@ -46,41 +46,15 @@ extension RunMachine {
         return run.steps[number].attempt?.isProbe == true ? policy.probe?.timeoutSeconds : policy.timeoutSeconds
     }
 
-    private func render(_ number: Int, isProbe: Bool) throws(EvaluationError) -> (target: Host?, work: AttemptOrder.Work) {
+    /// What is sent, and where to. A probe is a command, whatever its step does.
+    private func render(_ number: Int, isProbe: Bool) throws(EvaluationError) -> (target: Host?, work: any WorkOrder) {
+        let node = node(number)
+        let probe: (any WorkSpec)? = isProbe ? node.policy.probe?.command : nil
+        guard let spec = probe ?? node.work else { preconditionFailure("\(node.kindName) steps have no attempts") }
         let scope = scope(of: number)
-        var kind = node(number).kind
-        if isProbe, let probe = node(number).policy.probe { kind = .shell(probe.command) }
-        switch kind {
-        case .shell(let spec):
-            var variables: [ShellWork.Variable] = []
-            for variable in spec.variables {
-                variables.append(ShellWork.Variable(name: variable.name, value: try variable.value.evaluate(in: scope).text))
-            }
-            var arguments: [String] = []
-            for argument in spec.arguments { arguments.append(try argument.evaluate(in: scope).text) }
-            var environment: [String: String] = [:]
-            for name in spec.environment.keys.sorted() {
-                environment[name] = try spec.environment[name]?.evaluate(in: scope).text
-            }
-            let work = ShellWork(
-                interpreter: spec.interpreter, source: spec.source, variables: variables, arguments: arguments,
-                environment: environment, workdir: try spec.workdir?.evaluate(in: scope).text,
-                account: try account(spec.account, in: scope),
-                output: isProbe ? nil : node(number).output)
-            return (try host(spec.target, in: scope), .shell(work))
-        case .copy(let spec):
-            let work = CopyWork(
-                from: try spec.from.evaluate(in: scope).text, to: try spec.to.evaluate(in: scope).text,
-                account: try account(spec.account, in: scope), mode: spec.mode)
-            return (try host(spec.target, in: scope), .copy(work))
-        case .step(let spec):
-            guard let binary = run.created.binary else { throw .invalid("the run has no flow binary for its Swift steps") }
-            var inputs: [JSON] = []
-            for input in spec.inputs { inputs.append(try input.evaluate(in: scope)) }
-            return (nil, .step(StepWork(node: node(number).id, binary: binary, inputs: inputs)))
-        case .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout, .call:
-            preconditionFailure("\(node(number).kindName) steps have no attempts")
-        }
+        let values = WorkValues(in: scope, node: node.id, output: isProbe ? nil : node.output, binary: run.created.binary)
+        let work = try spec.order(values)
+        return (try host(spec.target, in: scope), work)
     }
 
     /// The one host that `target` names, among those frozen into the run; nil means here.
@@ -95,12 +69,6 @@ extension RunMachine {
             throw .invalid("'on:' takes the name of a host, found '\(name)'")
         }
         return host
-    }
-
-    /// The account to become; an empty name means the one that logged in.
-    private func account(_ account: Expression?, in scope: StepScope) throws(EvaluationError) -> String? {
-        let name = try account?.evaluate(in: scope).text
-        return name?.isEmpty == true ? nil : name
     }
 
     func frozenHost(_ name: String) -> Host? {
@@ -234,7 +202,7 @@ extension RunMachine {
         }
     }
 
-    /// At most once: nobody may repeat it but a person. At least once: the lost attempt used one up.
+    /// At most once: nobody may repeat it but a person, unless it changes nothing. At least once: the lost attempt used one up.
     private mutating func takeLoss(_ number: Int, _ message: String, wasStopping: Bool) {
         if wasStopping {
             settle(number, .cancelled, reason: "cancelled while its outcome was unknown: \(message)")
@@ -242,9 +210,19 @@ extension RunMachine {
             retryOrFail(number, "its attempt was lost: \(message)", isRetryable: true)
         } else if node(number).policy.probe != nil, run.steps[number].attempt?.isProbe != true {
             probe(number, message)
+        } else if node(number).work?.isRepeatable == true, run.steps[number].spent < Limits.repeatedLosses {
+            repeatLost(number, message)
         } else {
             emit(.unknown(ref(number), reason: message))
         }
+    }
+
+    /// What changes nothing is done again without anybody's leave, later and later.
+    private mutating func repeatLost(_ number: Int, _ message: String) {
+        let pauses = Retry(attempts: Limits.attempts, delaySeconds: Limits.unbegunSeconds, maxDelaySeconds: Limits.longestUnbegunSeconds)
+        let pause = pauses.delay(afterFailures: run.steps[number].spent, chance: context.chance)
+        let reason = "its attempt was lost, and is repeated, since it changes nothing: \(message)"
+        emit(.backingOff(ref(number), until: context.now + pause, reason: reason))
     }
 
     /// When an attempt that cannot be asked about has certainly ended: its host ends it by its own clock, a time-out and the grace after

@@ -229,28 +229,6 @@ extension RunMachine {
             if isOver { startEverything() }
         }
     }
-
-    /// The output that a step gets which a person says succeeded, checked against what it declares.
-    private func resolvedValue(_ number: Int, _ output: JSON?, _ command: RunCommand) throws(FlowError) -> JSON? {
-        let node = node(number)
-        if let shape = node.output {
-            guard let output else {
-                throw refuse(
-                    command, because: "step '\(run.steps[number].path)' declares an output",
-                    hint: "flowctl resolve \(run.id) '\(run.steps[number].path)' --as succeeded --output JSON -m REASON")
-            }
-            let faults = shape.faults(in: output)
-            guard faults.isEmpty else {
-                throw FlowError(
-                    .inputs, subject: run.steps[number].path.text, "The output does not have the declared shape \(shape).",
-                    errors: faults)
-            }
-        }
-        guard case .shell = node.kind else { return output ?? .null }
-        var value: [String: JSON] = ["exitStatus": 0, "stdout": "", "changed": true]
-        if let output { value["value"] = output }
-        return .object(value)
-    }
 }
 
 extension RunCommand.Resolution {

@@ -119,7 +119,7 @@ extension RunMachine {
             case .hosts(let selector): return hasOtherHosts(number, selector, scope)
             }
         case .rollout(let rollout): return hasOtherHosts(number, rollout.targets, scope)
-        case .repeatUntil, .call, .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor: return false
+        case .repeatUntil, .call, .work, .approval, .sleep, .sleepUntil, .waitFor: return false
         }
     }
 

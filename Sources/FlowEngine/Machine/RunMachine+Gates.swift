@@ -64,7 +64,7 @@ extension RunMachine {
         let scope = scope(of: gate)
         var commands: [String: JSON] = [:]
         for node in run.nodes(behind: gate) {
-            let values = node.kind.rendered.map { (try? $0.evaluate(in: scope)) ?? .null }
+            let values = node.kind.bound.map { (try? $0.evaluate(in: scope)) ?? .null }
             if !values.isEmpty { commands[node.id] = .array(values) }
         }
         return commands
@@ -72,15 +72,19 @@ extension RunMachine {
 }
 
 extension Node.Kind {
-    /// What an attempt's command is made of, beside what is constant.
-    fileprivate var rendered: [Expression] {
+    /// The values that decide what is done behind an approval, beside what is constant. Where that is decided by the targets of the run, by people or
+    /// by the time of the day, votes are bound to those.
+    fileprivate var bound: [Expression] {
         switch self {
-        case .shell(let spec):
-            spec.variables.map(\.value) + spec.arguments + spec.environment.sorted { $0.key < $1.key }.map(\.value)
-                + [spec.workdir, spec.target, spec.account].compactMap { $0 }
-        case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
-        case .step(let spec): spec.inputs
-        default: []
+        case .work(let work): work.spec.bound
+        case .call(let call): call.inputs.sorted { $0.key < $1.key }.map(\.value)
+        case .choice(let condition): [condition]
+        case .map(let map):
+            switch map.elements {
+            case .hosts(let elements), .list(let elements): [elements]
+            }
+        case .rollout(let rollout): [rollout.targets]
+        case .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil: []
         }
     }
 }

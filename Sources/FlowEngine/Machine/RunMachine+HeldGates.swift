@@ -16,7 +16,7 @@ extension RunMachine {
             guard let name = run.plan.approval(inside: node.id) else { return nil }
             guard let elements = run.steps[number].elements, elements.queue.isEmpty, elements.scopes.allSatisfy({ $0 != nil }) else { return name }
             return steps(inside: number).lazy.compactMap { self.approval($0) ?? self.calledApproval($0) }.first
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor: return nil
+        case .work, .approval, .sleep, .sleepUntil, .waitFor: return nil
         }
     }
 
@@ -26,7 +26,7 @@ extension RunMachine {
         case .approval: true
         case .map, .rollout, .repeatUntil: run.plan.approval(inside: node(number).id) != nil
         case .choice, .call: undecidedApproval(in: number) != nil
-        case .shell, .copy, .step, .sleep, .sleepUntil, .waitFor: false
+        case .work, .sleep, .sleepUntil, .waitFor: false
         }
     }
 

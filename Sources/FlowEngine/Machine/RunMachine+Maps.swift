@@ -66,7 +66,7 @@ extension RunMachine {
         case .map(let map): advance(number, map, after: scope)
         case .rollout(let rollout): advance(number, rollout, after: scope)
         case .repeatUntil(let rounds): advance(number, rounds)
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: break
+        case .work, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: break
         }
     }
 

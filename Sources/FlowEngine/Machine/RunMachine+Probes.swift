@@ -26,9 +26,7 @@ extension RunMachine {
         endAttempt(number, state, counts: false, message: "probe", result: result)
         if wasStopping { return settle(number, .cancelled, reason: "cancelled while its outcome was unknown") }
         switch (state, result.exitStatus) {
-        case (.succeeded, _) where node(number).output == nil:
-            settle(number, .succeeded, reason: "its probe says that it took effect", value: probedValue(number), changed: true)
-        case (.succeeded, _): emit(.unknown(ref(number), reason: "its probe says that it took effect; its output is not known"))
+        case (.succeeded, _): takeEffect(number)
         case (.failed, 1):
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
         default:
@@ -36,8 +34,12 @@ extension RunMachine {
         }
     }
 
-    private func probedValue(_ number: Int) -> JSON {
-        guard case .shell = node(number).kind else { return .null }
-        return ["exitStatus": 0, "stdout": "", "changed": true]
+    /// Its probe says that it took effect. What it handed out is another question.
+    private mutating func takeEffect(_ number: Int) {
+        let value = assumedOutput(number)
+        guard node(number).output == nil, unknownMembers(of: number, in: value) == nil else {
+            return emit(.unknown(ref(number), reason: "its probe says that it took effect; its output is not known"))
+        }
+        settle(number, .succeeded, reason: "its probe says that it took effect", value: value, changed: true)
     }
 }

@@ -18,7 +18,7 @@ extension RunMachine {
             case .map(let map): try openMap(number, map)
             case .repeatUntil, .rollout: try openBody(number)
             case .call(let call): try openCall(number, call)
-            case .shell, .copy, .step: try lease(number)
+            case .work: try lease(number)
             }
         } catch {
             settle(number, because: error)
@@ -35,7 +35,8 @@ extension RunMachine {
         switch node(number).kind {
         case .repeatUntil(let rounds): openRounds(number, rounds)
         case .rollout(let rollout): try openRollout(number, rollout)
-        default: preconditionFailure("\(node(number).kindName) steps have no body that is opened so")
+        case .work, .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .call:
+            preconditionFailure("\(node(number).kindName) steps have no body that is opened so")
         }
     }
 

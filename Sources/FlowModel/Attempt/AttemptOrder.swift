@@ -12,7 +12,11 @@ package struct AttemptOrder: Hashable, Sendable {
     /// one has a past that the journal has lost, and starts nothing.
     package var lastSent: Int?
     package var mode: Mode
-    package var work: Work
+    package var work: any WorkOrder {
+        get { held.order }
+        set { held = Held(order: newValue) }
+    }
+    private var held: Held
     /// What decides whose turn it is when there is more work than places.
     package var priority: Int
     package var labels: [String: String]
@@ -21,7 +25,7 @@ package struct AttemptOrder: Hashable, Sendable {
 
     package init(
         id: AttemptID, fence: Fence, idempotencyKey: String, flow: String, target: Host?, timeoutSeconds: Double?,
-        lastSent: Int? = nil, mode: Mode, work: Work, priority: Int = Priority.usual, labels: [String: String] = [:],
+        lastSent: Int? = nil, mode: Mode, work: any WorkOrder, priority: Int = Priority.usual, labels: [String: String] = [:],
         secrets: Set<String> = []
     ) {
         self.secrets = secrets
@@ -35,7 +39,7 @@ package struct AttemptOrder: Hashable, Sendable {
         self.timeoutSeconds = timeoutSeconds
         self.lastSent = lastSent
         self.mode = mode
-        self.work = work
+        held = Held(order: work)
     }
 
     /// How far the attempt has come.
@@ -46,10 +50,12 @@ package struct AttemptOrder: Hashable, Sendable {
         case attach(Place)
     }
 
-    package enum Work: Hashable, Sendable {
-        case shell(ShellWork)
-        case copy(CopyWork)
-        case step(StepWork)
+    /// Work of whatever kind, so that orders can be compared.
+    private struct Held: Hashable, Sendable {
+        var order: any WorkOrder
+
+        static func == (one: Held, other: Held) -> Bool { one.order.isEqual(to: other.order) }
+        func hash(into hasher: inout Hasher) { order.hash(into: &hasher) }
     }
 }
 
@@ -100,69 +106,4 @@ package struct Place: Hashable, Sendable, Codable {
     /// No host's: what was placed before the database was restored. It may have ended and been removed after the backup, so that a host
     /// that knows nothing of it proves nothing.
     package static let beforeRestore = Place(bootID: "before-restore", spoolID: "before-restore")
-}
-
-/// A command or script. Texts may hold sealed secrets (`SealedText`); the worker opens them last.
-package struct ShellWork: Hashable, Sendable {
-    package struct Variable: Hashable, Sendable {
-        package var name: String
-        package var value: String
-
-        package init(name: String, value: String) {
-            self.name = name
-            self.value = value
-        }
-    }
-
-    package var interpreter: ShellSpec.Interpreter
-    package var source: ShellSpec.Source
-    package var variables: [Variable]
-    package var arguments: [String]
-    package var environment: [String: String]
-    package var workdir: String?
-    package var account: String?
-    /// The shape of what it writes to `$FLOW_OUTPUT`, if declared.
-    package var output: TypeShape?
-
-    package init(
-        interpreter: ShellSpec.Interpreter, source: ShellSpec.Source, variables: [Variable] = [], arguments: [String] = [],
-        environment: [String: String] = [:], workdir: String? = nil, account: String? = nil, output: TypeShape? = nil
-    ) {
-        self.output = output
-        self.interpreter = interpreter
-        self.source = source
-        self.variables = variables
-        self.arguments = arguments
-        self.environment = environment
-        self.workdir = workdir
-        self.account = account
-    }
-}
-
-package struct CopyWork: Hashable, Sendable {
-    package var from: String
-    package var to: String
-    package var account: String?
-    package var mode: String?
-
-    package init(from: String, to: String, account: String? = nil, mode: String? = nil) {
-        self.from = from
-        self.to = to
-        self.account = account
-        self.mode = mode
-    }
-}
-
-package struct StepWork: Hashable, Sendable {
-    /// The node's id in the flow binary.
-    package var node: String
-    /// Digest of the flow binary.
-    package var binary: Digest
-    package var inputs: [JSON]
-
-    package init(node: String, binary: Digest, inputs: [JSON]) {
-        self.node = node
-        self.binary = binary
-        self.inputs = inputs
-    }
 }

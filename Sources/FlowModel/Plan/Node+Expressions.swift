@@ -5,23 +5,14 @@ extension Node {
     }
 }
 
-extension ShellSpec {
-    /// Always in one order: what a step needs is named in the order in which it is read.
-    package var expressions: [Expression] {
-        variables.map(\.value) + arguments + environment.sorted { $0.key < $1.key }.map(\.value) + [workdir, target, account].compactMap { $0 }
-    }
-}
-
 extension Node.Kind {
     /// Every expression of its own.
     package var expressions: [Expression] {
         switch self {
-        case .shell(let spec): spec.expressions
+        case .work(let work): work.spec.expressions
         case .sleepUntil(let moment): [moment]
         // The condition of a `repeatUntil` is one of the body's, which stands inside.
         case .waitFor, .repeatUntil: []
-        case .copy(let spec): [spec.from, spec.to] + [spec.target, spec.account].compactMap { $0 }
-        case .step(let spec): spec.inputs
         case .approval(let spec): [spec.prompt]
         case .sleep(let seconds): [seconds]
         case .choice(let condition): [condition]
@@ -53,6 +44,9 @@ extension Node {
         if hasBody { found.formUnion(plan.nodes.filter { $0.scope == id }.map(\.id)) }
         return found
     }
+
+    /// Every expression that is evaluated for the step or its elements.
+    package var readings: [Expression] { expressions + roundExpressions + (policy.elementClaims ?? []).map(\.name) }
 
     private var roundExpressions: [Expression] {
         guard case .repeatUntil(let spec) = kind else { return [] }

@@ -52,13 +52,9 @@ package struct Node: Hashable, Sendable, Codable {
     }
 
     /// What a step does.
-    package enum Kind: Hashable, Sendable, Codable {
-        /// A command or script, here or on a target. Output: `{"exitStatus","stdout","changed","value"}`, value only if declared.
-        case shell(ShellSpec)
-        /// A file to a target. Output: `{"changed","sha256","bytes"}`.
-        case copy(CopySpec)
-        /// A Swift closure in the flow's own process. Output: what it returns.
-        case step(SwiftStepSpec)
+    package enum Kind: Hashable, Sendable {
+        /// Something that a worker does: a command, a file to a host. Output: what its kind says.
+        case work(Work)
         /// Waits for people. Output: `{"decision":"approved","by":[names],"comment","output":{fields}}`.
         case approval(ApprovalSpec)
         /// Waits for the seconds that the expression gives. No output.
@@ -83,14 +79,14 @@ package struct Node: Hashable, Sendable, Codable {
     package var hasBody: Bool {
         switch kind {
         case .map, .rollout, .repeatUntil: true
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: false
+        case .work, .approval, .sleep, .sleepUntil, .waitFor, .choice, .call: false
         }
     }
 
     /// It may say with `undo:` what takes back what it did; a rollout says so for its targets.
     package var canBeUndone: Bool {
         switch kind {
-        case .shell, .copy, .step, .call: true
+        case .work, .call: true
         case .approval, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout: false
         }
     }
@@ -100,27 +96,27 @@ package struct Node: Hashable, Sendable, Codable {
         switch kind {
         case .map(let map): if case .hosts = map.elements { true } else { false }
         case .rollout: true
-        case .shell, .copy, .step, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil, .call: false
+        case .work, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil, .call: false
         }
     }
 
     /// The selector of the hosts that it runs on: each of many, or the one.
     package var hosts: (selector: Expression, isMany: Bool)? {
         switch kind {
-        case .shell(let spec): spec.target.map { ($0, false) }
-        case .copy(let spec): spec.target.map { ($0, false) }
+        case .work(let work): work.spec.target.map { ($0, false) }
         case .map(let spec): if case .hosts(let selector) = spec.elements { (selector, true) } else { nil }
         case .rollout(let spec): (spec.targets, true)
-        case .step, .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice, .call: nil
+        case .approval, .sleep, .sleepUntil, .waitFor, .repeatUntil, .choice, .call: nil
         }
     }
+
+    /// What a worker does in it; nil for what the engine does itself.
+    package var work: (any WorkSpec)? { if case .work(let work) = kind { work.spec } else { nil } }
 
     /// The word for the kind on the wire.
     package var kindName: String {
         switch kind {
-        case .shell: "shell"
-        case .copy: "copy"
-        case .step: "step"
+        case .work(let work): work.kind
         case .approval: "approval"
         case .sleep, .sleepUntil: "sleep"
         case .waitFor: "waitFor"
@@ -144,83 +140,6 @@ package struct BranchGuard: Hashable, Sendable, Codable {
         self.choice = choice
         self.answer = answer
     }
-}
-
-package struct ShellSpec: Hashable, Sendable, Codable {
-    package enum Interpreter: String, Hashable, Sendable, Codable, CaseIterable {
-        case sh, bash, python
-    }
-
-    package enum Source: Hashable, Sendable, Codable {
-        /// Script text, constant: values appear in it as quoted variables only.
-        case text(String)
-        /// An embedded file, by digest.
-        case asset(Digest)
-    }
-
-    /// A value that the script sees as a shell variable, not exported.
-    package struct Variable: Hashable, Sendable, Codable {
-        package var name: String
-        package var value: Expression
-
-        package init(name: String, value: Expression) {
-            self.name = name
-            self.value = value
-        }
-    }
-
-    package var interpreter: Interpreter
-    package var source: Source
-    /// The values of the interpolations, `flow_1`, `flow_2` …; text form `JSON.text`.
-    package var variables: [Variable]
-    /// `$1`, `$2` … (`sys.argv[1:]` for python). They never appear in a process's argument list.
-    package var arguments: [Expression]
-    package var environment: [String: Expression]
-    package var workdir: Expression?
-    /// A host name or selector that matches one host; nil means here.
-    package var target: Expression?
-    /// The account to run as, through `sudo -n`.
-    package var account: Expression?
-
-    package init(
-        interpreter: Interpreter = .sh, source: Source, variables: [Variable] = [], arguments: [Expression] = [],
-        environment: [String: Expression] = [:], workdir: Expression? = nil, target: Expression? = nil,
-        account: Expression? = nil
-    ) {
-        self.interpreter = interpreter
-        self.source = source
-        self.variables = variables
-        self.arguments = arguments
-        self.environment = environment
-        self.workdir = workdir
-        self.target = target
-        self.account = account
-    }
-}
-
-package struct CopySpec: Hashable, Sendable, Codable {
-    /// A path here, absolute or relative to the directory of the engine.
-    package var from: Expression
-    /// An absolute path on the target.
-    package var to: Expression
-    package var target: Expression?
-    package var account: Expression?
-    /// Octal permission bits such as "0644"; nil keeps those of an existing file, 0644 for a new one.
-    package var mode: String?
-
-    package init(from: Expression, to: Expression, target: Expression? = nil, account: Expression? = nil, mode: String? = nil) {
-        self.from = from
-        self.to = to
-        self.target = target
-        self.account = account
-        self.mode = mode
-    }
-}
-
-package struct SwiftStepSpec: Hashable, Sendable, Codable {
-    package var inputs: [Expression]
-
-    package init(inputs: [Expression]) { self.inputs = inputs }
 }
 
 package struct MapSpec: Hashable, Sendable, Codable {

@@ -43,7 +43,7 @@ package struct Plan: Hashable, Sendable, Codable {
 
     /// Whether a compiled binary is needed to run it.
     package var hasSwiftSteps: Bool {
-        nodes.contains { if case .step = $0.kind { true } else { false } } || (calls ?? []).contains { $0.binary == nil && $0.plan.hasSwiftSteps }
+        nodes.contains { $0.work?.needsFlowBinary == true } || (calls ?? []).contains { $0.binary == nil && $0.plan.hasSwiftSteps }
     }
 
     /// The plan without line numbers, in canonical JSON: what the revision is the digest of.

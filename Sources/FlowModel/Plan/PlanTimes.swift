@@ -19,7 +19,7 @@ package enum PlanTimes {
         case .rollout(let spec): return pause("its soak", spec.soakSeconds)
         case .repeatUntil(let spec): return pause("its interval", spec.intervalSeconds)
         case .sleep(.literal(let value)): return sleep(value).map { [$0] } ?? []
-        case .shell, .copy, .step, .sleep, .sleepUntil, .choice, .map, .call: return []
+        case .work, .sleep, .sleepUntil, .choice, .map, .call: return []
         }
     }
 

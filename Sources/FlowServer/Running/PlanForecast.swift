@@ -58,7 +58,7 @@ struct PlanForecast {
                 guard case .hosts(let selector) = spec.elements, let text = try? selector.evaluate(in: scope).text else { continue }
                 wantEach(node, of: plan, targets[text] ?? [], inputs)
             case .call(let spec): add(spec, node, of: plan, scope)
-            default: continue
+            case .work, .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil: continue
             }
         }
     }

@@ -11,9 +11,9 @@ extension RandomPlan {
 
     mutating func addClaims(to policy: inout Policy, of kind: Node.Kind) {
         switch kind {
-        case .shell: policy.claims = claims(0.6)
+        case .work: policy.claims = claims(0.6)
         case .map, .rollout: (policy.claims, policy.elementClaims) = (claims(0.25), claims(0.4))
-        default: break
+        case .approval, .sleep, .sleepUntil, .waitFor, .choice, .repeatUntil, .call: break
         }
     }
 

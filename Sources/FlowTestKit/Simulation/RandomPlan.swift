@@ -112,7 +112,7 @@ struct RandomPlan {
     /// An approval, whose text may read what an earlier command said.
     private mutating func gate(_ here: [Node]) -> (kind: Node.Kind, reads: [String]) {
         var spec = RandomGate.spec(&random)
-        guard let earlier = here.last(where: { if case .shell = $0.kind { true } else { false } }), random.chance(0.3) else {
+        guard let earlier = here.last(where: { $0.work != nil }), random.chance(0.3) else {
             return (.approval(spec), [])
         }
         spec.prompt = .output(node: earlier.id, path: ["stdout"])
@@ -121,7 +121,7 @@ struct RandomPlan {
 
     /// A selector that a step here makes.
     private mutating func selector(_ here: [Node]) -> (made: Expression, by: String)? {
-        let commands = here.filter { if case .shell = $0.kind { true } else { false } }
+        let commands = here.filter { $0.work != nil }
         guard !commands.isEmpty else { return nil }
         let step = random.pick(commands)
         return (.output(node: step.id, path: ["stdout"]), step.id)
@@ -131,7 +131,7 @@ struct RandomPlan {
     mutating func shell(here: [Node], _ place: Place) -> (kind: Node.Kind, reads: [String]) {
         var values: [Expression] = []
         var reads: [String] = []
-        if let earlier = here.last(where: { if case .shell = $0.kind { true } else { false } }), random.chance(0.5) {
+        if let earlier = here.last(where: { $0.work != nil }), random.chance(0.5) {
             let value = Expression.output(node: earlier.id, path: ["stdout"])
             values.append(random.chance(0.3) ? .optional(value) : value)
             reads = [earlier.id]
@@ -140,7 +140,7 @@ struct RandomPlan {
             let isTarget = place.host == .element(map: scope, path: ["name"])
             if place.part == .undo, !isTarget {
                 // What undoes a step can read what that step handed out; what a call hands out has other members.
-                if case .shell? = nodes.last(where: { $0.id == scope })?.kind { values.append(.output(node: scope, path: ["stdout"])) }
+                if nodes.last(where: { $0.id == scope })?.work != nil { values.append(.output(node: scope, path: ["stdout"])) }
                 if let source = source(forUndoOf: scope) { values.append(.output(node: source, path: ["stdout"])) }
             } else {
                 values.append(.element(map: scope, path: place.part == .between ? ["number"] : isTarget ? ["name"] : []))
@@ -160,7 +160,7 @@ struct RandomPlan {
     /// A command before a step that what undoes it reads.
     private mutating func source(forUndoOf id: String) -> String? {
         guard let done = nodes.last(where: { $0.id == id }), random.chance(0.4) else { return nil }
-        let readable = nodes.filter { if case .shell = $0.kind { done.needs.contains($0.id) } else { false } }
+        let readable = nodes.filter { $0.work != nil && done.needs.contains($0.id) }
         return readable.isEmpty ? nil : random.pick(readable).id
     }
 

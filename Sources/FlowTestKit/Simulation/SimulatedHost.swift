@@ -86,7 +86,7 @@ struct SimulatedHost {
 extension AttemptOrder {
     /// It asks whether another attempt took effect.
     var isProbe: Bool {
-        guard case .shell(let work) = work else { return false }
+        guard let work = work as? ShellWork else { return false }
         return work.source == .text("asked")
     }
 }

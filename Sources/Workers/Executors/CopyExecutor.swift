@@ -1,4 +1,4 @@
-import FlowModel
+package import FlowModel
 
 /// Copies a file to a target: compared by SHA-256 first, written beside its goal, synced, and put in its place at once.
 ///
@@ -6,32 +6,30 @@ import FlowModel
 /// mode is given, a file that is replaced keeps its own with its access control list, and a new one gets that of the source. A symbolic link at the
 /// goal is followed. The owner of a file that is replaced stays where the account may say so; else its new group may do no more with it than others could. A goal that is
 /// a mount point cannot be replaced: it is written over.
-struct CopyExecutor: Executor {
-    let hosts: @Sendable (Host?) -> any HostRecording
-    let transports: @Sendable (Host?) -> any Transport
-    let outputs: OutputStore
-    let open: SecretOpener
-    /// What files may not be taken from, and as whom they are read.
-    let sources: LaunchConfinement
-    let memory: ByteBudget
+package struct CopyExecutor: Executor {
+    private let hosts: @Sendable (Host?) -> any HostRecording
+    private let transports: @Sendable (Host?) -> any Transport
+    private let outputs: OutputStore
+    private let open: SecretOpener
+    private let sources: LaunchConfinement
+    private let memory = ByteBudget(WorkerLimits.copyMemoryBytes)
 
-    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
-        guard case .copy(let sealed) = attempt.order.work else { preconditionFailure("not a copy: \(attempt.order.work)") }
+    package init(_ parts: ExecutorParts) {
+        (hosts, transports, outputs, open, sources) = (parts.hosts, parts.transports, parts.outputs, parts.open, parts.sources)
+    }
+
+    package func carryOut(_ attempt: LiveAttempt, _ sealed: CopyWork) async -> AttemptReport.Event {
         do throws(AttemptResult.Failure) {
-            let secrets = SecretOpening(open, for: attempt)
-            var work = sealed
-            work.from = try secrets.text(sealed.from)
-            work.to = try secrets.text(sealed.to)
-            work.account = try sealed.account.map { account throws(AttemptResult.Failure) in try secrets.text(account) }
+            let work = try SecretOpening(open, for: attempt).work(sealed)
             try CopyExecutor.check(work)
             await attempt.secrets.prepare()
-            return try await carryOut(attempt, work)
+            return try await send(attempt, work)
         } catch {
             return attempt.refused(error)
         }
     }
 
-    private func carryOut(_ attempt: LiveAttempt, _ work: CopyWork) async throws(AttemptResult.Failure) -> AttemptReport.Event {
+    private func send(_ attempt: LiveAttempt, _ work: CopyWork) async throws(AttemptResult.Failure) -> AttemptReport.Event {
         guard attempt.order.mode == .start else { return await converse(attempt, work, nil) }
         let size = try await SourceFile.size(work.from, sources)
         do {
@@ -58,17 +56,7 @@ struct CopyExecutor: Executor {
                     record: record, transport: transports(order.target), work: work, file: file,
                     answered: { await attempt.hostAnswered() })
             }
-            let recorder = attempt.recorder(in: outputs, cap: job.outputCap)
-            let outcome = await HostConversation(record: record, attempt: attempt, sink: recorder).outcome(of: job)
-            guard !outcome.isDetached else { return .cancelled }
-            let output = await recorder.finish(outcome?.end)
-            if let report = attempt.report(of: outcome) { return report.with(output) }
-            guard case .ended(let end) = outcome else { return .cancelled }
-            var result = ShellResult(end: end, output: output, shape: CopyExecutor.shape, patterns: attempt.secrets.patterns).result
-            if case .succeeded(let output, let changed) = result.outcome {
-                result.outcome = .succeeded(output: output["value"] ?? .null, changed: changed)
-            }
-            return .ended(result)
+            return await HostScript(record: record, outputs: outputs, shape: CopySpec.shape).carryOut(attempt, job)
         } catch {
             return attempt.refused(error)
         }
@@ -86,10 +74,6 @@ struct CopyExecutor: Executor {
             throw .init(.input, "nothing was copied: '\(work.mode ?? "")' is not a mode such as 0644")
         }
     }
-
-    private static let shape = TypeShape.object([
-        .init(name: "changed", shape: .bool), .init(name: "sha256", shape: .string), .init(name: "bytes", shape: .int),
-    ])
 
     private static func job(_ order: AttemptOrder, _ work: CopyWork, _ file: SourceFile?) throws(AttemptResult.Failure) -> HostJob {
         let values = ShellWork(

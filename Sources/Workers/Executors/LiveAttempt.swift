@@ -2,7 +2,7 @@ import FlowModel
 import Synchronization
 
 /// One order on its way: what the engine says to it, and what it says to the engine.
-final class LiveAttempt: Sendable {
+package final class LiveAttempt: Sendable {
     /// What a stop asks of who carries the attempt out.
     enum Stop: Hashable, Sendable {
         /// Nothing was sent: let go of it.
@@ -133,12 +133,6 @@ final class LiveAttempt: Sendable {
     var isWithdrawn: Bool {
         state.withLock { if case .withdrawn = $0.phase { true } else { false } }
     }
-}
-
-/// Carries out one kind of work.
-protocol Executor: Sendable {
-    /// Carries the order to its end; the last report of the attempt.
-    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event
 }
 
 extension AttemptReport.Event {

@@ -75,28 +75,5 @@ struct SecretOpening {
         }
     }
 
-    func value(_ value: JSON) throws(AttemptResult.Failure) -> JSON {
-        switch value {
-        case .string(let text): return .string(try self.text(text))
-        case .array(let elements):
-            var plain: [JSON] = []
-            for element in elements { plain.append(try self.value(element)) }
-            return .array(plain)
-        case .object(let members):
-            var plain: [String: JSON] = [:]
-            for (name, member) in members { plain[name] = try self.value(member) }
-            return .object(plain)
-        default: return value
-        }
-    }
-
-    func shell(_ work: ShellWork) throws(AttemptResult.Failure) -> ShellWork {
-        var plain = work
-        for index in work.variables.indices { plain.variables[index].value = try text(work.variables[index].value) }
-        for index in work.arguments.indices { plain.arguments[index] = try text(work.arguments[index]) }
-        for (name, value) in work.environment { plain.environment[name] = try text(value) }
-        if let workdir = work.workdir { plain.workdir = try text(workdir) }
-        if let account = work.account { plain.account = try text(account) }
-        return plain
-    }
+    func work<Work: WorkOrder>(_ work: Work) throws(AttemptResult.Failure) -> Work { try work.mapTexts(text) }
 }

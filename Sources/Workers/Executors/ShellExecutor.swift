@@ -1,4 +1,4 @@
-import FlowModel
+package import FlowModel
 
 /// Carries out commands and scripts.
 ///
@@ -7,14 +7,15 @@ import FlowModel
 /// there, and true, when it was longer. Where it is no text, `stdoutFault` says why instead, and where it was not kept whole `stdoutLost`; whoever
 /// reads it fails with that.
 /// `changed` is false unless the script said so.
-struct ShellExecutor: Executor {
-    let hosts: @Sendable (Host?) -> any HostRecording
-    let outputs: OutputStore
-    let blobs: BlobSource
-    let open: SecretOpener
+package struct ShellExecutor: Executor {
+    private let hosts: @Sendable (Host?) -> any HostRecording
+    private let outputs: OutputStore
+    private let blobs: BlobSource
+    private let open: SecretOpener
 
-    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
-        guard case .shell(let sealed) = attempt.order.work else { preconditionFailure("not a command: \(attempt.order.work)") }
+    package init(_ parts: ExecutorParts) { (hosts, outputs, blobs, open) = (parts.hosts, parts.outputs, parts.blobs, parts.open) }
+
+    package func carryOut(_ attempt: LiveAttempt, _ sealed: ShellWork) async -> AttemptReport.Event {
         let job: HostJob
         do throws(AttemptResult.Failure) {
             job = try await makeJob(attempt, sealed)
@@ -34,7 +35,7 @@ struct ShellExecutor: Executor {
 
     private func makeJob(_ attempt: LiveAttempt, _ sealed: ShellWork) async throws(AttemptResult.Failure) -> HostJob {
         let order = attempt.order
-        var work = try SecretOpening(open, for: attempt).shell(sealed)
+        var work = try SecretOpening(open, for: attempt).work(sealed)
         let script = try await script(work.source, mode: order.mode)
         // Scripts read it under `set -u`, here and on targets alike.
         if order.target == nil { work.environment["FLOW_TARGET"] = work.environment["FLOW_TARGET"] ?? "" }

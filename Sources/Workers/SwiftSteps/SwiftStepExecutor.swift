@@ -1,17 +1,34 @@
-import FlowModel
+package import FlowModel
+import Logging
 
 /// Carries out Swift steps in flow hosts, with a record of start and end on disk.
 ///
 /// A step goes on when the engine ends, and the next engine follows it. A time-out or a stop cancels the step's task; after
 /// `Limits.graceSeconds` its process is ended as `FlowHostProcess` says. A hard stop ends the process at once.
-struct SwiftStepExecutor: Executor {
+package struct SwiftStepExecutor: Executor {
     let hosts: FlowHosts
     let records: StepRecords
     let outputs: OutputStore
     let open: SecretOpener
 
-    func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
-        guard case .step(let work) = attempt.order.work else { preconditionFailure("not a Swift step: \(attempt.order.work)") }
+    package init(_ parts: ExecutorParts) {
+        let logger = parts.logger
+        records = StepRecords(folder: parts.home + "/steps")
+        hosts = FlowHosts(
+            folder: parts.home + "/hosts", blobs: parts.blobs,
+            launch: ConfinedStart(parts.confinement) { reason in
+                logger.warning("Swift steps can reach the engine's files on this machine", metadata: ["reason": "\(reason)"])
+            }, run: parts.keep)
+        (outputs, open) = (parts.outputs, parts.open)
+    }
+
+    package func forget(_ id: AttemptID) async throws -> Bool {
+        if case .absent = try await records.state(id) { return false }
+        try await records.remove(id)
+        return true
+    }
+
+    package func carryOut(_ attempt: LiveAttempt, _ work: StepWork) async -> AttemptReport.Event {
         do {
             switch attempt.order.mode {
             case .start: return try await start(attempt, work)
@@ -77,8 +94,7 @@ struct SwiftStepExecutor: Executor {
 
     /// Its inputs.
     func opened(_ work: StepWork, _ attempt: LiveAttempt) async throws -> [JSON] {
-        let secrets = SecretOpening(open, for: attempt)
-        let inputs = try work.inputs.map { try secrets.value($0) }
+        let inputs = try SecretOpening(open, for: attempt).work(work).inputs
         await attempt.secrets.prepare()
         return inputs
     }

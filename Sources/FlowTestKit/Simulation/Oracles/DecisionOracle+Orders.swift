@@ -78,7 +78,9 @@ extension DecisionOracle {
 
     /// The values that the script is given.
     private func values(_ order: AttemptOrder, _ step: Int) -> String? {
-        guard case .shell(let work) = order.work, run.steps[step].attempt?.isProbe != true, case .shell(let spec) = run.nodeOf(step).kind else {
+        guard let work = order.work as? ShellWork, run.steps[step].attempt?.isProbe != true,
+            let spec = run.nodeOf(step).kind.work(as: ShellSpec.self)
+        else {
             return nil
         }
         for (variable, given) in zip(spec.variables, work.variables) {

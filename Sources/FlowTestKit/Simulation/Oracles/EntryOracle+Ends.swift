@@ -109,7 +109,7 @@ extension EntryOracle {
             }
             return elementsFailed(step) ? nil : "'\(before.path)' failed, and no element did"
         case .rollout(let spec): return rolloutFailed(step, spec)
-        case .shell, .copy, .step: return mayFail(step)
+        case .work: return mayFail(step)
         case .waitFor: return context.hasFired(before) ? nil : "'\(before.path)' waits in vain too early"
         case .repeatUntil(let spec): return roundsFailed(step, spec)
         case .choice, .sleep, .sleepUntil: return "'\(before.path)' cannot fail"

@@ -141,7 +141,7 @@ extension Run {
     /// The steps whose outputs it must have.
     func sourcesOf(_ node: Node) -> [String] {
         var values = [node.hosts?.selector].compactMap { $0 }
-        if case .shell(let spec) = node.kind { values += spec.variables.map(\.value) }
+        if let spec = node.kind.work(as: ShellSpec.self) { values += spec.variables.map(\.value) }
         if case .approval(let spec) = node.kind { values.append(spec.prompt) }
         return values.compactMap { if case .output(let id, _) = $0 { id } else { nil } }
     }

@@ -27,8 +27,7 @@ extension RunSimulation {
 
     /// It stands as done, by a command that ran, and not by somebody's word.
     private func isCommandDone(_ number: Int) -> Bool {
-        guard case .shell = run.nodeOf(number).kind else { return false }
-        return isDone(number)
+        run.nodeOf(number).work != nil && isDone(number)
     }
 
     private func isDone(_ number: Int) -> Bool {

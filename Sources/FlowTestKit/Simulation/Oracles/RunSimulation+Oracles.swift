@@ -223,7 +223,7 @@ extension RunSimulation {
         var found: Set<Int> = []
         for step in flow where run.needsOf(step).contains(where: behind.contains) {
             behind.insert(step)
-            guard case .shell(let spec) = run.nodeOf(step).kind else { continue }
+            guard let spec = run.nodeOf(step).kind.work(as: ShellSpec.self) else { continue }
             for variable in spec.variables {
                 guard case .output(let id, _) = variable.value, let source = flow.first(where: { run.nodeOf($0).id == id }) else { continue }
                 if run.steps[source].state == .succeeded { found.insert(source) }

@@ -262,8 +262,8 @@ struct UndoLedger {
 
     /// What an undo is given of what was done is what that said then; of a target, then when something of it was done that stands.
     private func values(of order: AttemptOrder, _ run: Run) -> String? {
-        guard case .shell(let work) = order.work, !order.isProbe, let step = run.positions[order.id.step], let part = part(undoneBy: step, run),
-            case .shell(let spec) = run.nodeOf(step).kind
+        guard let work = order.work as? ShellWork, !order.isProbe, let step = run.positions[order.id.step], let part = part(undoneBy: step, run),
+            let spec = run.nodeOf(step).kind.work(as: ShellSpec.self)
         else { return nil }
         var done = [part.step]
         if let target = part.target, let scope = run.steps[part.step].elements?.scopes[target] {

@@ -1,0 +1,72 @@
+/// What a step does on a worker: one kind of work, with the values of one step.
+///
+/// Engine, loading, rendering and documents ask it, and know no kind by its name. A new kind is a type here and its line in `WorkKinds`, a verb in
+/// `FlowDSL`, an executor in `Workers` and a page in `docs/reference/steps/`: docs/internals/adding-a-work-kind.md.
+package protocol WorkSpec: Hashable, Sendable, Codable {
+    /// Its word in plans, on the wire and in docs: letters, beginning with a small one.
+    static var kind: String { get }
+
+    /// Every value that it is made of, always in one order: what a step needs is named in the order in which it is read.
+    var expressions: [Expression] { get }
+    /// Names the one host that it runs on, or a selector that gives one; nil: this machine.
+    var target: Expression? { get }
+    /// What an approval before it is bound to, beside what is constant: when one of these values is another than the one that was voted on, the votes
+    /// are void.
+    var bound: [Expression] { get }
+
+    /// What a worker is told.
+    func order(_ values: WorkValues) throws(EvaluationError) -> any WorkOrder
+    /// It runs in the flow's own binary, which the run must have.
+    var needsFlowBinary: Bool { get }
+
+    /// The shape of what it hands out; nil for nothing.
+    /// - Parameter declared: what the step declares of it, if it declares something.
+    func outputShape(declared: TypeShape?) -> TypeShape?
+    /// The shape of what a person says of its output who resolves it; nil: nothing is known of it.
+    func givenShape(declared: TypeShape?) -> TypeShape?
+    /// What it hands out when a person or its probe says that it succeeded, as far as that can be known.
+    /// - Parameter given: what the person says of it.
+    func assumedOutput(_ given: JSON?) -> JSON
+    /// Another command can say whether a lost attempt took effect.
+    var canBeProbed: Bool { get }
+    /// It changes nothing: a lost attempt may be repeated without anybody's leave.
+    var isRepeatable: Bool { get }
+
+    /// What is wrong with it as it stands in the plan, each as the end of a sentence about its step.
+    func faults(in plan: Plan) -> [String]
+    /// The files of the plan that it takes, and the same work with others in their place.
+    var assets: [Digest] { get }
+    func replacing(assets: [Digest: Digest]) -> Self
+
+    /// Its part of the step's line in `flowctl plan`; nil: nothing beside its name.
+    func summary(_ words: any ExpressionWords) -> String?
+    /// What stands beneath that line.
+    func details(in plan: Plan, _ words: any ExpressionWords) -> [String]
+}
+
+/// Says expressions to people.
+package protocol ExpressionWords {
+    /// As part of a text.
+    func text(_ expression: Expression) -> String
+    /// As a word of a command.
+    func word(_ expression: Expression) -> String
+}
+
+/// What most kinds say.
+extension WorkSpec {
+    package var target: Expression? { nil }
+    package var bound: [Expression] { expressions }
+    package var needsFlowBinary: Bool { false }
+    package func givenShape(declared: TypeShape?) -> TypeShape? { outputShape(declared: declared) }
+    package func assumedOutput(_ given: JSON?) -> JSON { given ?? .null }
+    package var canBeProbed: Bool { false }
+    package var isRepeatable: Bool { false }
+    package func faults(in plan: Plan) -> [String] { [] }
+    package var assets: [Digest] { [] }
+    package func replacing(assets: [Digest: Digest]) -> Self { self }
+    package func details(in plan: Plan, _ words: any ExpressionWords) -> [String] { [] }
+}
+
+extension WorkSpec {
+    package func isEqual(to other: any WorkSpec) -> Bool { (other as? Self) == self }
+}

@@ -1,0 +1,93 @@
+import FlowModel
+import Testing
+
+/// What the rest of Flow relies on when it asks a kind of work.
+@Suite("Kinds of work")
+struct WorkKindTests {
+    /// The steps whose output something reads that is written as JSON, wherever it stands there.
+    private static func sources(in json: JSON) -> Set<String> {
+        switch json {
+        case .object(let members):
+            if let node = members["output"]?["node"]?.stringValue { return [node] }
+            return members.values.reduce(into: []) { $0.formUnion(sources(in: $1)) }
+        case .array(let elements): return elements.reduce(into: []) { $0.formUnion(sources(in: $1)) }
+        default: return []
+        }
+    }
+
+    private static func sources(in expressions: [FlowModel.Expression]) -> Set<String> {
+        var found: Set<String> = []
+        for expression in expressions { expression.forEach { if case .output(let node, _) = $0 { found.insert(node) } } }
+        return found
+    }
+
+    @Test func `every kind has a sample here, and no two have one name`() {
+        #expect(Set(WorkSample.all.map { type(of: $0).kind }) == Set(WorkKinds.all.map { $0.kind }))
+        #expect(WorkKinds.all.count == WorkSample.all.count)
+        for kind in WorkKinds.all { #expect(WorkKinds.named(kind.kind) == kind) }
+    }
+
+    @Test func `every value in a plan is an expression of its step, binds the approval before it, and reaches the worker or chooses it`() throws {
+        for spec in WorkSample.all {
+            let written = Self.sources(in: try JSON(encoding: Node.Kind.work(Work(spec))))
+            #expect(!written.isEmpty)
+            #expect(Self.sources(in: spec.expressions) == written, "\(type(of: spec))")
+            #expect(Self.sources(in: spec.bound) == written, "\(type(of: spec)): say here why one of them need not be voted on")
+            let values = WorkValues(
+                in: SampleScope(), node: "here", output: nil, binary: Digest(bytes: [UInt8](repeating: 1, count: 32)))
+            let order = try spec.order(values)
+            let target = Self.sources(in: [spec.target].compactMap { $0 })
+            for source in written.subtracting(target) {
+                #expect("\(order)".contains("value of \(source)"), "\(type(of: spec)) drops \(source)")
+            }
+        }
+    }
+
+    @Test func `every text of an order may hold a secret, and is opened`() throws {
+        for spec in WorkSample.all {
+            let values = WorkValues(
+                in: SampleScope(), node: "here", output: nil, binary: Digest(bytes: [UInt8](repeating: 1, count: 32)))
+            let order = try spec.order(values)
+            let opened = "\(order.mapTexts { $0.hasPrefix("value of") ? "opened" : $0 })"
+            #expect(!opened.contains("value of"), "\(type(of: spec)): \(opened)")
+        }
+    }
+
+    @Test func `what is assumed of its output is of its shape, as far as it goes`() {
+        for spec in WorkSample.all {
+            guard case .object(let fields)? = spec.outputShape(declared: nil), case .object(let members) = spec.assumedOutput(nil) else { continue }
+            for (name, value) in members {
+                let shape = fields.first { $0.name == name }?.shape
+                #expect(shape?.faults(in: value) == [], "\(type(of: spec)).\(name)")
+            }
+        }
+    }
+
+    @Test func `a kind is written in plans of format 1 as it always was`() throws {
+        let copy = Node.Kind.copy(CopySpec(from: .literal("/a"), to: .literal("/b")))
+        let text = #"{"copy":{"_0":{"from":{"literal":{"_0":"/a"}},"to":{"literal":{"_0":"/b"}}}}}"#
+        #expect(try JSON(encoding: copy).canonical == text)
+        #expect(try JSON.parse(text).decode(as: Node.Kind.self) == copy)
+        for spec in WorkSample.all {
+            let kind = Node.Kind.work(Work(spec))
+            #expect(try JSON(encoding: kind).decode(as: Node.Kind.self) == kind)
+        }
+        for kind in [Node.Kind.sleep(.literal(1)), .choice(.literal(true)), .waitFor(SignalSpec(signal: "go", timeoutSeconds: nil))] {
+            #expect(try JSON(encoding: kind).decode(as: Node.Kind.self) == kind)
+        }
+    }
+
+    @Test func `a kind that is not known is refused with those that are`() throws {
+        for (text, words) in [
+            (#"{"teleport":{"_0":{}}}"#, "there is no kind of step 'teleport'"), (#"{}"#, "one kind, found 0"),
+            (#"{"sleep":{"_0":{"literal":{"_0":1}}},"copy":{}}"#, "one kind, found 2"),
+        ] {
+            do {
+                _ = try JSON.parse(text).decode(as: Node.Kind.self)
+                Issue.record("\(text) is taken")
+            } catch {
+                #expect("\(error)".contains(words), "\(error)")
+            }
+        }
+    }
+}
