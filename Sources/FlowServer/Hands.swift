@@ -15,7 +15,9 @@ struct Hands: Sendable {
     let outputs: StoredOutputs
     private let ssh: SSHPool
     /// One for each kind of work that a plan may name.
-    private static let executors: [any Executor.Type] = [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self]
+    private static let executors: [any Executor.Type] = [
+        ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WaitForPortExecutor.self,
+    ]
     /// Whom local steps run as, where that is not the engine's own account.
     let localAccount: UInt32?
     private let commands: LaunchConfinement

@@ -175,7 +175,8 @@ final class PoolUnderTest: Sendable {
     private func makePool(places: WorkerPool.Places, blobs: @escaping BlobSource) -> WorkerPool {
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement, executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self],
+            open: open, confinement: confinement,
+            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WaitForPortExecutor.self],
             report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool
