@@ -116,7 +116,8 @@ extension Plan {
             case .approval: return "'\(node.id)'"
             case .call(let spec):
                 if let name = calls?.first(where: { $0.plan.flow == spec.flow })?.plan.approval { return "\(name) of flow '\(spec.flow)'" }
-            default: if let name = approval(inside: node.id) { return name }
+            case .work, .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .rollout:
+                if let name = approval(inside: node.id) { return name }
             }
         }
         return nil

@@ -38,6 +38,11 @@ extension RunSimulation {
     mutating func changePeople() throws(Violation) {
         let at = wall
         for _ in 0..<peopleRandom.int(1...3) { people?.change(at: at, &peopleRandom) }
+        // Whose link matters: those who have voted on an open gate, and who asked for the run.
+        let voters = run.steps.flatMap { step in step.approval?.state == .open ? step.approval?.votes.map(\.user) ?? [] : [] }
+        if peopleRandom.chance(0.5), let one = voters.randomElement(using: &peopleRandom) {
+            people?.join(one, peopleRandom.pick(voters + [run.created.user]))
+        }
         try decide(.people)
     }
 

@@ -82,6 +82,12 @@ struct SimulatedPeople {
         current = snapshot
     }
 
+    /// Two users turn out to be one person.
+    mutating func join(_ one: String, _ other: String) {
+        link(one, other)
+        current = snapshot
+    }
+
     private mutating func link(_ one: String, _ other: String) {
         guard let kept = users[one], let gone = users[other], kept.person != gone.person else { return }
         let roles = kept.roles.union(gone.roles)
