@@ -14,7 +14,6 @@ let strict: [SwiftSetting] = [
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
-    static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
@@ -47,7 +46,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -59,38 +57,40 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CFlowShims"),
 
         room("FlowModel"),
+        room("FlowCrypto", ["CLibCrypto", "FlowModel"]),
         room("FlowDSL", ["FlowModel"]),
-        room("FlowLoading", ["CFlowShims", "FlowModel", "FlowSchedules", .crypto]),
+        room("FlowLoading", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowSchedules"]),
         room("FlowEngine", ["FlowModel"]),
         room("FlowSchedules", ["FlowModel"]),
         room(
             "FlowStoreSQLite",
-            ["CFlowShims", "FlowEngine", "FlowModel", .crypto, .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-        room("FlowInventory", ["CFlowShims", "CLibYAML", "FlowModel", .crypto]),
+            ["CFlowShims", "FlowCrypto", "FlowEngine", "FlowModel", .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+        room("FlowInventory", ["CFlowShims", "CLibYAML", "FlowCrypto", "FlowModel"]),
         room(
-            "Workers", ["CFlowShims", "CLibSSH", "FlowModel", .crypto, .logging],
+            "Workers", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowModel", .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowWire", ["FlowModel"]),
         room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix]),
         room(
             "FlowServer",
             [
-                "CFlowShims", "FlowAPI", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules", "FlowStoreSQLite",
-                "FlowWire",
-                "Workers", .asyncHTTPClient, .crypto, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                "CFlowShims", "FlowAPI", "FlowCrypto", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules",
+                "FlowStoreSQLite", "FlowWire",
+                "Workers", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
                 .serviceLifecycle, .unixSignals, .yams,
             ]),
-        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowEngine", "FlowModel", "FlowSchedules", "Workers", .crypto]),
+        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowEngine", "FlowModel", "FlowSchedules", "Workers"]),
         room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
         .executableTarget(
             name: "flowctl",
             dependencies: [
-                "CFlowShims", "FlowAPI", "FlowCommand", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .nioCore,
+                "CFlowShims", "FlowAPI", "FlowCommand", "FlowCrypto", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .nioCore,
                 .nioHTTP1, .nioPosix, .nioSSL,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
@@ -99,46 +99,48 @@ let package = Package(
         .executableTarget(
             name: "flow-bench",
             dependencies: [
-                "FlowEngine", "FlowLoading", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto,
+                "FlowCrypto", "FlowEngine", "FlowLoading", "FlowModel", "FlowStoreSQLite", "FlowTestKit",
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ], path: "Benchmarks/flow-bench", swiftSettings: strict),
 
         tests(
             "FlowAPITests",
             [
-                "FlowAPI", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
+                "FlowAPI", "FlowCrypto", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .httpTypes, .hummingbird,
                 .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
             ]),
+        tests("FlowCryptoTests", ["FlowCrypto", "FlowEngine", "FlowModel"]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel", "FlowTestKit"]),
         tests("FlowModelTests", ["FlowModel", "FlowTestKit"]),
         .executableTarget(name: "refused-calls", path: "Tests/Fixtures/RefusedCalls"),
         .testTarget(
-            name: "FlowLoadingTests", dependencies: ["CFlowShims", "FlowDSL", "FlowLoading", "FlowModel", "FlowTestKit", "refused-calls"],
+            name: "FlowLoadingTests",
+            dependencies: ["CFlowShims", "FlowCrypto", "FlowDSL", "FlowLoading", "FlowModel", "FlowTestKit", "refused-calls"],
             exclude: ["Flows"], swiftSettings: strict),
         tests(
             "FlowServerTests",
             [
-                "FlowAPI", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowTestKit", "FlowWire",
-                .asyncHTTPClient, .crypto, .grdb, .httpTypes, .hummingbird, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
+                "FlowAPI", "FlowCrypto", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowTestKit", "FlowWire",
+                .asyncHTTPClient, .grdb, .httpTypes, .hummingbird, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
             ]),
         .target(name: "CRecordingVFS", path: "Tests/CRecordingVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
         tests(
             "FlowStoreSQLiteTests",
             [
-                "CRecordingVFS", "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .crypto, .grdb,
+                "CRecordingVFS", "FlowCrypto", "FlowEngine", "FlowModel", "FlowStoreSQLite", "FlowTestKit", .grdb,
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .testTarget(
-            name: "ProcessTests", dependencies: ["FlowModel", "FlowTestKit", "flowctl", "flowd", .crypto], exclude: ["Fixtures"],
+            name: "ProcessTests", dependencies: ["FlowCrypto", "FlowModel", "FlowTestKit", "flowctl", "flowd"], exclude: ["Fixtures"],
             swiftSettings: strict),
         .executableTarget(
             name: "cron-oracle", dependencies: ["FlowModel", "FlowSchedules"], path: "Tests/Fixtures/CronOracle", swiftSettings: strict),
         tests("FlowSchedulesTests", ["FlowModel", "FlowSchedules", "FlowTestKit", "cron-oracle"]),
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
-        tests("WorkersTests", ["CFlowShims", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .crypto, .logging]),
+        tests("WorkersTests", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .logging]),
         tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowTestKit", "FlowWire"], exclude: ["Snapshots"],

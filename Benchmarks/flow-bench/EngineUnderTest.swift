@@ -1,4 +1,4 @@
-import Crypto
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
@@ -19,7 +19,7 @@ final class EngineUnderTest: Sendable {
         let environment = EngineEnvironment(
             now: { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
             random: { count in (0..<count).map { _ in UInt8.random(in: 0 ... .max) } },
-            hash: { SHA256.hash(data: $0).withUnsafeBytes { Digest(bytes: $0) } })
+            hash: { Digest(of: $0) })
         store = try SQLiteStore.open(in: directory, now: environment.now())
         stamps = StampedStore(store)
         engine = try Engine(store: stamps, dispatcher: hands, environment: environment)
@@ -43,7 +43,7 @@ final class EngineUnderTest: Sendable {
     }
 
     static func request(_ plan: Plan, targets: [String: [FlowModel.Host]] = [:]) -> StartRequest {
-        let revision = SHA256.hash(data: Array("\(plan.flow) \(plan.nodes.count)".utf8)).withUnsafeBytes { Digest(bytes: $0) }
+        let revision = Digest(of: "\(plan.flow) \(plan.nodes.count)".utf8)
         return StartRequest(plan: plan, revision: revision, binary: nil, inputs: [:], targets: targets, fingerprint: revision)
     }
 

@@ -4,4 +4,4 @@
 // - `Selector*`: the language of `docs/reference/selectors.md`, parsed with positions, resolved in inventory order.
 // - `InventoryEditor` and `KnownHosts`: how hosts and their keys come into the file.
 //
-// What it must not know: runs, connections, who may touch a host. It imports FlowModel and nothing else of ours.
+// What it must not know: runs, connections, who may touch a host. It imports FlowModel and FlowCrypto, and nothing else of ours.

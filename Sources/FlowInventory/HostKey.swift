@@ -1,6 +1,6 @@
+internal import FlowCrypto
+internal import FlowModel
 internal import FoundationEssentials
-
-internal import struct Crypto.SHA256
 
 /// A host's public key: type and base64, as in `known_hosts`.
 package struct HostKey: Hashable, Sendable {
@@ -44,7 +44,7 @@ package struct HostKey: Hashable, Sendable {
 
     /// As OpenSSH shows it: `SHA256:` and base64 without padding.
     package var fingerprint: String {
-        let encoded = Data(SHA256.hash(data: blob)).base64EncodedString()
+        let encoded = Data(Digest(of: blob).bytes).base64EncodedString()
         return "SHA256:" + encoded.prefix { $0 != "=" }
     }
 }

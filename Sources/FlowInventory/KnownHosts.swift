@@ -1,4 +1,4 @@
-internal import Crypto
+internal import FlowCrypto
 package import FlowModel
 internal import FoundationEssentials
 
@@ -112,7 +112,6 @@ package struct KnownHosts: Sendable {
         guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])),
             let hash = Data(base64Encoded: String(parts[2]))
         else { return false }
-        return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
-            hash, authenticating: Data(name.utf8), using: SymmetricKey(data: salt))
+        return HMAC.sha1.isCode(Array(hash), of: Array(name.utf8), key: Array(salt))
     }
 }

@@ -2,7 +2,7 @@
 //
 // What lives here: finding compiler and FlowDSL, compiling, evaluating under confinement, validating plans and inputs, the
 // cache of all that, and the files that a new flow begins with. Every diagnostic names file and line and says what is valid.
-// What it must not know: the engine, hosts, the store, HTTP. It imports FlowModel and CFlowShims.
+// What it must not know: the engine, hosts, the store, HTTP. It imports FlowModel, FlowCrypto, FlowSchedules and CFlowShims.
 //
 //     let flow = try await FlowLoader().load(file: "flows/release.swift")
 //     let inputs = try InputValidation.resolve(flow.plan.parameters, given: ["version": "1.4.2"])

@@ -1,3 +1,4 @@
+internal import FlowCrypto
 internal import FlowModel
 
 /// The script files that a plan embeds: read when it is loaded, named by digest from then on.

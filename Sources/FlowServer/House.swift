@@ -1,6 +1,6 @@
 import CFlowShims
-import Crypto
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowInventory
 import FlowModel
@@ -154,7 +154,7 @@ struct House: Sendable {
         let trapped =
             flow_trap_note_take(&id) != 0 ? id.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } } : nil
         return EngineEnvironment(
-            now: Wall.now, random: SystemRandom.bytes, hash: { Digest.of($0) }, isRestored: store.isRestored,
+            now: Wall.now, random: SystemRandom.bytes, hash: { Digest(of: $0) }, isRestored: store.isRestored,
             breadcrumb: { run in
                 if let run { run.text.withCString { flow_trap_note_set($0) } } else { flow_trap_note_set(nil) }
             },

@@ -1,5 +1,6 @@
 import CFlowShims
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowLoading
 import FlowModel

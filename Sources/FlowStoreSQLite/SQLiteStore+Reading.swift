@@ -1,3 +1,4 @@
+internal import FlowCrypto
 package import FlowEngine
 package import FlowModel
 internal import GRDB

@@ -1,3 +1,4 @@
+internal import FlowCrypto
 package import FlowEngine
 internal import FlowModel
 
@@ -162,7 +163,7 @@ extension StoreConformance {
             var batch = CommitBatch(epoch: epoch)
             batch.blobs = sizes.map { size in
                 let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ size) }
-                return (sha256(bytes), bytes)
+                return (Digest(of: bytes), bytes)
             }
             try store.commit(batch)
             try store.commit(batch)
@@ -171,7 +172,7 @@ extension StoreConformance {
                 try expect(try writer.blob(digest) == bytes, "blob of \(bytes.count) bytes, writer's side")
                 try expect(try await reader.blob(digest) == bytes, "blob of \(bytes.count) bytes, reader's side")
             }
-            try equal(try writer.blob(sha256([9, 9])), nil, "a blob that was never stored")
+            try equal(try writer.blob(Digest(of: [9, 9])), nil, "a blob that was never stored")
         },
         Check(name: "the breadcrumb survives the process, and can be taken away") { house in
             let store = try house.open()

@@ -1,9 +1,6 @@
+internal import FlowCrypto
 internal import FlowEngine
 internal import FlowModel
-
-internal import struct Crypto.SHA256
-
-func sha256(_ bytes: [UInt8]) -> Digest { SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) } }
 
 /// A made-up history of runs on a seed, batch by batch, with every optional field sometimes there and sometimes not.
 ///
@@ -81,7 +78,7 @@ struct History {
         ])
     }
 
-    private mutating func digest() -> Digest { sha256([UInt8](repeating: UInt8(number(256)), count: number(9))) }
+    private mutating func digest() -> Digest { Digest(of: [UInt8](repeating: UInt8(number(256)), count: number(9))) }
 
     private mutating func json() -> JSON {
         let values: [JSON] = [
@@ -129,7 +126,7 @@ struct History {
         let at = now()
         let input = JournalRecord.chainInput(
             previous: runs[run]?.head.hash ?? JournalRecord.chainStart, run: run, sequence: sequence, at: at, bytes: bytes)
-        let record = JournalRecord(sequence: sequence, run: run, at: at, hash: sha256(input), bytes: bytes)
+        let record = JournalRecord(sequence: sequence, run: run, at: at, hash: Digest(of: input), bytes: bytes)
         batch.records.append(record)
         records[run, default: []].append(record)
         change(run) { $0.head = JournalHead(sequence: sequence, hash: record.hash) }
@@ -222,7 +219,7 @@ struct History {
             batch.removeOutbox.append(number(30))
         }
         let bytes = [UInt8](repeating: UInt8(number(256)), count: chance(5) ? 70_000 : number(200))
-        batch.blobs.append((sha256(bytes), bytes))
+        batch.blobs.append((Digest(of: bytes), bytes))
     }
 
     mutating func query() -> RunQuery {

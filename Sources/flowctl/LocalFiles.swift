@@ -1,4 +1,5 @@
 import FlowCommand
+import FlowCrypto
 import FlowLoading
 import FlowModel
 import Glibc

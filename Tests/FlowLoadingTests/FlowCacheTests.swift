@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowLoading
 import FlowModel
 import Foundation

@@ -1,4 +1,4 @@
-import Crypto
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowServer
@@ -29,7 +29,7 @@ struct FourEyesServerTests {
     /// A run of alice's that waits for three.
     private func start(_ house: ScheduleHouse) async throws -> RunID {
         let gate = Node(id: "go", name: "go", kind: .approval(ApprovalSpec(prompt: .literal("Go?"), rules: [.role("r", count: 3)])))
-        let digest = SHA256.hash(data: Array("x".utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) }
+        let digest = Digest(of: "x".utf8)
         let request = StartRequest(
             plan: Plan(flow: "gate", nodes: [gate], dsl: "test"), revision: digest, binary: nil, inputs: [:], targets: [:], fingerprint: digest)
         return try await house.engine.start(request, by: ScheduleHouse.alice).run
@@ -142,7 +142,7 @@ struct FourEyesServerTests {
         let server = try await FlowServer.open(.init(home: home.path))
         let client = Client(socket: server.socket)
         func stored(_ text: String) async throws -> String {
-            let digest = SHA256.hash(data: Array(text.utf8)).map { String(format: "%02x", $0) }.joined()
+            let digest = Digest(of: text.utf8).hex
             #expect(try await client.send("PUT", "/v1/blobs/\(digest)", text).status == 204)
             return digest
         }

@@ -1,4 +1,4 @@
-import Crypto
+import FlowCrypto
 import FlowModel
 import FlowServer
 import FlowWire
@@ -71,7 +71,7 @@ struct HookInputTests {
         func send(_ client: Client) async throws -> (status: Int, body: [UInt8]) {
             let (id, time) = (UUID().uuidString, "\(Int(Date().timeIntervalSince1970))")
             let key = try #require(Data(base64Encoded: String(secret.dropFirst("whsec_".count))))
-            let code = HMAC<SHA256>.authenticationCode(for: Data("\(id).\(time).{}".utf8), using: SymmetricKey(data: key))
+            let code = HMAC.sha256.code(of: Array("\(id).\(time).{}".utf8), key: Array(key))
             let headers = ["webhook-id": id, "webhook-timestamp": time, "webhook-signature": "v1," + Data(code).base64EncodedString()]
             return try await client.send("POST", "/v1/hooks/push", "{}", headers: headers)
         }

@@ -1,5 +1,5 @@
-import Crypto
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowServer
@@ -36,7 +36,7 @@ struct HookTests {
 
         func signature(_ id: String, _ timestamp: String, _ body: String) throws -> String {
             let key = try #require(Data(base64Encoded: String(secret.dropFirst(6))))
-            let code = HMAC<SHA256>.authenticationCode(for: Array("\(id).\(timestamp).\(body)".utf8), using: SymmetricKey(data: key))
+            let code = HMAC.sha256.code(of: Array("\(id).\(timestamp).\(body)".utf8), key: Array(key))
             return "v1," + Data(code).base64EncodedString()
         }
 

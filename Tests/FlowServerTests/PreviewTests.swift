@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowModel
 import FlowServer
 import FlowWire
@@ -104,7 +105,7 @@ struct PreviewTests {
     @Test func `what would be left out of a start is refused`() async throws {
         try await withServer { client in
             let plan = Plan(flow: "p", nodes: [Node(id: "a", name: "a", kind: .shell(ShellSpec(source: .text("true"))))], dsl: "0")
-            let digest = FlowModel.Digest(bytes: [UInt8](repeating: 1, count: 32))
+            let digest = Digest(bytes: [UInt8](repeating: 1, count: 32))
             let wrong: [(Wire.Start, String)] = [
                 (Wire.Start(flow: "f", plan: plan), "give exactly one of 'flow', 'plan', 'planDigest' and 'exec'; 2 are given"),
                 (Wire.Start(plan: plan, exec: Wire.Exec(selector: "web-2", command: "true")), "'exec'; 2 are given"),
@@ -140,7 +141,7 @@ struct PreviewTests {
     @Test func `a preview keeps nothing, and the run after it finds all that it needs`() async throws {
         try await withServer { client in
             let plan = Plan(flow: "looked-at", nodes: [Nodes.approval("go")], dsl: "test")
-            let digest = Digest.of(try JSON(encoding: plan).canonicalBytes)
+            let digest = Digest(of: try JSON(encoding: plan).canonicalBytes)
             func isStored() async throws -> Bool { try await client.send("HEAD", "/v1/blobs/\(digest)").status / 100 == 2 }
             for _ in 0..<2 {
                 _ = try await preview(client, Wire.Start(plan: plan))

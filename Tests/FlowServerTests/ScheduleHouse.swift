@@ -1,5 +1,5 @@
-import Crypto
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowSchedules
@@ -32,7 +32,7 @@ final class ScheduleHouse: Sendable {
         self.store = store
         var environment = EngineEnvironment(
             now: { clock.now }, random: { count in (0..<count).map { _ in UInt8.random(in: 0...255) } },
-            hash: { SHA256.hash(data: $0).withUnsafeBytes { FlowModel.Digest(bytes: $0) } })
+            hash: { Digest(of: $0) })
         let people = PeopleBook(store: store, now: { clock.now })
         self.people = people
         environment.people = { people.people }
@@ -149,7 +149,7 @@ private struct OwnPlans: RunPreparation {
             throw FlowError(.usage, subject: plan.flow, "Nothing was read.")
         case nil: break
         }
-        func digest(_ text: String) -> FlowModel.Digest { SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
+        func digest(_ text: String) -> Digest { Digest(of: text.utf8) }
         return StartRequest(
             plan: plan, revision: digest(plan.flow), binary: nil, inputs: start.inputs ?? [:], targets: [:], labels: start.labels ?? [:], key: key,
             fingerprint: digest(content.canonical))
@@ -163,7 +163,7 @@ private struct OwnPlans: RunPreparation {
 
     func preview(_ start: Wire.Start) async throws -> Wire.Preview {
         let plan = try plan(start)
-        let revision = FlowModel.Digest(bytes: [UInt8](repeating: 0, count: 32))
+        let revision = Digest(bytes: [UInt8](repeating: 0, count: 32))
         return Wire.Preview(flow: plan.flow, revision: revision, plan: plan, inputs: .object([:]), targets: [:])
     }
 }

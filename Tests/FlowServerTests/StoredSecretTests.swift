@@ -1,5 +1,5 @@
-import Crypto
 import FlowAPI
+import FlowCrypto
 import FlowModel
 import FlowServer
 import FlowStoreSQLite
@@ -16,7 +16,7 @@ struct StoredSecretTests {
 
     /// A flow whose step succeeds only with one of the two values as they were given.
     private static func plan(isSecret: Bool) throws -> JSON {
-        let known = [forSchedule, forHook].map { SHA256.hash(data: Data($0.utf8)).map { String(format: "%02x", $0) }.joined() }
+        let known = [forSchedule, forHook].map { Digest(of: $0.utf8).hex }
         let script = "case \"$(printf %s \"$flow_0\" | sha256sum)\" in \(known[0])*|\(known[1])*) ;; *) exit 1 ;; esac"
         let variables = [ShellSpec.Variable(name: "flow_0", value: .parameter("token"))]
         return try JSON(
@@ -88,7 +88,7 @@ struct StoredSecretTests {
     private func deliver(_ client: Client, _ secret: String) async throws -> (status: Int, body: [UInt8]) {
         let (id, time, body) = ("d-\(UUID().uuidString)", "\(Int(Date().timeIntervalSince1970))", "{}")
         let key = try #require(Data(base64Encoded: String(secret.dropFirst("whsec_".count))))
-        let code = HMAC<SHA256>.authenticationCode(for: Data("\(id).\(time).\(body)".utf8), using: SymmetricKey(data: key))
+        let code = HMAC.sha256.code(of: Array("\(id).\(time).\(body)".utf8), key: Array(key))
         let signature = "v1," + Data(code).base64EncodedString()
         return try await client.send(
             "POST", "/v1/hooks/push", body, headers: ["webhook-id": id, "webhook-timestamp": time, "webhook-signature": signature])

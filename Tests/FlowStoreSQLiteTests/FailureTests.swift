@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
@@ -24,7 +25,7 @@ struct FailureTests {
                 #expect { try store.commit(big) } throws: { if case StoreError.refused = $0 { true } else { false } }
             }
             var blob = CommitBatch(epoch: chain.epoch)
-            blob.blobs = [(sha256([1]), [UInt8](repeating: 1, count: 1 << 20))]
+            blob.blobs = [(Digest(of: [1]), [UInt8](repeating: 1, count: 1 << 20))]
             #expect { try store.commit(blob) } throws: { if case StoreError.refused = $0 { true } else { false } }
             #expect(try store.lastSequence() == 1)
             limitFiles(to: .max)

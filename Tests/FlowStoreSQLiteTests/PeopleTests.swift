@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
@@ -63,7 +64,7 @@ struct PeopleTests {
             try await accounts.add(user: "alice", roles: ["viewer"], by: "os:root", at: start)
             func add(_ number: Int, at: Instant) async throws {
                 let row = TokenRow(id: "t\(number)", user: "alice", name: "ci", createdAt: at, expiresAt: number < 2 ? later : nil)
-                try await accounts.add(token: row, hash: sha256(Array("\(number)".utf8)), by: "alice")
+                try await accounts.add(token: row, hash: Digest(of: Array("\(number)".utf8)), by: "alice")
             }
             for number in 0..<Limits.tokens { try await add(number, at: start) }
             let full = await #expect(throws: FlowError.self) { try await add(Limits.tokens, at: start) }
@@ -83,10 +84,10 @@ struct PeopleTests {
             for name in ["a", "b", "c"] {
                 let row = TokenRow(
                     id: name, user: "alice", name: "laptop", createdAt: start, expiresAt: name == "a" ? later : nil)
-                try await accounts.add(token: row, hash: sha256(Array(name.utf8)), by: "alice")
+                try await accounts.add(token: row, hash: Digest(of: Array(name.utf8)), by: "alice")
             }
             func user(_ name: String, at: Instant) async throws -> String? {
-                try await accounts.actor(tokenHash: sha256(Array(name.utf8)), at: at)?.actor.user
+                try await accounts.actor(tokenHash: Digest(of: Array(name.utf8)), at: at)?.actor.user
             }
             #expect(try await user("a", at: start) == "alice")
             #expect(try await user("a", at: later) == nil)
@@ -110,14 +111,14 @@ struct PeopleTests {
             let registry = Registry(store)
             let plan = try await BlobStore(store, now: { start }).store(Array("{}".utf8))
             var flow = RegisteredFlow(
-                name: "release", revision: sha256([1]), plan: plan, binary: nil, source: "release.swift", user: "alice",
+                name: "release", revision: Digest(of: [1]), plan: plan, binary: nil, source: "release.swift", user: "alice",
                 at: start)
             try await registry.register(flow)
             #expect(try await registry.flow(named: "release") == flow)
-            flow.revision = sha256([2])
+            flow.revision = Digest(of: [2])
             try await registry.register(flow)
             #expect(try await registry.flows() == [flow])
-            flow.binary = sha256([9])
+            flow.binary = Digest(of: [9])
             let refusal = flow
             let error = await #expect(throws: FlowError.self) { try await registry.register(refusal) }
             #expect(error?.code == .notFound)
@@ -155,9 +156,9 @@ struct PeopleTests {
                     for at in stride(from: 0, to: size, by: 1_000) { stream.yield(Array(bytes[at..<min(size, at + 1_000)])) }
                     stream.finish()
                 }
-                try await blobs.store(parts, expecting: sha256(bytes))
-                #expect(try await blobs.read(sha256(bytes)) == bytes)
-                #expect(try await blobs.contains(sha256(bytes)))
+                try await blobs.store(parts, expecting: Digest(of: bytes))
+                #expect(try await blobs.read(Digest(of: bytes)) == bytes)
+                #expect(try await blobs.contains(Digest(of: bytes)))
             }
             func upload(_ parts: [[UInt8]], as digest: Digest, limit: Int) async throws {
                 let stream = AsyncStream<[UInt8]> { stream in
@@ -166,11 +167,11 @@ struct PeopleTests {
                 }
                 try await blobs.store(stream, expecting: digest, limit: limit)
             }
-            let wrong = await #expect(throws: FlowError.self) { try await upload([[1]], as: sha256([2]), limit: 9) }
+            let wrong = await #expect(throws: FlowError.self) { try await upload([[1]], as: Digest(of: [2]), limit: 9) }
             #expect(wrong?.code == .inputs)
-            let large = await #expect(throws: FlowError.self) { try await upload([[1], [2]], as: sha256([1, 2]), limit: 1) }
+            let large = await #expect(throws: FlowError.self) { try await upload([[1], [2]], as: Digest(of: [1, 2]), limit: 1) }
             #expect(large?.code == .tooLarge)
-            #expect(try await !blobs.contains(sha256([1, 2])))
+            #expect(try await !blobs.contains(Digest(of: [1, 2])))
         }
     }
 

@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
@@ -26,13 +27,13 @@ struct RetentionTests {
         try store.commit(chain.batch(old + live))
         var batch = chain.batch(old, state: .succeeded)
         let big = [UInt8](repeating: 5, count: 100_000)
-        batch.blobs = [(sha256(big), big), (sha256([6]), [6])]
+        batch.blobs = [(Digest(of: big), big), (Digest(of: [6]), [6])]
         for run in old + live {
             for index in 0..<3 {
                 batch.steps.append(
                     StepRow(
                         run: run, index: index, path: StepPath("s\(index)"), name: "s", kind: "shell", state: .succeeded,
-                        output: index == 0 ? .blob(run == live[0] || index == 1 ? sha256([6]) : sha256(big), bytes: 1) : nil))
+                        output: index == 0 ? .blob(run == live[0] || index == 1 ? Digest(of: [6]) : Digest(of: big), bytes: 1) : nil))
             }
             batch.attempts.append(
                 (
@@ -46,7 +47,7 @@ struct RetentionTests {
         batch.steps.append(
             StepRow(
                 run: live[1], index: 9, path: StepPath("s9"), name: "s", kind: "shell", state: .succeeded,
-                output: .blob(sha256([6]), bytes: 1)))
+                output: .blob(Digest(of: [6]), bytes: 1)))
         try store.commit(batch)
         try await Audit(store).append(AuditEntry(at: start, actor: "a", verb: "v", subject: "s"))
         #expect(try deleteAll(store) == 25)
@@ -55,7 +56,7 @@ struct RetentionTests {
         #expect(try store.journal(of: old[0]) == nil)
         #expect(try store.lastSequence() == 55)
         #expect(try await Audit(store).rows(limit: 10).count == 1)
-        #expect(try await BlobStore(store, now: { start }).read(sha256([6])) == [6])
+        #expect(try await BlobStore(store, now: { start }).read(Digest(of: [6])) == [6])
         #expect(try await store.verify() == [])
         try store.close()
         let file = try DatabaseQueue(path: scratch.database)
@@ -77,10 +78,10 @@ struct RetentionTests {
         let list = (0..<20_000).map { JSON.string("host-\($0)") }
         let value = Array(JSON.array(list).canonical.utf8)
         // It was sent to another run, or that maps over it: no step there has it as its output.
-        var blobs: [(digest: FlowModel.Digest, bytes: [UInt8])] = []
+        var blobs: [(digest: Digest, bytes: [UInt8])] = []
         let named = Entry.encode([.signalled("hosts", .array(list))]) { bytes in
-            blobs.append((sha256(bytes), bytes))
-            return sha256(bytes)
+            blobs.append((Digest(of: bytes), bytes))
+            return Digest(of: bytes)
         }
         try #require(blobs.map(\.bytes) == [value])
         var batch = chain.batch([giver])
@@ -88,20 +89,20 @@ struct RetentionTests {
         batch.steps = [
             StepRow(
                 run: giver, index: 0, path: StepPath("list"), name: "list", kind: "shell", state: .succeeded,
-                output: .blob(sha256(value), bytes: value.count))
+                output: .blob(Digest(of: value), bytes: value.count))
         ]
         try store.commit(batch)
         try store.commit(chain.batch([taker], bytes: named))
         try store.commit(chain.batch([giver], state: .succeeded))
         #expect(try deleteAll(store) == 1)
-        #expect(try await store.blob(sha256(value)) == value)
+        #expect(try await store.blob(Digest(of: value)) == value)
         // The daily look through the blobs reads journals. When the other run is gone, too, it takes the value.
         func sweep() async throws -> Int { try store.removeBlobs(try await store.unusedBlobs(storedBefore: start), storedBefore: start) }
         #expect(try await sweep() == 0)
         try store.commit(chain.batch([taker], state: .succeeded))
         #expect(try deleteAll(store) == 1)
         #expect(try await sweep() == value.count)
-        #expect(try await store.blob(sha256(value)) == nil)
+        #expect(try await store.blob(Digest(of: value)) == nil)
         #expect(try await store.unnamedBlobFiles() == 0)
     }
 
@@ -138,10 +139,10 @@ struct RetentionTests {
         var chain = Chain(epoch: try store.beginEpoch())
         var batch = chain.batch([runID(0)])
         let big = [UInt8](repeating: 5, count: 100_000)
-        batch.blobs = [(sha256(big), big)]
+        batch.blobs = [(Digest(of: big), big)]
         try store.commit(batch)
         #expect(try await store.unnamedBlobFiles() == 0)
-        let stray = sha256([9]).hex
+        let stray = Digest(of: [9]).hex
         let folder = scratch.path + "/blobs/" + stray.prefix(2)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Data([9]).write(to: URL(filePath: folder + "/" + stray.dropFirst(2)))

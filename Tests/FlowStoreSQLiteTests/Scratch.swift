@@ -1,11 +1,10 @@
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
 import FlowTestKit
 import Foundation
 import Synchronization
-
-import struct Crypto.SHA256
 
 let start = Instant(milliseconds: 1_770_000_000_000)
 
@@ -51,8 +50,6 @@ struct MemoryHouse: StoreConformance.House {
     }
 }
 
-func sha256(_ bytes: [UInt8]) -> Digest { SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) } }
-
 func runID(_ number: Int) -> RunID {
     RunID(at: Instant(milliseconds: start.milliseconds + Int64(number)), random: [UInt8](repeating: 7, count: 10))
 }
@@ -70,7 +67,7 @@ struct Chain {
 
     func row(_ run: RunID, _ state: RunState = .running) -> RunRow {
         RunRow(
-            id: run, flow: "release", revision: sha256([1]), state: state, inputs: ["version": "1.4.2"],
+            id: run, flow: "release", revision: Digest(of: [1]), state: state, inputs: ["version": "1.4.2"],
             labels: ["team": "web"], actor: "os:alice", person: "os:alice", createdAt: start, isLive: !state.isTerminal,
             head: heads[run] ?? JournalHead(sequence: 0, hash: JournalRecord.chainStart))
     }
@@ -79,11 +76,11 @@ struct Chain {
     mutating func batch(_ runs: [RunID], state: RunState = .running, bytes: [UInt8] = Array("a fact".utf8)) -> CommitBatch {
         var batch = CommitBatch(epoch: epoch)
         for run in runs {
-            if heads[run] == nil { batch.fingerprints[run] = sha256([2]) }
+            if heads[run] == nil { batch.fingerprints[run] = Digest(of: [2]) }
             sequence += 1
             let previous = heads[run]?.hash ?? JournalRecord.chainStart
             let input = JournalRecord.chainInput(previous: previous, run: run, sequence: sequence, at: start, bytes: bytes)
-            let record = JournalRecord(sequence: sequence, run: run, at: start, hash: sha256(input), bytes: bytes)
+            let record = JournalRecord(sequence: sequence, run: run, at: start, hash: Digest(of: input), bytes: bytes)
             heads[run] = JournalHead(sequence: sequence, hash: record.hash)
             batch.records.append(record)
             var row = row(run, state)

@@ -1,4 +1,4 @@
-import Crypto
+import FlowCrypto
 import FlowTestKit
 import Foundation
 import Testing
@@ -14,7 +14,7 @@ struct HookProcessTests {
         func post(_ id: String, _ body: String, agoSeconds: Int = 0, secret: String? = nil) async throws -> (status: Int, body: [String: Any]) {
             let timestamp = "\(Int(Date.now.timeIntervalSince1970) - agoSeconds)"
             let key = try #require(Data(base64Encoded: String((secret ?? self.secret).dropFirst(6))))
-            let code = HMAC<SHA256>.authenticationCode(for: Array("\(id).\(timestamp).\(body)".utf8), using: SymmetricKey(data: key))
+            let code = HMAC.sha256.code(of: Array("\(id).\(timestamp).\(body)".utf8), key: Array(key))
             let curl = try Program(
                 "/usr/bin/curl",
                 [

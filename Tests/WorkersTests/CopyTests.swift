@@ -167,7 +167,7 @@ struct CopyTests {
         let test = try PoolUnderTest(folder: folder)
         try #require(chmod(folder.path, 0o755) == 0)
         try await test.with(blobs: { _ in [] }) { pool async throws in
-            var work = ShellWork(interpreter: .sh, source: .asset(FlowModel.Digest(bytes: [UInt8](repeating: 1, count: 32))))
+            var work = ShellWork(interpreter: .sh, source: .asset(Digest(bytes: [UInt8](repeating: 1, count: 32))))
             work.account = "nobody"
             #expect(try await test.carryOut(.of(work, step: "empty"), on: pool).output?["exitStatus"] == 0)
         }

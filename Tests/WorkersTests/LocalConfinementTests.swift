@@ -9,7 +9,7 @@ import Workers
 /// Authors' commands on the engine's own machine do not have the engine's reach.
 @Suite("Local confinement", .enabled(if: geteuid() == 0, "commands are confined where the engine is root"))
 struct LocalConfinementTests {
-    private static let binary = FlowModel.Digest(bytes: [UInt8](repeating: 8, count: 32))
+    private static let binary = Digest(bytes: [UInt8](repeating: 8, count: 32))
 
     /// A home with a key, and a spool in it.
     private func home() throws -> (folder: TestFolder, home: String, spool: String) {

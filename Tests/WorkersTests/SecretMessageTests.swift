@@ -19,7 +19,7 @@ struct SecretMessageTests {
     }
 
     private static func step(_ node: String, _ step: String) -> AttemptOrder {
-        let binary = FlowModel.Digest(bytes: [UInt8](repeating: 7, count: 32))
+        let binary = Digest(bytes: [UInt8](repeating: 7, count: 32))
         return .of(StepWork(node: node, binary: binary, inputs: [.string(sealed)]), step: step)
     }
 

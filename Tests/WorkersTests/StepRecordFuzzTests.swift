@@ -1,4 +1,4 @@
-import Crypto
+import FlowCrypto
 import FlowModel
 import FlowTestKit
 import Foundation
@@ -10,7 +10,7 @@ import Workers
 @Suite("Records of Swift steps, changed at random", .timeLimit(.minutes(2)))
 struct StepRecordFuzzTests {
     private static let cases = 300
-    private static let binary = FlowModel.Digest(bytes: [UInt8](repeating: 7, count: 32))
+    private static let binary = Digest(bytes: [UInt8](repeating: 7, count: 32))
     /// No process has this number: the kernel gives none beyond 4,194,304.
     private static let nobody = 2_000_000_000
 
@@ -19,10 +19,8 @@ struct StepRecordFuzzTests {
     }
 
     private func path(_ test: PoolUnderTest, _ id: AttemptID, _ kind: String) -> String {
-        let name = SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8)).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }
-        return "\(test.home)/steps/\(name.joined()).\(id.number).\(kind)"
+        let name = Digest(of: "\(id.run)/\(id.step)".utf8).hex
+        return "\(test.home)/steps/\(name).\(id.number).\(kind)"
     }
 
     /// Where steps of this test are, which any of them says.

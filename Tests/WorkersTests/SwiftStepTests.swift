@@ -1,4 +1,3 @@
-import Crypto
 import FlowModel
 import Foundation
 import Testing
@@ -6,7 +5,7 @@ import Workers
 
 @Suite("Swift steps")
 struct SwiftStepTests {
-    private static let binary = FlowModel.Digest(bytes: [UInt8](repeating: 7, count: 32))
+    private static let binary = Digest(bytes: [UInt8](repeating: 7, count: 32))
 
     private func order(_ node: String, _ inputs: JSON..., step: String? = nil, mode: AttemptOrder.Mode = .start) -> AttemptOrder {
         .of(StepWork(node: node, binary: Self.binary, inputs: inputs), step: step ?? node, mode: mode)

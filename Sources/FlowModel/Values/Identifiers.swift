@@ -31,6 +31,10 @@ package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible, Com
         }
     }
 
+    package var bytes: [UInt8] {
+        [first, second, third, fourth].flatMap { word in withUnsafeBytes(of: word.bigEndian) { [UInt8]($0) } }
+    }
+
     /// The digits of `hex`, without a text in between.
     package func appendHex(to bytes: inout [UInt8]) {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in

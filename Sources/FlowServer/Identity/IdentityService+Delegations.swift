@@ -1,3 +1,4 @@
+import FlowCrypto
 package import FlowModel
 import FlowStoreSQLite
 package import FlowWire

@@ -1,5 +1,6 @@
 import CFlowShims
 import FlowAPI
+import FlowCrypto
 package import FlowModel
 package import FlowStoreSQLite
 package import FlowWire
@@ -91,7 +92,7 @@ package final class IdentityService: Identities {
 
     /// Looked up by the SHA-256 of what was shown: how long it takes says nothing about a secret.
     package func actor(token: String) async throws -> Actor? {
-        let hash = Digest.of(Array(token.utf8))
+        let hash = Digest(of: token.utf8)
         let now = now()
         let (known, changes) = cache.withLock { ($0.tokens[hash], $0.changes) }
         if let known, known.until > now { return known.actor }
@@ -214,7 +215,7 @@ package final class IdentityService: Identities {
         let id = SystemRandom.bytes(8).map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
         let now = now()
         let row = TokenRow(id: id, user: request.user ?? actor.user, name: request.name, createdAt: now, expiresAt: now + lifetime)
-        try await accounts.add(token: row, hash: Digest.of(Array(secret.utf8)), by: actor.user)
+        try await accounts.add(token: row, hash: Digest(of: secret.utf8), by: actor.user)
         var token = Wire.Token(row)
         token.token = secret
         return token

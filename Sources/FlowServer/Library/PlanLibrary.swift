@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowModel
 import FlowStoreSQLite
 import FlowWire
@@ -30,7 +31,7 @@ struct PlanLibrary: Sendable {
     /// - Parameter isKept: false for who only looks: nothing is stored, nor remembered as if it were.
     func plan(_ plan: Plan, isKept: Bool = true) async throws(FlowError) -> LoadedPlan {
         let bytes = try canonical(plan)
-        let digest = Digest.of(bytes)
+        let digest = Digest(of: bytes)
         if let known = cache[digest] { return wanted(known) }
         guard isKept else { return try await judged(plan, digest: digest) }
         let loaded = try await admit(plan, digest: digest)
@@ -58,7 +59,7 @@ struct PlanLibrary: Sendable {
         }
         let revision: Digest
         do {
-            revision = Digest.of(try plan.canonicalBytes)
+            revision = Digest(of: try plan.canonicalBytes)
         } catch {
             throw FlowError(.load, subject: plan.flow, "The plan of '\(plan.flow)' has no JSON form: \(error).")
         }

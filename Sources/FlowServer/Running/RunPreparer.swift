@@ -1,4 +1,5 @@
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowInventory
 import FlowModel
@@ -49,14 +50,14 @@ struct RunPreparer: RunPreparation {
         }
         let needs = TargetResolver.needs(of: order.plan, inputs: complete)
         let targets = needs.isEmpty ? [:] : try TargetResolver.targets(of: needs, in: try await inventory.current(), within: order.limit)
-        let revision = Digest.of(try order.plan.canonicalBytes)
+        let revision = Digest(of: try order.plan.canonicalBytes)
         let binary = order.plan.hasSwiftSteps ? order.binary : nil
         // What a run of a registered flow calls was registered when that run began.
         var isRegistered = order.isRegistered == true
         if !isRegistered { isRegistered = try await flows.isRegistered(order.plan.flow, revision: revision, binary: binary) }
         return StartRequest(
             plan: order.plan, revision: revision, binary: binary, inputs: sealed, targets: targets, labels: order.labels,
-            fingerprint: Digest.of([]), priority: order.priority, limit: order.limit, shapers: order.shapers, isRegistered: isRegistered,
+            fingerprint: Digest(of: []), priority: order.priority, limit: order.limit, shapers: order.shapers, isRegistered: isRegistered,
             isUngated: order.isUngated)
     }
 

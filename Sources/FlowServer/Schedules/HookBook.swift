@@ -1,5 +1,5 @@
-import Crypto
 package import FlowAPI
+import FlowCrypto
 package import FlowEngine
 package import FlowModel
 package import FlowStoreSQLite
@@ -254,7 +254,7 @@ package struct HookBook: HookDirectory {
         for signature in delivery.signatures.split(separator: " ").prefix(HookBook.signatures) where signature.hasPrefix("v1,") {
             guard let code = Data(base64Encoded: String(signature.dropFirst(3))) else { continue }
             // In constant time.
-            if HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: signed, using: SymmetricKey(data: key)) { return sent }
+            if HMAC.sha256.isCode(Array(code), of: signed, key: Array(key)) { return sent }
         }
         let what =
             delivery.signatures.contains("v1,")

@@ -1,5 +1,5 @@
 import CFlowShims
-import Crypto
+import FlowCrypto
 import FlowLoading
 package import FlowModel
 import FoundationEssentials
@@ -28,7 +28,7 @@ package struct Vault: Sendable {
         }
     }
 
-    private let key: SymmetricKey
+    private let key: SealingKey
     private static let context = Array("flow-sealed-1".utf8)
     private static let canary = "flow-canary"
 
@@ -41,11 +41,11 @@ package struct Vault: Sendable {
         if found == nil, try check.sample() != nil {
             throw Vault.refusal(path, "is missing, and the database holds secrets that are sealed with it", "Put the key back")
         }
-        if found == nil { try SecretFile.create(path, SystemRandom.bytes(32)) }
-        guard let bytes = try found ?? SecretFile.read(path), bytes.count == 32 else {
-            throw Vault.refusal(path, "has \(found?.count ?? 0) bytes, a key has 32", "Put the right key back")
+        if found == nil { try SecretFile.create(path, SystemRandom.bytes(SealingKey.byteCount)) }
+        guard let bytes = try found ?? SecretFile.read(path), let key = SealingKey(bytes) else {
+            throw Vault.refusal(path, "has \(found?.count ?? 0) bytes, a key has \(SealingKey.byteCount)", "Put the right key back")
         }
-        key = SymmetricKey(data: bytes)
+        self.key = key
         let old = found == nil ? nil : try SecretFile.read(oldCanary).map { String(decoding: $0, as: UTF8.self) }
         let known = try check.canary() ?? old
         let isRight = known.map(isCanary) ?? true
@@ -62,13 +62,15 @@ package struct Vault: Sendable {
         let path = home + "/secret.key"
         let aside = "\(path).given-up-\(now.milliseconds)"
         let hasOld = rename(path, aside) == 0
-        try SecretFile.create(path, SystemRandom.bytes(32))
-        guard let bytes = try SecretFile.read(path) else { throw refusal(path, "is gone again", "Look who removes it") }
-        try check.keep(try Vault(key: SymmetricKey(data: bytes)).seal(canary))
+        try SecretFile.create(path, SystemRandom.bytes(SealingKey.byteCount))
+        guard let key = try SecretFile.read(path).flatMap(SealingKey.init) else {
+            throw refusal(path, "is gone again, or is another", "Look who removes it")
+        }
+        try check.keep(try Vault(key: key).seal(canary))
         return hasOld ? aside : nil
     }
 
-    private init(key: SymmetricKey) { self.key = key }
+    private init(key: SealingKey) { self.key = key }
 
     private func isCanary(_ sealed: String) -> Bool { (try? open(sealed)) == Vault.canary }
 
@@ -81,9 +83,7 @@ package struct Vault: Sendable {
     /// The secret as base64 of nonce, ciphertext and tag.
     package func seal(_ text: String) throws(FlowError) -> String {
         do {
-            let box = try AES.GCM.seal(Array(text.utf8), using: key, authenticating: Vault.context)
-            guard let combined = box.combined else { throw CryptoKitError.incorrectParameterSize }
-            return combined.base64EncodedString()
+            return Data(try key.seal(Array(text.utf8), context: Vault.context)).base64EncodedString()
         } catch {
             throw FlowError(.internal, subject: "secret", "A secret could not be sealed: \(error).")
         }
@@ -91,14 +91,18 @@ package struct Vault: Sendable {
 
     /// What was sealed. Fails for anything that was not sealed with this key.
     package func open(_ base64: String) throws(FlowError) -> String {
-        do {
-            guard let data = Data(base64Encoded: base64) else { throw CryptoKitError.incorrectParameterSize }
-            let plain = try AES.GCM.open(AES.GCM.SealedBox(combined: data), using: key, authenticating: Vault.context)
-            return String(decoding: plain, as: UTF8.self)
+        do throws(CryptoFault) {
+            guard let data = Data(base64Encoded: base64) else { throw .notGenuine }
+            return String(decoding: try key.open(Array(data), context: Vault.context), as: UTF8.self)
         } catch {
-            throw FlowError(
-                .conflict, subject: "secret", "A sealed secret could not be opened: it was changed, or sealed with another key.",
-                hint: "Give it anew; or put the key back that it was sealed with: secret.key.")
+            switch error {
+            case .notGenuine:
+                throw FlowError(
+                    .conflict, subject: "secret", "A sealed secret could not be opened: it was changed, or sealed with another key.",
+                    hint: "Give it anew; or put the key back that it was sealed with: secret.key.")
+            case .library(let message):
+                throw FlowError(.internal, subject: "secret", "A sealed secret could not be opened: \(message).")
+            }
         }
     }
 
@@ -116,8 +120,8 @@ package struct Vault: Sendable {
     }
 
     /// A digest that only this home can compute: it tells repetitions apart without giving secrets in the content away.
-    package func fingerprint(_ content: JSON) -> FlowModel.Digest {
-        HMAC<SHA256>.authenticationCode(for: content.canonicalBytes, using: key).withUnsafeBytes { FlowModel.Digest(bytes: $0) }
+    package func fingerprint(_ content: JSON) -> Digest {
+        key.code(of: content.canonicalBytes)
     }
 }
 
@@ -171,23 +175,4 @@ enum SecretFile {
         FlowError(
             .storage, subject: path, "Could not \(verb) \(path): \(String(cString: strerror(errno))).", hint: "flowctl doctor")
     }
-}
-
-enum SystemRandom {
-    /// From the system's generator, which does not fail on Linux.
-    static func bytes(_ count: Int) -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
-        while bytes.count < count {
-            // Each number is a system call: all of its bytes are used.
-            withUnsafeBytes(of: generator.next()) { bytes.append(contentsOf: $0.prefix(count - bytes.count)) }
-        }
-        return bytes
-    }
-}
-
-extension FlowModel.Digest {
-    /// SHA-256.
-    package static func of(_ bytes: [UInt8]) -> FlowModel.Digest { SHA256.hash(data: bytes).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
 }

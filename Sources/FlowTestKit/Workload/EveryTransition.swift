@@ -1,3 +1,4 @@
+import FlowCrypto
 package import FlowEngine
 package import FlowModel
 
@@ -81,8 +82,8 @@ package struct EveryTransition {
         let called =
             nodes.contains { $0.kindName == "call" } ? [CalledFlow(plan: Plan(flow: "make-machine", nodes: [shell("create")], dsl: "0"))] : nil
         return StartRequest(
-            plan: Plan(flow: flow, nodes: nodes, dsl: "0", control: control, calls: called), revision: sha256(Array(flow.utf8)), binary: nil,
-            inputs: ["version": "1.4.2"], targets: targets, labels: labels, key: key, fingerprint: sha256([1]))
+            plan: Plan(flow: flow, nodes: nodes, dsl: "0", control: control, calls: called), revision: Digest(of: Array(flow.utf8)), binary: nil,
+            inputs: ["version": "1.4.2"], targets: targets, labels: labels, key: key, fingerprint: Digest(of: [1]))
     }
 
     // MARK: - The story

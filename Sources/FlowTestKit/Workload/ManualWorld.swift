@@ -1,3 +1,4 @@
+internal import FlowCrypto
 package import FlowEngine
 package import FlowModel
 internal import Synchronization
@@ -37,7 +38,7 @@ package final class ManualWorld: Sendable {
         EngineEnvironment(
             now: { self.now },
             random: { count in self.state.withLock { state in (0..<count).map { _ in UInt8(state.random.int(0...255)) } } },
-            hash: sha256,
+            hash: { Digest(of: $0) },
             closure: { subject, _ in
                 guard subject.flow == EveryTransition.frozenFlow else { return nil }
                 return ChangeClosure(kind: .freeze, rule: "year-end", reason: "the books are closed", until: nil)

@@ -1,8 +1,7 @@
 import CFlowShims
+import FlowCrypto
 import FlowModel
 import Glibc
-
-import struct Crypto.SHA256
 
 /// A file of this machine, in memory to be sent.
 struct SourceFile: Sendable {
@@ -20,9 +19,7 @@ struct SourceFile: Sendable {
         try await unwrap {
             try openFile(path, confinement).closing { file in
                 let bytes = try file.bytes()
-                return SourceFile(
-                    bytes: bytes, digest: SHA256.hash(data: bytes).withUnsafeBytes { Digest(bytes: $0) },
-                    mode: String(file.mode & 0o777, radix: 8))
+                return SourceFile(bytes: bytes, digest: Digest(of: bytes), mode: String(file.mode & 0o777, radix: 8))
             }
         }
     }

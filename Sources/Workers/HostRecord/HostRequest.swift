@@ -1,4 +1,4 @@
-internal import Crypto
+internal import FlowCrypto
 internal import FlowModel
 
 /// Writes requests to the runner: lines of `key value`, ended by `go`, then the parts that were too long for a line.
@@ -50,7 +50,7 @@ enum HostRequest {
     /// The name of the step's folder in the spool: the same for every attempt of one step on one target.
     private static func head(_ id: AttemptID, _ fence: Fence, _ target: String?) -> [String] {
         let identity = "\(id.run)\n\(id.step)\n\(target ?? "")"
-        let folder = SHA256.hash(data: Array(identity.utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) }.hex.prefix(32)
+        let folder = Digest(of: identity.utf8).hex.prefix(32)
         return ["step \(folder)", "fence \(fence.epoch) \(fence.attempt)"]
     }
 

@@ -1,8 +1,7 @@
 import CFlowShims
+import FlowCrypto
 package import FlowModel
 import Glibc
-
-import struct Crypto.SHA256
 
 /// What attempts wrote, in files under one directory:
 ///
@@ -74,7 +73,7 @@ package struct OutputStore: Sendable {
         let encoded = step.text.utf8.flatMap { plain.contains($0) ? [$0] : [UInt8(ascii: "%"), digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         let name = String(decoding: encoded, as: UTF8.self)
         guard encoded.count > 200 else { return name }
-        return name.prefix(120) + "." + SHA256.hash(data: Array(step.text.utf8)).withUnsafeBytes { Digest(bytes: $0) }.hex
+        return name.prefix(120) + "." + Digest(of: step.text.utf8).hex
     }
 
     // MARK: - Files

@@ -1,7 +1,6 @@
+import FlowCrypto
 import FlowModel
 import Glibc
-
-import struct Crypto.SHA256
 
 /// What host records are to commands, for Swift steps: that one was started, and how it ended, on disk before anybody is told.
 ///
@@ -132,7 +131,7 @@ struct StepRecords: Sendable {
         "\(folder)/\(name(of: id)).\(id.number).\(kind)"
     }
 
-    private func name(of id: AttemptID) -> String { SHA256.hash(data: Array("\(id.run)/\(id.step)".utf8)).withUnsafeBytes { Digest(bytes: $0) }.hex }
+    private func name(of id: AttemptID) -> String { Digest(of: "\(id.run)/\(id.step)".utf8).hex }
 
     // MARK: - Processes
 

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
-import Crypto
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowTestKit
@@ -37,7 +37,7 @@ struct Harness: Sendable {
         let environment = EngineEnvironment(
             now: { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) },
             random: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } },
-            hash: { SHA256.hash(data: $0).withUnsafeBytes { FlowModel.Digest(bytes: $0) } })
+            hash: { Digest(of: $0) })
         let engine = try Engine(store: store, dispatcher: hands, environment: environment)
         hands.connect(engine)
         let meters = Meters()

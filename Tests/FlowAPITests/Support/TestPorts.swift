@@ -1,5 +1,5 @@
-import Crypto
 import FlowAPI
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowWire
@@ -103,7 +103,7 @@ final class TestCatalogue: FlowCatalogue {
 struct TestPreparation: RunPreparation {
     let catalogue: TestCatalogue
 
-    static func digest(_ text: String) -> FlowModel.Digest { SHA256.hash(data: Array(text.utf8)).withUnsafeBytes { FlowModel.Digest(bytes: $0) } }
+    static func digest(_ text: String) -> Digest { Digest(of: text.utf8) }
 
     func prepare(_ start: Wire.Start, key: String?, content: JSON) async throws -> StartRequest {
         let plan = try plan(start)
@@ -146,16 +146,16 @@ struct TestHosts: HostDirectory {
 }
 
 final class TestBlobs: BlobVault {
-    private let stored = Mutex<[FlowModel.Digest: Int]>([:])
-    func contains(_ digest: FlowModel.Digest) async throws -> Bool { stored.withLock { $0[digest] != nil } }
-    func put(_ digest: FlowModel.Digest, next: @Sendable () async throws -> ByteBuffer?) async throws {
-        var hash = SHA256()
+    private let stored = Mutex<[Digest: Int]>([:])
+    func contains(_ digest: Digest) async throws -> Bool { stored.withLock { $0[digest] != nil } }
+    func put(_ digest: Digest, next: @Sendable () async throws -> ByteBuffer?) async throws {
+        var hash = RunningDigest()
         var size = 0
         while let piece = try await next() {
             size += piece.readableBytes
-            hash.update(data: Array(piece.readableBytesView))
+            hash.update(Array(piece.readableBytesView))
         }
-        guard hash.finalize().withUnsafeBytes({ FlowModel.Digest(bytes: $0) }) == digest else {
+        guard hash.finish() == digest else {
             throw FlowError(.usage, subject: digest.hex, "another digest")
         }
         stored.withLock { $0[digest] = size }

@@ -1,3 +1,4 @@
+import FlowCrypto
 import FlowEngine
 import FlowModel
 import FlowStoreSQLite
@@ -70,7 +71,7 @@ enum DatabaseContent {
             bytes += name.utf8
             for row in try rows(database, "SELECT * FROM \"\(name)\"") { bytes += row }
         }
-        return sha256(bytes)
+        return Digest(of: bytes)
     }
 
     /// Rows as type, length and bytes of each value.

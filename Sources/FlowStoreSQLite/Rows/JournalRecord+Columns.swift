@@ -1,24 +1,6 @@
+internal import FlowCrypto
 internal import FlowEngine
 internal import FlowModel
-
-internal import struct Crypto.SHA256
-
-extension Digest {
-    /// The SHA-256 of the bytes.
-    init(of bytes: [UInt8]) {
-        var hash = RunningDigest()
-        hash.update(bytes)
-        self = hash.finish()
-    }
-}
-
-/// A SHA-256 of bytes that come in parts.
-struct RunningDigest {
-    private var hash = SHA256()
-
-    mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { hash.update(bufferPointer: $0) } }
-    func finish() -> Digest { hash.finalize().withUnsafeBytes { Digest(bytes: $0) } }
-}
 
 extension JournalRecord {
     /// The hash that the record must have after one with the hash `previous`.
