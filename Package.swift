@@ -58,6 +58,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CFlowShims"),
@@ -67,6 +68,7 @@ let package = Package(
         room("FlowDSL", ["FlowModel"]),
         room("FlowLoading", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowSchedules"]),
         room("FlowEngine", ["FlowModel"]),
+        room("FlowHTTP", ["CFlowShims", "CLibCurl"]),
         room("FlowSchedules", ["FlowModel"]),
         room(
             "FlowStoreSQLite",
@@ -112,6 +114,7 @@ let package = Package(
         tests("FlowCryptoTests", ["FlowCrypto", "FlowEngine", "FlowModel"]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
+        tests("FlowHTTPTests", ["FlowHTTP"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel", "FlowTestKit"]),
         tests("FlowModelTests", ["FlowModel", "FlowTestKit"]),
         .executableTarget(name: "refused-calls", path: "Tests/Fixtures/RefusedCalls"),
