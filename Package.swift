@@ -13,7 +13,6 @@ let strict: [SwiftSetting] = [
 
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
-    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
@@ -53,7 +52,6 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -82,9 +80,8 @@ let package = Package(
         room(
             "FlowServer",
             [
-                "CFlowShims", "FlowAPI", "FlowCrypto", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules",
-                "FlowStoreSQLite", "FlowWire",
-                "Workers", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                "CFlowShims", "FlowAPI", "FlowCrypto", "FlowEngine", "FlowHTTP", "FlowInventory", "FlowLoading", "FlowModel", "FlowSchedules",
+                "FlowStoreSQLite", "FlowWire", "Workers", .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
                 .serviceLifecycle, .unixSignals, .yams,
             ]),
         room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowEngine", "FlowModel", "FlowSchedules", "Workers"]),
@@ -92,8 +89,7 @@ let package = Package(
         .executableTarget(
             name: "flowctl",
             dependencies: [
-                "CFlowShims", "FlowAPI", "FlowCommand", "FlowCrypto", "FlowLoading", "FlowModel", "FlowServer", .asyncHTTPClient, .nioCore,
-                .nioHTTP1, .nioPosix, .nioSSL,
+                "CFlowShims", "FlowAPI", "FlowCommand", "FlowCrypto", "FlowHTTP", "FlowLoading", "FlowModel", "FlowServer", .nioPosix,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
         .executableTarget(
@@ -108,8 +104,8 @@ let package = Package(
         tests(
             "FlowAPITests",
             [
-                "FlowAPI", "FlowCrypto", "FlowEngine", "FlowModel", "FlowTestKit", "FlowWire", .asyncHTTPClient, .httpTypes, .hummingbird,
-                .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
+                "FlowAPI", "FlowCrypto", "FlowEngine", "FlowHTTP", "FlowModel", "FlowTestKit", "FlowWire", .httpTypes, .hummingbird, .logging,
+                .nioCore, .nioHTTP1, .serviceLifecycle,
             ]),
         tests("FlowCryptoTests", ["FlowCrypto", "FlowEngine", "FlowModel"]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
@@ -125,8 +121,8 @@ let package = Package(
         tests(
             "FlowServerTests",
             [
-                "FlowAPI", "FlowCrypto", "FlowEngine", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowTestKit", "FlowWire",
-                .asyncHTTPClient, .grdb, .httpTypes, .hummingbird, .logging, .nioCore, .nioEmbedded, .nioHTTP1, .nioSSL,
+                "FlowAPI", "FlowCrypto", "FlowEngine", "FlowHTTP", "FlowModel", "FlowSchedules", "FlowServer", "FlowStoreSQLite", "FlowTestKit",
+                "FlowWire", .grdb, .httpTypes, .hummingbird, .logging, .nioCore, .nioEmbedded, .nioHTTP1,
             ]),
         .target(name: "CRecordingVFS", path: "Tests/CRecordingVFS", linkerSettings: [.linkedLibrary("sqlite3")]),
         tests(

@@ -1,6 +1,6 @@
-import AsyncHTTPClient
 import FlowAPI
 import FlowEngine
+import FlowHTTP
 import FlowModel
 import FlowWire
 import Foundation

@@ -1,6 +1,6 @@
-import AsyncHTTPClient
 import FlowAPI
 import FlowEngine
+import FlowHTTP
 import FlowModel
 import FlowWire
 import NIOCore
@@ -16,9 +16,9 @@ struct OutputRouteTests {
             _ = try await harness.run(run.id) { $0.state.isTerminal }
             let path = "/v1/runs/\(run.id)/steps/hello/attempts/1/output"
             let whole = try await harness.client.get(path, as: "viewer")
-            #expect(whole.headers.first(name: "content-type") == "text/plain; charset=utf-8")
-            #expect(whole.headers.first(name: "content-disposition")?.hasPrefix("attachment") == true)
-            #expect(whole.headers.first(name: "flow-output-complete") == "true")
+            #expect(whole.headers["content-type"] == "text/plain; charset=utf-8")
+            #expect(whole.headers["content-disposition"]?.hasPrefix("attachment") == true)
+            #expect(whole.headers["flow-output-complete"] == "true")
             #expect(whole.text.hasPrefix("<script>"))
             #expect(try await harness.client.get(path + "?offset=8", as: "viewer").body == Array(whole.body.dropFirst(8)))
             #expect(try await harness.client.get(path + "?offset=1000000", as: "viewer").body.isEmpty)
@@ -40,10 +40,10 @@ struct OutputRouteTests {
             harness.outputs.append("one ")
             let response = try await harness.client.open(
                 "GET", "/v1/runs/\(run.id)/steps/hello/attempts/1/output?follow=true", token: "token-viewer")
-            #expect(response.headers.first(name: "flow-output-complete") == "false")
+            #expect(response.headers["flow-output-complete"] == "false")
             var text = ""
-            for try await piece in response.body {
-                text += String(buffer: piece)
+            for try await piece in response {
+                text += String(decoding: piece, as: UTF8.self)
                 if text == "one " {
                     harness.outputs.append("two")
                     harness.hands.release("hello")
@@ -77,7 +77,7 @@ struct OutputRouteTests {
         try await Harness.run { harness in
             let reply = try await harness.client.get("/v1/backup", as: "admin")
             #expect(reply.text == "SQLite-ish")
-            #expect(reply.headers.first(name: "content-length") == "10")
+            #expect(reply.headers["content-length"] == "10")
         }
     }
 }

@@ -1,11 +1,8 @@
-import AsyncHTTPClient
+import FlowHTTP
 import FlowModel
 import FlowServer
 import FlowWire
 import Foundation
-import NIOCore
-import NIOHTTP1
-import NIOSSL
 import Testing
 
 /// Certificates as OpenSSL makes them.
@@ -34,19 +31,21 @@ struct TestCertificates {
 @Suite("TLS", .timeLimit(.minutes(2)))
 struct CertificateTests {
     private func status(_ port: Int, trusting ca: String) async throws -> Int {
-        var configuration = HTTPClient.Configuration()
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.trustRoots = .file(ca)
-        configuration.tlsConfiguration = tls
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let client = HTTP.Client()
         do {
-            let response = try await client.execute(HTTPClientRequest(url: "https://localhost:\(port)/healthz"), timeout: .seconds(20))
-            try await client.shutdown()
-            return Int(response.status.code)
+            let status = try await client.send(request("/healthz", port, trusting: ca, seconds: 20)).status
+            await client.close()
+            return status
         } catch {
-            try await client.shutdown()
+            await client.close()
             throw error
         }
+    }
+
+    private func request(_ path: String, _ port: Int, trusting ca: String, seconds: Double) -> HTTP.Request {
+        var request = HTTP.Request("GET", "https://localhost:\(port)\(path)", times: HTTP.TimeLimits(whole: seconds))
+        request.tls.authorities = ca
+        return request
     }
 
     @Test func `a key of another certificate, and files that are none, are refused before anything is served, by name`() async throws {
@@ -84,15 +83,11 @@ struct CertificateTests {
         let socket = Client(socket: server.socket)
         let run = try await socket.start("gate", [Nodes.approval("go")])
         let token = try #require(try await socket.value(Wire.Token.self, "POST", "/v1/tokens", #"{"name":"t"}"#).token)
-        var configuration = HTTPClient.Configuration()
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.trustRoots = .file(old)
-        configuration.tlsConfiguration = tls
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        var request = HTTPClientRequest(url: "https://localhost:\(port)/v1/runs/\(run.id)/events")
-        request.headers.add(name: "authorization", value: "Bearer \(token)")
-        let stream = try await client.execute(request, timeout: .seconds(60))
-        var pieces = stream.body.makeAsyncIterator()
+        let client = HTTP.Client()
+        var request = request("/v1/runs/\(run.id)/events", port, trusting: old, seconds: 60)
+        request.headers.add("authorization", "Bearer \(token)")
+        let stream = try await client.open(request)
+        var pieces = stream.makeAsyncIterator()
         _ = try await pieces.next()
 
         try certificates.make("flow")
@@ -110,9 +105,9 @@ struct CertificateTests {
 
         _ = try await socket.value(Wire.Run.self, "POST", "/v1/runs/\(run.id)/kill", "{}")
         var text = ""
-        while let piece = try await pieces.next() { text += String(buffer: piece) }
+        while let piece = try await pieces.next() { text += String(decoding: piece, as: UTF8.self) }
         #expect(text.contains("event: end"), "the stream from before was cut: \(text)")
-        try await client.shutdown()
+        await client.close()
         try await server.close()
     }
 

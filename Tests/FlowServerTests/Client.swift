@@ -1,10 +1,8 @@
-import AsyncHTTPClient
+import FlowHTTP
 import FlowModel
 import FlowServer
 import FlowWire
 import Foundation
-import NIOCore
-import NIOHTTP1
 
 /// Asks a server over its socket.
 struct Client: Sendable {
@@ -13,19 +11,25 @@ struct Client: Sendable {
     func send(
         _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:]
     ) async throws -> (status: Int, body: [UInt8]) {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
-        let host = socket.utf8.map { String(format: "%%%02X", $0) }.joined()
-        var request = HTTPClientRequest(url: "http+unix://\(host)\(path)")
-        request.method = HTTPMethod(rawValue: method)
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        try await ask(method, path, body, headers: headers, seconds: 20) { ($0.status, try await $0.collect(upTo: 64 << 20)) }
+    }
+
+    /// Sends a request over a connection of its own, and reads the answer with `read`.
+    private func ask<Value>(
+        _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:], seconds: Double,
+        read: (HTTP.Stream) async throws -> Value
+    ) async throws -> Value {
+        let client = HTTP.Client()
+        var request = HTTP.Request(method, "http://localhost\(path)", times: HTTP.TimeLimits(whole: seconds), sizes: HTTP.SizeLimits(bodyBytes: nil))
+        request.socket = socket
+        for (name, value) in headers { request.headers.add(name, value) }
+        if let body { request.body = .bytes(Array(body.utf8)) }
         do {
-            let response = try await client.execute(request, timeout: .seconds(20))
-            let bytes = try await response.body.collect(upTo: 64 << 20)
-            try await client.shutdown()
-            return (Int(response.status.code), Array(bytes.readableBytesView))
+            let value = try await read(try await client.open(request))
+            await client.close()
+            return value
         } catch {
-            try await client.shutdown()
+            await client.close()
             throw error
         }
     }
@@ -49,22 +53,14 @@ struct Client: Sendable {
 
     /// Reads the run's event stream until `isSeen` says so; returns everything read.
     func events(of run: RunID, until isSeen: (String) -> Bool) async throws -> String {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
-        let host = socket.utf8.map { String(format: "%%%02X", $0) }.joined()
-        var text = ""
-        do {
-            let response = try await client.execute(
-                HTTPClientRequest(url: "http+unix://\(host)/v1/runs/\(run)/events"), timeout: .seconds(60))
-            for try await piece in response.body {
-                text += String(buffer: piece)
+        try await ask("GET", "/v1/runs/\(run)/events", seconds: 60) { stream in
+            var text = ""
+            for try await piece in stream {
+                text += String(decoding: piece, as: UTF8.self)
                 if isSeen(text) { break }
             }
-        } catch {
-            try await client.shutdown()
-            throw error
+            return text
         }
-        try await client.shutdown()
-        return text
     }
 }
 

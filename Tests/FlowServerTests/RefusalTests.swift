@@ -1,10 +1,8 @@
-import AsyncHTTPClient
+import FlowHTTP
 import FlowModel
 import FlowServer
 import FlowWire
 import Foundation
-import NIOCore
-import NIOHTTP1
 import Testing
 
 @Suite("Requests that are refused at the door", .timeLimit(.minutes(1)))
@@ -18,35 +16,31 @@ struct RefusalTests {
     }
 
     /// A server on a port of loopback, as flowd serves one.
-    private func withServer(_ work: (FlowServer, Client, HTTPClient) async throws -> Void) async throws {
+    private func withServer(_ work: (FlowServer, Client, HTTP.Client) async throws -> Void) async throws {
         let home = try TemporaryHome()
         defer { home.remove() }
         try home.write("flowd.yaml", "listen: 127.0.0.1:0\n")
         let server = try await FlowServer.open(.init(home: home.path))
-        let http = HTTPClient(eventLoopGroupProvider: .singleton)
+        let http = HTTP.Client()
         do {
             try await work(server, Client(socket: server.socket), http)
         } catch {
-            try await http.shutdown()
+            await http.close()
             try await server.close()
             throw error
         }
-        try await http.shutdown()
+        await http.close()
         try await server.close()
     }
 
     private func send(
-        _ http: HTTPClient, _ server: FlowServer, _ method: String, _ path: String, token: String?, body: String? = nil
+        _ http: HTTP.Client, _ server: FlowServer, _ method: String, _ path: String, token: String?, body: String? = nil
     ) async throws -> Reply {
-        var request = HTTPClientRequest(url: "http://127.0.0.1:\(server.port ?? 0)\(path)")
-        request.method = HTTPMethod(rawValue: method)
-        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        let response = try await http.execute(request, timeout: .seconds(20))
-        let bytes = try await response.body.collect(upTo: 1 << 20)
-        return Reply(
-            status: Int(response.status.code), type: response.headers.first(name: "content-type"),
-            body: Array(bytes.readableBytesView))
+        var request = HTTP.Request(method, "http://127.0.0.1:\(server.port ?? 0)\(path)", times: HTTP.TimeLimits(whole: 20))
+        if let token { request.headers.add("authorization", "Bearer \(token)") }
+        if let body { request.body = .bytes(Array(body.utf8)) }
+        let response = try await http.send(request)
+        return Reply(status: response.status, type: response.headers["content-type"], body: response.body)
     }
 
     private func token(_ client: Client, _ user: String, _ role: String) async throws -> String {

@@ -42,6 +42,7 @@ struct NotificationService: Service {
                 group.cancelAll()
             }
         }
+        await hook.close()
     }
 
     private func deliver(_ failures: inout [Int: Failure]) async {
@@ -135,4 +136,10 @@ struct NoHook: NotificationHook {
 protocol NotificationHook: Sendable {
     /// Returns once the receiver has taken it.
     func deliver(_ message: JSON) async throws
+    /// No more will be delivered.
+    func close() async
+}
+
+extension NotificationHook {
+    func close() async {}
 }

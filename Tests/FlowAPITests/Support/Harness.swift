@@ -1,7 +1,7 @@
-import AsyncHTTPClient
 import FlowAPI
 import FlowCrypto
 import FlowEngine
+import FlowHTTP
 import FlowModel
 import FlowTestKit
 import FlowWire
@@ -9,7 +9,6 @@ import Foundation
 import Hummingbird
 import Logging
 import NIOCore
-import NIOHTTP1
 import ServiceLifecycle
 import Synchronization
 import Testing
@@ -77,10 +76,10 @@ struct Harness: Sendable {
                 count += 1
                 if count == 2 { break }
             }
-            let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
+            let http = HTTP.Client()
             let harness = Harness(
                 client: Client(http: http, base: "http://127.0.0.1:\(try #require(port))"),
-                socketClient: Client(http: http, base: "http+unix://\(PercentCoding.encode(socket))"), engine: engine, store: store,
+                socketClient: Client(http: http, base: "http://localhost", socket: socket), engine: engine, store: store,
                 hands: hands,
                 catalogue: catalogue, identities: identities, outputs: outputs, hub: hub, port: try #require(port), socketPath: socket)
             do {
@@ -88,7 +87,7 @@ struct Harness: Sendable {
             } catch {
                 Issue.record(error)
             }
-            try await http.shutdown()
+            await http.close()
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
         }
@@ -124,7 +123,7 @@ private struct HubService: Service {
 /// What came back.
 struct Reply: Sendable {
     var status: Int
-    var headers: HTTPHeaders
+    var headers: HTTP.Headers
     var body: [UInt8]
 
     var text: String { String(decoding: body, as: UTF8.self) }
@@ -139,26 +138,26 @@ struct Reply: Sendable {
 }
 
 struct Client: Sendable {
-    let http: HTTPClient
+    let http: HTTP.Client
     let base: String
+    var socket: String?
 
     func send(
         _ method: String, _ path: String, token: String? = nil, headers: [String: String] = [:], body: [UInt8]? = nil
     ) async throws -> Reply {
         let response = try await open(method, path, token: token, headers: headers, body: body)
-        let body = try await response.body.collect(upTo: 64 << 20)
-        return Reply(status: Int(response.status.code), headers: response.headers, body: Array(body.readableBytesView))
+        return Reply(status: response.status, headers: response.headers, body: try await response.collect(upTo: 64 << 20))
     }
 
     func open(
         _ method: String, _ path: String, token: String? = nil, headers: [String: String] = [:], body: [UInt8]? = nil
-    ) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: base + path)
-        request.method = HTTPMethod(rawValue: method)
-        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
-        return try await http.execute(request, timeout: .seconds(30))
+    ) async throws -> HTTP.Stream {
+        var request = HTTP.Request(method, base + path, times: HTTP.TimeLimits(whole: 30), sizes: HTTP.SizeLimits(bodyBytes: nil))
+        request.socket = socket
+        if let token { request.headers.add("authorization", "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name, value) }
+        if let body { request.body = .bytes(body) }
+        return try await http.open(request)
     }
 
     func get(_ path: String, as user: String) async throws -> Reply { try await send("GET", path, token: "token-\(user)") }
