@@ -10,8 +10,8 @@ package enum Limits {
     package static let stepOutputBytes = 1 << 20
     /// A value beyond this many bytes is kept in the blob store, by digest.
     package static let inlineValueBytes = 64 << 10
-    /// Seconds between two looks at a port, at most.
-    package static let portIntervalSeconds = 3_600
+    /// Seconds between two looks at a port or a machine, at most.
+    package static let watchIntervalSeconds = 3_600
     /// Lines of a step's command that `flowctl plan` shows.
     package static let commandLinesShown = 12
     /// Bytes of standard output that a step hands to later steps as `stdout`.

@@ -5,8 +5,8 @@ package enum WorkerLimits {
     /// Attempts carried out on this machine at once: so many for each core, at least so many, and no more than there are places.
     package static let placesHerePerCore = 4
     package static let placesHere = 16
-    /// How long a port may take to answer until it counts as closed.
-    static let portAnswerSeconds = 5
+    /// How long a port or a machine may take to answer until it counts as silent.
+    static let answerSeconds = 5
     /// How long a host may take to answer until its attempt lends its place out, and how many do so at once; others keep theirs. An attempt of
     /// before a restart gives its place back then.
     static let connectMilliseconds = 500

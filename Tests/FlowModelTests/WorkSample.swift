@@ -8,9 +8,10 @@ enum WorkSample {
             workdir: value(4), target: value(5), account: value(6)),
         CopySpec(from: value(1), to: value(2), target: value(3), account: value(4), mode: "0644"),
         SwiftStepSpec(inputs: [value(1), value(2)]),
-        WaitForPortSpec(endpoint: value(1), goal: .open, intervalSeconds: 1, timeoutSeconds: 60, target: value(2)),
+        WaitForPortSpec(endpoint: value(1), span: span, target: value(2)), PingSpec(host: value(1), span: span, target: value(2)),
     ]
 
+    private static let span = WatchSpan(answers: true, intervalSeconds: 1, timeoutSeconds: 60)
     private static func value(_ number: Int) -> Expression { .output(node: "from-\(number)", path: ["stdout"]) }
 }
 

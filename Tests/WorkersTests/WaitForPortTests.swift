@@ -4,8 +4,8 @@ import Glibc
 import Testing
 import Workers
 
-/// Ports that are open, closed, or become so.
-@Suite("Waiting for a port", .timeLimit(.minutes(1)))
+/// Ports that are open, closed, or become so; machines that answer.
+@Suite("Waiting for ports and machines", .timeLimit(.minutes(1)))
 struct WaitForPortTests {
     let folder: TestFolder
 
@@ -37,9 +37,9 @@ struct WaitForPortTests {
     }
 
     private func order(
-        _ endpoint: String, _ goal: WaitForPortSpec.Goal = .open, within seconds: Int = 30, step: String = "wait"
+        _ endpoint: String, answers: Bool = true, within seconds: Int = 30, step: String = "wait"
     ) -> AttemptOrder {
-        .of(WaitForPortWork(endpoint: endpoint, goal: goal, intervalSeconds: 1, timeoutSeconds: seconds), step: step)
+        .of(WaitForPortWork(endpoint: endpoint, span: WatchSpan(answers: answers, intervalSeconds: 1, timeoutSeconds: seconds)), step: step)
     }
 
     @Test func `a port that is there is found at once`() async throws {
@@ -49,7 +49,7 @@ struct WaitForPortTests {
             let order = order("127.0.0.1:\(port.number)")
             let result = try await test.carryOut(order, on: pool)
             #expect(result.output?["tries"] == 1 && (result.output?["seconds"]?.doubleValue ?? -1) >= 0, "\(result)")
-            #expect(WaitForPortSpec.shape.faults(in: result.output ?? .null).isEmpty)
+            #expect(WatchSpan.shape.faults(in: result.output ?? .null).isEmpty)
             #expect(try await test.output(order.id) == "127.0.0.1:\(port.number): it answers\n")
         }
     }
@@ -75,7 +75,7 @@ struct WaitForPortTests {
         let (test, port) = (try PoolUnderTest(folder: folder), try Port())
         port.open()
         try await test.with { pool async throws in
-            let order = order("127.0.0.1:\(port.number)", .closed)
+            let order = order("127.0.0.1:\(port.number)", answers: false)
             pool.dispatch(order)
             var line: String?
             for _ in 0..<200 where line == nil {
@@ -95,10 +95,10 @@ struct WaitForPortTests {
             let closed = try await test.carryOut(order("127.0.0.1:\(port.number)", within: 1, step: "a"), on: pool)
             #expect(closed.failure?.cause == .exitStatus)
             #expect(closed.failure?.message.contains("did not answer within 1 s: connection refused") == true, "\(closed)")
-            let answering = try await test.carryOut(order("127.0.0.1:\(open.number)", .closed, within: 1, step: "b"), on: pool)
+            let answering = try await test.carryOut(order("127.0.0.1:\(open.number)", answers: false, within: 1, step: "b"), on: pool)
             #expect(answering.failure?.message.contains("still answered after 1 s") == true, "\(answering)")
             // Nobody knows what a name without an address does: it is neither open nor closed.
-            let nowhere = try await test.carryOut(order("no-such-host.invalid:1", .closed, within: 1, step: "c"), on: pool)
+            let nowhere = try await test.carryOut(order("no-such-host.invalid:1", answers: false, within: 1, step: "c"), on: pool)
             #expect(nowhere.failure?.message.contains("could not be looked at within 1 s") == true, "\(nowhere)")
         }
     }
@@ -122,6 +122,29 @@ struct WaitForPortTests {
             #expect(try await comesTrue { test.reports.events(of: order.id).contains { if case .started = $0 { true } else { false } } })
             pool.stop(order.id, force: false)
             #expect(try await test.result(of: order.id).outcome == .cancelled)
+        }
+    }
+
+    // MARK: - Machines
+
+    private func ping(_ host: String, answers: Bool = true, step: String) -> AttemptOrder {
+        .of(PingWork(host: host, span: WatchSpan(answers: answers, intervalSeconds: 1, timeoutSeconds: 1)), step: step)
+    }
+
+    /// By ICMP or by TCP, as this machine has it: loopback answers either way.
+    @Test func `a machine that is there answers, and what is no machine is neither there nor gone`() async throws {
+        let test = try PoolUnderTest(folder: folder)
+        try await test.with { pool async throws in
+            let there = try await test.carryOut(ping("127.0.0.1", step: "a"), on: pool)
+            #expect(there.output?["tries"] == 1, "\(there)")
+            let still = try await test.carryOut(ping("127.0.0.1", answers: false, step: "b"), on: pool)
+            #expect(still.failure?.message.contains("127.0.0.1 still answered after 1 s") == true, "\(still)")
+            let nowhere = try await test.carryOut(ping("no-such-host.invalid", answers: false, step: "c"), on: pool)
+            #expect(nowhere.failure?.message.contains("could not be looked at within 1 s") == true, "\(nowhere)")
+            for (number, text) in ["", "-f", "a b", "web/1"].enumerated() {
+                let result = try await test.carryOut(ping(text, step: "s\(number)"), on: pool)
+                #expect(result.failure?.cause == .input && result.failure?.message.contains("is not an address or the name") == true, "\(result)")
+            }
         }
     }
 }

@@ -1,20 +1,14 @@
 /// A port to look at, for a worker.
 package struct WaitForPortWork: WorkOrder {
     package var endpoint: String
-    package var goal: WaitForPortSpec.Goal
-    package var intervalSeconds: Int
-    package var timeoutSeconds: Int
+    package var span: WatchSpan
 
-    package init(endpoint: String, goal: WaitForPortSpec.Goal, intervalSeconds: Int, timeoutSeconds: Int) {
+    package init(endpoint: String, span: WatchSpan) {
         self.endpoint = endpoint
-        self.goal = goal
-        self.intervalSeconds = intervalSeconds
-        self.timeoutSeconds = timeoutSeconds
+        self.span = span
     }
 
     package func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> WaitForPortWork {
-        var work = self
-        work.endpoint = try change(endpoint)
-        return work
+        WaitForPortWork(endpoint: try change(endpoint), span: span)
     }
 }

@@ -38,12 +38,20 @@ extension RunSimulation {
     mutating func changePeople() throws(Violation) {
         let at = wall
         for _ in 0..<peopleRandom.int(1...3) { people?.change(at: at, &peopleRandom) }
-        // Whose link matters: those who have voted on an open gate, and who asked for the run.
+        changeVoters()
+        try decide(.people)
+    }
+
+    /// What changes matters most of those who have voted on an open gate: they turn out to be one person, or that who asked for the run, or lose their
+    /// roles.
+    private mutating func changeVoters() {
         let voters = run.steps.flatMap { step in step.approval?.state == .open ? step.approval?.votes.map(\.user) ?? [] : [] }
-        if peopleRandom.chance(0.5), let one = voters.randomElement(using: &peopleRandom) {
+        guard peopleRandom.chance(0.6), let one = voters.randomElement(using: &peopleRandom) else { return }
+        if peopleRandom.chance(0.4) {
+            people?.takeRoles(of: one)
+        } else {
             people?.join(one, peopleRandom.pick(voters + [run.created.user]))
         }
-        try decide(.people)
     }
 
     private mutating func edit() -> InputEdit { InputEdit(inputs: ["n": .int(random.int(0...3))]) }

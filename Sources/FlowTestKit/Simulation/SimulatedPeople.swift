@@ -82,6 +82,12 @@ struct SimulatedPeople {
         current = snapshot
     }
 
+    mutating func takeRoles(of user: String) {
+        guard let person = users[user]?.person else { return }
+        set([], of: person)
+        current = snapshot
+    }
+
     /// Two users turn out to be one person.
     mutating func join(_ one: String, _ other: String) {
         link(one, other)

@@ -1,0 +1,33 @@
+/// Waits until a machine answers, or until it no longer does. Output: `{"seconds","tries"}`.
+package struct PingSpec: Hashable, Sendable, Codable {
+    /// An address or name.
+    package var host: Expression
+    package var span: WatchSpan
+    /// From which host; nil means from here.
+    package var target: Expression?
+
+    package init(host: Expression, span: WatchSpan, target: Expression? = nil) {
+        self.host = host
+        self.span = span
+        self.target = target
+    }
+}
+
+extension PingSpec: WorkSpec {
+    package static let kind = "ping"
+
+    package var expressions: [Expression] { [host] + [target].compactMap { $0 } }
+
+    package func order(_ values: WorkValues) throws(EvaluationError) -> any WorkOrder { PingWork(host: try values.text(host), span: span) }
+    package func outputShape(declared: TypeShape?) -> TypeShape? { WatchSpan.shape }
+    package func assumedOutput(_ given: JSON?) -> JSON { given ?? [:] }
+    /// To look changes nothing.
+    package var isRepeatable: Bool { true }
+
+    package func faults(in plan: Plan) -> [String] {
+        guard case .literal(let value) = host, !Endpoint.isHost(value.text) else { return span.faults }
+        return ["its '\(value.text)' \(Endpoint.hostRule)"] + span.faults
+    }
+
+    package func summary(_ words: any ExpressionWords) -> String? { span.summary(of: words.text(host), from: target.map(words.text)) }
+}
