@@ -56,8 +56,10 @@ package enum PlanDetails {
             if Instant(value.text) == nil {
                 faults.append("'until:' takes a moment such as 2026-02-01T13:40:00Z, on a day that exists, found '\(value.text)'")
             }
-        case .work, .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .choice, .approval, .call: break
+        case .work(let work): faults += work.spec.mistakes
+        case .map, .rollout, .repeatUntil, .sleep, .sleepUntil, .waitFor, .choice, .approval, .call: break
         }
+        faults += node.policy.probe?.command.mistakes(of: "probe's ") ?? []
         if let bad = node.policy.retry?.exitStatuses?.first(where: { !(1...255).contains($0) }) {
             faults.append("its retry names exit status \(bad); failures have 1 to 255")
         }

@@ -12,6 +12,8 @@ package enum Limits {
     package static let inlineValueBytes = 64 << 10
     /// Seconds between two looks at a port or a machine, at most.
     package static let watchIntervalSeconds = 3_600
+    /// Seconds after the time-out of such a wait at which its host ends it: longer than its last look takes.
+    package static let watchMarginSeconds = 60.0
     /// Lines of a step's command that `flowctl plan` shows.
     package static let commandLinesShown = 12
     /// Bytes of standard output that a step hands to later steps as `stdout`.

@@ -5,6 +5,8 @@ package enum WorkerLimits {
     /// Attempts carried out on this machine at once: so many for each core, at least so many, and no more than there are places.
     package static let placesHerePerCore = 4
     package static let placesHere = 16
+    /// Attempts that only wait and have given their place to others. Each has a process, here or on its host.
+    static let waits = 256
     /// How long a port or a machine may take to answer until it counts as silent.
     static let answerSeconds = 5
     /// How long a host may take to answer until its attempt lends its place out, and how many do so at once; others keep theirs. An attempt of

@@ -85,7 +85,7 @@ package final class WorkerPool: AttemptDispatcher {
         /// Attempts without a place while their host has not answered yet, or cannot be asked.
         var slow: Set<AttemptID> = []
         var unreachable: Set<AttemptID> = []
-        /// Attempts of before a restart that gave their place back: they are followed, and nothing of them is started here.
+        /// Attempts of before a restart, and such that only wait, that gave their place back: they are followed, and nothing of them is started here.
         var followed: Set<AttemptID> = []
         var forgets: [(AttemptID, Host?)] = []
         var forgetting = 0
@@ -329,7 +329,7 @@ package final class WorkerPool: AttemptDispatcher {
 
     // MARK: - Places of those that connect
 
-    /// It was asked about: whether its host is silent or says how it goes on, the next one is asked about.
+    /// It was asked about, or only waits: whether its host is silent or says how it goes on, the next one has its place.
     private func onlyFollow(_ attempt: LiveAttempt) {
         state.withLock { state in
             guard state.live[attempt.id] === attempt, state.followed.insert(attempt.id).inserted else { return }
@@ -389,10 +389,13 @@ package final class WorkerPool: AttemptDispatcher {
     /// this machine, as others would.
     private func pass(_ event: AttemptReport.Event, of attempt: LiveAttempt) {
         switch event {
+        case .started where attempt.order.work.onlyWaits && state.withLock({ $0.followed.count < WorkerLimits.waits }): onlyFollow(attempt)
         case .unreachable where attempt.order.target != nil && attempt.order.mode != .start: onlyFollow(attempt)
         case .unreachable where attempt.order.target != nil:
             state.withLock { state in
-                guard !state.slow.contains(attempt.id), state.unreachable.insert(attempt.id).inserted else { return }
+                guard !state.slow.contains(attempt.id), !state.followed.contains(attempt.id), state.unreachable.insert(attempt.id).inserted else {
+                    return
+                }
                 state.give(1, to: attempt)
             }
             startNext()

@@ -46,6 +46,7 @@ struct WorkKindEngineTests {
     private struct Look: WorkSpec {
         static let kind = "look"
         var isRepeatable: Bool
+        var longestSeconds: Double? { 90 }
         var expressions: [FlowModel.Expression] { [] }
 
         func order(_ values: WorkValues) throws(EvaluationError) -> any WorkOrder { Order() }
@@ -57,8 +58,9 @@ struct WorkKindEngineTests {
         }
     }
 
-    private func losing(_ isRepeatable: Bool, times: Int) throws -> MachineHarness {
-        var machine = try MachineHarness([Node(id: "a", name: "a", kind: .work(Work(Look(isRepeatable: isRepeatable))))])
+    private func losing(_ isRepeatable: Bool, times: Int, budget: Int? = nil) throws -> MachineHarness {
+        let control = budget.map { FlowControl(retryBudget: $0) }
+        var machine = try MachineHarness([Node(id: "a", name: "a", kind: .work(Work(Look(isRepeatable: isRepeatable))))], control: control)
         for _ in 0..<times {
             guard machine["a"].state == .running else { break }
             try machine.report("a", .placed(Place(bootID: "b", spoolID: "s")))
@@ -74,7 +76,17 @@ struct WorkKindEngineTests {
         let machine = try losing(true, times: 2)
         #expect(machine["a"].state == .running && machine["a"].attempt?.row.number == 3)
         #expect(try losing(true, times: 100)["a"].state == .unknown, "not for ever")
+        #expect(try losing(true, times: 100, budget: 2)["a"].attempt?.row.number == 3, "the run has a bound of its own")
         expectRefold(machine)
+    }
+
+    @Test func `a step without a time-out has that of its kind, so that a silent host does not keep it for ever`() throws {
+        let machine = try MachineHarness([Node(id: "a", name: "a", kind: .work(Work(Look(isRepeatable: true))))])
+        guard case .dispatch(let order)? = machine.actions.first else { return #expect(Bool(false), "nothing was handed out") }
+        #expect(order.timeoutSeconds == 90)
+        let own = Node(id: "a", name: "a", kind: .work(Work(Look(isRepeatable: true))), policy: Policy(timeoutSeconds: 5))
+        guard case .dispatch(let other)? = try MachineHarness([own]).actions.first else { return #expect(Bool(false), "nothing was handed out") }
+        #expect(other.timeoutSeconds == 5)
     }
 
     // MARK: - Outputs that nobody saw

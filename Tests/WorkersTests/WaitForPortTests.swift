@@ -97,9 +97,11 @@ struct WaitForPortTests {
             #expect(closed.failure?.message.contains("did not answer within 1 s: connection refused") == true, "\(closed)")
             let answering = try await test.carryOut(order("127.0.0.1:\(open.number)", answers: false, within: 1, step: "b"), on: pool)
             #expect(answering.failure?.message.contains("still answered after 1 s") == true, "\(answering)")
-            // Nobody knows what a name without an address does: it is neither open nor closed.
-            let nowhere = try await test.carryOut(order("no-such-host.invalid:1", answers: false, within: 1, step: "c"), on: pool)
-            #expect(nowhere.failure?.message.contains("could not be looked at within 1 s") == true, "\(nowhere)")
+            // Nobody knows what a name without an address does: it is neither open nor closed, whatever words are in it.
+            for (number, name) in ["no-such-host.invalid", "refused.invalid", "unreachable.invalid", "a..b"].enumerated() {
+                let nowhere = try await test.carryOut(order("\(name):1", answers: false, within: 1, step: "c\(number)"), on: pool)
+                #expect(nowhere.failure?.message.contains("could not be looked at within 1 s") == true, "\(nowhere)")
+            }
         }
     }
 
@@ -111,6 +113,18 @@ struct WaitForPortTests {
                 #expect(result.failure?.cause == .input, "\(text): \(result)")
                 #expect(result.failure?.message.contains("is not an address and a port") == true)
             }
+        }
+    }
+
+    @Test func `what only waits leaves its place to others`() async throws {
+        let (test, port) = (try PoolUnderTest(folder: folder), try Port())
+        try await test.with(places: .init(hosts: 1, here: 1)) { pool async throws in
+            let waiting = (0..<3).map { order("127.0.0.1:\(port.number)", within: 3600, step: "w\($0)") }
+            for order in waiting { pool.dispatch(order) }
+            // One place: each begins when the one before has given it back, and so does a command.
+            #expect(try await test.carryOut(.of(ShellWork(source: .text("true")), step: "command"), on: pool).failure == nil)
+            port.open()
+            for order in waiting { #expect(try await test.result(of: order.id).output != nil) }
         }
     }
 

@@ -43,7 +43,8 @@ extension RunMachine {
     /// Seconds that the newest attempt may take.
     private func timeoutSeconds(_ number: Int) -> Double? {
         let policy = node(number).policy
-        return run.steps[number].attempt?.isProbe == true ? policy.probe?.timeoutSeconds : policy.timeoutSeconds
+        if run.steps[number].attempt?.isProbe == true { return policy.probe?.timeoutSeconds }
+        return policy.timeoutSeconds ?? node(number).work?.longestSeconds
     }
 
     /// What is sent, and where to. A probe is a command, whatever its step does.
@@ -188,7 +189,7 @@ extension RunMachine {
                 number, failure.message, isRetryable: isRetryable(number, failure, status: result.statusOfShell),
                 after: failure.retryAfterSeconds)
         case .timedOut:
-            let limit = node(number).policy.timeoutSeconds.map { " of \(JSON.double($0).text) s" } ?? ""
+            let limit = timeoutSeconds(number).map { " of \(JSON.double($0).text) s" } ?? ""
             endAttempt(number, .timedOut, counts: true, message: "the time-out\(limit) was over", result: result)
             if wasStopping { return settle(number, .cancelled) }
             retryOrFail(number, "the time-out\(limit) was over", isRetryable: isRetryableWithoutStatus(number))
@@ -210,12 +211,15 @@ extension RunMachine {
             retryOrFail(number, "its attempt was lost: \(message)", isRetryable: true)
         } else if node(number).policy.probe != nil, run.steps[number].attempt?.isProbe != true {
             probe(number, message)
-        } else if node(number).work?.isRepeatable == true, run.steps[number].spent < Limits.repeatedLosses {
+        } else if node(number).work?.isRepeatable == true, run.steps[number].spent < Limits.repeatedLosses, hasRetriesLeft {
             repeatLost(number, message)
         } else {
             emit(.unknown(ref(number), reason: message))
         }
     }
+
+    /// The flow's own bound for all further attempts of the run.
+    private var hasRetriesLeft: Bool { run.plan.control?.retryBudget.map { run.retries < $0 } ?? true }
 
     /// What changes nothing is done again without anybody's leave, later and later.
     private mutating func repeatLost(_ number: Int, _ message: String) {

@@ -34,7 +34,7 @@ extension CopySpec: WorkSpec {
 
     package func assumedOutput(_ given: JSON?) -> JSON { given ?? ["changed": true] }
 
-    package func faults(in plan: Plan) -> [String] {
+    package var mistakes: [String] {
         var faults: [String] = []
         if let mode, !((3...4).contains(mode.utf8.count) && mode.utf8.allSatisfy { (0x30...0x37).contains($0) }) {
             faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")

@@ -24,9 +24,12 @@ extension PingSpec: WorkSpec {
     /// To look changes nothing.
     package var isRepeatable: Bool { true }
 
-    package func faults(in plan: Plan) -> [String] {
-        guard case .literal(let value) = host, !Endpoint.isHost(value.text) else { return span.faults }
-        return ["its '\(value.text)' \(Endpoint.hostRule)"] + span.faults
+    package var longestSeconds: Double? { span.longestSeconds }
+    package func faults(in plan: Plan) -> [String] { span.faults }
+
+    package var mistakes: [String] {
+        guard case .literal(let value) = host, !NetworkAddress.isHost(value.text) else { return [] }
+        return ["its machine '\(value.text)' \(NetworkAddress.hostRule)"]
     }
 
     package func summary(_ words: any ExpressionWords) -> String? { span.summary(of: words.text(host), from: target.map(words.text)) }

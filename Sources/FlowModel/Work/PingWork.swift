@@ -8,6 +8,8 @@ package struct PingWork: WorkOrder {
         self.span = span
     }
 
+    package var onlyWaits: Bool { true }
+
     package func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> PingWork {
         PingWork(host: try change(host), span: span)
     }

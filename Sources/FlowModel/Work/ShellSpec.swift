@@ -110,12 +110,17 @@ extension ShellSpec: WorkSpec {
                 faults.append("command has \(text.utf8.count) bytes; at most \(Limits.scriptBytes) are allowed")
             }
             if text.utf8.contains(0) { faults.append("command has a NUL character") }
-            // A probe of nothing would say that its step took effect.
-            if text.allSatisfy(\.isWhitespace) { faults.append("command is empty") }
             return faults
         case .asset(let digest):
             return plan.assets.contains { $0.digest == digest } ? [] : ["script \(digest.short) is not among the plan's assets"]
         }
+    }
+
+    package var mistakes: [String] { mistakes(of: "") }
+
+    /// A probe of nothing would say that its step took effect.
+    package func mistakes(of owner: String) -> [String] {
+        if case .text(let text) = source, text.allSatisfy(\.isWhitespace) { ["its \(owner)command is empty"] } else { [] }
     }
 
     package var assets: [Digest] { if case .asset(let digest) = source { [digest] } else { [] } }

@@ -27,9 +27,12 @@ extension WaitForPortSpec: WorkSpec {
     /// To look changes nothing.
     package var isRepeatable: Bool { true }
 
-    package func faults(in plan: Plan) -> [String] {
-        guard case .literal(let value) = endpoint, Endpoint(value.text) == nil else { return span.faults }
-        return ["its '\(value.text)' \(Endpoint.rule)"] + span.faults
+    package var longestSeconds: Double? { span.longestSeconds }
+    package func faults(in plan: Plan) -> [String] { span.faults }
+
+    package var mistakes: [String] {
+        guard case .literal(let value) = endpoint, NetworkAddress(value.text) == nil else { return [] }
+        return ["its endpoint '\(value.text)' \(NetworkAddress.rule)"]
     }
 
     package func summary(_ words: any ExpressionWords) -> String? { span.summary(of: words.text(endpoint), from: target.map(words.text)) }

@@ -8,6 +8,8 @@ package struct WaitForPortWork: WorkOrder {
         self.span = span
     }
 
+    package var onlyWaits: Bool { true }
+
     package func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> WaitForPortWork {
         WaitForPortWork(endpoint: try change(endpoint), span: span)
     }

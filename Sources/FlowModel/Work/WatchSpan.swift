@@ -16,6 +16,9 @@ package struct WatchSpan: Hashable, Sendable, Codable {
     /// Of what such a step hands out.
     package static let shape = TypeShape.object([.init(name: "seconds", shape: .double), .init(name: "tries", shape: .int)])
 
+    /// Its script ends by itself, and says why; one that cannot is ended by its host.
+    var longestSeconds: Double { Double(timeoutSeconds) + Limits.watchMarginSeconds }
+
     var faults: [String] {
         var faults: [String] = []
         if !(1...Limits.watchIntervalSeconds).contains(intervalSeconds) {

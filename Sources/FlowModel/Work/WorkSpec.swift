@@ -10,8 +10,8 @@ package protocol WorkSpec: Hashable, Sendable, Codable {
     var expressions: [Expression] { get }
     /// Names the one host that it runs on, or a selector that gives one; nil: this machine.
     var target: Expression? { get }
-    /// What an approval before it is bound to, beside what is constant: when one of these values is another than the one that was voted on, the votes
-    /// are void.
+    /// What an approval before it is bound to, beside what is constant: the digest that people vote for has these values, as far as they are known when
+    /// it is asked.
     var bound: [Expression] { get }
 
     /// What a worker is told.
@@ -32,8 +32,13 @@ package protocol WorkSpec: Hashable, Sendable, Codable {
     /// It changes nothing: a lost attempt may be repeated without anybody's leave.
     var isRepeatable: Bool { get }
 
-    /// What is wrong with it as it stands in the plan, each as the end of a sentence about its step.
+    /// Seconds after which its host ends an attempt where the step has no time-out; nil: never.
+    var longestSeconds: Double? { get }
+
+    /// What is wrong with it as it stands in the plan, each as a sentence about its step: what workers and engine rely on.
     func faults(in plan: Plan) -> [String]
+    /// The same of what only its author gets wrong: told together with all other mistakes of the flow.
+    var mistakes: [String] { get }
     /// The files of the plan that it takes, and the same work with others in their place.
     var assets: [Digest] { get }
     func replacing(assets: [Digest: Digest]) -> Self
@@ -61,7 +66,9 @@ extension WorkSpec {
     package func assumedOutput(_ given: JSON?) -> JSON { given ?? .null }
     package var canBeProbed: Bool { false }
     package var isRepeatable: Bool { false }
+    package var longestSeconds: Double? { nil }
     package func faults(in plan: Plan) -> [String] { [] }
+    package var mistakes: [String] { [] }
     package var assets: [Digest] { [] }
     package func replacing(assets: [Digest: Digest]) -> Self { self }
     package func details(in plan: Plan, _ words: any ExpressionWords) -> [String] { [] }

@@ -20,12 +20,11 @@ extension Executor {
 struct Executors: Sendable {
     let all: [any Executor]
 
-    /// nil: the plan is of a later version, whose kinds of work are not known here.
     func carryOut(_ attempt: LiveAttempt) async -> AttemptReport.Event {
         for executor in all {
             if let end = await Executors.carryOut(attempt, with: executor) { return end }
         }
-        return .failed(.infrastructure, "nothing was started: no executor here carries out \(type(of: attempt.order.work))")
+        return attempt.refused(.init(.infrastructure, "no executor here carries out its kind of work"))
     }
 
     private static func carryOut<Kind: Executor>(_ attempt: LiveAttempt, with executor: Kind) async -> AttemptReport.Event? {

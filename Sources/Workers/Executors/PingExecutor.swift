@@ -13,8 +13,8 @@ package struct PingExecutor: Executor {
     package func carryOut(_ attempt: LiveAttempt, _ sealed: PingWork) async -> AttemptReport.Event {
         do throws(AttemptResult.Failure) {
             let work = try SecretOpening(open, for: attempt).work(sealed)
-            guard Endpoint.isHost(work.host) else {
-                throw .init(.input, "nothing was looked at: '\(work.host)' \(Endpoint.hostRule)")
+            guard NetworkAddress.isHost(work.host) else {
+                throw .init(.input, "nothing was looked at: '\(work.host)' \(NetworkAddress.hostRule)")
             }
             await attempt.secrets.prepare()
             let script = WatchScript(
@@ -32,7 +32,7 @@ package struct PingExecutor: Executor {
         echoes() {
           command -v ping >/dev/null || return 1
           status=0
-          said=$(LC_ALL=C ping -c 1 -W "$patience" "$host" 2>&1) || status=$?
+          said=$(ping -c 1 -W "$patience" "$host" 2>&1) || status=$?
           case $status,$said in
             0,*) state=yes said="it answers" ;;
             *permi* | *privilege* | *'are you root'*) return 1 ;;

@@ -11,8 +11,8 @@ package struct WaitForPortExecutor: Executor {
     package func carryOut(_ attempt: LiveAttempt, _ sealed: WaitForPortWork) async -> AttemptReport.Event {
         do throws(AttemptResult.Failure) {
             let work = try SecretOpening(open, for: attempt).work(sealed)
-            guard let endpoint = Endpoint(work.endpoint) else {
-                throw .init(.input, "nothing was looked at: '\(work.endpoint)' \(Endpoint.rule)")
+            guard let endpoint = NetworkAddress(work.endpoint) else {
+                throw .init(.input, "nothing was looked at: '\(work.endpoint)' \(NetworkAddress.rule)")
             }
             await attempt.secrets.prepare()
             let script = WatchScript(

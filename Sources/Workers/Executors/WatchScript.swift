@@ -26,38 +26,72 @@ struct WatchScript {
             environment: HostJob.environment(of: order), deadlineSeconds: order.timeoutSeconds)
     }
 
-    /// Defines `connect`, which opens a connection to `host` and `port` by the first program that is there and can, and puts what came of it in
-    /// `status` and `said`.
+    /// Defines `connect`, which opens a connection to `host` and `port` by the first program that is there and can, address by address, and puts what
+    /// came of it in `state` (open, refused, silent, unknown) and `said`. A name without an address is neither open nor closed.
     static let connect = #"""
-        if command -v bash >/dev/null && ! bash -c 'exec 3<>/dev/tcp/0.0.0.0/0' 2>&1 | grep -q 'No such file'; then
-          try() { timeout "$patience" bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$host" "$port"; }
+        export LC_ALL=C
+        if ! command -v timeout >/dev/null; then
+          open() { return 127; }
+        elif command -v bash >/dev/null && ! bash -c 'exec 3<>/dev/tcp/0.0.0.0/0' 2>&1 | grep -q 'No such file'; then
+          open() { timeout "$patience" bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$address" "$port"; }
         elif command -v python3 >/dev/null; then
-          try() { python3 -c 'import socket, sys
+          open() { timeout "$((patience + 1))" python3 -c 'import socket, sys
         try: socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).close()
-        except OSError as e: sys.exit(str(e))' "$host" "$port" "$patience"; }
+        except (OSError, UnicodeError) as e: sys.exit(str(e))' "$address" "$port" "$patience"; }
         elif command -v nc >/dev/null && nc -h 2>&1 | grep -q -- '-e PROG'; then
-          try() { timeout "$((patience + 1))" nc -w "$patience" "$host" "$port" -e true </dev/null; }
+          open() { timeout "$((patience + 1))" nc -w "$patience" "$address" "$port" -e true </dev/null; }
         elif command -v nc >/dev/null; then
-          try() { timeout "$((patience + 1))" nc -z -w "$patience" "$host" "$port" </dev/null; }
+          open() { timeout "$((patience + 1))" nc -vz -w "$patience" "$address" "$port" </dev/null; }
         else
-          try() { :; }
-          none=yes
+          open() { return 127; }
         fi
-        connect() {
-          if [ -n "${none:-}" ]; then
-            echo "no program here can open a connection: it takes bash, python3 or nc" >&2
-            exit 1
-          fi
+        # One a line. Where nothing here can tell them, the name, and what does not answer may have none.
+        addresses() {
+          case $host in
+            *[!0-9.]*) ;;
+            *) echo "$host" && return ;;
+          esac
+          command -v getent >/dev/null || { echo "$host" && return; }
+          timeout "$patience" getent ahosts "$host" 2>/dev/null | while read -r address kind _; do
+            [ "$kind" != STREAM ] || echo "$address"
+          done
+        }
+        # By the end of what is said: before it stands the name.
+        knock() {
           status=0
-          said=$(LC_ALL=C try 2>&1) || status=$?
+          said=$(open 2>&1) || status=$?
+          said=${said%%"
+        "*} said=${said##*: }
           case $status,$said in
             0,*) state=open said="it answers" ;;
-            124,* | 143,* | *timed?out*) state=silent said="no answer within $patience s" ;;
-            *refused*) state=refused said="connection refused" ;;
-            *unreachable* | *'No route'*) state=silent said="no way there: ${said##*: }" ;;
-            *) state=unknown said=${said%%"
-        "*} said=${said##*: } ;;
+            127,*)
+              echo "no program here can open a connection: it takes timeout, and bash, python3 or nc" >&2
+              exit 1 ;;
+            124,* | 143,* | *,*timed?out*)
+              state=silent said="no answer within $patience s"
+              # That may be the name, where nothing else has looked for it.
+              case $address in
+                *:*) ;;
+                *[!0-9.]*) state=unknown ;;
+              esac ;;
+            # Of busybox, with the name.
+            *,'bad address'*) state=unknown said="bad address" ;;
+            *,*refused*) state=refused said="connection refused" ;;
+            *,*unreachable* | *,*'No route'*) state=silent said="no way there" ;;
+            *) state=unknown ;;
           esac
+        }
+        connect() {
+          found=$(addresses)
+          worst= words="its name has no address, or was not answered within $patience s"
+          for address in $found; do
+            knock
+            [ "$state" != open ] || return 0
+            case $worst,$state in
+              ,* | *,unknown | silent,refused) worst=$state words=$said ;;
+            esac
+          done
+          state=${worst:-unknown} said=$words
         }
 
         """#

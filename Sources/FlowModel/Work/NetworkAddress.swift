@@ -1,5 +1,5 @@
 /// An address or name, and a port.
-package struct Endpoint: Hashable, Sendable {
+package struct NetworkAddress: Hashable, Sendable {
     package static let rule = "is not an address and a port, such as web-1:8080 or [2001:db8::1]:443"
     package static let hostRule = "is not an address or the name of a machine, such as web-1 or 2001:db8::1"
 
@@ -19,7 +19,7 @@ package struct Endpoint: Hashable, Sendable {
         } else if host.contains(":") {
             return nil
         }
-        guard Endpoint.isHost(host) else { return nil }
+        guard NetworkAddress.isHost(host) else { return nil }
         (self.host, self.port) = (String(host), port)
     }
 
