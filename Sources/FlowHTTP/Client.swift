@@ -107,6 +107,11 @@ extension HTTP {
 
         private static func run(_ limits: ClientLimits, _ mailbox: Mailbox, _ files: FileThreads, _ ended: Ending) throws(Failure) {
             guard LibCurl.isReady, let multi = curl_multi_init() else { throw .other("libcurl does not start") }
+            // Without descriptors for it libcurl starts all the same, and then nobody can wake the loop.
+            guard curl_multi_wakeup(multi) == CURLM_OK else {
+                curl_multi_cleanup(multi)
+                throw .other("no descriptors are left for HTTP")
+            }
             let address = UInt(bitPattern: multi)
             let isStarted = OwnThread.start {
                 if let multi = UnsafeMutableRawPointer(bitPattern: address) {

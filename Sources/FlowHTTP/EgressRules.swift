@@ -53,10 +53,10 @@ package struct EgressRules: Hashable, Sendable {
 
     /// Nil: it may be connected to.
     package func refusal(of address: IPAddress) -> Refusal? {
+        if let network = forbidden.first(where: { $0.contains(address) }) { return Refusal(address: address, reason: .forbidden(network)) }
         if let translated = Self.translated, translated.contains(address) {
             return refusal(of: IPAddress(bytes: Array(address.bytes.suffix(4))))
         }
-        if let network = forbidden.first(where: { $0.contains(address) }) { return Refusal(address: address, reason: .forbidden(network)) }
         if address.isLoopback { return isLoopbackAllowed ? nil : Refusal(address: address, reason: .loopback) }
         guard allowed.isEmpty || allowed.contains(where: { $0.contains(address) }) else { return Refusal(address: address, reason: .notAllowed) }
         return nil

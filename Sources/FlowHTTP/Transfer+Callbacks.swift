@@ -1,3 +1,4 @@
+import CFlowShims
 import CLibCurl
 import Glibc
 
@@ -61,7 +62,14 @@ extension Transfer {
             }
         }
         transfer.hasDialled = true
-        return socket(address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
+        let descriptor = socket(address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
+        // Those are the engine's own.
+        guard flow_is_reserved(descriptor) == 0 else {
+            close(descriptor)
+            errno = EMFILE
+            return CURL_SOCKET_BAD
+        }
+        return descriptor
     }
 
     /// There is a connection, perhaps one that another request opened, whose rules were others.
@@ -78,6 +86,7 @@ extension Transfer {
                 return CURL_PREREQFUNC_ABORT
             }
         }
+        transfer.hasBegun = true
         transfer.enter(.head)
         return CURL_PREREQFUNC_OK
     }

@@ -4,15 +4,19 @@ import Glibc
 /// libcurl's codes in the words of this room.
 extension Transfer {
     func result(of code: CURLcode) -> Result<Void, HTTP.Failure> {
-        if let fault { return .failure(fault) }
+        if let fault { return .failure(hasBegun && fault.isBeforeSending ? .connectionLost("and again: \(fault)") : fault) }
         // Who closes in the middle of a head has given an answer without a body, for libcurl.
         guard code != CURLE_OK else { return reader.isOver ? .success(()) : .failure(.connectionLost("its head is not complete")) }
-        return .failure(failure(of: code))
+        let failure = failure(of: code)
+        // On a kept connection that broke, libcurl has sent it and tries again by itself: what keeps it from that says nothing of the first time.
+        return .failure(hasBegun && failure.isBeforeSending ? .connectionLost("and again: \(failure)") : failure)
     }
 
     /// libcurl's own words, but for those that have credentials in them.
     private var words: String {
         let text = String(cString: errorText)
+        // What the environment says of a proxy is not known here, and may have a password in it.
+        if request.proxy == .environment, text.contains("://") { return "" }
         var secrets = order.parts.credentials
         if case .url(let proxy) = request.proxy, let parts = try? URLParts(proxy) { secrets += parts.credentials }
         return text.isEmpty || secrets.contains { text.contains($0) } ? "" : text

@@ -65,6 +65,8 @@ extension Transfer {
         try set(CURLOPT_CA_CACHE_TIMEOUT, request.tls.authorities == nil ? Self.authoritiesSeconds : 0)
         if let certificate = request.tls.certificate { try set(CURLOPT_SSLCERT, certificate) }
         if let key = request.tls.key { try set(CURLOPT_SSLKEY, key) }
+        // A key that wants one is refused: OpenSSL would ask on the terminal, and everybody would wait.
+        try set(CURLOPT_KEYPASSWD, "")
     }
 
     private func setMethod() throws(HTTP.Failure) {

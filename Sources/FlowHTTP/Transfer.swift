@@ -13,6 +13,8 @@ final class Transfer {
     var fault: HTTP.Failure?
     /// An address that the rules forbid.
     var refusal: EgressRules.Refusal?
+    /// Whether the request has begun to go out: the other side may have seen it.
+    var hasBegun = false
     /// Whether any address was connected to, or tried.
     var hasDialled = false
     private(set) var phase = HTTP.Failure.Phase.connect
@@ -33,7 +35,7 @@ final class Transfer {
         self.easy = easy
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        reader = HeadReader(limits: order.request.sizes)
+        reader = HeadReader(limits: order.request.sizes, decompresses: order.request.decompresses)
         switch order.request.body {
         case .none: upload = ["POST", "PUT", "PATCH"].contains(order.request.method) ? Upload([]) : nil
         case .bytes(let bytes): upload = Upload(bytes)
@@ -69,6 +71,11 @@ final class Transfer {
         loop.look(at: phaseEnd)
     }
 
+    /// Bytes have gone out: whatever part it is in has its whole time again, unless it is a reader of ours that is waited for.
+    private func goOn() {
+        if phase != .connect, !isReceivingPaused { enter(phase) }
+    }
+
     private func seconds(of phase: HTTP.Failure.Phase) -> Double? {
         switch phase {
         case .connect: request.times.connect
@@ -89,7 +96,7 @@ final class Transfer {
         switch upload?.take(buffer) {
         case .none: return .bytes(0)
         case .bytes(let count):
-            if phase == .head { enter(.head) }
+            goOn()
             return .bytes(count)
         case .needs(let file, let offset, let count):
             isSendingPaused = true
@@ -114,7 +121,7 @@ final class Transfer {
             return CURLE_READ_ERROR
         }
         isSendingPaused = false
-        enter(phase)
+        goOn()
         return applyPauses()
     }
 
@@ -158,7 +165,7 @@ final class Transfer {
     func resumeReceiving() -> CURLcode? {
         guard isReceivingPaused else { return nil }
         isReceivingPaused = false
-        enter(.silence)
+        if !isSendingPaused { enter(.silence) }
         return applyPauses()
     }
 

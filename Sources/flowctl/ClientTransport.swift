@@ -52,6 +52,8 @@ final class ClientTransport: HTTPTransport {
         case .file(let path): request.body = .file(path)
         }
         request.tls.authorities = call.ca
+        // The rule of who calls: what it would not send again, libcurl must not either.
+        request.mayBeRepeated = ["GET", "HEAD", "PUT"].contains(call.method) || call.headers.keys.contains { $0.lowercased() == "idempotency-key" }
         return request
     }
 

@@ -28,6 +28,15 @@ struct EgressRulesTests {
     ])
     func `private and public networks are not`(address: String) throws { #expect(try refusal(address) == nil) }
 
+    @Test func `who forbids a way of writing addresses forbids all that are written so`() throws {
+        let rules = EgressRules(forbidden: [try network("64:ff9b::/96")])
+        guard case .forbidden = try refusal("64:ff9b::8.8.8.8", rules) else {
+            Issue.record("NAT64 comes past the rule that forbids it")
+            return
+        }
+        #expect(try refusal("8.8.8.8", rules) == nil)
+    }
+
     @Test(arguments: ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1"])
     func `loopback is a choice of its own`(address: String) throws {
         #expect(try refusal(address) == .loopback)

@@ -35,6 +35,18 @@ struct HostileServerTests {
         #expect(try await failure(announcements) == .tooLarge(.headerCount, limit: 256))
     }
 
+    /// libcurl would undo them all, also where nobody asked for it, and the client's thread with it.
+    @Test func `codings that nobody asked for are refused before a byte of the body is looked at`() async throws {
+        for coding in ["gzip, chunked", "gzip, gzip, gzip, chunked", "br", "\tdeflate"] {
+            let said = try await failure(saying: "HTTP/1.1 200 OK\r\nTransfer-Encoding: \(coding)\r\n\r\nxxxx")
+            #expect(said == .notHTTP("its body is coded in a way that nobody asked for"), "\(coding)")
+        }
+        let layers = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: 4\r\n\r\nxxxx"
+        #expect(try await failure(saying: layers) { $0.decompresses = true } == .notHTTP("its body is coded in a way that nobody asked for"))
+        #expect(try await failure(saying: layers) == nil, "given as it comes")
+        #expect(try await failure(saying: "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n") == nil)
+    }
+
     @Test(arguments: [true, false])
     func `a header of 100 MB, with and without a line's end`(hasLines: Bool) async throws {
         let sent = Shared(0)

@@ -122,7 +122,7 @@ struct WaitForPortTests {
             let waiting = (0..<3).map { order("127.0.0.1:\(port.number)", within: 3600, step: "w\($0)") }
             for order in waiting { pool.dispatch(order) }
             // One place: each begins when the one before has given it back, and so does a command.
-            #expect(try await test.carryOut(.of(ShellWork(source: .text("true")), step: "command"), on: pool).failure == nil)
+            #expect(try await test.carryOut(.of(ShellWork(interpreter: .sh, source: .text("true")), step: "command"), on: pool).failure == nil)
             port.open()
             for order in waiting { #expect(try await test.result(of: order.id).output != nil) }
         }

@@ -3,6 +3,7 @@ import FlowModel
 import FlowWire
 import HTTPTypes
 import Hummingbird
+import NIOCore
 
 enum ServerHandlers {
     static func health(_ call: Call) async throws -> Response {
@@ -32,15 +33,22 @@ enum ServerHandlers {
         let backup = try await caretaker.backup()
         return Answer.stream(type: "application/octet-stream", length: backup.bytes) { writer in
             let sink = StreamSink(writer)
+            var last: ByteBuffer?
             do {
-                while let piece = try await backup.next() { try await sink.write(piece) }
+                last = try await backup.next()
+                while let piece = last, let next = try await backup.next() {
+                    try await sink.write(piece)
+                    last = next
+                }
                 await backup.finish()
             } catch {
                 await backup.finish()
                 throw error
             }
-            // Whole, as far as can be told from here: how old the newest is, is read from this.
+            // Whole, as far as can be told from here: how old the newest is, is read from this. Before its last piece, since who has all bytes takes it
+            // for taken.
             try await caretaker.note("backup", subject: "database", detail: ["bytes": .int(backup.bytes)], by: actor)
+            if let last { try await sink.write(last) }
             try await sink.finish()
         }
     }
