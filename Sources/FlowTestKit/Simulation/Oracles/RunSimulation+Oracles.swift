@@ -168,13 +168,13 @@ extension RunSimulation {
         resolved[path] = run.steps[number].generation
     }
 
-    /// A gate is bound to what will run: with another revision, other inputs, targets or commands its digest is another.
+    /// A gate is bound to what will run: with another revision, another program, other inputs, targets or commands its digest is another.
     func checkBinding(_ event: RunMachine.Event, _ decision: RunMachine.Decision, _ context: RunMachine.Context) throws(Violation) {
         let asked = digests(decision)
         guard eventCount < 40, !asked.isEmpty, let start = journal.first, case .created(let created)? = start.entries.first else { return }
         let variants: [(inout Created) -> Void] = [
             { $0.revision = Self.hash([1]) }, { $0.inputs = ["other": 1] }, { $0.targets["all"]?.swapAt(0, 1) },
-            { $0.targets["all"]?[0].address = "10.9.9.9" },
+            { $0.targets["all"]?[0].address = "10.9.9.9" }, { $0.binary = Self.hash([2]) },
         ]
         for change in variants {
             var other = created
