@@ -32,7 +32,7 @@ package struct FlowCache: Sendable {
     /// A flow that was compiled and evaluated before. Its file is the digest of what follows, a line end, and this as JSON: a damaged
     /// entry could else be another flow.
     package struct Entry: Codable, Sendable {
-        static let currentFormat = 2
+        static let currentFormat = 3
 
         var format = Entry.currentFormat
         var plan: Plan
@@ -73,7 +73,7 @@ package struct FlowCache: Sendable {
             throw FlowError(.load, subject: path, "its description is not the one that was written")
         }
         do {
-            let entry = try JSON.parse(body, maxDepth: Limits.planDepth).decode(as: Entry.self)
+            let entry = try JSON.parse(body, maxDepth: Limits.planDepth).read(as: Entry.self)
             guard entry.format == Entry.currentFormat else {
                 throw FlowError(.load, subject: path, "its description has format \(entry.format)")
             }

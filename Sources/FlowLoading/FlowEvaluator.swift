@@ -29,7 +29,7 @@ struct FlowEvaluator {
         let end = try child.run(cancellation)
         try check(end)
         do {
-            let envelope = try JSON.parse(end.report, maxDepth: Limits.planDepth).decode(as: Envelope.self)
+            let envelope = try JSON.parse(end.report, maxDepth: Limits.planDepth).read(as: Envelope.self)
             guard envelope.format == Envelope.currentFormat, envelope.plan.format == Plan.currentFormat else {
                 throw FlowError(
                     .load, subject: display, "\(display) was compiled with another version of FlowDSL than this program knows",

@@ -53,9 +53,6 @@ package struct PlanValidation {
 
     /// False for a plan that is too large to be looked at step by step.
     private mutating func checkPlan() -> Bool {
-        if plan.format != Plan.currentFormat {
-            fault(plan.flow, "has plan format \(plan.format); this version reads \(Plan.currentFormat)")
-        }
         if !plan.flow.isStepName { fault(plan.flow, "is not a flow name: \(String.stepNameRule)") }
         if plan.nodes.isEmpty { fault(plan.flow, "has no steps") }
         if plan.nodes.count > Limits.planNodes { fault(plan.flow, "has \(plan.nodes.count) steps; at most \(Limits.planNodes) are allowed") }

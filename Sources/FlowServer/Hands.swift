@@ -16,7 +16,7 @@ struct Hands: Sendable {
     private let ssh: SSHPool
     /// One for each kind of work that a plan may name.
     private static let executors: [any Executor.Type] = [
-        ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WaitForPortExecutor.self, PingExecutor.self,
+        ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self,
     ]
     /// Whom local steps run as, where that is not the engine's own account.
     let localAccount: UInt32?

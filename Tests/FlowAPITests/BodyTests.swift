@@ -82,7 +82,7 @@ struct BodyTests {
     }
 
     @Test func `an unknown field deep in a plan is found`() throws {
-        guard case .object(var members) = try JSON(encoding: Plans.two), case .array(var nodes)? = members["nodes"],
+        guard case .object(var members) = try JSON(encoding: Plans.two), case .array(var nodes)? = members["steps"],
             case .object(var node) = nodes[1]
         else {
             Issue.record("the plan is not an object of nodes")
@@ -90,9 +90,9 @@ struct BodyTests {
         }
         node["timeuot"] = 3
         nodes[1] = .object(node)
-        members["nodes"] = .array(nodes)
+        members["steps"] = .array(nodes)
         #expect { try StrictDecoder.decode(Plan.self, from: .object(members)) } throws: { error in
-            (error as? FlowError)?.errors.map(\.subject) == ["nodes.1.timeuot"]
+            (error as? FlowError)?.errors.map(\.subject) == ["steps.1.timeuot"]
         }
     }
 

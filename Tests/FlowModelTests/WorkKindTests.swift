@@ -8,7 +8,7 @@ struct WorkKindTests {
     private static func sources(in json: JSON) -> Set<String> {
         switch json {
         case .object(let members):
-            if let node = members["output"]?["node"]?.stringValue { return [node] }
+            if let node = members["output"]?.stringValue { return [node] }
             return members.values.reduce(into: []) { $0.formUnion(sources(in: $1)) }
         case .array(let elements): return elements.reduce(into: []) { $0.formUnion(sources(in: $1)) }
         default: return []
@@ -63,27 +63,32 @@ struct WorkKindTests {
         }
     }
 
-    @Test func `a kind is written in plans of format 1 as it always was`() throws {
-        let copy = Node.Kind.copy(CopySpec(from: .literal("/a"), to: .literal("/b")))
-        let text = #"{"copy":{"_0":{"from":{"literal":{"_0":"/a"}},"to":{"literal":{"_0":"/b"}}}}}"#
+    /// What every step has; a kind's own members stand beside these.
+    private static let everyStep = ["id", "name", "scope", "part", "finally", "kind", "needs", "guards", "policy", "output", "location"]
+
+    @Test func `a kind is written flat, and its members are its own`() throws {
+        let copy = Node(id: "a", name: "a", kind: .copy(CopySpec(from: .literal("/a"), to: .literal("/b"))))
+        let text = #"{"from":"/a","id":"a","kind":"copy","name":"a","to":"/b"}"#
         #expect(try JSON(encoding: copy).canonical == text)
-        #expect(try JSON.parse(text).decode(as: Node.Kind.self) == copy)
+        #expect(try JSON.parse(text).read(as: Node.self) == copy)
         for spec in WorkSample.all {
             let kind = Node.Kind.work(Work(spec))
-            #expect(try JSON(encoding: kind).decode(as: Node.Kind.self) == kind)
+            #expect(try JSON(encoding: kind).read(as: Node.Kind.self) == kind)
+            let members = try #require(try JSON(encoding: spec).objectValue)
+            #expect(members.keys.filter(Self.everyStep.contains) == [], "\(type(of: spec))")
         }
-        for kind in [Node.Kind.sleep(.literal(1)), .choice(.literal(true)), .waitFor(SignalSpec(signal: "go", timeoutSeconds: nil))] {
-            #expect(try JSON(encoding: kind).decode(as: Node.Kind.self) == kind)
+        for kind in [Node.Kind.sleep(.literal(1)), .sleepUntil(.literal("x")), .choice(.literal(true)), .waitFor(SignalSpec(signal: "go"))] {
+            #expect(try JSON(encoding: kind).read(as: Node.Kind.self) == kind)
         }
     }
 
     @Test func `a kind that is not known is refused with those that are`() throws {
         for (text, words) in [
-            (#"{"teleport":{"_0":{}}}"#, "there is no kind of step 'teleport'"), (#"{}"#, "one kind, found 0"),
-            (#"{"sleep":{"_0":{"literal":{"_0":1}}},"copy":{}}"#, "one kind, found 2"),
+            (#"{"kind":"teleport"}"#, "there is no kind of step 'teleport'"), (#"{}"#, "is missing"), (#"{"kind":"sleep"}"#, "is missing"),
+            (#"{"kind":"shell"}"#, "'command' or a 'script', found neither"), (#"{"kind":"map","width":1}"#, "'hosts' or a 'list', found neither"),
         ] {
             do {
-                _ = try JSON.parse(text).decode(as: Node.Kind.self)
+                _ = try JSON.parse(text).read(as: Node.Kind.self)
                 Issue.record("\(text) is taken")
             } catch {
                 #expect("\(error)".contains(words), "\(error)")

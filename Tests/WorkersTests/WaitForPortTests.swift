@@ -39,7 +39,7 @@ struct WaitForPortTests {
     private func order(
         _ endpoint: String, answers: Bool = true, within seconds: Int = 30, step: String = "wait"
     ) -> AttemptOrder {
-        .of(WaitForPortWork(endpoint: endpoint, span: WatchSpan(answers: answers, intervalSeconds: 1, timeoutSeconds: seconds)), step: step)
+        .of(WatchWork(.port(endpoint), span: WatchSpan(answers: answers, intervalSeconds: 1, timeoutSeconds: seconds)), step: step)
     }
 
     @Test func `a port that is there is found at once`() async throws {
@@ -142,7 +142,7 @@ struct WaitForPortTests {
     // MARK: - Machines
 
     private func ping(_ host: String, answers: Bool = true, step: String) -> AttemptOrder {
-        .of(PingWork(host: host, span: WatchSpan(answers: answers, intervalSeconds: 1, timeoutSeconds: 1)), step: step)
+        .of(WatchWork(.machine(host), span: WatchSpan(answers: answers, intervalSeconds: 1, timeoutSeconds: 1)), step: step)
     }
 
     /// By ICMP or by TCP, as this machine has it: loopback answers either way.

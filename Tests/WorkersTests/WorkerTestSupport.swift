@@ -176,7 +176,7 @@ final class PoolUnderTest: Sendable {
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
             open: open, confinement: confinement,
-            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WaitForPortExecutor.self, PingExecutor.self],
+            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self],
             report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool

@@ -87,7 +87,7 @@ enum RunHandlers {
             throw FlowError(
                 .database, subject: row.id.text, "The plan of run \(row.id) is not in the database.", hint: "flowctl doctor")
         }
-        return (created, try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self))
+        return (created, try Plan(stored: try JSON.parse(bytes, maxDepth: Limits.planDepth)))
     }
 
     private static func states(_ call: Call) throws(FlowError) -> Set<RunState> {

@@ -5,7 +5,7 @@ import FlowWire
 /// say anything else than the types do.
 package struct SchemaProbe {
     /// Schemas of the named types met so far, for `components/schemas`.
-    private(set) var components: [String: JSON] = [:]
+    var components: [String: JSON] = [:]
 
     /// A schema for `type`: a reference for wire types, in place for the rest.
     mutating func schema(of type: any Decodable.Type) -> JSON {
@@ -15,29 +15,40 @@ package struct SchemaProbe {
         let name = SchemaProbe.name(of: type)
         if components[name] == nil {
             components[name] = [:]
-            components[name] = object(type)
+            components[name] =
+                if type is Plan.Type { plan() } else if let valued = type as? any JSONValueCodable.Type { valued.schema } else { object(type) }
         }
         return ["$ref": .string("#/components/schemas/\(name)")]
     }
 
-    private mutating func object(_ type: any Decodable.Type) -> JSON {
+    private mutating func object(_ type: any Decodable.Type) -> JSON { object(SchemaProbe.fields(of: type)) }
+
+    mutating func object(_ fields: [Field]) -> JSON {
+        var properties: [String: JSON] = [:]
+        for field in fields { properties[field.name] = schema(of: field.type) }
+        let required = fields.filter { !$0.isOptional }.map { JSON.string($0.name) }
+        var result: [String: JSON] = ["type": "object", "properties": .object(properties)]
+        if !required.isEmpty { result["required"] = .array(required) }
+        return .object(result)
+    }
+
+    typealias Field = (name: String, type: any Decodable.Type, isOptional: Bool)
+
+    /// What a type asks for when it is decoded.
+    static func fields(of type: any Decodable.Type) -> [Field] {
         let record = Record()
         do {
             _ = try type.init(from: Probe(record: record))
         } catch {
             // A probe gives placeholders, so that types which check what they read may refuse them: what they asked for counts.
         }
-        var properties: [String: JSON] = [:]
-        for field in record.fields { properties[field.name] = schema(of: field.type) }
-        let required = record.fields.filter { !$0.isOptional }.map { JSON.string($0.name) }
-        var result: [String: JSON] = ["type": "object", "properties": .object(properties)]
-        if !required.isEmpty { result["required"] = .array(required) }
-        return .object(result)
+        return record.fields
     }
 
-    /// `Page<Run>` becomes `RunPage`.
+    /// `Page<Run>` becomes `RunPage`, `Parameter.Kind` `ParameterKind`.
     package static func name(of type: any Decodable.Type) -> String {
         let text = String(reflecting: type)
+        if type is any JSONValueCodable.Type { return text.split(separator: ".").dropFirst().joined() }
         let last = text.split(separator: "<").map { $0.split(separator: ".").last.map(String.init) ?? "" }
         return last.count == 2 ? last[1].filter { $0 != ">" } + last[0] : last.joined()
     }
@@ -54,8 +65,7 @@ package struct SchemaProbe {
         case is Instant.Type: return ["type": "string", "format": "date-time"]
         case is RunID.Type: return ["type": "string", "format": "uuid"]
         case is Digest.Type: return ["type": "string", "pattern": "^[0-9a-f]{64}$"]
-        case is Plan.Type: return ["type": "object", "description": "A plan: docs/reference/plan.md."]
-        case is Parameter.Type: return ["type": "object", "description": "A parameter of a plan."]
+        case is BatchSizes.Type: return ["type": "string", "description": "1 10% *2"]
         default: break
         }
         guard let choices = type as? any CaseIterable.Type, let values = SchemaProbe.rawValues(choices) else { return nil }
@@ -76,7 +86,7 @@ extension Dictionary: MapType where Key == String, Value: Decodable { static var
 
 /// What a type asked for.
 private final class Record {
-    var fields: [(name: String, type: any Decodable.Type, isOptional: Bool)] = []
+    var fields: [SchemaProbe.Field] = []
 }
 
 private struct Stop: Error {}
@@ -130,7 +140,7 @@ private struct Fields<Key: CodingKey>: KeyedDecodingContainerProtocol {
     private func placeholder<Value: Decodable>(_ type: Value.Type) throws -> Value {
         let candidates: [JSON] = [
             [:], [], .string("00000000-0000-7000-8000-000000000000"), "1970-01-01T00:00:00.000Z",
-            .string(String(repeating: "0", count: 64)), .int(0),
+            .string(String(repeating: "0", count: 64)), "1", .int(0),
         ]
         if let choices = type as? any CaseIterable.Type, let first = first(choices) as? Value { return first }
         for candidate in candidates {

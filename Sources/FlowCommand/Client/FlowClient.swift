@@ -53,7 +53,7 @@ package struct FlowClient: Sendable {
 
     func decode<Value: Decodable>(_ type: Value.Type, _ json: JSON) throws(FlowError) -> Value {
         do {
-            return try json.decode(as: type)
+            return try json.read(as: type)
         } catch {
             throw Messages.strangeAnswer(from: address(), status: 200, "\(error)")
         }
@@ -125,7 +125,7 @@ package struct FlowClient: Sendable {
 
     /// What the server said in its refusal, or what can be told from its status.
     private static func refusal(_ head: HTTPHead, _ bytes: [UInt8], from server: ServerAddress) -> FlowError {
-        if let json = try? JSON.parse(bytes), let problem = try? json.decode(as: Wire.Problem.self) { return problem.error }
+        if let json = try? JSON.parse(bytes), let problem = try? json.read(as: Wire.Problem.self) { return problem.error }
         return Messages.refusal(status: head.status, from: server)
     }
 

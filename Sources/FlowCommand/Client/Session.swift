@@ -208,7 +208,7 @@ final class Session: Sendable {
         var body: [UInt8] = []
         do {
             _ = try await surroundings.transport.send(call) { _, bytes in body += bytes }
-            return (try JSON.parse(body).decode(as: Wire.Health.self), nil)
+            return (try JSON.parse(body).read(as: Wire.Health.self), nil)
         } catch {
             return (nil, error as? TransportFailure ?? TransportFailure(.other, "\(error)"))
         }

@@ -154,7 +154,7 @@ struct RunLoader {
         guard let bytes else { throw .corrupt("plan \(digest.short) is missing from the blob store") }
         guard hash(bytes) == digest else { throw .corrupt("plan \(digest.short) is not what was stored") }
         do {
-            return PlanIndex(try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self))
+            return PlanIndex(try Plan(stored: try JSON.parse(bytes, maxDepth: Limits.planDepth)))
         } catch {
             throw .corrupt("plan \(digest.short) cannot be read: \(error)")
         }

@@ -1,5 +1,5 @@
 /// Who may open a gate, and how many of them must: a tree.
-package indirect enum ApprovalRule: Hashable, Sendable, Codable {
+package indirect enum ApprovalRule: Hashable, Sendable {
     case role(String, count: Int)
     /// The person with this user name, by whichever of their users.
     case user(String)

@@ -73,19 +73,18 @@ extension ApprovalSpec: Codable {
         case prompt, rules, deadlineSeconds, selfApproval, veto, isDistinct, escalations, onDeadline, remindSeconds, fields
     }
 
-    // What was added after the first version is written only where it says something: plans without it keep their revision.
     package func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(prompt, forKey: .prompt)
         try values.encode(rules, forKey: .rules)
         try values.encodeIfPresent(deadlineSeconds, forKey: .deadlineSeconds)
-        try values.encode(selfApproval, forKey: .selfApproval)
+        try values.encode(selfApproval, forKey: .selfApproval, unless: false)
         try values.encodeIfPresent(veto, forKey: .veto)
-        if !isDistinct { try values.encode(isDistinct, forKey: .isDistinct) }
-        if !escalations.isEmpty { try values.encode(escalations, forKey: .escalations) }
-        if onDeadline != .reject { try values.encode(onDeadline, forKey: .onDeadline) }
+        try values.encode(isDistinct, forKey: .isDistinct, unless: true)
+        try values.encode(escalations, forKey: .escalations, unless: [])
+        try values.encode(onDeadline, forKey: .onDeadline, unless: .reject)
         try values.encodeIfPresent(remindSeconds, forKey: .remindSeconds)
-        if !fields.isEmpty { try values.encode(fields, forKey: .fields) }
+        try values.encode(fields, forKey: .fields, unless: [])
     }
 
     package init(from decoder: any Decoder) throws {
@@ -93,12 +92,12 @@ extension ApprovalSpec: Codable {
         self.init(
             prompt: try values.decode(Expression.self, forKey: .prompt), rules: try values.decode([ApprovalRule].self, forKey: .rules),
             deadlineSeconds: try values.decodeIfPresent(Double.self, forKey: .deadlineSeconds),
-            selfApproval: try values.decode(Bool.self, forKey: .selfApproval),
+            selfApproval: try values.decode(.selfApproval, unlessAbsent: false),
             veto: try values.decodeIfPresent(ApprovalRule.self, forKey: .veto),
-            isDistinct: try values.decodeIfPresent(Bool.self, forKey: .isDistinct) ?? true,
-            escalations: try values.decodeIfPresent([Escalation].self, forKey: .escalations) ?? [],
-            onDeadline: try values.decodeIfPresent(DeadlineAnswer.self, forKey: .onDeadline) ?? .reject,
+            isDistinct: try values.decode(.isDistinct, unlessAbsent: true),
+            escalations: try values.decode(.escalations, unlessAbsent: []),
+            onDeadline: try values.decode(.onDeadline, unlessAbsent: .reject),
             remindSeconds: try values.decodeIfPresent(Double.self, forKey: .remindSeconds),
-            fields: try values.decodeIfPresent([Parameter].self, forKey: .fields) ?? [])
+            fields: try values.decode(.fields, unlessAbsent: []))
     }
 }

@@ -1,6 +1,6 @@
 /// What a step, an element of a map or a run takes for itself while it runs: a lock, slots of a limit, a turn at a rate.
-package struct ClaimSpec: Hashable, Sendable, Codable {
-    package enum Kind: Hashable, Sendable, Codable {
+package struct ClaimSpec: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         /// Alone.
         case exclusive
         /// Together with others that share it.
@@ -24,7 +24,7 @@ package struct ClaimSpec: Hashable, Sendable, Codable {
 }
 
 /// A claim by its name as it is now.
-package struct Demand: Hashable, Sendable, Codable {
+package struct Demand: Hashable, Sendable {
     package var name: String
     package var kind: ClaimSpec.Kind
 

@@ -1,6 +1,6 @@
 /// A value that is known when its step starts. Total and without effects: evaluating one can only give a value or say what is
 /// missing.
-package indirect enum Expression: Hashable, Sendable, Codable {
+package indirect enum Expression: Hashable, Sendable {
     case literal(JSON)
     /// An input of the run.
     case parameter(String)
@@ -26,11 +26,11 @@ package indirect enum Expression: Hashable, Sendable, Codable {
     /// Whether the list or text of the first contains the second.
     case contains(Expression, Expression)
 
-    package enum RunFact: String, Hashable, Sendable, Codable, CaseIterable {
+    package enum RunFact: String, Hashable, Sendable, CaseIterable {
         case id, flow, actor, outcome, startedAt
     }
 
-    package enum Comparison: String, Hashable, Sendable, Codable, CaseIterable {
+    package enum Comparison: String, Hashable, Sendable, CaseIterable {
         case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual
     }
 }

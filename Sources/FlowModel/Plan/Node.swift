@@ -1,5 +1,5 @@
 /// A step of a plan.
-package struct Node: Hashable, Sendable, Codable {
+package struct Node: Hashable, Sendable {
     /// Unique in the plan: the names of the enclosing maps and rollouts and its own, joined by `/`; in another part of a rollout than its
     /// body the own name follows `undo:` or `between:`.
     package var id: String
@@ -142,8 +142,8 @@ package struct BranchGuard: Hashable, Sendable, Codable {
     }
 }
 
-package struct MapSpec: Hashable, Sendable, Codable {
-    package enum Elements: Hashable, Sendable, Codable {
+package struct MapSpec: Hashable, Sendable {
+    package enum Elements: Hashable, Sendable {
         /// The hosts of a selector, frozen when the run started; an element is `{"name","address","port","user","labels"}`.
         case hosts(Expression)
         /// A list value.
@@ -166,19 +166,5 @@ package struct MapSpec: Hashable, Sendable, Codable {
         self.minSucceeded = minSucceeded
         self.keepsGoing = keepsGoing
         self.title = title
-    }
-}
-
-extension Node {
-    package init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        self.init(
-            id: try values.decode(String.self, forKey: .id), name: try values.decode(String.self, forKey: .name),
-            scope: try values.decodeIfPresent(String.self, forKey: .scope),
-            part: try values.decodeIfPresent(Part.self, forKey: .part) ?? .body,
-            isFinally: try values.decode(Bool.self, forKey: .isFinally), kind: try values.decode(Kind.self, forKey: .kind),
-            needs: try values.decode([String].self, forKey: .needs), guards: try values.decode([BranchGuard].self, forKey: .guards),
-            policy: try values.decode(Policy.self, forKey: .policy), output: try values.decodeIfPresent(TypeShape.self, forKey: .output),
-            location: try values.decodeIfPresent(SourceLocation.self, forKey: .location))
     }
 }

@@ -1,6 +1,6 @@
 /// An input of a flow.
-package struct Parameter: Hashable, Sendable, Codable {
-    package indirect enum Kind: Hashable, Sendable, Codable {
+package struct Parameter: Hashable, Sendable {
+    package indirect enum Kind: Hashable, Sendable {
         case string, int, double, bool
         /// Hosts of the inventory, as a selector; resolved and frozen when the run starts.
         case selector

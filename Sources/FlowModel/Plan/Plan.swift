@@ -1,11 +1,13 @@
 /// A flow as a graph, readable before anything happens: what a flow file compiles to and a run follows.
 ///
-/// Its canonical JSON without the line numbers is digested into the flow's *revision* (contracts §7).
-package struct Plan: Hashable, Sendable, Codable {
-    /// The version of this format. A reader refuses a version that it does not know.
-    package static let currentFormat = 1
+/// Its canonical JSON without the line numbers is digested into the flow's *revision* (contracts §7). docs/reference/plan.md has its form.
+package struct Plan: Hashable, Sendable {
+    /// The version of the form in which plans are written. A reader refuses a version that it does not know.
+    package static let currentFormat = 2
 
-    package var format = Plan.currentFormat
+    /// The plan as it was read, if that was in format 1: it is written again as it was, so that its digest and revision stay what they were.
+    let asRead: JSON?
+    package var format: Int { asRead == nil ? Plan.currentFormat : PlanFormat1.number }
     /// The flow's name in kebab case.
     package var flow: String
     package var summary: String?
@@ -29,6 +31,7 @@ package struct Plan: Hashable, Sendable, Codable {
         flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],
         source: Digest? = nil, dsl: String, triggers: [TriggerSpec]? = nil, control: FlowControl? = nil, calls: [CalledFlow]? = nil
     ) {
+        asRead = nil
         self.control = control
         self.calls = calls
         self.triggers = triggers
@@ -49,7 +52,8 @@ package struct Plan: Hashable, Sendable, Codable {
     /// The plan without line numbers, in canonical JSON: what the revision is the digest of.
     package var canonicalBytes: [UInt8] {
         get throws {
-            try JSON(encoding: withoutLocations).canonicalBytes
+            if let asRead { return PlanFormat1.withoutLocations(asRead).canonicalBytes }
+            return try JSON(encoding: withoutLocations).canonicalBytes
         }
     }
 

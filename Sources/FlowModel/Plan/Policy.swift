@@ -1,5 +1,5 @@
 /// How a step meets trouble.
-package struct Policy: Hashable, Sendable, Codable {
+package struct Policy: Hashable, Sendable {
     package enum OnFailure: String, Hashable, Sendable, Codable, CaseIterable {
         /// Nothing new starts; the run fails.
         case stop
@@ -35,7 +35,7 @@ package struct Policy: Hashable, Sendable, Codable {
 }
 
 /// A command that says whether a lost attempt took effect: exit status 0 if it did, 1 if it did not; anything else leaves it unknown.
-package struct Probe: Hashable, Sendable, Codable {
+package struct Probe: Hashable, Sendable {
     package var command: ShellSpec
     package var timeoutSeconds: Double
 

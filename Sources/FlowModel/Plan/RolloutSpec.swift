@@ -1,5 +1,5 @@
 /// Brings something to many hosts, batch by batch, and stops when too many fail.
-package struct RolloutSpec: Hashable, Sendable, Codable {
+package struct RolloutSpec: Hashable, Sendable {
     /// The hosts: a selector, resolved and frozen when the run starts.
     package var targets: Expression
     package var batches: BatchSizes
@@ -111,7 +111,7 @@ extension StartRate: CustomStringConvertible {
 }
 
 /// How many failures a rollout puts up with. The budget is breached when failures *exceed* it: 0 tolerates none.
-package struct FailureBudget: Hashable, Sendable, Codable {
+package struct FailureBudget: Hashable, Sendable {
     /// A percentage is one of the targets in `scope`, rounded down.
     package var maxFailures: Amount
     package var scope: Scope
@@ -144,7 +144,7 @@ package struct FailureBudget: Hashable, Sendable, Codable {
 }
 
 /// A number, or a share of some whole.
-package enum Amount: Hashable, Sendable, Codable {
+package enum Amount: Hashable, Sendable {
     case count(Int)
     /// 0 to 100.
     case percent(Double)
@@ -200,7 +200,7 @@ extension Amount: CustomStringConvertible {
 }
 
 /// The order in which the targets of a rollout have their turn.
-package enum RolloutOrder: Hashable, Sendable, Codable {
+package enum RolloutOrder: Hashable, Sendable {
     case inventory
     case reverse
     case name

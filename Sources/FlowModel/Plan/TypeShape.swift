@@ -1,5 +1,5 @@
 /// The shape of a declared type, as far as JSON can show it. `$FLOW_OUTPUT` is coerced to it and checked against it.
-package indirect enum TypeShape: Hashable, Sendable, Codable {
+package indirect enum TypeShape: Hashable, Sendable {
     case any
     case string, int, double, bool
     case list(TypeShape)
@@ -8,7 +8,7 @@ package indirect enum TypeShape: Hashable, Sendable, Codable {
     case object([Field])
     case optional(TypeShape)
 
-    package struct Field: Hashable, Sendable, Codable {
+    package struct Field: Hashable, Sendable {
         package var name: String
         package var shape: TypeShape
 

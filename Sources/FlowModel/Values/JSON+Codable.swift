@@ -38,8 +38,11 @@ extension JSON: Codable {
         self = try JSON.parse(Array(try JSONEncoder().encode(value)), maxDepth: Limits.planDepth)
     }
 
-    /// Decodes a value of a Codable type.
+    /// Decodes a value of any Codable type, an author's too, as Foundation does. For types of ours `read` does the same several times faster.
     package func decode<T: Decodable>(as type: T.Type) throws -> T {
         try JSONDecoder().decode(type, from: Data(canonicalBytes))
     }
+
+    /// Decodes a value of a type of ours, which has no dates, data or URLs of Foundation in it; members that it does not know are left alone.
+    package func read<T: Decodable>(as type: T.Type) throws -> T { try StrictDecoder.decodeLeniently(type, from: self) }
 }

@@ -1,5 +1,5 @@
 /// Waits until a machine answers, or until it no longer does. Output: `{"seconds","tries"}`.
-package struct PingSpec: Hashable, Sendable, Codable {
+package struct PingSpec: Hashable, Sendable {
     /// An address or name.
     package var host: Expression
     package var span: WatchSpan
@@ -18,7 +18,7 @@ extension PingSpec: WorkSpec {
 
     package var expressions: [Expression] { [host] + [target].compactMap { $0 } }
 
-    package func order(_ values: WorkValues) throws(EvaluationError) -> any WorkOrder { PingWork(host: try values.text(host), span: span) }
+    package func order(_ values: WorkValues) throws(EvaluationError) -> any WorkOrder { WatchWork(.machine(try values.text(host)), span: span) }
     package func outputShape(declared: TypeShape?) -> TypeShape? { WatchSpan.shape }
     package func assumedOutput(_ given: JSON?) -> JSON { given ?? [:] }
     /// To look changes nothing.
@@ -33,4 +33,23 @@ extension PingSpec: WorkSpec {
     }
 
     package func summary(_ words: any ExpressionWords) -> String? { span.summary(of: words.text(host), from: target.map(words.text)) }
+}
+
+/// The members of its span stand beside its own.
+extension PingSpec {
+    private enum CodingKeys: String, CodingKey { case host, target }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            host: try values.decode(Expression.self, forKey: .host), span: try WatchSpan(from: decoder),
+            target: try values.decodeIfPresent(Expression.self, forKey: .target))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(host, forKey: .host)
+        try values.encodeIfPresent(target, forKey: .target)
+        try span.encode(to: encoder)
+    }
 }

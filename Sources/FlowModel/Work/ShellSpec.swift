@@ -1,10 +1,10 @@
 /// A command or script, here or on a target. Output: `{"exitStatus","stdout","changed","value"}`, value only if declared.
-package struct ShellSpec: Hashable, Sendable, Codable {
+package struct ShellSpec: Hashable, Sendable {
     package enum Interpreter: String, Hashable, Sendable, Codable, CaseIterable {
         case sh, bash, python
     }
 
-    package enum Source: Hashable, Sendable, Codable {
+    package enum Source: Hashable, Sendable {
         /// Script text, constant: values appear in it as quoted variables only.
         case text(String)
         /// An embedded file, by digest.

@@ -1,5 +1,5 @@
 /// Waits until something answers on a TCP port, or until nothing does any more. Output: `{"seconds","tries"}`.
-package struct WaitForPortSpec: Hashable, Sendable, Codable {
+package struct WaitForPortSpec: Hashable, Sendable {
     /// `address:port`; an IPv6 address in brackets.
     package var endpoint: Expression
     package var span: WatchSpan
@@ -19,7 +19,7 @@ extension WaitForPortSpec: WorkSpec {
     package var expressions: [Expression] { [endpoint] + [target].compactMap { $0 } }
 
     package func order(_ values: WorkValues) throws(EvaluationError) -> any WorkOrder {
-        WaitForPortWork(endpoint: try values.text(endpoint), span: span)
+        WatchWork(.port(try values.text(endpoint)), span: span)
     }
 
     package func outputShape(declared: TypeShape?) -> TypeShape? { WatchSpan.shape }
@@ -36,4 +36,23 @@ extension WaitForPortSpec: WorkSpec {
     }
 
     package func summary(_ words: any ExpressionWords) -> String? { span.summary(of: words.text(endpoint), from: target.map(words.text)) }
+}
+
+/// The members of its span stand beside its own.
+extension WaitForPortSpec {
+    private enum CodingKeys: String, CodingKey { case endpoint, target }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            endpoint: try values.decode(Expression.self, forKey: .endpoint), span: try WatchSpan(from: decoder),
+            target: try values.decodeIfPresent(Expression.self, forKey: .target))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(endpoint, forKey: .endpoint)
+        try values.encodeIfPresent(target, forKey: .target)
+        try span.encode(to: encoder)
+    }
 }

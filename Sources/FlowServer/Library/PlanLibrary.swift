@@ -19,7 +19,7 @@ struct PlanLibrary: Sendable {
         }
         let plan: Plan
         do {
-            plan = try JSON.parse(bytes, maxDepth: Limits.planDepth).decode(as: Plan.self)
+            plan = try Plan(stored: try JSON.parse(bytes, maxDepth: Limits.planDepth))
         } catch {
             throw FlowError(.load, subject: digest.hex, "Blob \(digest) is not a plan: \(error).")
         }
@@ -46,11 +46,6 @@ struct PlanLibrary: Sendable {
     }
 
     private func judged(_ plan: Plan, digest: Digest) async throws(FlowError) -> LoadedPlan {
-        guard plan.format == Plan.currentFormat else {
-            throw FlowError(
-                .load, subject: plan.flow,
-                "The plan of '\(plan.flow)' has format \(plan.format), this server knows \(Plan.currentFormat).")
-        }
         try await checkAside(plan)
         for asset in plan.withCalls.flatMap(\.assets) where !(try await blobs.contains(asset.digest)) {
             throw FlowError(

@@ -1,5 +1,3 @@
-package import FlowModel
-
 /// Decodes Codable values from `JSON` directly, and refuses members that nobody asked for.
 ///
 /// A request with a misspelt field must not pass as one without it. There is no Foundation in it, which makes it several times
@@ -23,12 +21,20 @@ package enum StrictDecoder {
     }
 
     /// What is wrong with a value, by field; empty when nothing is. The subject of a fault of the whole is empty.
-    package static func faults<Value: Decodable>(_ type: Value.Type, in json: JSON) -> [FlowError.Detail] {
+    package static func faults<Value: Decodable>(_ type: Value.Type, in json: JSON) -> [FlowError.Detail] { check(type, json).faults }
+
+    /// The value, if nothing is wrong with it.
+    package static func check<Value: Decodable>(_ type: Value.Type, _ json: JSON) -> (value: Value?, faults: [FlowError.Detail]) {
         switch read(type, from: json) {
-        case .value: []
-        case .misfit(let fault): [fault]
-        case .unknown(let faults): faults
+        case .value(let value): (value, [])
+        case .misfit(let fault): (nil, [fault])
+        case .unknown(let faults): (nil, faults)
         }
+    }
+
+    /// Decodes a value of a type of ours; members that it does not know are left alone.
+    package static func decodeLeniently<Value: Decodable>(_ type: Value.Type, from json: JSON) throws -> Value {
+        try Spot(json: json, codingPath: [], unknown: Unknown()).decode(type)
     }
 
     private static let shownFields = 20
@@ -44,7 +50,7 @@ package enum StrictDecoder {
         let unknown = Unknown()
         let value: Value
         do {
-            value = try Node(json: json, codingPath: [], unknown: unknown).decode(type)
+            value = try Spot(json: json, codingPath: [], unknown: unknown).decode(type)
         } catch let error as DecodingError {
             return .misfit(fault(error))
         } catch {
@@ -78,7 +84,7 @@ private final class Unknown {
     var fields: [(path: String, name: String, known: Set<String>)] = []
 }
 
-private struct Node: Decoder {
+private struct Spot: Decoder {
     let json: JSON
     let codingPath: [any CodingKey]
     let unknown: Unknown
@@ -90,7 +96,7 @@ private struct Node: Decoder {
         if type == [String: JSON].self, case .object(let members) = json, let value = members as? Value { return value }
         guard case .object(let members) = json else { return try plain(type) }
         let asked = Asked()
-        let value = try Value(from: Tracked(node: self, asked: asked))
+        let value = try Value(from: Tracked(spot: self, asked: asked))
         if asked.isKeyed {
             for name in members.keys.sorted() where !asked.names.contains(name) {
                 let path = (codingPath.map(\.stringValue) + [name]).joined(separator: ".")
@@ -117,18 +123,18 @@ private struct Node: Decoder {
     func container<Key: CodingKey>(keyedBy type: Key.Type, asked: Asked) throws -> KeyedDecodingContainer<Key> {
         guard case .object(let members) = json else { throw mismatch("an object") }
         asked.isKeyed = true
-        return KeyedDecodingContainer(Members(node: self, members: members, asked: asked))
+        return KeyedDecodingContainer(Members(spot: self, members: members, asked: asked))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
         guard case .array(let elements) = json else { throw mismatch("a list") }
-        return Elements(node: self, elements: elements)
+        return Elements(spot: self, elements: elements)
     }
 
-    func singleValueContainer() throws -> any SingleValueDecodingContainer { Single(node: self) }
+    func singleValueContainer() throws -> any SingleValueDecodingContainer { Single(spot: self) }
 
-    func child(_ json: JSON, _ key: any CodingKey) -> Node {
-        Node(json: json, codingPath: codingPath + [key], unknown: unknown)
+    func child(_ json: JSON, _ key: any CodingKey) -> Spot {
+        Spot(json: json, codingPath: codingPath + [key], unknown: unknown)
     }
 
     func mismatch(_ expected: String) -> DecodingError {
@@ -163,25 +169,25 @@ private final class Asked {
     var isKeyed = false
 }
 
-/// A node whose keyed container remembers what was asked.
+/// A spot whose keyed container remembers what was asked.
 private struct Tracked: Decoder {
-    let node: Node
+    let spot: Spot
     let asked: Asked
-    var codingPath: [any CodingKey] { node.codingPath }
+    var codingPath: [any CodingKey] { spot.codingPath }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
-        try node.container(keyedBy: type, asked: asked)
+        try spot.container(keyedBy: type, asked: asked)
     }
-    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { try node.unkeyedContainer() }
-    func singleValueContainer() throws -> any SingleValueDecodingContainer { try node.singleValueContainer() }
+    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { try spot.unkeyedContainer() }
+    func singleValueContainer() throws -> any SingleValueDecodingContainer { try spot.singleValueContainer() }
 }
 
 private struct Members<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let node: Node
+    let spot: Spot
     let members: [String: JSON]
     let asked: Asked
-    var codingPath: [any CodingKey] { node.codingPath }
+    var codingPath: [any CodingKey] { spot.codingPath }
 
     /// Asking for all keys is asking for those that the type has a case for.
     var allKeys: [Key] {
@@ -203,12 +209,12 @@ private struct Members<Key: CodingKey>: KeyedDecodingContainerProtocol {
         return members[key.stringValue] ?? .null == .null
     }
 
-    private func member(_ key: Key) throws -> Node {
+    private func member(_ key: Key) throws -> Spot {
         asked.names.insert(key.stringValue)
         guard let value = members[key.stringValue] else {
             throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: "is missing"))
         }
-        return node.child(value, key)
+        return spot.child(value, key)
     }
 
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool { try member(key).scalar() }
@@ -223,30 +229,30 @@ private struct Members<Key: CodingKey>: KeyedDecodingContainerProtocol {
         try member(key).container(keyedBy: type)
     }
     func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { try member(key).unkeyedContainer() }
-    func superDecoder() throws -> any Decoder { node }
+    func superDecoder() throws -> any Decoder { spot }
     func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
 }
 
 private struct Elements: UnkeyedDecodingContainer {
-    let node: Node
+    let spot: Spot
     let elements: [JSON]
     var currentIndex = 0
-    var codingPath: [any CodingKey] { node.codingPath }
+    var codingPath: [any CodingKey] { spot.codingPath }
     var count: Int? { elements.count }
     var isAtEnd: Bool { currentIndex == elements.count }
 
-    init(node: Node, elements: [JSON]) {
-        self.node = node
+    init(spot: Spot, elements: [JSON]) {
+        self.spot = spot
         self.elements = elements
     }
 
-    private mutating func next() throws -> Node {
+    private mutating func next() throws -> Spot {
         guard !isAtEnd else {
             throw DecodingError.valueNotFound(
                 JSON.self, .init(codingPath: codingPath, debugDescription: "has too few elements"))
         }
         defer { currentIndex += 1 }
-        return node.child(elements[currentIndex], Position(currentIndex))
+        return spot.child(elements[currentIndex], Position(currentIndex))
     }
 
     mutating func decodeNil() throws -> Bool {
@@ -272,18 +278,18 @@ private struct Position: CodingKey {
 }
 
 private struct Single: SingleValueDecodingContainer {
-    let node: Node
-    var codingPath: [any CodingKey] { node.codingPath }
+    let spot: Spot
+    var codingPath: [any CodingKey] { spot.codingPath }
 
-    func decodeNil() -> Bool { node.json == .null }
-    func decode(_ type: Bool.Type) throws -> Bool { try node.scalar() }
-    func decode(_ type: String.Type) throws -> String { try node.scalar() }
-    func decode(_ type: Int.Type) throws -> Int { try node.scalar() }
-    func decode(_ type: Double.Type) throws -> Double { try node.scalar() }
-    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try node.decode(type) }
+    func decodeNil() -> Bool { spot.json == .null }
+    func decode(_ type: Bool.Type) throws -> Bool { try spot.scalar() }
+    func decode(_ type: String.Type) throws -> String { try spot.scalar() }
+    func decode(_ type: Int.Type) throws -> Int { try spot.scalar() }
+    func decode(_ type: Double.Type) throws -> Double { try spot.scalar() }
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try spot.decode(type) }
 }
 
-extension Node {
+extension Spot {
     func scalar() throws -> Bool {
         guard let value = json.boolValue else { throw mismatch("true or false") }
         return value
