@@ -58,6 +58,7 @@ let package = Package(
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CLibSSH", pkgConfig: "libssh", providers: [.apt(["libssh-dev"])]),
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CFlowShims"),
 
@@ -76,6 +77,7 @@ let package = Package(
             "Workers", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowModel", .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowWire", ["FlowModel"]),
+        room("FlowXML", ["CLibXML2"]),
         room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix]),
         room(
             "FlowServer",
@@ -140,6 +142,7 @@ let package = Package(
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
         tests("WorkersTests", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .logging]),
+        tests("FlowXMLTests", ["CLibXML2", "FlowXML"]),
         tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),
         .testTarget(
             name: "FlowctlTests", dependencies: ["FlowCommand", "FlowModel", "FlowTestKit", "FlowWire"], exclude: ["Snapshots"],
