@@ -65,17 +65,18 @@ let package = Package(
         room("FlowModel"),
         room("FlowCrypto", ["CLibCrypto", "FlowModel"]),
         room("FlowDSL", ["FlowModel"]),
-        room("FlowLoading", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowSchedules"]),
+        room("FlowLoading", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowSchedules", "FlowThreads"]),
         room("FlowEngine", ["FlowModel"]),
-        room("FlowHTTP", ["CFlowShims", "CLibCurl"]),
+        room("FlowHTTP", ["CFlowShims", "CLibCurl", "FlowThreads"]),
         room("FlowSchedules", ["FlowModel"]),
         room(
             "FlowStoreSQLite",
             ["CFlowShims", "FlowCrypto", "FlowEngine", "FlowModel", .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         room("FlowInventory", ["CFlowShims", "CLibYAML", "FlowCrypto", "FlowModel"]),
         room(
-            "Workers", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowModel", .logging],
+            "Workers", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowModel", "FlowThreads", .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
+        room("FlowThreads"),
         room("FlowWire", ["FlowModel"]),
         room("FlowXML", ["CLibXML2"]),
         room("FlowAPI", ["FlowEngine", "FlowModel", "FlowWire", .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix]),
@@ -86,7 +87,7 @@ let package = Package(
                 "FlowStoreSQLite", "FlowWire", "Workers", .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
                 .serviceLifecycle, .unixSignals, .yams,
             ]),
-        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowEngine", "FlowModel", "FlowSchedules", "Workers"]),
+        room("FlowTestKit", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowEngine", "FlowModel", "FlowSchedules", "FlowThreads", "Workers"]),
         room("FlowCommand", ["FlowModel", "FlowWire", .argumentParser]),
         .executableTarget(
             name: "flowctl",
@@ -142,6 +143,7 @@ let package = Package(
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
         tests("WorkersTests", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .logging]),
+        tests("FlowThreadsTests", ["FlowThreads"]),
         tests("FlowXMLTests", ["CLibXML2", "FlowXML"]),
         tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),
         .testTarget(

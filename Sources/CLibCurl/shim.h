@@ -5,6 +5,15 @@
 /* Its checks of an option's argument look at literals; here the option is an argument. */
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#include <stdlib.h>
+
+/* Once for the process, before anything else. libcurl writes the keys of every connection to the file that SSLKEYLOGFILE names, whoever set it, and
+   looks that up once, here. The variable is taken out for good: programs that are started from here do not get it either. Where it is not set nothing is changed;
+   where it is, another thread that looks a variable up at this moment may miss one. */
+static inline CURLcode flow_curl_begin(void) {
+    unsetenv("SSLKEYLOGFILE");
+    return curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 /* Swift cannot call functions with "...": one for each type that an option takes. */
 
@@ -24,6 +33,12 @@ static inline CURLcode flow_curl_set_text(CURL *easy, CURLoption option, const c
 /* What is pointed to must stay until the handle is gone. */
 static inline CURLcode flow_curl_set_pointer(CURL *easy, CURLoption option, void *pointer) {
     return curl_easy_setopt(easy, option, pointer);
+}
+
+/* libcurl copies the bytes. */
+static inline CURLcode flow_curl_set_blob(CURL *easy, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, &blob);
 }
 
 static inline CURLcode flow_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *list) {
@@ -75,4 +90,3 @@ static const size_t flow_curl_read_abort = CURL_READFUNC_ABORT;
 static const long flow_curl_http_1_1 = CURL_HTTP_VERSION_1_1;
 static const long flow_curl_tls_1_2 = CURL_SSLVERSION_TLSv1_2;
 static const long flow_curl_separate_headers = CURLHEADER_SEPARATE;
-static const long flow_curl_global = CURL_GLOBAL_DEFAULT;

@@ -1,4 +1,5 @@
 import CLibCurl
+import FlowThreads
 import Synchronization
 
 extension HTTP {
@@ -12,9 +13,13 @@ extension HTTP {
 
         private let limits: ClientLimits
         private let mailbox = Mailbox()
-        private let files = FileThreads()
+        private let files = BlockingThreads(limit: Client.fileThreads)
+        private let tlsFiles = TLSFiles()
         private let ended = Ending()
         private let state = Mutex(State())
+
+        /// Files that are read at once: a disk that hangs holds up no other transfer than those that send from it.
+        private static let fileThreads = 4
 
         package init(limits: ClientLimits = ClientLimits()) { self.limits = limits }
 
@@ -78,17 +83,30 @@ extension HTTP {
             try Task.checkCancellation()
             let end = end ?? request.times.whole.map { .now + .seconds($0) }
             let parts = try request.checked()
-            var file: OpenFile?
-            if case .file(let path) = request.body { file = try await open(path) }
+            let ready = try await prepare(request, parts, end: end)
             let exchange = Exchange(id: try start(), isStream: isStream, bufferBytes: limits.bufferBytes, mailbox: mailbox)
-            let order = Order(exchange: exchange, request: request, parts: parts, file: file, end: end)
+            let order = Order(exchange: exchange, request: request, parts: parts, file: ready.file, tls: ready.tls, end: end)
             guard mailbox.send({ $0.carryOut(order) }) else { throw Failure.closed }
             return Begun(exchange: exchange, end: end)
         }
 
-        private func open(_ path: String) async throws -> OpenFile {
-            try await withCheckedThrowingContinuation { continuation in
-                files.run { continuation.resume(with: Result { () throws -> OpenFile in try OpenFile(path) }) }
+        /// Opens and reads what the request names of this machine's files, outside the loop, within the time for connecting.
+        private func prepare(
+            _ request: Request, _ parts: URLParts, end: ContinuousClock.Instant?
+        ) async throws -> (file: OpenFile?, tls: TLSMaterial) {
+            let until = [.now + .seconds(request.times.connect), end].compactMap { $0 }.min() ?? .now
+            do {
+                var file: OpenFile?
+                if case .file(let path) = request.body {
+                    file = try await files.call(until: until) { try OpenFile(path) }
+                    if file == nil { throw Failure.invalid("\(path) could not be opened within \(request.times.connect) s") }
+                }
+                // Nobody is shown a certificate, nor looks at one, without TLS.
+                let tls = parts.scheme == "https" ? try await tlsFiles.read(request.tls, until: until, seconds: request.times.connect) : TLSMaterial()
+                return (file, tls)
+            } catch let failure as Failure {
+                if let end, end <= .now { throw Failure.timedOut(.whole, seconds: request.times.whole ?? 0) }
+                throw failure
             }
         }
 
@@ -105,7 +123,7 @@ extension HTTP {
             }
         }
 
-        private static func run(_ limits: ClientLimits, _ mailbox: Mailbox, _ files: FileThreads, _ ended: Ending) throws(Failure) {
+        private static func run(_ limits: ClientLimits, _ mailbox: Mailbox, _ files: BlockingThreads, _ ended: Ending) throws(Failure) {
             guard LibCurl.isReady, let multi = curl_multi_init() else { throw .other("libcurl does not start") }
             // Without descriptors for it libcurl starts all the same, and then nobody can wake the loop.
             guard curl_multi_wakeup(multi) == CURLM_OK else {
@@ -129,7 +147,7 @@ extension HTTP {
 
 /// libcurl's own beginning, once for the process.
 private enum LibCurl {
-    static let isReady = curl_global_init(flow_curl_global) == CURLE_OK
+    static let isReady = flow_curl_begin() == CURLE_OK
 }
 
 /// That the loop has ended, for who waits for it.

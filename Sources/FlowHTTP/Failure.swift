@@ -10,6 +10,8 @@ extension HTTP {
         case refused(String)
         /// The socket may not be opened by this user.
         case denied(String)
+        /// Whoever listens at that unix socket takes no more connections at the moment.
+        case busy(String)
         /// No way leads there.
         case unreachable(String)
         case timedOut(Phase, seconds: Double)
@@ -37,7 +39,7 @@ extension HTTP {
         /// Whether the other side cannot have seen the request: it is safe to send it again.
         package var isBeforeSending: Bool {
             switch self {
-            case .nameNotFound, .refused, .denied, .unreachable, .timedOut(.connect, _), .forbiddenAddress, .proxy, .invalid, .overloaded: true
+            case .nameNotFound, .refused, .denied, .busy, .unreachable, .timedOut(.connect, _), .forbiddenAddress, .proxy, .invalid, .overloaded: true
             case .tls(let fault): fault != .clientCertificateWanted
             case .timedOut, .connectionLost, .tooLarge, .notHTTP, .redirect, .closed, .other: false
             }
@@ -54,8 +56,10 @@ extension HTTP {
         case notYetValid
         /// It does not speak TLS there.
         case notTLS
-        /// The file of the authorities cannot be read as certificates in PEM.
+        /// What the authorities are in (a file) has no certificates in PEM.
         case authorities(String)
+        /// A file of certificates or of a key cannot be read; which, and why.
+        case unreadable(String)
         /// Our own certificate, or its key, cannot be used; why.
         case clientCertificate(String)
         /// It wants a certificate of ours, and took none, or not this one.
@@ -70,6 +74,7 @@ extension HTTP.Failure: CustomStringConvertible {
         case .nameNotFound(let name): "\(name) cannot be found: no address is known for that name"
         case .refused(let place): "nobody listens at \(place)"
         case .denied(let place): "\(place) may not be opened by this user"
+        case .busy(let place): "\(place) is busy: as many connections as it keeps waiting wait already"
         case .unreachable(let why): why
         case .timedOut(let phase, let seconds): "\(phase.text) within \(seconds.formattedSeconds)"
         case .connectionLost(let why): "the connection ended before the answer was complete (\(why))"
@@ -97,7 +102,8 @@ extension HTTP.TLSFault: CustomStringConvertible {
         case .expired: "its certificate is good no more: it has expired"
         case .notYetValid: "its certificate is not good yet: it begins in the future"
         case .notTLS: "it does not speak TLS there"
-        case .authorities(let file): "\(file) cannot be read as certificates in PEM"
+        case .authorities(let file): "\(file) has no certificates in PEM"
+        case .unreadable(let why): why
         case .clientCertificate(let why): "our certificate cannot be used: \(why)"
         case .clientCertificateWanted: "it wants a certificate of ours, and took none"
         case .other(let why): "TLS could not be agreed on with it (\(why))"

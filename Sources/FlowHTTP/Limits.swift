@@ -1,7 +1,7 @@
 extension HTTP {
     /// How long each part of a request may take, in seconds; nil: for ever.
     package struct TimeLimits: Hashable, Sendable {
-        /// Name lookup, TCP and TLS together, for all addresses of the name.
+        /// Name lookup, TCP and TLS together, for all addresses of the name. Before that as long again for files of this machine that the request names.
         package var connect: Double
         /// From the request, or the last of its body that was taken, to the end of the answer's head. A head that comes byte by byte gets no more.
         package var head: Double?

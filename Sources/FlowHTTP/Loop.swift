@@ -1,4 +1,5 @@
 import CLibCurl
+import FlowThreads
 
 /// What the loop is asked to carry out.
 struct Order: Sendable {
@@ -7,6 +8,8 @@ struct Order: Sendable {
     let parts: URLParts
     /// The file of the body, opened.
     let file: OpenFile?
+    /// Certificates and key, read.
+    let tls: TLSMaterial
     /// When all of it must be over; nil: never.
     let end: ContinuousClock.Instant?
     let began = ContinuousClock.now
@@ -26,7 +29,7 @@ final class Loop {
 
     let limits: HTTP.ClientLimits
     let mailbox: Mailbox
-    let files: FileThreads
+    let files: BlockingThreads
     private let multi: UnsafeMutableRawPointer
     private var line: [Order] = []
     private var transfers: [UInt64: Transfer] = [:]
@@ -38,7 +41,7 @@ final class Loop {
     private var isStopping = false
 
     /// Takes over `multi`.
-    init(_ multi: UnsafeMutableRawPointer, limits: HTTP.ClientLimits, mailbox: Mailbox, files: FileThreads) {
+    init(_ multi: UnsafeMutableRawPointer, limits: HTTP.ClientLimits, mailbox: Mailbox, files: BlockingThreads) {
         self.multi = multi
         self.limits = limits
         self.mailbox = mailbox

@@ -21,7 +21,7 @@ extension HTTP.Request {
             guard proxy == .none else { throw .invalid("a unix socket is not reached by a proxy") }
         }
         if case .url(let proxy) = proxy { _ = try URLParts(proxy) }
-        for file in [tls.authorities, tls.certificate, tls.key] where file?.utf8.contains(0) == true {
+        for case .file(let path)? in [tls.authorities, tls.certificate, tls.key] where path.utf8.contains(0) {
             throw .invalid("the path of a certificate or key has a zero byte in it")
         }
         // Where a proxy connects nothing here is asked about the address.
@@ -38,7 +38,7 @@ extension HTTP.Request {
         if here.scheme == "https", there.scheme == "http" { throw .redirect("it leads from https to http") }
         if socket != nil, there.origin != here.origin { throw .redirect("it leads from a unix socket to another host") }
         var next = self
-        next.url = target
+        next.url = try URLParts.keepingCredentials(of: url, in: target)
         if there.origin != here.origin {
             next.headers.remove { ["authorization", "cookie", "proxy-authorization", "host"].contains($0) }
             next.tls.certificate = nil

@@ -18,14 +18,22 @@ extension HTTP {
 
         /// Who is believed, and who we are.
         package struct TLS: Hashable, Sendable {
-            /// A file of certificates in PEM, one of which must have signed the other side's; nil: those that this machine trusts.
-            package var authorities: String?
-            /// Our certificate in PEM, with its chain.
-            package var certificate: String?
-            /// Its key in PEM.
-            package var key: String?
+            /// Certificates or a key in PEM.
+            package enum PEM: Hashable, Sendable {
+                case bytes([UInt8])
+                /// A file of this machine, at most `TLSFiles.largestBytes`. It is read when the request begins, as long as `TimeLimits.connect` allows. A
+                /// pipe is read once for all requests of a client: it says what it says only once.
+                case file(String)
+            }
 
-            package init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+            /// Certificates, one of which must have signed the other side's; nil: those that this machine trusts.
+            package var authorities: PEM?
+            /// Our certificate, with its chain.
+            package var certificate: PEM?
+            /// Its key, without a passphrase.
+            package var key: PEM?
+
+            package init(authorities: PEM? = nil, certificate: PEM? = nil, key: PEM? = nil) {
                 self.authorities = authorities
                 self.certificate = certificate
                 self.key = key

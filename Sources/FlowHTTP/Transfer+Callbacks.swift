@@ -64,9 +64,11 @@ extension Transfer {
         transfer.hasDialled = true
         let descriptor = socket(address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
         // Those are the engine's own.
-        guard flow_is_reserved(descriptor) == 0 else {
-            close(descriptor)
-            errno = EMFILE
+        guard descriptor >= 0, flow_is_reserved(descriptor) == 0 else {
+            let code = descriptor < 0 ? errno : EMFILE
+            if descriptor >= 0 { close(descriptor) }
+            transfer.socketFault = code
+            errno = code
             return CURL_SOCKET_BAD
         }
         return descriptor

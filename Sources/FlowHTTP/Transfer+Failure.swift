@@ -48,11 +48,19 @@ extension Transfer {
         case CURLE_OUT_OF_MEMORY where phase == .head: .tooLarge(.headers, limit: request.sizes.headBytes)
         case CURLE_PEER_FAILED_VERIFICATION: .tls(notVerified)
         case CURLE_SSL_CONNECT_ERROR: .tls(notAgreed(code))
-        case CURLE_SSL_CACERT_BADFILE: .tls(.authorities(request.tls.authorities ?? "the list of this machine"))
-        case CURLE_SSL_CERTPROBLEM: .tls(.clientCertificate(words(or: code)))
+        case CURLE_SSL_CACERT_BADFILE: .tls(.authorities(request.tls.authorities?.name ?? "the list of this machine"))
+        case CURLE_SSL_CERTPROBLEM: .tls(.clientCertificate(ownFiles + words(or: code)))
         case CURLE_SSL_CLIENTCERT: .tls(.clientCertificateWanted)
         default: .other(words(or: code))
         }
+    }
+
+    /// What our certificate and its key were read from, which libcurl does not know.
+    private var ownFiles: String {
+        let names = [request.tls.certificate, request.tls.key].compactMap { pem -> String? in
+            if case .file(let path) = pem { path } else { nil }
+        }
+        return names.isEmpty ? "" : "\(names.joined(separator: " with ")): "
     }
 
     private var notConnected: HTTP.Failure {
@@ -63,6 +71,9 @@ extension Transfer {
         return switch code {
         case ECONNREFUSED, ENOENT, ENOTDIR: .refused(place)
         case EACCES, EPERM: .denied(place)
+        // Linux says EAGAIN when the line of a unix socket is full. libcurl takes that for a beginning, and then knows only that nothing came of it.
+        case 0 where request.socket != nil && socketFault == nil: .busy(place)
+        case 0 where socketFault != nil: .unreachable("\(place) cannot be reached: \(SystemError.text(socketFault ?? 0))")
         case ETIMEDOUT: .timedOut(.connect, seconds: request.times.connect)
         case 0: .unreachable(words(or: CURLE_COULDNT_CONNECT))
         default: .unreachable("\(place) cannot be reached: \(SystemError.text(code))")

@@ -60,11 +60,16 @@ extension Transfer {
         try set(CURLOPT_SSL_VERIFYHOST, 2)
         try set(CURLOPT_SSLVERSION, flow_curl_tls_1_2)
         try set(CURLOPT_CAPATH, nil)
-        try set(CURLOPT_CAINFO, request.tls.authorities ?? Self.systemAuthorities)
-        // A file of one's own is read each time: it may be another by now.
-        try set(CURLOPT_CA_CACHE_TIMEOUT, request.tls.authorities == nil ? Self.authoritiesSeconds : 0)
-        if let certificate = request.tls.certificate { try set(CURLOPT_SSLCERT, certificate) }
-        if let key = request.tls.key { try set(CURLOPT_SSLKEY, key) }
+        // Of one's own nothing is a file to libcurl: it would read that on this thread, and a pipe or a disk that hangs would stop all transfers.
+        if let authorities = order.tls.authorities {
+            try set(CURLOPT_CAINFO, nil)
+            try set(CURLOPT_CAINFO_BLOB, blob: authorities)
+        } else {
+            try set(CURLOPT_CAINFO, Self.systemAuthorities)
+            try set(CURLOPT_CA_CACHE_TIMEOUT, Self.authoritiesSeconds)
+        }
+        if let certificate = order.tls.certificate { try set(CURLOPT_SSLCERT_BLOB, blob: certificate) }
+        if let key = order.tls.key { try set(CURLOPT_SSLKEY_BLOB, blob: key) }
         // A key that wants one is refused: OpenSSL would ask on the terminal, and everybody would wait.
         try set(CURLOPT_KEYPASSWD, "")
     }
@@ -99,6 +104,10 @@ extension Transfer {
 
     func set(_ option: CURLoption, pointer: UnsafeMutableRawPointer) throws(HTTP.Failure) {
         try check(flow_curl_set_pointer(easy, option, pointer), option)
+    }
+
+    func set(_ option: CURLoption, blob: [UInt8]) throws(HTTP.Failure) {
+        try check(blob.withUnsafeBytes { flow_curl_set_blob(easy, option, $0.baseAddress, $0.count) }, option)
     }
 
     func check(_ code: CURLcode, _ option: CURLoption) throws(HTTP.Failure) {

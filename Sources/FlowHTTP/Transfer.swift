@@ -1,4 +1,5 @@
 import CLibCurl
+import FlowThreads
 
 /// One request that libcurl carries out. Lives on the loop's thread.
 final class Transfer {
@@ -15,6 +16,8 @@ final class Transfer {
     var refusal: EgressRules.Refusal?
     /// Whether the request has begun to go out: the other side may have seen it.
     var hasBegun = false
+    /// Why a socket that was to be opened was not.
+    var socketFault: Int32?
     /// Whether any address was connected to, or tried.
     var hasDialled = false
     private(set) var phase = HTTP.Failure.Phase.connect

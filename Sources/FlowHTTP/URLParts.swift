@@ -34,6 +34,19 @@ struct URLParts: Sendable {
         guard code == CURLUE_OK, let text = url.part(CURLUPART_URL) else { throw .redirect("it leads to no URL of HTTP") }
         return text
     }
+
+    /// `target` with the user and password of `base`, where both are one place and `target` names none.
+    static func keepingCredentials(of base: String, in target: String) throws(HTTP.Failure) -> String {
+        let (here, there) = (try URLHandle(base), try URLHandle(target))
+        guard try URLParts(base).origin == (try URLParts(target).origin), there.part(CURLUPART_USER) == nil, there.part(CURLUPART_PASSWORD) == nil
+        else {
+            return target
+        }
+        for part in [CURLUPART_USER, CURLUPART_PASSWORD] {
+            if let text = here.part(part) { curl_url_set(there.handle, part, text, 0) }
+        }
+        return there.part(CURLUPART_URL) ?? target
+    }
 }
 
 extension HTTP {

@@ -1,5 +1,6 @@
 internal import FlowCrypto
 package import FlowModel
+internal import FlowThreads
 internal import FoundationEssentials
 
 /// A flow, loaded: ready to be planned, stored or run.
@@ -53,7 +54,7 @@ package struct FlowLoader: Sendable {
     package func load(file: String) async throws(FlowError) -> LoadedFlow {
         let cancellation = ChildProcess.Cancellation()
         let result = await withTaskCancellationHandler {
-            await OwnThread.run { () -> Result<LoadedFlow, FlowError> in
+            await OwnThread.call { () -> Result<LoadedFlow, FlowError> in
                 Result { () throws(FlowError) in try loadNow(file, cancellation) }
             }
         } onCancel: {

@@ -1,3 +1,4 @@
+import FlowThreads
 import Glibc
 internal import Synchronization
 internal import Workers
@@ -21,7 +22,7 @@ package final class Program: Sendable {
         close(pidfd)
         self.pid = pid
         let end = end
-        let isWatched = DetachedThread.start {
+        let isWatched = OwnThread.start {
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
             end.set(status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F)

@@ -51,7 +51,7 @@ final class ClientTransport: HTTPTransport {
         case .bytes(let bytes): request.body = .bytes(bytes)
         case .file(let path): request.body = .file(path)
         }
-        request.tls.authorities = call.ca
+        request.tls.authorities = call.ca.map { .file($0) }
         // The rule of who calls: what it would not send again, libcurl must not either.
         request.mayBeRepeated = ["GET", "HEAD", "PUT"].contains(call.method) || call.headers.keys.contains { $0.lowercased() == "idempotency-key" }
         return request
@@ -67,7 +67,7 @@ final class ClientTransport: HTTPTransport {
         case .notHTTP: TransportFailure(.other, "what came from there is not HTTP")
         case .tls(.notTrusted): TransportFailure(.other, "\(failure); --ca FILE names who signed it")
         case .tls(.notTLS): TransportFailure(.other, "\(failure); without TLS its URL begins with http://")
-        case .nameNotFound, .unreachable, .tls, .tooLarge, .forbiddenAddress, .redirect, .proxy, .invalid, .overloaded, .other:
+        case .nameNotFound, .busy, .unreachable, .tls, .tooLarge, .forbiddenAddress, .redirect, .proxy, .invalid, .overloaded, .other:
             TransportFailure(.other, failure.description)
         }
     }

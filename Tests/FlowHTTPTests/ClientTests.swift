@@ -66,7 +66,8 @@ struct ClientTests {
                 request.redirects = 1
                 try await succeeds(client, request)
                 #expect(seen.value.count == 2 && seen.value.allSatisfy { $0 == body })
-                for none in ["\(folder)/none", folder] {
+                mkfifo("\(folder)/pipe", 0o600)
+                for none in ["\(folder)/none", folder, "\(folder)/pipe", "/dev/zero"] {
                     guard case .invalid(let why) = try await failure({ try await client.send(HTTP.Request("PUT", server.url, body: .file(none))) })
                     else {
                         Issue.record("\(none) was sent")
@@ -95,6 +96,24 @@ struct ClientTests {
             #expect(try await failure { try await client.send(request) }?.description.contains("107 bytes") == true)
             await client.close()
             server.stop()
+        }
+    }
+
+    @Test func `a unix socket whose server takes no more is called busy`() async throws {
+        try await withFolder { folder in
+            let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            defer { close(listener) }
+            #expect(RawServer.bind(listener, path: "\(folder)/s") == 0 && listen(listener, 0) == 0)
+            let client = HTTP.Client()
+            var request = HTTP.Request("GET", "http://localhost/", times: .short(head: 0.3))
+            request.socket = "\(folder)/s"
+            // Nobody accepts: the first waits for its answer, and fills the line.
+            async let first = failure { [request] in try await client.send(request) }
+            try await Task.sleep(for: .milliseconds(50))
+            try await fails(client, request, .busy("\(folder)/s"))
+            #expect(try await first == .timedOut(.head, seconds: 0.3))
+            #expect(HTTP.Failure.busy("/x").isBeforeSending && HTTP.Failure.busy("/x").description.contains("/x is busy"))
+            await client.close()
         }
     }
 

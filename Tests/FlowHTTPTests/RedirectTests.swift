@@ -67,6 +67,33 @@ struct RedirectTests {
         }
     }
 
+    @Test func `take along what the URL says of user and password, to the same place only`() async throws {
+        try await withServer(Self.serve) { server, client in
+            try await withServer(Self.serve) { other, _ in
+                func text(_ location: String, from base: String = "http://m%40e:p%3Aw@127.0.0.1:\(server.port)") async throws -> String {
+                    var request = HTTP.Request("GET", "\(base)/302?\(location)")
+                    request.redirects = 3
+                    let answer = try await client.send(request)
+                    #expect(!answer.head.url.contains("@"))
+                    return said(answer)
+                }
+                let mine = "authorization: basic " + Data("m@e:p:w".utf8).base64EncodedString().lowercased()
+                for location in ["/end", "\(server.url)/end", "//127.0.0.1:\(server.port)/end", "/302%3F\(server.url)/end"] {
+                    #expect(try await text(location).contains(mine), "\(location)")
+                }
+                for location in [
+                    "\(other.url)/end", "http://localhost:\(server.port)/end", "//127.0.0.1:\(other.port)/end",
+                    "\(other.url)/302%3F\(server.url)/end",
+                ] {
+                    #expect(try await !text(location).contains("authorization"), "\(location)")
+                }
+                // Another user that the answer names is that one.
+                let named = try await text("http://you@127.0.0.1:\(server.port)/end")
+                #expect(named.contains("basic " + Data("you:".utf8).base64EncodedString().lowercased()))
+            }
+        }
+    }
+
     @Test func `to other protocols, in a loop, to nowhere and to metadata are not followed`() async throws {
         try await withServer(Self.serve) { server, client in
             func failed(_ location: String, _ rules: EgressRules? = nil) async throws -> HTTP.Failure? {

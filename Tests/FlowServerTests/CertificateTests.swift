@@ -44,7 +44,7 @@ struct CertificateTests {
 
     private func request(_ path: String, _ port: Int, trusting ca: String, seconds: Double) -> HTTP.Request {
         var request = HTTP.Request("GET", "https://localhost:\(port)\(path)", times: HTTP.TimeLimits(whole: seconds))
-        request.tls.authorities = ca
+        request.tls.authorities = .file(ca)
         return request
     }
 

@@ -60,11 +60,11 @@ struct FuzzTests {
             "-", "1.", ".5",
             "last()", "id('x')", "f()", "namespace::a", ",", "ä", "\u{0}", "child::",
         ]
-        // What libxml2 finds out when it evaluates, and what it does not mind: `a(`, `///a`, `1 mod-1`, `p :a`.
+        // What libxml2 finds out when it evaluates, and what it does not mind: `a(`, `///a`, `1 mod-1`, `p :a`, `/ /a`.
         let ours = [
             "function", "takes", "needs nodes", "a predicate or a step needs", "joins nodes", "'namespace' is no axis", "inside each other",
             "in a row",
-            "missing before its end", "missing before '/", "is no operator", "':' has no meaning",
+            "missing before its end", "missing before '/", "is no operator", "':' has no meaning", "does not fit there",
         ]
         var taken = 0
         for seed in Self.first..<Self.first + Self.count {

@@ -1,5 +1,6 @@
 internal import CLibSSH
 package import FlowModel
+import FlowThreads
 import Glibc
 import Synchronization
 internal import Workers
@@ -54,7 +55,7 @@ package final class HostileServer: Sendable {
             fillBacklog(port)
             return
         }
-        guard DetachedThread.start({ [weak self] in Self.acceptAll(descriptor) { self } }) else {
+        guard OwnThread.start({ [weak self] in Self.acceptAll(descriptor) { self } }) else {
             throw LabError("no thread left")
         }
     }
@@ -125,7 +126,7 @@ package final class HostileServer: Sendable {
             // The silent one needs no thread: a thousand clients may hang on it.
             if server.behaviour == .silent { continue }
             if server.behaviour == .closesAtOnce { shutdown(connection, Int32(SHUT_RDWR)) }
-            _ = DetachedThread.start { server.serve(connection) }
+            _ = OwnThread.start { server.serve(connection) }
         }
         close(listener)
     }

@@ -1,4 +1,5 @@
 package import FlowModel
+import FlowThreads
 import Synchronization
 
 /// Says what a sealed secret (its base64) says. Throws when it was sealed with another key.

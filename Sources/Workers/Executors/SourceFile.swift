@@ -1,6 +1,7 @@
 import CFlowShims
 import FlowCrypto
 import FlowModel
+import FlowThreads
 import Glibc
 
 /// A file of this machine, in memory to be sent.

@@ -1,3 +1,4 @@
+import FlowThreads
 import Glibc
 
 /// Runs commands on this machine, by `/bin/sh`, in sessions of their own.

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowThreads
 import Synchronization
 
 /// Takes the output of one attempt to its files.

@@ -1,6 +1,7 @@
 import CFlowShims
 import FlowCrypto
 package import FlowModel
+import FlowThreads
 import Glibc
 
 /// What attempts wrote, in files under one directory:

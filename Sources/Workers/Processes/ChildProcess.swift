@@ -1,4 +1,5 @@
 import CFlowShims
+import FlowThreads
 import Glibc
 import Synchronization
 

@@ -1,4 +1,5 @@
 import CFlowShims
+import FlowThreads
 import Glibc
 import Synchronization
 
@@ -29,7 +30,7 @@ final class PollLoop: Sendable {
         precondition(epoll >= 0, "no epoll: \(String(cString: strerror(errno)))")
         // A child that stops reading is an error to handle, never the end of this process. Children get the signal back.
         signal(SIGPIPE, SIG_IGN)
-        precondition(DetachedThread.start { self.loop() }, "no thread for the poll loop could be started")
+        precondition(OwnThread.start { self.loop() }, "no thread for the poll loop could be started")
     }
 
     /// Calls `handler` each time that an armed wait is over; it may be called without reason.

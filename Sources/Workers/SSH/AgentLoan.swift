@@ -1,3 +1,4 @@
+import FlowThreads
 import Glibc
 
 /// A session lent to a helper thread while the ssh-agent is asked, since libssh waits for the agent's answers.

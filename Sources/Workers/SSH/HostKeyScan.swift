@@ -1,3 +1,5 @@
+import FlowThreads
+
 /// Asks a server for its host keys without logging in, for a person to compare and accept.
 package struct HostKeyScan: Sendable {
     private let pool: SSHPool

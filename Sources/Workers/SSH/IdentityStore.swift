@@ -1,4 +1,5 @@
 import CLibSSH
+import FlowThreads
 import Glibc
 
 /// A private key, parsed. Belongs to the loop.

@@ -1,3 +1,5 @@
+import FlowThreads
+
 /// A task's wish to run a command, as it travels to the loop.
 struct OpenOrder: Sendable {
     var endpoint: Endpoint

@@ -1,3 +1,5 @@
+import FlowThreads
+
 /// A command that runs on a host, as tasks see it.
 ///
 /// Tasks talk to the loop by messages; only the output comes by a bounded inbox. When it is let go of without `close`, the channel

@@ -1,4 +1,5 @@
 import CLibSSH
+import FlowThreads
 import Glibc
 
 /// A command on its session, inside the loop: opening its channel, asking for the command, moving its bytes.

@@ -1,3 +1,4 @@
+import FlowThreads
 import Glibc
 
 /// A session whose keys are exchanged, with the socket it uses and the end of the time it has left.

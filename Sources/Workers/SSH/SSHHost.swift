@@ -1,3 +1,5 @@
+import FlowThreads
+
 /// The connections with one host and the commands that wait for one.
 ///
 /// Commands go to sessions that are up; for those left over, as many sessions are opened as they need, within the bounds.

@@ -1,4 +1,5 @@
 package import FlowModel
+import FlowThreads
 import Glibc
 
 /// The SSH connections of a process: every session with every host, on one thread.
@@ -21,7 +22,7 @@ package final class SSHPool: Sendable {
         let epoll = try SSHReactor.makeEpoll(mailbox)
         let ended = ended
         let threads = HelperThreads(limits)
-        let started = DetachedThread.start {
+        let started = OwnThread.start {
             SSHReactor(limits: limits, mailbox: mailbox, threads: threads, epoll: epoll).run()
             ended.settle(.success(()))
         }

@@ -1,4 +1,5 @@
 import CLibSSH
+import FlowThreads
 import Glibc
 
 /// Threads for what blocks. Each kind has its own: a thousand names that nobody answers for must not keep a key file from being read.

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowThreads
 
 /// Runs commands on one host over SSH.
 ///

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowThreads
 import Glibc
 
 /// The flow hosts that run: one for each binary, started when the first step needs it.

@@ -1,5 +1,6 @@
 import FlowCrypto
 import FlowModel
+import FlowThreads
 import Glibc
 
 /// What host records are to commands, for Swift steps: that one was started, and how it ended, on disk before anybody is told.

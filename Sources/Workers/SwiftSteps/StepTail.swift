@@ -1,5 +1,6 @@
 import CFlowShims
 import FlowModel
+import FlowThreads
 import Glibc
 import Synchronization
 

@@ -1,4 +1,5 @@
 import FlowModel
+import FlowThreads
 
 /// Swift steps that another engine started.
 extension SwiftStepExecutor {

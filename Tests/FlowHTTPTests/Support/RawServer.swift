@@ -53,7 +53,7 @@ final class RawServer: Sendable {
         return isBound ? Int(in_port_t(bigEndian: place.sin_port)) : nil
     }
 
-    private static func bind(_ listener: Int32, path: String) -> Int {
+    static func bind(_ listener: Int32, path: String) -> Int {
         var place = sockaddr_un()
         place.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &place.sun_path) { $0.copyBytes(from: path.utf8) }
