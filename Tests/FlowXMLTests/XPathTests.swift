@@ -84,7 +84,7 @@ struct XPathTests {
         ("document('file:///etc/passwd')", "there is no function document(); there are boolean, ceiling"),
         ("id('x')", "there is no function id()"),
         ("//a[document('x')]", "there is no function document()"),
-        ("count()", "count() takes 1 arguments, and has 0"),
+        ("count()", "count() takes one argument, and has 0"),
         ("contains('x')", "contains() takes 2 arguments, and has 1"),
         ("count('x')", "count() needs nodes"),
         ("'x'/a", "a predicate or a step needs nodes"),

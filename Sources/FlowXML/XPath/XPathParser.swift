@@ -245,6 +245,7 @@ struct XPathParser {
     private func wanted(_ function: Function) -> String {
         let range = function.arguments
         if range.upperBound == .max { return "takes \(range.lowerBound) arguments or more" }
+        if range == 1...1 { return "takes one argument" }
         return range.count == 1 ? "takes \(range.lowerBound) arguments" : "takes \(range.lowerBound) to \(range.upperBound) arguments"
     }
 }
