@@ -30,6 +30,9 @@ package struct EngineEnvironment: Sendable {
     package var log: @Sendable (LogLevel, String) -> Void
     /// The name of the pool that takes the orders.
     package var worker: String
+    /// How much of what has arrived is decided in one turn. 1: what comes is decided in the same turns however fast it comes, so that the same story
+    /// always gives the same journal.
+    package var itemsAtOnce = Limits.commitBatch
     /// The journal came out of a backup: an attempt that no host knows of may have run all the same.
     package var isRestored: Bool
 

@@ -90,7 +90,7 @@ final class Writer {
     func run() {
         while true {
             let wait = secondsUntilNext()
-            guard let items = inbox.take(limit: Limits.commitBatch, waitingAtMost: wait) else { break }
+            guard let items = inbox.take(limit: environment.itemsAtOnce, waitingAtMost: wait) else { break }
             let late = deferred.prefix(Limits.commitBatch)
             deferred.removeFirst(late.count)
             wasUnread = false
@@ -189,6 +189,7 @@ final class Writer {
             transaction.repeatable.append(item)
             take(consequence)
         case .exclusively(let work):
+            takeTimers()
             takeWhatFollows()
             commit()
             work(store)

@@ -74,6 +74,12 @@ package struct FlowError: Error, Hashable, Sendable, Codable, CustomStringConver
 }
 
 extension FlowError {
+    /// With what is wrong in detail.
+    package var inOneLine: String {
+        let details = errors.map { "\($0.subject): \($0.message)" }.joined(separator: "; ")
+        return message + (details.isEmpty ? "" : " (\(details))")
+    }
+
     private static let nothingStarted = "Nothing was started: "
 
     /// For a command that was to start nothing: `outcome` stands in place of that nothing was started.

@@ -246,14 +246,6 @@ package struct ScheduleBook: ScheduleDirectory {
     }
 }
 
-extension FlowError {
-    /// With what is wrong in detail.
-    var inOneLine: String {
-        let details = errors.map { "\($0.subject): \($0.message)" }.joined(separator: "; ")
-        return message + (details.isEmpty ? "" : " (\(details))")
-    }
-}
-
 extension Wire.Schedule {
     init(_ entry: Scheduler.Entry, fault: FlowError?) {
         var row = entry.row

@@ -1,22 +1,26 @@
-import FlowInventory
-import FlowModel
+package import FlowModel
 
 /// Finds every selector that a run will need and freezes its hosts.
 ///
 /// A selector is known at start when it is a constant, an input, or made of these. One that a step makes is looked up when the step that runs on
 /// its hosts begins (`HostFinder`).
-enum TargetResolver {
+package enum TargetResolver {
     /// A selector, and where it stands: what a fault in it is told by.
-    struct Need: Hashable {
-        var selector: String
+    package struct Need: Hashable {
+        package var selector: String
         /// `hosts` of an input, `step 'deploy'` of the plan, `--limit`.
-        var place: String
+        package var place: String
+
+        package init(selector: String, place: String) {
+            self.selector = selector
+            self.place = place
+        }
     }
 
     /// The hosts of each of the selectors, in the order of the inventory, and those that `limit` means: with it, only these.
     ///
     /// Refuses unknown names and selections that are empty, all at once.
-    static func targets(
+    package static func targets(
         of needs: [Need], in inventory: Inventory, limit: String?
     ) throws(FlowError) -> (targets: [String: [Host]], limit: HostLimit?) {
         var search = Search(inventory: inventory)
@@ -27,7 +31,7 @@ enum TargetResolver {
     }
 
     /// The same for what belongs to a run that is kept to certain hosts already.
-    static func targets(of needs: [Need], in inventory: Inventory, within limit: HostLimit?) throws(FlowError) -> [String: [Host]] {
+    package static func targets(of needs: [Need], in inventory: Inventory, within limit: HostLimit?) throws(FlowError) -> [String: [Host]] {
         var search = Search(inventory: inventory)
         let targets = search.targets(of: needs, within: limit)
         try search.finish()
@@ -84,7 +88,7 @@ enum TargetResolver {
     }
 
     /// The selectors that the plan or its inputs name, each once. Sorted, so that faults come in the same order each time.
-    static func needs(of plan: Plan, inputs: [String: JSON]) -> [Need] {
+    package static func needs(of plan: Plan, inputs: [String: JSON]) -> [Need] {
         var places: [String: String] = [:]
         // An input comes first: that is where the person who starts the run can change it.
         for parameter in plan.parameters {
@@ -110,12 +114,17 @@ enum TargetResolver {
 }
 
 /// What can be known before the run: its inputs, and the element where it is asked about one.
-struct StartScope: ExpressionScope {
-    let inputs: [String: JSON]
-    var element: (map: String, value: JSON)?
+package struct StartScope: ExpressionScope {
+    package let inputs: [String: JSON]
+    private let element: (map: String, value: JSON)?
 
-    func parameter(_ name: String) -> JSON? { inputs[name] }
-    func output(of node: String) -> StepValue { .absent("the run has not started") }
-    func element(of map: String) -> JSON? { element.flatMap { $0.map == map ? $0.value : nil } }
-    func fact(_ fact: Expression.RunFact) -> JSON { .null }
+    package init(inputs: [String: JSON], element: (map: String, value: JSON)? = nil) {
+        self.inputs = inputs
+        self.element = element
+    }
+
+    package func parameter(_ name: String) -> JSON? { inputs[name] }
+    package func output(of node: String) -> StepValue { .absent("the run has not started") }
+    package func element(of map: String) -> JSON? { element.flatMap { $0.map == map ? $0.value : nil } }
+    package func fact(_ fact: Expression.RunFact) -> JSON { .null }
 }

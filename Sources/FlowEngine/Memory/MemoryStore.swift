@@ -1,4 +1,3 @@
-package import FlowEngine
 package import FlowModel
 internal import Synchronization
 
@@ -17,23 +16,23 @@ package final class MemoryStore: JournalStore {
         case after(StoreError)
     }
 
-    struct Content: Sendable {
+    package struct Content: Sendable {
         var epoch = 0
-        var sequence = 0
-        var journal: [RunID: [JournalRecord]] = [:]
-        var runs: [RunID: RunRow] = [:]
-        var fingerprints: [RunID: Digest] = [:]
-        var steps: [RunID: [Int: StepRow]] = [:]
+        package fileprivate(set) var sequence = 0
+        package fileprivate(set) var journal: [RunID: [JournalRecord]] = [:]
+        package fileprivate(set) var runs: [RunID: RunRow] = [:]
+        package fileprivate(set) var fingerprints: [RunID: Digest] = [:]
+        package fileprivate(set) var steps: [RunID: [Int: StepRow]] = [:]
         var targets: [RunID: [[Int]: TargetRow]] = [:]
         var attempts: [TimerRow.ID: [Int: AttemptRow]] = [:]
-        var approvals: [String: ApprovalRow] = [:]
+        package fileprivate(set) var approvals: [String: ApprovalRow] = [:]
         var timers: [TimerRow.ID: TimerRow] = [:]
         var claims: [ClaimRow.ID: ClaimRow] = [:]
         var rates: [String: RateRow] = [:]
         var outbox: [OutboxRow] = []
         var occurrences: [OccurrenceRow.Key: OccurrenceRow] = [:]
         var audit: [AuditEntry] = []
-        var blobs: [Digest: [UInt8]] = [:]
+        package fileprivate(set) var blobs: [Digest: [UInt8]] = [:]
         var breadcrumb: Breadcrumb?
         var commits = 0
     }
@@ -49,7 +48,7 @@ package final class MemoryStore: JournalStore {
 
     package convenience init() { self.init(Content()) }
 
-    convenience init(epoch: Int) { self.init(Content(epoch: epoch)) }
+    package convenience init(epoch: Int) { self.init(Content(epoch: epoch)) }
 
     private init(_ content: Content) { state = Mutex(State(content: content)) }
 
@@ -70,7 +69,7 @@ package final class MemoryStore: JournalStore {
     /// What a process finds that starts after this one was killed now. Faults that were ordered are forgotten.
     package func afterCrash() -> MemoryStore { MemoryStore(content) }
 
-    var content: Content { state.withLock { $0.content } }
+    package var content: Content { state.withLock { $0.content } }
 
     // MARK: - Writing
 
@@ -88,9 +87,8 @@ package final class MemoryStore: JournalStore {
         }
         if case .before(let error) = fault { throw fail(error) }
         try write { content throws(StoreError) in
-            var next = content
-            try next.write(batch)
-            content = next
+            try content.check(batch)
+            content.write(batch)
         }
         if case .after(let error) = fault { throw fail(error) }
     }
@@ -158,6 +156,15 @@ package final class MemoryStore: JournalStore {
 
     package func blob(_ digest: Digest) throws(StoreError) -> [UInt8]? { content.blobs[digest] }
 
+    /// What was journaled after `sequence` in all runs, in order.
+    package func records(after sequence: Int) -> [JournalRecord] {
+        let new = content.journal.values.flatMap { $0.reversed().prefix { $0.sequence > sequence } }
+        return new.sorted { $0.sequence < $1.sequence }
+    }
+
+    /// When the first timer is due; nil when there is none.
+    package var nextDue: Instant? { content.timers.values.lazy.map(\.due).min() }
+
     package func breadcrumb() throws(StoreError) -> Breadcrumb? { content.breadcrumb }
 
     package func setBreadcrumb(_ breadcrumb: Breadcrumb?) throws(StoreError) {
@@ -166,63 +173,74 @@ package final class MemoryStore: JournalStore {
 }
 
 extension MemoryStore.Content {
-    fileprivate mutating func write(_ batch: CommitBatch) throws(StoreError) {
+    /// Refuses what cannot be written. Looked at first, so that all of the batch is written or nothing, without a copy of all that is there.
+    fileprivate func check(_ batch: CommitBatch) throws(StoreError) {
         guard batch.epoch == epoch else {
             throw .fatal("this engine's epoch \(batch.epoch) is over, the database is in epoch \(epoch)")
         }
+        var keys: Set<String> = []
+        for row in batch.runs { try check(row, batch.fingerprints[row.id], &keys) }
+        try checkRecords(of: batch)
+        let new = Set(batch.runs.map(\.id))
+        func checkKnown(_ run: RunID) throws(StoreError) {
+            guard runs[run] != nil || new.contains(run) else {
+                throw .fatal("run \(run) was written to without ever having been created")
+            }
+        }
+        for row in batch.records { try checkKnown(row.run) }
+        for row in batch.steps { try checkKnown(row.run) }
+        for row in batch.targets { try checkKnown(row.run) }
+        for (run, _, _) in batch.attempts { try checkKnown(run) }
+        for row in batch.approvals { try checkKnown(row.run) }
+        for row in batch.setTimers { try checkKnown(row.id.run) }
+        for row in batch.setClaims { try checkKnown(row.id.run) }
+        for row in batch.addOutbox { try checkKnown(row.run) }
+    }
+
+    /// `keys`: those of the new runs before it in the batch.
+    private func check(_ row: RunRow, _ fingerprint: Digest?, _ keys: inout Set<String>) throws(StoreError) {
+        if fingerprint != nil {
+            let isKeyTaken = row.key.map { key in !keys.insert(key).inserted || runs.values.contains { $0.key == key } } ?? false
+            guard runs[row.id] == nil, !isKeyTaken else { throw .refused("run \(row.id) or its key exists already") }
+        } else {
+            guard runs[row.id] != nil else { throw .fatal("run \(row.id) was written to without ever having been created") }
+        }
+    }
+
+    private func checkRecords(of batch: CommitBatch) throws(StoreError) {
+        var numbers: Set<Int> = []
+        for record in batch.records {
+            // Looked for only where it can be: in a long journal that would take longer with every record.
+            let isNew = record.sequence > sequence || !journal.values.contains { $0.contains { $0.sequence == record.sequence } }
+            guard isNew, numbers.insert(record.sequence).inserted else { throw .fatal("journal record \(record.sequence) exists already") }
+        }
+    }
+
+    fileprivate mutating func write(_ batch: CommitBatch) {
         for blob in batch.blobs { blobs[blob.digest] = blobs[blob.digest] ?? blob.bytes }
-        for row in batch.runs { try write(row, batch.fingerprints[row.id]) }
-        for record in batch.records { try append(record) }
-        for row in batch.steps { steps[try known(row.run), default: [:]][row.index] = row }
-        for row in batch.targets { targets[try known(row.run), default: [:]][[row.step, row.position]] = row }
-        for (run, step, attempt) in batch.attempts {
-            attempts[TimerRow.ID(run: try known(run), step: step), default: [:]][attempt.number] = attempt
+        for row in batch.runs {
+            if let fingerprint = batch.fingerprints[row.id] { fingerprints[row.id] = fingerprint }
+            runs[row.id] = row
         }
-        for row in batch.approvals {
-            _ = try known(row.run)
-            approvals[row.id] = row
+        for record in batch.records {
+            journal[record.run, default: []].append(record)
+            sequence = max(sequence, record.sequence)
         }
+        for row in batch.steps { steps[row.run, default: [:]][row.index] = row }
+        for row in batch.targets { targets[row.run, default: [:]][[row.step, row.position]] = row }
+        for (run, step, attempt) in batch.attempts { attempts[TimerRow.ID(run: run, step: step), default: [:]][attempt.number] = attempt }
+        for row in batch.approvals { approvals[row.id] = row }
         for id in batch.removeTimers { timers[id] = nil }
-        for row in batch.setTimers {
-            _ = try known(row.id.run)
-            timers[row.id] = row
-        }
+        for row in batch.setTimers { timers[row.id] = row }
         for id in batch.removeClaims { claims[id] = nil }
-        for row in batch.setClaims {
-            _ = try known(row.id.run)
-            claims[row.id] = row
-        }
+        for row in batch.setClaims { claims[row.id] = row }
         for row in batch.rates { rates[row.name] = row.starts.isEmpty ? nil : row }
         for row in batch.addOutbox {
-            _ = try known(row.run)
-            let place = outbox.firstIndex { $0.id > row.id } ?? outbox.count
+            let place = outbox.last.map { $0.id < row.id } ?? true ? outbox.count : outbox.firstIndex { $0.id > row.id } ?? outbox.count
             outbox.insert(row, at: place)
         }
-        outbox.removeAll { batch.removeOutbox.contains($0.id) }
+        if !batch.removeOutbox.isEmpty { outbox.removeAll { batch.removeOutbox.contains($0.id) } }
         for row in batch.occurrences { occurrences[row.key] = row }
         audit += batch.audit
-    }
-
-    private mutating func write(_ row: RunRow, _ fingerprint: Digest?) throws(StoreError) {
-        if let fingerprint {
-            let isTaken = runs[row.id] != nil || row.key != nil && runs.values.contains { $0.key == row.key }
-            guard !isTaken else { throw .refused("run \(row.id) or its key exists already") }
-            fingerprints[row.id] = fingerprint
-        } else {
-            _ = try known(row.id)
-        }
-        runs[row.id] = row
-    }
-
-    private mutating func append(_ record: JournalRecord) throws(StoreError) {
-        let isTaken = journal.values.contains { $0.contains { $0.sequence == record.sequence } }
-        guard record.sequence > sequence || !isTaken else { throw .fatal("journal record \(record.sequence) exists already") }
-        journal[try known(record.run), default: []].append(record)
-        sequence = max(sequence, record.sequence)
-    }
-
-    private func known(_ run: RunID) throws(StoreError) -> RunID {
-        guard runs[run] != nil else { throw .fatal("run \(run) was written to without ever having been created") }
-        return run
     }
 }

@@ -1,4 +1,3 @@
-package import FlowEngine
 package import FlowModel
 
 // Plain searches over everything: slow, and plainly right.
