@@ -40,6 +40,7 @@ let package = Package(
     name: "flow",
     products: [
         .library(name: "FlowDSL", type: .static, targets: ["FlowDSL"]),
+        .library(name: "FlowRehearsal", type: .static, targets: ["FlowRehearsal"]),
         .executable(name: "flowctl", targets: ["flowctl"]),
         .executable(name: "flowd", targets: ["flowd"]),
     ],
@@ -67,7 +68,8 @@ let package = Package(
         room("FlowDSL", ["FlowModel"]),
         room("FlowLoading", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowSchedules", "FlowThreads"]),
         room("FlowEngine", ["FlowModel"]),
-        room("FlowHTTP", ["CFlowShims", "CLibCurl", "FlowThreads"]),
+        room("FlowRehearsal", ["FlowCrypto", "FlowDSL", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel"]),
+        room("FlowHTTP", ["CFlowShims", "CLibCurl"]),
         room("FlowSchedules", ["FlowModel"]),
         room(
             "FlowStoreSQLite",
@@ -92,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "flowctl",
             dependencies: [
-                "CFlowShims", "FlowAPI", "FlowCommand", "FlowCrypto", "FlowHTTP", "FlowLoading", "FlowModel", "FlowServer", .nioPosix,
+                "CFlowShims", "FlowAPI", "FlowCommand", "FlowCrypto", "FlowHTTP", "FlowInventory", "FlowLoading", "FlowModel", "FlowRehearsal",
+                "FlowServer", .nioPosix,
             ], swiftSettings: strict),
         .executableTarget(name: "flowd", dependencies: ["FlowServer", .argumentParser], swiftSettings: strict),
         .executableTarget(
@@ -115,6 +118,8 @@ let package = Package(
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
         tests("FlowHTTPTests", ["FlowHTTP"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel", "FlowTestKit"]),
+        tests(
+            "FlowRehearsalTests", ["FlowDSL", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowRehearsal", "FlowTestKit"]),
         tests("FlowModelTests", ["FlowModel", "FlowTestKit"]),
         .executableTarget(name: "refused-calls", path: "Tests/Fixtures/RefusedCalls"),
         .testTarget(

@@ -63,12 +63,27 @@ struct WorkKindTests {
         }
     }
 
-    /// What every step has; a kind's own members stand beside these.
-    private static let everyStep = ["id", "name", "scope", "part", "finally", "kind", "needs", "guards", "policy", "output", "location"]
+    @Test func `what is made up for a rehearsal is of its shape, and so is what somebody gives`() {
+        let declared = TypeShape.object([
+            .init(name: "names", shape: .list(.string)), .init(name: "count", shape: .optional(.int)), .init(name: "by", shape: .dictionary(.double)),
+        ])
+        for spec in WorkSample.all {
+            for shape in [nil, declared] {
+                let made = spec.rehearsedOutput(of: "here", declared: shape, given: nil)
+                let faults = spec.outputShape(declared: shape)?.faults(in: made) ?? []
+                #expect(faults == [], "\(type(of: spec))")
+                guard let own = spec.givenShape(declared: shape) else { continue }
+                let given = spec.rehearsedOutput(of: "here", declared: shape, given: own.invented(as: "there"))
+                #expect(spec.outputShape(declared: shape)?.faults(in: given) == [], "\(type(of: spec))")
+                #expect(given.canonical.contains("<there") == own.invented(as: "there").canonical.contains("<there"), "\(type(of: spec))")
+            }
+            #expect(spec.rehearsedFailure(status: 3).isRetryable, "\(type(of: spec)): a retry: is of no use in a rehearsal")
+        }
+    }
 
-    @Test func `a kind is written flat, and its members are its own`() throws {
-        let copy = Node(id: "a", name: "a", kind: .copy(CopySpec(from: .literal("/a"), to: .literal("/b"))))
-        let text = #"{"from":"/a","id":"a","kind":"copy","name":"a","to":"/b"}"#
+    @Test func `a kind is written in plans of format 1 as it always was`() throws {
+        let copy = Node.Kind.copy(CopySpec(from: .literal("/a"), to: .literal("/b")))
+        let text = #"{"copy":{"_0":{"from":{"literal":{"_0":"/a"}},"to":{"literal":{"_0":"/b"}}}}}"#
         #expect(try JSON(encoding: copy).canonical == text)
         #expect(try JSON.parse(text).read(as: Node.self) == copy)
         for spec in WorkSample.all {

@@ -19,5 +19,6 @@ extension SwiftStepSpec: WorkSpec {
     }
 
     package func outputShape(declared: TypeShape?) -> TypeShape? { declared }
+    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.thrown, "it threw an error") }
     package func summary(_ words: any ExpressionWords) -> String? { nil }
 }

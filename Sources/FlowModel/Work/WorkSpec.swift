@@ -27,6 +27,14 @@ package protocol WorkSpec: Hashable, Sendable, Codable {
     /// What it hands out when a person or its probe says that it succeeded, as far as that can be known.
     /// - Parameter given: what the person says of it.
     func assumedOutput(_ given: JSON?) -> JSON
+    /// What it hands out in a rehearsal, where nothing is carried out; `TypeShape.invented` makes values up.
+    /// - Parameters:
+    ///   - step: the name of the step, for texts that are made up.
+    ///   - declared: what the step declares of its output, if it declares something.
+    ///   - given: what whoever rehearses says of it, of `givenShape`.
+    func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON
+    /// How an attempt fails in a rehearsal that wants it to fail with this status.
+    func rehearsedFailure(status: Int) -> AttemptResult.Failure
     /// Another command can say whether a lost attempt took effect.
     var canBeProbed: Bool { get }
     /// It changes nothing: a lost attempt may be repeated without anybody's leave.
@@ -64,6 +72,10 @@ extension WorkSpec {
     package var needsFlowBinary: Bool { false }
     package func givenShape(declared: TypeShape?) -> TypeShape? { outputShape(declared: declared) }
     package func assumedOutput(_ given: JSON?) -> JSON { given ?? .null }
+    package func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON {
+        given.map(assumedOutput) ?? outputShape(declared: declared)?.invented(as: step) ?? .null
+    }
+    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.exitStatus, "exit status \(status)") }
     package var canBeProbed: Bool { false }
     package var isRepeatable: Bool { false }
     package var longestSeconds: Double? { nil }

@@ -1,0 +1,165 @@
+import FlowDSL
+import FlowRehearsal
+import Testing
+
+@Suite("A rehearsal", .timeLimit(.minutes(1)))
+struct RehearsalTests {
+    static let web = (1...3).map { RehearsalHost("web-\($0)", groups: ["web"]) }
+
+    static func release() throws -> Rehearsal { try Rehearsal(of: ReleaseWeb.self, inputs: ["version": "1.4.2"], hosts: web) }
+
+    @Test func `goes to the end when all goes well`() async throws {
+        let result = try await Self.release().run()
+        #expect(result.outcome == .succeeded, "\(result)")
+        #expect(result.targets(of: "deploy").map(\.outcome) == ["changed", "changed", "changed"])
+        #expect(result.targets(of: "deploy").map(\.batch) == [1, 2, 2])
+        #expect(result.ran("deploy[web-2]/package", after: "deploy[web-1]/switch"))
+        #expect(result.hasSucceeded("report"))
+        // A build, two votes, two batches of two steps with two soaks between and behind them, and what comes finally: a second for each.
+        #expect(result.timeline.contains { $0.contains("asks 2 of role release-manager") && $0.contains("Release 1.4.2 (<build.sha256>)?") })
+        #expect(result.seconds > 300 && result.seconds < 700, "\(result)")
+    }
+
+    @Test func `when a host of the second batch fails, both batches are undone, and it is tried as often as the flow says`() async throws {
+        let result = try await Self.release().failing("deploy[web-3]/switch").run()
+        #expect(result.outcome == .failed)
+        #expect(result.attempts(of: "deploy[web-3]/switch").map(\.state) == ["failed", "failed"])
+        let attempts = result.attempts(of: "switch[web-3]")
+        #expect(attempts.count == 2 && attempts[1].start - (attempts[0].end ?? 0) == 10, "the pause, without chance in it")
+        #expect(result.target("web-3", of: "deploy")?.outcome == "failed")
+        #expect(result.targets(of: "deploy").map(\.isUndone) == [true, true, true], "the package of web-3 was copied")
+        #expect(result.attempts(of: "deploy/undo:switch-back").count == 3)
+        #expect(result.hasSucceeded("report"), "what is to be done finally")
+    }
+
+    @Test func `a canary that fails keeps the second batch from beginning`() async throws {
+        let result = try await Self.release().failing("switch[web-1]", status: 7).run()
+        #expect(!result.hasStarted("deploy[web-2]/package") && !result.hasStarted("package[web-3]"))
+        #expect(result.targets(of: "deploy").map(\.outcome) == ["failed", "notStarted", "notStarted"])
+        #expect(result.timeline.contains { $0.contains("exit status 7") }, "\(result)")
+    }
+
+    @Test func `an attempt that fails once is made up for`() async throws {
+        let result = try await Self.release().failing("switch", times: 1).run()
+        #expect(result.outcome == .succeeded)
+        #expect(result.attempts(of: "switch").count == 6)
+        #expect(result.timeline.contains { $0.contains("exit status 1; attempt 2 in 10 s") }, "\(result)")
+    }
+
+    @Test func `a host that cannot be reached, and a step that runs into its time-out`() async throws {
+        let away = try await Self.release().unreachable("web-1").run()
+        #expect(away.target("web-1", of: "deploy")?.outcome == "unreachable")
+        #expect(away.timeline.contains { $0.contains("web-1 cannot be reached") })
+        let slow = try await Self.release().timingOut("build").run()
+        #expect(slow.outcome == .failed && slow.seconds > 1_200, "\(slow)")
+        let slower = try await Self.release().taking("build", seconds: 3_600).run()
+        #expect(slower.attempts(of: "build").first?.state == "timedOut" && slower.attempts(of: "build").first?.end == 1_200)
+        #expect(!slower.hasStarted("package"))
+    }
+
+    @Test func `gates are rejected, expire and escalate as they are told`() async throws {
+        let rejected = try await Self.release().rejecting("go").run()
+        #expect(rejected.outcome == .failed && rejected.reason?.contains("rejected by release-manager-1") == true, "\(rejected)")
+        let late = try await Self.release().expiring("go").run()
+        #expect(late.outcome == .failed && late.seconds > 86_400, "\(late)")
+        let escalated = try await Rehearsal(of: Gates.self).expiring("how").run()
+        #expect(escalated.timeline.contains { $0.contains("escalates: asks 1 of role director") }, "\(escalated)")
+        #expect(escalated.seconds >= 3 * 3_600)
+    }
+
+    @Test func `a gate is approved by people who satisfy its rules, with answers to its fields`() async throws {
+        let usual = try await Rehearsal(of: Gates.self).run()
+        #expect(usual.outcome == .succeeded, "\(usual)")
+        #expect(usual.timeline.contains { $0.contains("approved by dba-1") } && usual.timeline.contains { $0.contains("approved by alice") })
+        let given = try await Rehearsal(of: Gates.self).approving("how", answers: ["minutes": 5, "size": "m"]).run()
+        #expect(given.timeline.contains { $0.contains(#"{"minutes":5,"size":"m"}"#) }, "\(given)")
+        let vetoed = try await Rehearsal(of: Gates.self).rejecting("how").run()
+        #expect(vetoed.reason?.contains("director-1") == true, "\(vetoed)")
+    }
+
+    @Test func `nights, messages and rounds pass on a clock that jumps`() async throws {
+        let result = try await Rehearsal(of: Waits.self).taking("payment", seconds: 86_400).run()
+        #expect(result.outcome == .succeeded, "\(result)")
+        #expect(result.seconds > 28_800 + 86_400)
+        #expect(result.attempts(of: "ask").count == 1, "what the condition waits for is made up")
+        let given = try await Rehearsal(of: Waits.self).signal("payment", Payment(invoice: "A-7", amount: 3)).output(["stdout": "down"], of: "ask")
+            .run()
+        #expect(given.timeline.contains { $0.contains(#"takes signal 'payment': {"amount":3,"invoice":"A-7"}"#) }, "\(given)")
+        #expect(given.attempts(of: "ask").count == 5 && given.outcome == .failed, "the condition never holds")
+        #expect(try await Rehearsal(of: Waits.self).expiring("payment").run().outcome == .failed)
+    }
+
+    @Test func `a step that is held says so, and goes on as a person decides`() async throws {
+        let held = try await Rehearsal(of: Waits.self).failing("book", times: 1).run()
+        #expect(held.outcome == .waiting && held.waitsFor.count == 1, "\(held)")
+        #expect(held.waitsFor.first?.contains("--decide 'book=retry'") == true, "\(held)")
+        #expect(try await Rehearsal(of: Waits.self).failing("book", times: 1).deciding("book", .retry).run().outcome == .succeeded)
+        #expect(try await Rehearsal(of: Waits.self).failing("book").deciding("book", .retry).run().outcome == .waiting, "once")
+        #expect(try await Rehearsal(of: Waits.self).failing("book").deciding("book", .skip).run().outcome == .succeeded)
+        #expect(try await Rehearsal(of: Waits.self).failing("book").deciding("book", .failed).run().outcome == .failed)
+    }
+
+    @Test func `a lost attempt is unknown, unless its probe can say`() async throws {
+        let result = try await Rehearsal(of: Transfers.self).losing("probed").losing("transfer").run()
+        #expect(result.outcome == .waiting, "\(result)")
+        #expect(result.attempts(of: "probed").map(\.state) == ["lost", "succeeded"], "the second is the probe")
+        #expect(result.waitsFor.first?.contains("transfer has an unknown outcome") == true, "\(result)")
+        let decided = try await Rehearsal(of: Transfers.self).losing("transfer").deciding("transfer", .succeeded).run()
+        #expect(decided.outcome == .succeeded, "\(decided)")
+    }
+
+    @Test func `lists are made up, flows that are called run, secrets are not shown`() async throws {
+        let result = try await Rehearsal(of: Provision.self, inputs: ["token": "hunter2", "count": 3]).run()
+        #expect(result.outcome == .succeeded, "\(result)")
+        #expect(result.attempts(of: "create").map(\.step) == ["each[0]/make > create", "each[1]/make > create"], "\(result)")
+        #expect(result.attempts(of: "greet").count == 2)
+        #expect(result.hasStarted("many") && !result.hasStarted("one"))
+        #expect(!"\(result)".contains("hunter2") && "\(result)".contains("Token <redacted>?"), "\(result)")
+        let one = try await Rehearsal(of: Provision.self, inputs: ["token": "hunter2"]).output(["a", "b", "c"], of: "names").run()
+        #expect(one.attempts(of: "greet").count == 3 && one.hasStarted("one"))
+        let failed = try await Rehearsal(of: Provision.self, inputs: ["token": "hunter2"]).failing("create", times: 1).run()
+        #expect(failed.outcome == .failed && !failed.hasStarted("each[1]/make"), "\(failed)")
+    }
+
+    @Test func `hosts that a step chooses are the first ones, or those that it is told`() async throws {
+        let result = try await Rehearsal(of: LateHosts.self, hosts: Self.web).run()
+        #expect(result.attempts(of: "touch").map(\.host) == ["web-1", "web-2"], "\(result)")
+        let given = try await Rehearsal(of: LateHosts.self, hosts: Self.web).output(LateHosts.Choice(hosts: "web-3"), of: "choose").run()
+        #expect(given.attempts(of: "touch").map(\.host) == ["web-3"], "\(given)")
+        let nowhere = try await Rehearsal(of: LateHosts.self, hosts: Self.web).output(LateHosts.Choice(hosts: "db-1"), of: "choose").run()
+        #expect(nowhere.outcome == .failed && nowhere.reason?.contains("db-1") == true, "\(nowhere)")
+    }
+
+    @Test func `it starts at the moment that is said, and gives the same each time`() async throws {
+        let one = try await Self.release().failing("switch[web-2]", times: 1).run()
+        let two = try await Self.release().failing("switch[web-2]", times: 1).run()
+        #expect("\(one)" == "\(two)")
+        let later = try await Self.release().failing("switch[web-2]", times: 1).starting(at: "2031-05-04T03:02:01Z").run()
+        #expect(later.timeline == one.timeline, "times are those since the start")
+    }
+
+    @Test func `what the run did is taken back when it has ended, as far as it can be`() async throws {
+        let result = try await Rehearsal(of: Undoes.self).failing("third").undone().run()
+        #expect(result.outcome == .cancelled, "\(result)")
+        #expect(result.ran("remove-first", after: "remove-second"), "\(result)")
+        #expect(result.timeline.contains { $0.contains("undoes 2 things") } && "\(result)".contains("The run is undone"), "\(result)")
+        let stuck = try await Rehearsal(of: Undoes.self).failing("remove-second").undone().run()
+        #expect(stuck.outcome == .failed && !stuck.hasStarted("remove-first"), "\(stuck)")
+        let nothing = try await Rehearsal(of: Transfers.self).undone().run()
+        #expect(nothing.outcome == .succeeded && nothing.timeline.last?.contains("nothing") == true, "\(nothing)")
+    }
+
+    @Test func `many hosts are told by what they came to`() async throws {
+        let many = (1...50).map { RehearsalHost("web-\($0)", groups: ["web"]) }
+        let result = try await Rehearsal(of: ReleaseWeb.self, inputs: ["version": "1.4.2"], hosts: many).failing("switch[web-2]").run()
+        #expect("\(result)".contains("\n  1 failed, undone: web-2\n"), "\(result)")
+        #expect("\(result)".contains("\n  47 not started: web-4, "), "\(result)")
+        #expect(result.targets(of: "deploy").count == 50)
+    }
+
+    @Test func `what was said and met nothing is told`() async throws {
+        let result = try await Self.release().failing("deploy[web-9]/switch").run()
+        #expect(result.outcome == .succeeded)
+        #expect("\(result)".contains("Of no use: --fail deploy[web-9]/switch=1"), "\(result)")
+    }
+}
