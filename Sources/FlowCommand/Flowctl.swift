@@ -18,7 +18,8 @@ struct Flowctl: AsyncParsableCommand {
             CommandGroup(
                 name: "Flows",
                 subcommands: [
-                    FlowCommands.self, PlanCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self, HookCommands.self,
+                    FlowCommands.self, PlanCommand.self, RehearseCommand.self, RunCommand.self, ExecCommand.self, ScheduleCommands.self,
+                    HookCommands.self,
                     ChangeRuleCommands<Freezes>.self, ChangeRuleCommands<Windows>.self,
                 ]),
             CommandGroup(

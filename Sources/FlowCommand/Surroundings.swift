@@ -11,6 +11,7 @@ package struct Surroundings: Sendable {
     package var files: any FileAccess
     package var loader: any FlowFileLoader
     package var engines: any EngineStarter
+    package var rehearser: any FlowRehearser
     package var now: @Sendable () -> Instant
     /// Waits for so many seconds; ends early when the task is cancelled.
     package var pause: @Sendable (Double) async throws -> Void
@@ -20,6 +21,7 @@ package struct Surroundings: Sendable {
     package init(
         environment: [String: String], directory: String, version: String, terminal: Terminal,
         transport: any HTTPTransport, files: any FileAccess, loader: any FlowFileLoader, engines: any EngineStarter,
+        rehearser: any FlowRehearser,
         now: @escaping @Sendable () -> Instant, pause: @escaping @Sendable (Double) async throws -> Void,
         interrupts: @escaping @Sendable () -> AsyncStream<Void>
     ) {
@@ -31,6 +33,7 @@ package struct Surroundings: Sendable {
         self.files = files
         self.loader = loader
         self.engines = engines
+        self.rehearser = rehearser
         self.now = now
         self.pause = pause
         self.interrupts = interrupts

@@ -14,7 +14,7 @@ import Glibc
         let surroundings = Surroundings(
             environment: environment, directory: ProcessEnvironment.directory, version: flowVersion,
             terminal: ProcessTerminal.make(environment), transport: transport, files: LocalFiles(),
-            loader: LocalLoader(environment: environment), engines: HomeEngines(), now: wallClock,
+            loader: LocalLoader(environment: environment), engines: HomeEngines(), rehearser: LocalRehearser(), now: wallClock,
             pause: { try await Task.sleep(for: .seconds($0)) }, interrupts: Interrupts.stream)
         let arguments: [String]
         do throws(FlowError) {

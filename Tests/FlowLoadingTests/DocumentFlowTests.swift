@@ -7,7 +7,8 @@ import Testing
 ///
 /// A block of ```` ```swift ```` is a whole flow file. One of ```` ```swift fragment ```` is statements of a flow's body, which may use
 /// `$hosts`, `$version`, `$count`, `$names` and `host`: all of them are compiled as one flow, each in a map of its own, so that the names
-/// of their steps do not meet. Script files that a block names need not exist. There is no third kind.
+/// of their steps do not meet. Script files that a block names need not exist. One of ```` ```swift test ```` is part of a file of
+/// FlowRehearsalTests, word for word. There is no other kind.
 @Suite("The flows in the documents")
 struct DocumentFlowTests {
     @Test func `every whole flow in the documents loads`() async throws {
@@ -40,9 +41,20 @@ struct DocumentFlowTests {
 
     @Test func `a block in the documents is a whole flow or a fragment`() throws {
         for block in try DocumentBlock.all() {
-            #expect(["swift", "swift fragment"].contains(block.kind), "\(block.place) begins with ```\(block.kind)")
+            #expect(["swift", "swift fragment", "swift test"].contains(block.kind), "\(block.place) begins with ```\(block.kind)")
             #expect((block.kind == "swift") == block.text.contains("@main"), "\(block.place)")
         }
+    }
+}
+
+extension DocumentFlowTests {
+    @Test func `every test in the documents is one that is run`() throws {
+        let folder = "\(Fixtures.repository)/Tests/FlowRehearsalTests"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".swift") }
+        let sources = try names.map { try String(contentsOfFile: "\(folder)/\($0)", encoding: .utf8) }
+        let blocks = try DocumentBlock.all().filter { $0.kind == "swift test" }
+        #expect(!blocks.isEmpty)
+        for block in blocks { #expect(sources.contains { $0.contains(block.text) }, "\(block.place)") }
     }
 }
 

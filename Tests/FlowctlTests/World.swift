@@ -31,6 +31,7 @@ final class World: Sendable {
         /// When those wake up who wait in a fair world, and how many have ever waited.
         var waiting: [Int: Instant] = [:]
         var waits = 0
+        var rehearsed: [RehearsalRequest] = []
     }
 
     let state = Mutex(State())
@@ -103,7 +104,7 @@ final class World: Sendable {
                 writeError: { bytes in self.state.withLock { $0.err += bytes } }, isInteractive: isInteractive, canAsk: canAsk,
                 style: Style(), size: { (100, 12) }, hasInput: { self.hasInput },
                 readLine: { self.state.withLock { $0.answers.isEmpty ? nil : $0.answers.removeFirst() } }),
-            transport: self, files: self, loader: self, engines: self, now: { self.state.withLock { $0.clock } },
+            transport: self, files: self, loader: self, engines: self, rehearser: self, now: { self.state.withLock { $0.clock } },
             pause: { seconds in
                 try Task.checkCancellation()
                 if self.isFair { return try await self.wait(seconds) }
@@ -216,6 +217,24 @@ extension World: EngineStarter {
     }
     func serve(_ options: ServeOptions) async throws(FlowError) { state.withLock { $0.opened += 1 } }
     var isOpen: Bool { state.withLock { $0.opened + $0.detached > $0.closed } }
+}
+
+extension World: FlowRehearser {
+    func hosts(home: String, inventory: String?) async throws(FlowError) -> RehearsalHosts { RehearsalHosts(hosts: [], groups: [:]) }
+
+    /// The real engine is asked in FlowRehearsalTests and FlowctlEndToEndTests.
+    func rehearse(_ request: RehearsalRequest) async throws(FlowError) -> Rehearsed {
+        state.withLock { $0.rehearsed.append(request) }
+        return Rehearsed(
+            start: Sample.at(0),
+            rows: [
+                .init(time: "+0:00:00", place: "deploy", text: "2 hosts in 2 batches: 1, 1", tone: .heading),
+                .init(time: "+0:00:01", place: "deploy[web-1]/switch-to-the-new-release", text: "failed on web-1: exit status 1", tone: .bad),
+                .init(time: "+0:00:01", place: "deploy", text: "begins no further host: \(String(repeating: "word ", count: 20))", tone: .bad),
+                .init(time: "+0:00:01", place: "", text: "the run has failed", tone: .bad),
+            ], summary: [("The run failed after 0:00:01: step 'deploy' failed.", .bad), ("  web-1  failed", .bad)], json: ["state": "failed"],
+            hasSucceeded: false)
+    }
 }
 
 extension World: OpenEngine {

@@ -66,6 +66,13 @@ final class Session: Sendable {
         return value
     }
 
+    /// Runs `work` with the engine that answers now, or with the server that is named; nil when the home has none. Opens nothing.
+    static func ifServed<Value>(_ options: ConnectionOptions, _ work: (Session) async throws -> Value) async throws -> Value? {
+        let session = try Session(options, Surroundings.here)
+        if case .home = session.place { guard await session.isServed() else { return nil } }
+        return try await work(session)
+    }
+
     /// The version that the server says it is; nil when there is none now. Starts nothing.
     static func versionOfServer(_ options: ConnectionOptions) async throws -> String? {
         let session = try Session(options, Surroundings.here)
