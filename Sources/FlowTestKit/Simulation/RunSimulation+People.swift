@@ -39,6 +39,7 @@ extension RunSimulation {
         let at = wall
         for _ in 0..<peopleRandom.int(1...3) { people?.change(at: at, &peopleRandom) }
         changeVoters()
+        if let fault = people?.kinFault { throw violation(fault) }
         try decide(.people)
     }
 

@@ -114,6 +114,37 @@ struct SimulatedPeople {
         for name in names(of: person) where parted.contains(name) { users[name]?.person = "\(other)-\(persons)" }
     }
 
+    // MARK: - Who is one person
+
+    /// What `People` says otherwise than the history of the links: two users are one for a run that are one person now, or where a way of links leads from one to the
+    /// other, each of which stands, or was taken back when the run had begun. Asked of runs that began just before, at and after each time at which one was.
+    var kinFault: String? {
+        let times = Set(formerLinks.map(\.takenBackAt).suffix(4)).flatMap { [$0 + -0.001, $0, $0 + 0.001] }
+        let everybody = RandomGate.names.flatMap { [$0, "os:\($0)"] }
+        let now = names.flatMap { name in names(of: users[name]?.person ?? "").map { (name, $0) } }
+        for begun in times.sorted() {
+            let edges = now + links + formerLinks.filter { begun <= $0.takenBackAt }.map { ($0.one, $0.other) }
+            for one in everybody {
+                let reached = SimulatedPeople.reached(from: one, by: edges)
+                for other in everybody where current.areOne(one, other, inRunBegun: begun) != reached.contains(other) {
+                    return "\(one) and \(other) are \(reached.contains(other) ? "" : "not ")one person for a run of \(begun), and taken otherwise"
+                }
+            }
+        }
+        return nil
+    }
+
+    private static func reached(from user: String, by edges: [(String, String)]) -> Set<String> {
+        var (reached, open): (Set<String>, [String]) = ([user], [user])
+        while let next = open.popLast() {
+            for (one, other) in edges where one == next || other == next {
+                let far = one == next ? other : one
+                if reached.insert(far).inserted { open.append(far) }
+            }
+        }
+        return reached
+    }
+
     private mutating func remove(_ user: String) {
         users[user] = nil
         loans.removeAll { $0.delegation.from == user }
@@ -131,7 +162,7 @@ struct SimulatedPeople {
             return
         }
         lent += 1
-        let right = Delegation(id: "loan-\(lent)", from: from, person: giver.person, role: role, until: now + Double(random.pick([5, 10, 60, 300])))
+        let right = Delegation(id: "loan-\(lent)", from: from, person: giver.person, role: role, until: now + Double(random.pick([1, 5, 20, 300])))
         loans.append(People.Loan(right, to: person))
     }
 }
