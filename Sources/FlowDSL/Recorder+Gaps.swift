@@ -44,6 +44,7 @@ extension Expression {
         case .literal, .parameter, .output, .element, .run, .count, .contains: []
         case .optional(let inner), .not(let inner): inner.wholeOutputs
         case .text(let parts), .list(let parts): parts.flatMap(\.wholeOutputs)
+        case .object(let members): members.values.flatMap(\.wholeOutputs)
         case .fallback(let one, let other), .and(let one, let other), .or(let one, let other), .compare(_, let one, let other):
             one.wholeOutputs + other.wholeOutputs
         }
@@ -57,6 +58,7 @@ extension Expression {
         case .fallback(_, let other): other.neededOutputs
         case .not(let inner), .count(let inner): inner.neededOutputs
         case .text(let parts), .list(let parts): parts.flatMap(\.neededOutputs)
+        case .object(let members): members.values.flatMap(\.neededOutputs)
         case .and(let one, let other), .or(let one, let other), .compare(_, let one, let other), .contains(let one, let other):
             one.neededOutputs + other.neededOutputs
         }

@@ -19,6 +19,8 @@ struct ExpressionText: ExpressionWords {
         case .fallback(let one, let other): "\(text(one)) ?? \(text(other))"
         case .text(let parts): parts.map(part).joined()
         case .list(let parts): "[\(parts.map(text).joined(separator: ", "))]"
+        case .object(let members):
+            "{\(members.sorted { $0.key < $1.key }.map { "\($0.key): \(text($0.value))" }.joined(separator: ", "))}"
         case .not(let inner): "!(\(text(inner)))"
         case .and(let one, let other): "(\(text(one)) && \(text(other)))"
         case .or(let one, let other): "(\(text(one)) || \(text(other)))"

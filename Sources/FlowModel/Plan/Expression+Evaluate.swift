@@ -52,6 +52,10 @@ extension Expression {
             var values: [JSON] = []
             for part in parts { values.append(try part.evaluate(in: scope)) }
             return .array(values)
+        case .object(let members):
+            var values: [String: JSON] = [:]
+            for (name, member) in members.sorted(by: { $0.key < $1.key }) { values[name] = try member.evaluate(in: scope) }
+            return .object(values)
         case .not(let inner): return .bool(!(try inner.truth(in: scope)))
         case .and(let one, let other):
             guard try one.truth(in: scope) else { return false }

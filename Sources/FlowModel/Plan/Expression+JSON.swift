@@ -36,6 +36,14 @@ extension Expression: JSONValueCodable {
         case "count": return .count(try members.value(name))
         case "text": return .text(try members.list(name) { (json) throws(JSONMisfit) in try Expression(json: json) })
         case "list": return .list(try members.list(name) { (json) throws(JSONMisfit) in try Expression(json: json) })
+        case "object":
+            let content = try members.need(name)
+            guard case .object(let parts) = content else { throw JSONMisfit("must be an object, found \(content.typeName)", at: [name]) }
+            var values: [String: Expression] = [:]
+            for (key, part) in parts {
+                do throws(JSONMisfit) { values[key] = try Expression(json: part) } catch { throw error.inside(key).inside(name) }
+            }
+            return .object(values)
         case "fallback": return try pair(name, &members, Expression.fallback)
         case "and": return try pair(name, &members, Expression.and)
         case "or": return try pair(name, &members, Expression.or)
@@ -65,7 +73,7 @@ extension Expression: JSONValueCodable {
     }
 
     private static let operators =
-        ["literal", "parameter", "output", "element", "run", "optional", "fallback", "text", "list", "not", "and", "or"]
+        ["literal", "parameter", "output", "element", "run", "optional", "fallback", "text", "list", "object", "not", "and", "or"]
         + Comparison.allCases.map(\.rawValue) + ["count", "contains"]
 
     package var json: JSON {
@@ -87,6 +95,7 @@ extension Expression: JSONValueCodable {
         case .fallback(let one, let other): return ["fallback": many([one, other])]
         case .text(let parts): return ["text": many(parts)]
         case .list(let parts): return ["list": many(parts)]
+        case .object(let members): return ["object": .object(members.mapValues(\.json))]
         case .not(let inner): return ["not": inner.json]
         case .and(let one, let other): return ["and": many([one, other])]
         case .or(let one, let other): return ["or": many([one, other])]
@@ -109,7 +118,8 @@ extension Expression: JSONValueCodable {
         let forms = [
             form("literal", [:]), form("parameter", text), form("output", text, path: true), form("element", text, path: true),
             form("run", ["type": "string", "enum": .array(RunFact.allCases.map { .string($0.rawValue) })]), form("optional", value),
-            form("fallback", pair), form("text", values), form("list", values), form("not", value), form("and", pair), form("or", pair),
+            form("fallback", pair), form("text", values), form("list", values),
+            form("object", ["type": "object", "additionalProperties": value]), form("not", value), form("and", pair), form("or", pair),
             form("count", value), form("contains", pair),
         ]
         return [

@@ -17,6 +17,8 @@ package indirect enum Expression: Hashable, Sendable {
     /// The texts of the parts, joined.
     case text([Expression])
     case list([Expression])
+    /// An object of values.
+    case object([String: Expression])
     case not(Expression)
     case and(Expression, Expression)
     case or(Expression, Expression)
@@ -50,6 +52,7 @@ extension Expression {
         case .literal, .parameter, .output, .element, .run: break
         case .optional(let inner), .not(let inner), .count(let inner): inner.forEach(visit)
         case .text(let parts), .list(let parts): parts.forEach { $0.forEach(visit) }
+        case .object(let members): members.sorted { $0.key < $1.key }.forEach { $0.value.forEach(visit) }
         case .fallback(let one, let other), .and(let one, let other), .or(let one, let other),
             .compare(_, let one, let other), .contains(let one, let other):
             one.forEach(visit)
