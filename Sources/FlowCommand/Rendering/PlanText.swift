@@ -36,22 +36,24 @@ package struct PlanText {
     }
 
     private func steps(of plan: Plan, _ words: ExpressionText) -> [String] {
+        let shown = plan.nodes.filter { $0.kindName != "when" }
         let width = min(plan.nodes.map { depth(of: $0) * 2 + ($0.part.prefix + $0.name).displayWidth }.max() ?? 0, 40)
-        return plan.nodes.filter { $0.kindName != "when" }.flatMap {
-            [line($0, width: width, in: plan, words)] + command($0, indent: width + 3, of: plan, words)
+        let kindWidth = max(9, shown.map(\.kindName.count).max() ?? 0)
+        return shown.flatMap {
+            [line($0, width: width, kindWidth: kindWidth, in: plan, words)] + command($0, indent: width + 3, of: plan, words)
         }
     }
 
     private func depth(of node: Node) -> Int { 1 + node.id.filter { $0 == "/" }.count }
 
-    private func line(_ node: Node, width: Int, in plan: Plan, _ words: ExpressionText) -> String {
+    private func line(_ node: Node, width: Int, kindWidth: Int, in plan: Plan, _ words: ExpressionText) -> String {
         let indent = String(repeating: "  ", count: depth(of: node))
         let name = (indent + node.part.prefix + node.name).padded(to: width + 2)
         let facts = [what(node, words), guards(node, in: plan), policy(node), node.isFinally ? "at the end, whatever happened" : nil].compactMap {
             $0
         }
         let place = node.location.map { "  \($0)" } ?? ""
-        return "\(name) \(node.kindName.padded(to: 9)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
+        return "\(name) \(node.kindName.padded(to: kindWidth)) \(facts.joined(separator: "; "))".neutralised().trimmingTrailingSpaces
             + style.paint(place, .dim)
     }
 

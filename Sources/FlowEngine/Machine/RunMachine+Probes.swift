@@ -27,6 +27,8 @@ extension RunMachine {
         if wasStopping { return settle(number, .cancelled, reason: "cancelled while its outcome was unknown") }
         switch (state, result.exitStatus) {
         case (.succeeded, _): takeEffect(number)
+        case (.failed, 1) where run.steps[number].spent >= Limits.repeatedLosses:
+            emit(.unknown(ref(number), reason: "its attempts were lost \(run.steps[number].spent) times, and its probe says that none took effect"))
         case (.failed, 1):
             if run.isPaused { emit(.ready(ref(number))) } else { leaseAgain(number) }
         default:
