@@ -69,14 +69,14 @@ let package = Package(
         room("FlowLoading", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowSchedules", "FlowThreads"]),
         room("FlowEngine", ["FlowModel"]),
         room("FlowRehearsal", ["FlowCrypto", "FlowDSL", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel"]),
-        room("FlowHTTP", ["CFlowShims", "CLibCurl"]),
+        room("FlowHTTP", ["CFlowShims", "CLibCurl", "FlowThreads"]),
         room("FlowSchedules", ["FlowModel"]),
         room(
             "FlowStoreSQLite",
             ["CFlowShims", "FlowCrypto", "FlowEngine", "FlowModel", .grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
         room("FlowInventory", ["CFlowShims", "CLibYAML", "FlowCrypto", "FlowModel"]),
         room(
-            "Workers", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowModel", "FlowThreads", .logging],
+            "Workers", ["CFlowShims", "CLibSSH", "FlowCrypto", "FlowHTTP", "FlowModel", "FlowThreads", "FlowXML", .logging],
             resources: [.embedInCode("HostRecord/runner.sh")]),
         room("FlowThreads"),
         room("FlowWire", ["FlowModel"]),
@@ -116,7 +116,7 @@ let package = Package(
         tests("FlowCryptoTests", ["FlowCrypto", "FlowEngine", "FlowModel"]),
         tests("FlowDSLTests", ["FlowDSL", "FlowModel"]),
         tests("FlowEngineTests", ["FlowEngine", "FlowModel", "FlowTestKit"]),
-        tests("FlowHTTPTests", ["FlowHTTP"]),
+        tests("FlowHTTPTests", ["FlowHTTP", "FlowTestKit"]),
         tests("FlowInventoryTests", ["FlowInventory", "FlowModel", "FlowTestKit"]),
         tests(
             "FlowRehearsalTests", ["FlowDSL", "FlowEngine", "FlowInventory", "FlowLoading", "FlowModel", "FlowRehearsal", "FlowTestKit"]),
@@ -147,7 +147,9 @@ let package = Package(
         tests("FlowSchedulesTests", ["FlowModel", "FlowSchedules", "FlowTestKit", "cron-oracle"]),
         .executableTarget(
             name: "step-fixture", dependencies: ["FlowDSL"], path: "Tests/Fixtures/StepFixture", swiftSettings: strict),
-        tests("WorkersTests", ["CFlowShims", "FlowCrypto", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .logging]),
+        tests(
+            "WorkersTests",
+            ["CFlowShims", "FlowCrypto", "FlowHTTP", "FlowModel", "FlowTestKit", "Workers", "refused-calls", "step-fixture", .logging]),
         tests("FlowThreadsTests", ["FlowThreads"]),
         tests("FlowXMLTests", ["CLibXML2", "FlowXML"]),
         tests("FlowctlEndToEndTests", ["FlowModel", "FlowTestKit", "flowctl", "flowd"]),

@@ -65,15 +65,21 @@ extension HTTP {
         private func follow(_ begun: Begun, _ request: Request) async throws -> Stream {
             var (begun, request, hops) = (begun, request, 0)
             while true {
-                let stream = Stream(head: try await begun.exchange.head(), exchange: begun.exchange)
-                guard request.redirects > 0, [301, 302, 303, 307, 308].contains(stream.head.status), let location = stream.head.headers["location"]
-                else {
-                    return stream
+                do {
+                    let stream = Stream(head: try await begun.exchange.head(), exchange: begun.exchange)
+                    guard request.redirects > 0, [301, 302, 303, 307, 308].contains(stream.head.status),
+                        let location = stream.head.headers["location"]
+                    else {
+                        return stream
+                    }
+                    hops += 1
+                    guard hops <= request.redirects else { throw Failure.redirect("there were more than \(request.redirects)") }
+                    request = try request.redirected(by: stream.head.status, to: location)
+                    begun = try await begin(request, isStream: true, end: begun.end)
+                } catch let failure as Failure where hops > 0 {
+                    if case .redirect = failure { throw failure }
+                    throw Failure.behindRedirect(failure)
                 }
-                hops += 1
-                guard hops <= request.redirects else { throw Failure.redirect("there were more than \(request.redirects)") }
-                request = try request.redirected(by: stream.head.status, to: location)
-                begun = try await begin(request, isStream: true, end: begun.end)
             }
         }
 

@@ -26,6 +26,8 @@ extension HTTP {
         case forbiddenAddress(EgressRules.Refusal)
         /// A redirect that is not followed; says why.
         case redirect(String)
+        /// What became of the request that a redirect led to; the one before it was answered.
+        indirect case behindRedirect(Failure)
         /// The proxy would not.
         case proxy(String)
         /// The request cannot be sent as it is.
@@ -41,7 +43,7 @@ extension HTTP {
             switch self {
             case .nameNotFound, .refused, .denied, .busy, .unreachable, .timedOut(.connect, _), .forbiddenAddress, .proxy, .invalid, .overloaded: true
             case .tls(let fault): fault != .clientCertificateWanted
-            case .timedOut, .connectionLost, .tooLarge, .notHTTP, .redirect, .closed, .other: false
+            case .timedOut, .connectionLost, .tooLarge, .notHTTP, .redirect, .behindRedirect, .closed, .other: false
             }
         }
     }
@@ -85,6 +87,7 @@ extension HTTP.Failure: CustomStringConvertible {
         case .notHTTP(let why): "what came from there is not HTTP (\(why))"
         case .forbiddenAddress(let refusal): refusal.description
         case .redirect(let why): "a redirect was not followed: \(why)"
+        case .behindRedirect(let failure): "behind a redirect: \(failure)"
         case .proxy(let why): "the proxy would not connect: \(why)"
         case .invalid(let why): "the request cannot be sent: \(why)"
         case .overloaded(let why): "too many requests at once: \(why)"
@@ -124,5 +127,8 @@ extension HTTP.Failure.Phase {
 
 extension Double {
     /// `30 s`, `0.5 s`.
-    fileprivate var formattedSeconds: String { self == rounded() && abs(self) < 1e9 ? "\(Int(self)) s" : "\(self) s" }
+    fileprivate var formattedSeconds: String {
+        let short = (self * 1_000).rounded() / 1_000
+        return short == short.rounded() && abs(short) < 1e9 ? "\(Int(short)) s" : "\(short) s"
+    }
 }

@@ -31,6 +31,10 @@ extension HTTP.Request {
         return parts
     }
 
+    private static let harmlessHeaders: Set<String> = [
+        "accept", "accept-language", "content-type", "content-language", "idempotency-key", "user-agent",
+    ]
+
     /// The request that follows from a redirect to `location`. Throws `Failure.redirect` when it is not to be followed.
     func redirected(by status: Int, to location: String) throws(HTTP.Failure) -> HTTP.Request {
         let (here, target) = (try URLParts(url), try URLParts.resolve(location, from: url))
@@ -40,7 +44,8 @@ extension HTTP.Request {
         var next = self
         next.url = try URLParts.keepingCredentials(of: url, in: target)
         if there.origin != here.origin {
-            next.headers.remove { ["authorization", "cookie", "proxy-authorization", "host"].contains($0) }
+            // Any header of the caller may be a credential: these are none.
+            next.headers.remove { !HTTP.Request.harmlessHeaders.contains($0) }
             next.tls.certificate = nil
             next.tls.key = nil
         }

@@ -67,7 +67,8 @@ final class ClientTransport: HTTPTransport {
         case .notHTTP: TransportFailure(.other, "what came from there is not HTTP")
         case .tls(.notTrusted): TransportFailure(.other, "\(failure); --ca FILE names who signed it")
         case .tls(.notTLS): TransportFailure(.other, "\(failure); without TLS its URL begins with http://")
-        case .nameNotFound, .busy, .unreachable, .tls, .tooLarge, .forbiddenAddress, .redirect, .proxy, .invalid, .overloaded, .other:
+        case .nameNotFound, .busy, .unreachable, .tls, .tooLarge, .forbiddenAddress, .redirect, .behindRedirect, .proxy, .invalid, .overloaded,
+            .other:
             TransportFailure(.other, failure.description)
         }
     }

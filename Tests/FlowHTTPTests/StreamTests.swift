@@ -1,4 +1,5 @@
 import FlowHTTP
+import FlowTestKit
 import Glibc
 import Testing
 

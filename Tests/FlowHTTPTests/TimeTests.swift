@@ -1,4 +1,5 @@
 import FlowHTTP
+import FlowTestKit
 import Testing
 
 @Suite("Time limits", .timeLimit(.minutes(1)))

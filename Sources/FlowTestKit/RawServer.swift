@@ -3,20 +3,20 @@ import Glibc
 import Synchronization
 
 /// A server on loopback that says exactly what a test has it say. Each connection has a thread of its own; no call waits longer than 20 s.
-final class RawServer: Sendable {
-    struct NoPort: Error {}
+package final class RawServer: Sendable {
+    package struct NoPort: Error {}
 
-    let port: Int
+    package let port: Int
     private let listener: Int32
     private let counts = Mutex((open: 0, most: 0, all: 0))
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    package var url: String { "http://127.0.0.1:\(port)" }
     /// Connections at once, at most, and altogether.
-    var mostAtOnce: Int { counts.withLock { $0.most } }
-    var connections: Int { counts.withLock { $0.all } }
+    package var mostAtOnce: Int { counts.withLock { $0.most } }
+    package var connections: Int { counts.withLock { $0.all } }
 
     /// On a free port of 127.0.0.1, or on a unix socket.
-    init(socket path: String? = nil, _ serve: @escaping @Sendable (Peer) -> Void) throws {
+    package init(socket path: String? = nil, _ serve: @escaping @Sendable (Peer) -> Void) throws {
         let isLocal = path != nil
         listener = socket(isLocal ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let listener = listener
@@ -40,7 +40,7 @@ final class RawServer: Sendable {
     }
 
     /// Who accepts closes the listener: its number may be another's as soon as it is closed.
-    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+    package func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
     private static func bindPort(_ listener: Int32) -> Int? {
         var place = sockaddr_in()
@@ -53,7 +53,7 @@ final class RawServer: Sendable {
         return isBound ? Int(in_port_t(bigEndian: place.sin_port)) : nil
     }
 
-    static func bind(_ listener: Int32, path: String) -> Int {
+    package static func bind(_ listener: Int32, path: String) -> Int {
         var place = sockaddr_un()
         place.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &place.sun_path) { $0.copyBytes(from: path.utf8) }
@@ -64,15 +64,15 @@ final class RawServer: Sendable {
 }
 
 /// The server's end of a connection. Lives on one thread.
-final class Peer {
-    struct Request {
-        var head: String
-        var body: [UInt8]
+package final class Peer {
+    package struct Request: Sendable {
+        package var head: String
+        package var body: [UInt8]
 
-        var line: String { String(head.prefix { $0 != "\r\n" }) }
-        var path: String { line.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
+        package var line: String { String(head.prefix { $0 != "\r\n" }) }
+        package var path: String { line.split(separator: " ").dropFirst().first.map(String.init) ?? "" }
         /// In lower case, in order.
-        var headers: [String] { head.split(separator: "\r\n").dropFirst().map { $0.lowercased() } }
+        package var headers: [String] { head.split(separator: "\r\n").dropFirst().map { $0.lowercased() } }
     }
 
     private let descriptor: Int32
@@ -87,7 +87,7 @@ final class Peer {
     }
 
     /// The next request with its body; nil: the other side has closed.
-    func request() -> Request? {
+    package func request() -> Request? {
         let end = Array("\r\n\r\n".utf8)
         while true {
             if let range = left.firstRange(of: end) {
@@ -112,10 +112,10 @@ final class Peer {
 
     /// False when the other side takes no more.
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     @discardableResult
-    func send(_ bytes: [UInt8]) -> Bool {
+    package func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -128,19 +128,19 @@ final class Peer {
     }
 
     @discardableResult
-    func answer(_ status: String = "200 OK", _ headers: [String] = [], _ body: String = "") -> Bool {
+    package func answer(_ status: String = "200 OK", _ headers: [String] = [], _ body: String = "") -> Bool {
         send((["HTTP/1.1 \(status)"] + headers + ["Content-Length: \(body.utf8.count)", "", body]).joined(separator: "\r\n"))
     }
 
     /// Whether the other side closes within so many milliseconds, without another byte.
-    func isClosed(within milliseconds: Int32) -> Bool {
+    package func isClosed(within milliseconds: Int32) -> Bool {
         guard isReady(POLLIN, within: milliseconds) else { return false }
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
     }
 
     /// Whether the kernel takes more within so many milliseconds.
-    func canSend(within milliseconds: Int32) -> Bool { isReady(POLLOUT, within: milliseconds) }
+    package func canSend(within milliseconds: Int32) -> Bool { isReady(POLLOUT, within: milliseconds) }
 
     private func isReady(_ what: Int32, within milliseconds: Int32) -> Bool {
         var poll = pollfd(fd: descriptor, events: Int16(what), revents: 0)
@@ -148,13 +148,13 @@ final class Peer {
     }
 
     /// Cuts the connection off: what was sent may be lost with it.
-    func reset() {
+    package func reset() {
         var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
         close()
     }
 
-    func close() {
+    package func close() {
         guard isOpen else { return }
         isOpen = false
         Glibc.close(descriptor)
