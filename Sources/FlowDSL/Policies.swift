@@ -57,8 +57,8 @@ public struct Effect: Sendable {
 extension Policy {
     /// The policy of a command that may be asked about, with its probe.
     init(
-        _ retry: RetryPolicy?, _ timeout: Duration?, _ onFailure: FlowDSL.OnFailure, _ effect: Effect, for spec: ShellSpec, named name: String,
-        _ site: Site
+        _ retry: RetryPolicy?, _ timeout: Duration?, _ onFailure: FlowDSL.OnFailure, _ effect: Effect, for spec: ShellSpec? = nil,
+        named name: String, _ site: Site
     ) {
         self.init(retry, timeout, onFailure)
         guard let command = effect.probe else { return }
@@ -66,8 +66,10 @@ extension Policy {
             Recorder.complain(name, "a step has either 'retry:', which runs it at least once, or 'effect: .probe', not both", site)
         }
         var call = ShellCall(target: nil, account: nil, env: [:], workdir: nil).spec(of: command, named: name)
-        if !effect.isHere { (call.target, call.account) = (spec.target, spec.account) }
-        call.environment = spec.environment
+        if let spec {
+            if !effect.isHere { (call.target, call.account) = (spec.target, spec.account) }
+            call.environment = spec.environment
+        }
         probe = Probe(command: call)
     }
 

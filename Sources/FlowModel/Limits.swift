@@ -14,6 +14,14 @@ package enum Limits {
     package static let watchIntervalSeconds = 3_600
     /// Seconds after the time-out of such a wait at which its host ends it: longer than its last look takes.
     package static let watchMarginSeconds = 60.0
+    /// Bytes of an answer over HTTP that a step takes unless it says otherwise, and at most.
+    package static let httpBodyBytes = 1 << 20
+    package static let httpLargestBodyBytes = 64 << 20
+    /// Headers of a request, fields of its query or form, paths that are taken out of an answer.
+    package static let httpFields = 100
+    package static let httpRedirects = 10
+    /// Seconds after which a request of a step without a time-out ends.
+    package static let httpSeconds = 300.0
     /// Lines of a step's command that `flowctl plan` shows.
     package static let commandLinesShown = 12
     /// Bytes of standard output that a step hands to later steps as `stdout`.

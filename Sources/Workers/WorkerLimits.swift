@@ -28,12 +28,20 @@ package enum WorkerLimits {
     /// Bytes that one read of captured output gives at most.
     static let outputReadBytes = 1 << 20
     /// Bytes of a file of the engine's own bookkeeping, such as the record of a Swift step's start. One that is longer is not ours.
-    static let smallFileBytes = 1 << 20
+    static let smallFileBytes = 4 << 20
     /// Threads for reading and writing files, and for starting processes.
     static let fileThreads = 4
     static let spawnThreads = 2
     /// Threads that work out in which forms secrets may turn up.
     static let patternThreads = 1
+    /// Times that an `http` step asks within one attempt, where for certain nothing was done.
+    package static let httpTries = 4
+    /// Seconds until it asks again, where the other side does not say.
+    static let httpFirstPauseSeconds = 2.0
+    /// The longest that another side's `Retry-After` is waited for within an attempt.
+    static let httpPauseSeconds = 120.0
+    /// Bytes of an answer that was not expected that are shown.
+    static let httpShownBytes = 4 << 10
     /// Descriptors that programs and connections do not get, for the engine's own files; a quarter where the limit is low.
     package static let reservedDescriptors = 128
     /// How long the start of a program waits where the machine has no process, memory or descriptor left, and for how long it rests between

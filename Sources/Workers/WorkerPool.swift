@@ -107,8 +107,8 @@ package final class WorkerPool: AttemptDispatcher {
     init(
         places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording, closeFarewells: @escaping @Sendable () -> Void,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, executors: [any Executor.Type], logger: Logger,
-        report: @escaping @Sendable (AttemptReport) -> Void
+        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, http: HTTPReach,
+        executors: [any Executor.Type], logger: Logger, report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
         (self.jobs, self.feed, self.report, self.hosts, self.logger) = (jobs, feed, report, hosts, logger)
@@ -116,7 +116,7 @@ package final class WorkerPool: AttemptDispatcher {
         self.confinement = confinement
         let parts = ExecutorParts(
             home: home, hosts: hosts, transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement,
-            sources: sources, logger: logger, keep: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
+            sources: sources, http: http, logger: logger, keep: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
         self.executors = Executors(all: executors.map { $0.init(parts) })
         state = Mutex(
             State(starts: Line(places: places.hosts), here: Line(places: places.here), attaches: Line(places: WorkerLimits.attaches)))
@@ -428,12 +428,14 @@ extension WorkerPool {
     ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
     ///   - confinement: what Swift steps may not reach; nil hides `home`. Files that are copied from here may not lie there either,
     ///     except in `spool`.
+    ///   - http: how requests of flows get out, and where to they may.
     ///   - executors: one for each kind of work that a plan may name.
     ///   - logger: for what is nobody's outcome, such as a record that could not be removed.
     package convenience init(
         places: Places = Places(), home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, executors: [any Executor.Type],
+        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, http: HTTPReach = HTTPReach(),
+        executors: [any Executor.Type],
         logger: Logger = Logger(label: "flow.workers") { _ in SwiftLogNoOpLogHandler() },
         report: @escaping @Sendable (AttemptReport) -> Void
     ) {
@@ -444,7 +446,7 @@ extension WorkerPool {
         self.init(
             places: places, home: home, hosts: { records.client(for: $0) }, closeFarewells: { records.closeFarewells() },
             transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement, sources: sources,
-            executors: executors, logger: logger, report: report)
+            http: http, executors: executors, logger: logger, report: report)
     }
 }
 

@@ -61,6 +61,7 @@ struct ServerConfigurationTests {
         "listen: 127.0.0.1:99999",
         "listen: somewhere", "retention: {days: -1}", "workers: {concurrency: 0}", "workers: {localConcurrency: 0}", "notify: {}", "\t- [",
         "listen: 1\nlisten: 2",
+        "egress: {allowed: [x]}", "egress: {forbidden: [10.0.0.0/33]}", "egress: {allowed: []}", "egress: {loop: true}",
         "notify: {command: [notify]}", "notify: {command: [/bin/true], url: 'https://x/'}",
     ])
     func `what is not known or cannot be is refused`(text: String) {

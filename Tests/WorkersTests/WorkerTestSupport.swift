@@ -1,3 +1,4 @@
+import FlowHTTP
 import FlowModel
 import Foundation
 import Glibc
@@ -120,6 +121,8 @@ final class PoolUnderTest: Sendable {
     private let confinement: LaunchConfinement?
     private let open: SecretOpener
     private let forgets = Mutex(true)
+    /// Test servers are on loopback.
+    private let egress: EgressRules
 
     var reports: Told { told.withLock { $0 } }
     var home: String { folder.file("home") }
@@ -134,13 +137,15 @@ final class PoolUnderTest: Sendable {
 
     init(
         folder: TestFolder, proceeds: Bool = true, confinement: LaunchConfinement? = nil,
-        open: @escaping SecretOpener = { String($0.reversed()) }, transports: @escaping @Sendable (FlowModel.Host?) -> any Transport
+        egress: EgressRules = EgressRules(isLoopbackAllowed: true), open: @escaping SecretOpener = { String($0.reversed()) },
+        transports: @escaping @Sendable (FlowModel.Host?) -> any Transport
     ) throws {
         self.folder = folder
         self.confinement = confinement
         self.open = open
         self.transports = transports
         self.proceeds = proceeds
+        self.egress = egress
         outputs = OutputStore(folder: folder.file("output"))
         try FileManager.default.createDirectory(atPath: folder.file("home"), withIntermediateDirectories: true)
     }
@@ -175,8 +180,8 @@ final class PoolUnderTest: Sendable {
     private func makePool(places: WorkerPool.Places, blobs: @escaping BlobSource) -> WorkerPool {
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement,
-            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self],
+            open: open, confinement: confinement, http: HTTPReach(egress: egress),
+            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self, HTTPExecutor.self],
             report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool

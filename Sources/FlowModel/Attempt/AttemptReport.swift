@@ -65,6 +65,10 @@ package struct AttemptResult: Hashable, Sendable {
             case unreachable
             /// The host's key is not the one in the inventory; nothing was sent.
             case hostKey
+            /// Another system answered, and not as it was to: another attempt may help.
+            case answer
+            /// The same, and it would answer so again.
+            case refused
             /// The inputs do not fit (NUL in a value, no such file): another attempt would not help.
             case input
             /// Something of Flow's or the machine's own failed: no memory, no descriptors.
@@ -82,7 +86,7 @@ package struct AttemptResult: Hashable, Sendable {
             self.retryAfterSeconds = retryAfterSeconds
         }
 
-        package var isRetryable: Bool { cause != .output && cause != .input && cause != .hostKey }
+        package var isRetryable: Bool { cause != .output && cause != .input && cause != .hostKey && cause != .refused }
     }
 
     package var outcome: Outcome

@@ -67,4 +67,18 @@ extension TypeShape: CustomStringConvertible {
         case .list, .dictionary, .object: return try? JSON.parse(text)
         }
     }
+
+    /// What it says of a value that has no faults: members that it does not name are left out.
+    package func part(of value: JSON) -> JSON {
+        switch (self, value) {
+        case (.optional(let inner), _): return value == .null ? value : inner.part(of: value)
+        case (.list(let element), .array(let elements)): return .array(elements.map(element.part))
+        case (.dictionary(let shape), .object(let members)): return .object(members.mapValues(shape.part))
+        case (.object(let fields), .object(let members)):
+            var part: [String: JSON] = [:]
+            for field in fields { part[field.name] = members[field.name].map(field.shape.part) }
+            return .object(part)
+        default: return value
+        }
+    }
 }

@@ -21,7 +21,7 @@ package struct StepWork: WorkOrder {
 
 extension JSON {
     /// The same with every text in it changed; the names of members stay.
-    fileprivate func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> JSON {
+    package func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> JSON {
         switch self {
         case .string(let text): return .string(try change(text))
         case .array(let elements):

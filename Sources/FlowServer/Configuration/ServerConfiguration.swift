@@ -1,4 +1,5 @@
 import FlowAPI
+import FlowHTTP
 package import FlowModel
 package import FlowStoreSQLite
 
@@ -14,6 +15,7 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
     package var retention: RetentionRule?
     package var notify: Notify?
     package var workers: Workers?
+    package var egress: Egress?
     /// The inventory file, absolute or relative to the home; `inventory.yaml` unless given.
     package var inventory: String?
     package var log: Log?
@@ -59,6 +61,16 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
         package var localUser: String?
     }
 
+    /// Where requests of `http` steps may go: networks such as `10.0.0.0/8`, and single addresses.
+    package struct Egress: Codable, Equatable, Sendable {
+        /// Nowhere else, if given.
+        package var allowed: [String]?
+        /// In place of those that are usually forbidden: link-local and metadata addresses, and what is no host.
+        package var forbidden: [String]?
+        /// Whether this machine's own addresses 127.0.0.0/8 and ::1 may be asked; not unless given.
+        package var loopback: Bool?
+    }
+
     package struct Log: Codable, Equatable, Sendable {
         package enum Level: String, Codable, CaseIterable, Sendable { case debug, info, notice, warning, error }
         package var level: Level?
@@ -102,6 +114,7 @@ package struct ServerConfiguration: Codable, Equatable, Sendable {
             fault("workers.localConcurrency", "must be from 1 to 100000, found \(concurrency)")
         }
         if let notify { faults += notify.faults }
+        faults += egress?.faults ?? []
         return faults
     }
 }
@@ -151,6 +164,30 @@ extension ServerConfiguration.Notify {
             fault("notify.timeoutSeconds", "must be from 1 to 300, found \(JSON.double(seconds).text)")
         }
         return faults
+    }
+}
+
+extension ServerConfiguration.Egress {
+    /// Networks that a list may have.
+    private static let most = 1_000
+
+    fileprivate var faults: [FlowError.Detail] {
+        var faults: [FlowError.Detail] = []
+        for (name, list) in [("egress.allowed", allowed), ("egress.forbidden", forbidden)] {
+            guard let list else { continue }
+            if list.count > Self.most { faults.append(.init(subject: name, message: "has \(list.count) networks; at most \(Self.most) are allowed")) }
+            for (number, text) in list.prefix(Self.most).enumerated() where IPNetwork(text) == nil {
+                faults.append(.init(subject: "\(name).\(number)", message: "must be a network such as 10.0.0.0/8 or 2001:db8::/32, found '\(text)'"))
+            }
+        }
+        if allowed?.isEmpty == true { faults.append(.init(subject: "egress.allowed", message: "has no network: nothing could be asked")) }
+        return faults
+    }
+
+    var rules: EgressRules {
+        EgressRules(
+            allowed: (allowed ?? []).compactMap { IPNetwork($0) },
+            forbidden: forbidden?.compactMap { IPNetwork($0) } ?? EgressRules.usuallyForbidden, isLoopbackAllowed: loopback ?? false)
     }
 }
 

@@ -107,7 +107,7 @@ package struct FlowOutput: Hashable, Sendable {
 
 extension TypeShape {
     /// The shape of a member, where values have members.
-    fileprivate func member(_ name: String) -> TypeShape? {
+    func member(_ name: String) -> TypeShape? {
         switch self {
         case .object(let fields): fields.first { $0.name == name }?.shape
         case .dictionary(let value): value

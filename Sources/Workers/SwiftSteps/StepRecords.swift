@@ -1,17 +1,14 @@
-import FlowCrypto
 import FlowModel
 import FlowThreads
 import Glibc
 
-/// What host records are to commands, for Swift steps: that one was started, and how it ended, on disk before anybody is told.
+/// The records of Swift steps: beside those of every attempt, what the process of a step says of it itself (`record`).
 ///
-/// Each attempt has up to three files: `started` names the process that it was given to, `record` is what that process says of it, and
-/// `ended` is written for an end that the process could not say itself. The directory has an id of its own; with the machine's boot id
-/// it is the place of the steps.
+/// `started` names the process that it was given to; `ended` is written for an end that the process could not say itself.
 struct StepRecords: Sendable {
-    private let folder: String
+    private let files: AttemptRecords
 
-    init(folder: String) { self.folder = folder }
+    init(folder: String) { files = AttemptRecords(folder: folder) }
 
     /// The process that a step was given to.
     struct Started: Hashable, Sendable, Codable {
@@ -32,24 +29,14 @@ struct StepRecords: Sendable {
         case ended(AttemptResult)
     }
 
-    /// Makes the directory and its id when there are none.
-    func place() async throws -> Place {
-        let folder = folder
-        return try await BlockingThreads.files.call {
-            mkdir(folder, 0o700)
-            let path = "\(folder)/id"
-            if try SmallFile.read(path) == nil { try SmallFile.createOnce(path, try SmallFile.line("/proc/sys/kernel/random/uuid") + "\n") }
-            return Place(bootID: try SmallFile.line("/proc/sys/kernel/random/boot_id"), spoolID: try SmallFile.line(path))
-        }
-    }
+    func place() async throws -> Place { try await files.place() }
 
     func recordStart(_ id: AttemptID, in process: pid_t) async throws {
-        let path = path(id, "started")
-        try await BlockingThreads.files.call {
+        try await files.recordStart(id) {
             let started = Started(
                 bootID: try SmallFile.line("/proc/sys/kernel/random/boot_id"), pid: process,
                 birth: StepRecords.birth(of: process) ?? 0, at: try StepRecords.uptime(), hasKeeper: true)
-            try SmallFile.write(path, try JSON(encoding: started).canonicalBytes)
+            return try JSON(encoding: started).canonicalBytes
         }
     }
 
@@ -74,7 +61,7 @@ struct StepRecords: Sendable {
         }
     }
 
-    func recordPath(_ id: AttemptID) -> String { path(id, "record") }
+    func recordPath(_ id: AttemptID) -> String { files.path(id, "record") }
 
     /// Asks a process that has no other ear any more to cancel the step.
     func askCancel(_ id: AttemptID) async throws {
@@ -84,55 +71,25 @@ struct StepRecords: Sendable {
         }
     }
 
-    func recordEnd(_ id: AttemptID, _ result: AttemptResult) async throws {
-        let path = path(id, "ended")
-        try await BlockingThreads.files.call { try SmallFile.write(path, StepRecords.encode(result).canonicalBytes) }
-    }
+    func recordEnd(_ id: AttemptID, _ result: AttemptResult) async throws { try await files.recordEnd(id, result) }
 
     func state(_ id: AttemptID) async throws -> State {
-        let (started, ended) = (path(id, "started"), path(id, "ended"))
-        return try await BlockingThreads.files.call {
-            if let bytes = try SmallFile.read(ended) { return .ended(try StepRecords.decode(try JSON.parse(bytes))) }
-            guard let bytes = try SmallFile.read(started) else { return .absent }
+        switch try await files.state(id) {
+        case .absent: return .absent
+        case .ended(let result): return .ended(result)
+        case .started(let bytes):
             let found = try JSON.parse(bytes).decode(as: Started.self)
             // A signal to a number below these goes to many processes, and no machine has been up for so long.
-            guard found.pid > 1, (0...1e10).contains(found.at) else { throw CallError("\(started) is damaged", EBADMSG) }
+            guard found.pid > 1, (0...1e10).contains(found.at) else { throw CallError("\(files.path(id, "started")) is damaged", EBADMSG) }
             return .started(found)
         }
     }
 
     /// The newest attempt of the step that was started and not removed; 0 when there is none.
-    func newest(of id: AttemptID) async throws -> Int {
-        let (folder, name) = (folder, name(of: id))
-        return try await BlockingThreads.files.call {
-            guard let directory = opendir(folder) else { throw CallError("\(folder) could not be read") }
-            defer { closedir(directory) }
-            var newest = 0
-            while let entry = readdir(directory) {
-                let file = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                let parts = file.split(separator: ".")
-                guard parts.count == 3, parts[0] == name, parts[2] != "record", let number = Int(parts[1]) else { continue }
-                newest = max(newest, number)
-            }
-            return newest
-        }
-    }
+    func newest(of id: AttemptID) async throws -> Int { try await files.newest(of: id) }
 
     /// Removes what is known of the attempt.
-    func remove(_ id: AttemptID) async throws {
-        let paths = ["record", "ended", "started"].map { path(id, $0) }
-        try await BlockingThreads.files.call {
-            for path in paths where unlink(path) != 0 && errno != ENOENT { throw CallError("\(path) could not be removed") }
-        }
-    }
-
-    private func path(_ id: AttemptID, _ kind: String) -> String {
-        "\(folder)/\(name(of: id)).\(id.number).\(kind)"
-    }
-
-    private func name(of id: AttemptID) -> String { Digest(of: "\(id.run)/\(id.step)".utf8).hex }
+    func remove(_ id: AttemptID) async throws { try await files.remove(id, ["record"]) }
 
     // MARK: - Processes
 
@@ -143,42 +100,5 @@ struct StepRecords: Sendable {
         guard let line = try? SmallFile.line("/proc/\(process)/stat"), let end = line.lastIndex(of: ")") else { return nil }
         let fields = line[line.index(after: end)...].split(separator: " ")
         return fields.count > 19 ? UInt64(fields[19]) : nil
-    }
-
-    // MARK: - Form
-
-    private static func encode(_ result: AttemptResult) -> JSON {
-        var members: [String: JSON] = ["outputBytes": .int(result.outputBytes), "truncated": .bool(result.truncated)]
-        if let line = result.lastLine { members["lastLine"] = .string(line) }
-        switch result.outcome {
-        case .succeeded(let output, _): members["output"] = output
-        case .failed(let failure):
-            members["cause"] = .string(failure.cause.rawValue)
-            members["message"] = .string(failure.message)
-        case .timedOut: members["timedOut"] = true
-        case .cancelled: members["cancelled"] = true
-        case .lost(let reason): members["lost"] = .string(reason)
-        }
-        return .object(members)
-    }
-
-    private static func decode(_ value: JSON) throws -> AttemptResult {
-        let outcome: AttemptResult.Outcome
-        if let output = value["output"] {
-            outcome = .succeeded(output: output, changed: nil)
-        } else if let cause = value["cause"]?.stringValue.flatMap(AttemptResult.Failure.Cause.init) {
-            outcome = .failed(.init(cause, value["message"]?.stringValue ?? ""))
-        } else if value["timedOut"] != nil {
-            outcome = .timedOut
-        } else if value["cancelled"] != nil {
-            outcome = .cancelled
-        } else if let reason = value["lost"]?.stringValue {
-            outcome = .lost(reason)
-        } else {
-            throw CallError("the record of a Swift step is of another form", EBADMSG)
-        }
-        return AttemptResult(
-            outcome: outcome, outputBytes: min(max(0, value["outputBytes"]?.intValue ?? 0), 1 << 60),
-            truncated: value["truncated"]?.boolValue ?? false, lastLine: value["lastLine"]?.stringValue)
     }
 }
