@@ -66,7 +66,7 @@ extension HTTP {
             var (begun, request, hops) = (begun, request, 0)
             while true {
                 do {
-                    let stream = Stream(head: try await begun.exchange.head(), exchange: begun.exchange)
+                    let stream = Stream(head: try await begun.exchange.head(), exchange: begun.exchange, redirects: hops)
                     guard request.redirects > 0, [301, 302, 303, 307, 308].contains(stream.head.status),
                         let location = stream.head.headers["location"]
                     else {

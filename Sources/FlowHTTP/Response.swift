@@ -20,13 +20,16 @@ extension HTTP {
     /// when that task is cancelled, and when nobody has the stream any more.
     package final class Stream: AsyncSequence, Sendable {
         package let head: Head
+        /// How many redirects led there.
+        package let redirects: Int
         private let exchange: Exchange
 
         package var status: Int { head.status }
         package var headers: Headers { head.headers }
 
-        init(head: Head, exchange: Exchange) {
+        init(head: Head, exchange: Exchange, redirects: Int) {
             self.head = head
+            self.redirects = redirects
             self.exchange = exchange
         }
 

@@ -45,6 +45,12 @@ struct URLTextTests {
         #expect(url(.value(text)) == nil)
     }
 
+    @Test func `people are not shown who asks`() {
+        #expect(URLText([.written("https://me:pw@h/a b?c"), .value("é/")]).shown == "https://h/a b?cé/")
+        #expect(URLText([.written("https://h/@x")]).shown == "https://h/@x")
+        #expect(URLText([.value("no url @ all")]).shown == "no url @ all")
+    }
+
     @Test func `what an author wrote is written as URLs are`() {
         #expect(url(.written("https://h/a b/é?x=ü")) == "https://h/a%20b/%C3%A9?x=%C3%BC")
         #expect(url(.written("htt"), .value("ps://h/")) == nil)

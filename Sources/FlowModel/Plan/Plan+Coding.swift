@@ -22,7 +22,8 @@ extension Plan: Codable {
                     .init(codingPath: decoder.codingPath + error.path.map { NameKey($0) }, debugDescription: error.message))
             }
         default:
-            throw DecodingError.dataCorruptedError(forKey: .format, in: values, debugDescription: "must be one of \(Plan.formats.map(String.init).joined(separator: ", ")), found \(format)")
+            let read = Plan.formats.map(String.init).joined(separator: ", ")
+            throw DecodingError.dataCorruptedError(forKey: .format, in: values, debugDescription: "must be one of \(read), found \(format)")
         }
     }
 

@@ -42,13 +42,17 @@ package struct URLText: Hashable, Sendable {
         package var message: String
     }
 
-    /// As it was put together, not encoded: for people, and for who masks what they may not see.
+    /// As it was put together, not encoded: for people, and for who masks what they may not see. Without the user and password that a URL may have.
     package var shown: String {
-        pieces.map { piece in
+        let text = pieces.map { piece in
             switch piece {
             case .written(let text), .value(let text): text
             }
         }.joined()
+        guard let scheme = text.firstRange(of: "://") else { return text }
+        let authority = text[scheme.upperBound...].prefix { !"/?#".contains($0) }
+        guard let at = authority.lastIndex(of: "@") else { return text }
+        return String(text[..<scheme.upperBound] + text[text.index(after: at)...])
     }
 
     /// - Parameter query: what is added to the query, encoded.

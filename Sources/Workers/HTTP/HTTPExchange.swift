@@ -53,9 +53,8 @@ struct HTTPExchange: Sendable {
         let start = ContinuousClock.now
         do {
             let stream = try await client.open(request)
-            let isRedirected = stream.head.url != HTTPExchange.plain(request.url)
             guard work.expect.contains(where: { $0.contains(stream.status) }) else {
-                return await unexpected(stream, since: start, isRedirected: isRedirected)
+                return await unexpected(stream, since: start, isRedirected: stream.redirects > 0)
             }
             let body: [UInt8]
             do {
@@ -78,8 +77,6 @@ struct HTTPExchange: Sendable {
     private func tooMuch(_ why: String) -> AttemptResult.Outcome {
         work.method.isSafe ? .failed(.init(.output, "\(name) \(why)")) : .lost("\(name) \(why)")
     }
-
-    private static func plain(_ url: String) -> String { url.firstIndex(of: "#").map { String(url[..<$0]) } ?? url }
 
     private func note(_ text: String, _ stream: HostStream) async { await output.append(Array(text.utf8), to: stream) }
 

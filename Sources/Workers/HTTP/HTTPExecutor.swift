@@ -63,7 +63,12 @@ package struct HTTPExecutor: Executor {
         let output = await recorder.finish(nil)
         let result = AttemptResult(
             outcome: outcome, outputBytes: output.bytes, truncated: output.isTruncated || !output.faults.isEmpty, lastLine: output.lastLine)
-        try? await records.recordEnd(attempt.id, attempt.masked(result))
+        do {
+            try await records.recordEnd(attempt.id, attempt.masked(result))
+        } catch {
+            // It only matters to an engine that comes back before this report is journaled: that one will say lost.
+            return .ended(result)
+        }
         return .ended(result)
     }
 
