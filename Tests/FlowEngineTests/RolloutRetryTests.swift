@@ -115,6 +115,20 @@ struct RolloutRetryTests {
     }
 
     /// What is shown to an approval in front of a rollout is what runs.
+    @Test func `targets have no turn again while a check between their batches runs`() throws {
+        var machine = try machine()
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(machine.dispatched == ["deploy[batch 1]/between:check"])
+        let refused = #expect(throws: FlowError.self) {
+            try machine.command(.retry(from: StepPath("deploy[web-1]/switch")))
+        }
+        #expect(refused?.description.contains("'deploy[batch 1]/between:check' is running") == true, "\(refused?.description ?? "")")
+        try machine.succeed("deploy[batch 1]/between:check")
+        try approve(&machine)
+        try machine.succeed("deploy[web-2]/switch")
+        expectRefold(machine)
+    }
+
     @Test func `a rollout that is changed behind an open approval is approved anew`() throws {
         let spec = RolloutSpec(targets: .literal("all"), batches: try BatchSizes("1"))
         let gate = ApprovalSpec(prompt: .literal("Go?"), rules: [.role("release-manager", count: 1)])

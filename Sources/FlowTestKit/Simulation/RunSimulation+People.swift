@@ -38,9 +38,19 @@ extension RunSimulation {
     mutating func changePeople() throws(Violation) {
         let at = wall
         for _ in 0..<peopleRandom.int(1...3) { people?.change(at: at, &peopleRandom) }
+        endLoans(at: at)
         changeVoters()
         if let fault = people?.kinFault { throw violation(fault) }
         try decide(.people)
+    }
+
+    /// The time of a right by which somebody voted on an open gate is over.
+    private mutating func endLoans(at now: Instant) {
+        let lent = run.steps.flatMap { step in
+            step.approval?.state == .open ? step.approval?.votes.compactMap { $0.voided == nil ? $0.delegation?.id : nil } ?? [] : []
+        }
+        guard let id = lent.randomElement(using: &peopleRandom), peopleRandom.chance(0.5) else { return }
+        people?.endLoan(id, at: now)
     }
 
     /// What changes matters most of those who have voted on an open gate: they turn out to be one person, or that who asked for the run, or lose their

@@ -88,6 +88,13 @@ struct SimulatedPeople {
         current = snapshot
     }
 
+    /// The time of a lent right is over.
+    mutating func endLoan(_ id: String, at now: Instant) {
+        guard let index = loans.firstIndex(where: { $0.delegation.id == id }) else { return }
+        loans[index].delegation.until = min(loans[index].delegation.until, now)
+        current = snapshot
+    }
+
     /// Two users turn out to be one person.
     mutating func join(_ one: String, _ other: String) {
         link(one, other)

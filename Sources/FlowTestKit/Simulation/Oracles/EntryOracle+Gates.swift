@@ -201,7 +201,9 @@ extension EntryOracle {
             if before.contains(where: { areOne($0, user) }) { return "its giver voted before" }
         }
         if let lent = vote.delegation {
-            guard let loan = people.loan(lent.id), loan.taker == giver.person, lent.until > now else { return "the right is not lent any more" }
+            guard let loan = people.loan(lent.id), loan.taker == giver.person, min(lent.until, loan.delegation.until) > now else {
+                return "the right is not lent any more"
+            }
             return nil
         }
         let rules = spec.rulesInForce(approval).flatMap(\.parts) + (vote.decision == .rejected ? spec.veto?.parts ?? [] : [])
