@@ -86,7 +86,7 @@ private final class TLSFile: Sendable {
         _ = try Self.isPipe(path) { flow_facts_of_path(path, $0) }
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { throw .tls(.unreadable("\(path): \(SystemError.text(errno))")) }
+        guard descriptor >= 0 else { throw .tls(.unreadable("\(path) cannot be read: \(SystemError.text(errno))")) }
         do throws(HTTP.Failure) {
             let descriptor = descriptor
             isPipe = try Self.isPipe(path) { flow_facts_of_descriptor(descriptor, $0) }
@@ -100,11 +100,11 @@ private final class TLSFile: Sendable {
     private static func isPipe(_ path: String, _ look: (UnsafeMutablePointer<flow_file_facts>) -> Int32) throws(HTTP.Failure) -> Bool {
         var facts = flow_file_facts()
         let code = look(&facts)
-        guard code == 0 else { throw .tls(.unreadable("\(path): \(SystemError.text(code))")) }
+        guard code == 0 else { throw .tls(.unreadable("\(path) cannot be read: \(SystemError.text(code))")) }
         switch facts.mode & S_IFMT {
         case S_IFIFO: return true
         case S_IFREG: return false
-        default: throw .tls(.unreadable("\(path): it is neither a file nor a pipe"))
+        default: throw .tls(.unreadable("\(path) cannot be read: it is neither a file nor a pipe"))
         }
     }
 
@@ -140,7 +140,7 @@ private final class TLSFile: Sendable {
         return poll.revents & Int16(POLLIN) == 0 && poll.revents & Int16(POLLHUP) != 0
     }
 
-    private func fault(_ why: String) -> HTTP.Failure { .tls(.unreadable("\(path): \(why)")) }
+    private func fault(_ why: String) -> HTTP.Failure { .tls(.unreadable("\(path) cannot be read: \(why)")) }
 }
 
 extension HTTP.Request.TLS.PEM {
