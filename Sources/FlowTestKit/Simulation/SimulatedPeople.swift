@@ -23,6 +23,7 @@ struct SimulatedPeople {
             links.append((name, "os:\(name)"))
             set(roles(&random), of: name)
         }
+        for _ in 0..<6 { lend(random.pick(names), to: random.pick(names), at: Instant(milliseconds: 0), &random) }
         current = snapshot
     }
 
@@ -169,7 +170,8 @@ struct SimulatedPeople {
             return
         }
         lent += 1
-        let right = Delegation(id: "loan-\(lent)", from: from, person: giver.person, role: role, until: now + Double(random.pick([1, 5, 20, 300])))
+        let until = now + Double(random.pick([5, 60, 300, 3_600]))
+        let right = Delegation(id: "loan-\(lent)", from: from, person: giver.person, role: role, until: until)
         loans.append(People.Loan(right, to: person))
     }
 }
