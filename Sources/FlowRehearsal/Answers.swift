@@ -29,7 +29,8 @@ struct Answers {
     private struct Trial: Hashable {
         var run: RunID
         var path: StepPath
-        var source: String
+        /// Its number in the script.
+        var rule: Int
     }
 
     init(_ order: RehearsalOrder) {
@@ -141,12 +142,20 @@ struct Answers {
             return (AttemptResult(outcome: .succeeded(output: .null, changed: true), exitStatus: 0), seconds)
         }
         let failure = failure(of: order)
-        if let limit = order.timeoutSeconds, seconds > limit || failure == .timeout { return (AttemptResult(outcome: .timedOut), limit) }
+        if let limit = work.ownSeconds ?? order.timeoutSeconds, seconds > limit || failure == .timeout {
+            let outcome = work.rehearsedTimeOut(seconds: limit)
+            var status: Int?
+            if case .failed(let failure) = outcome, failure.cause == .exitStatus { status = work.rehearsedStatus }
+            return (AttemptResult(outcome: outcome, exitStatus: status), limit)
+        }
         switch failure {
-        case .status(let status):
+        case .status(let given):
+            let status = given ?? work.rehearsedStatus
             let failure = work.rehearsedFailure(status: status)
+            // What gives up by itself does so then.
+            let seconds = work.ownSeconds ?? seconds
             return (AttemptResult(outcome: .failed(failure), exitStatus: failure.cause == .exitStatus ? status : nil), seconds)
-        case .timeout: return (AttemptResult(outcome: .timedOut), seconds)
+        case .timeout: return (AttemptResult(outcome: work.rehearsedTimeOut(seconds: seconds)), seconds)
         case .lost: return (AttemptResult(outcome: .lost("\(host ?? "this machine") was rebooted in the middle")), seconds)
         case nil:
             let (output, rule) = outputs.output(of: node, work, at: path, on: host, in: run.flow)
@@ -169,11 +178,12 @@ struct Answers {
 
     /// What a person does with a step that waits for one, if the script says so and it was not tried before.
     mutating func remedy(for row: StepRow) -> RunCommand? {
-        for rule in script.remedies where rule.steps.matches(row.path, on: row.attempt?.target) {
-            guard tried.insert(Trial(run: row.run, path: row.path, source: rule.source)).inserted else { continue }
+        for (number, rule) in script.remedies.enumerated() where rule.steps.matches(row.path, on: row.attempt?.target) {
+            guard tried.insert(Trial(run: row.run, path: row.path, rule: number)).inserted else { continue }
             used.insert(rule.source)
             switch rule.value {
-            case .retry: return .resolve(row.path, .retry)
+            // What a person does with a rollout that is held: `flowctl retry RUN`.
+            case .retry: return isRollout(row) ? .retry(from: nil) : .resolve(row.path, .retry)
             case .skip: return .skip(row.path)
             case .succeeded: return .resolve(row.path, .succeeded(output: given(for: row)))
             case .failed: return .resolve(row.path, .failed)
@@ -182,6 +192,10 @@ struct Answers {
             }
         }
         return nil
+    }
+
+    private func isRollout(_ row: StepRow) -> Bool {
+        if case .rollout? = runs[row.run]?.node(at: row.path)?.kind { true } else { false }
     }
 
     /// What the person says of its output: what the script gives, else what is made up where something is declared.

@@ -42,10 +42,11 @@ public struct Rehearsal: Sendable {
 
     // MARK: - What goes otherwise
 
-    /// Attempts of these steps fail with this exit status, 1 to 255; a Swift step throws.
+    /// Attempts of these steps fail: a command with this exit status (1 unless given), a request with this status of HTTP (500); a Swift step throws.
     /// - Parameter times: only the first ones of each step; nil: all of them.
-    public func failing(_ step: String, status: Int = 1, times: Int? = nil) -> Rehearsal {
-        changed { $0.fail.append("\(step)=\(status)" + (times.map { "x\($0)" } ?? "")) }
+    public func failing(_ step: String, status: Int? = nil, times: Int? = nil) -> Rehearsal {
+        let how = (status.map(String.init) ?? "") + (times.map { "x\($0)" } ?? "")
+        return changed { $0.fail.append(step + (how.isEmpty ? "" : "=\(how)")) }
     }
 
     /// Attempts of these steps run into their time-out.

@@ -5,7 +5,7 @@ extension RehearsalScript {
     /// Refuses what names no step, host or signal of the flow, or gives what it does not take; all of it at once.
     func check(against plan: Plan, _ inventory: Inventory) throws(FlowError) {
         var check = ScriptCheck(plan: plan, inventory: inventory)
-        for rule in faults { check.steps(rule.steps, rule.source, "does work", \.isWork) }
+        for rule in faults { check.failure(rule) }
         for rule in seconds { check.steps(rule.steps, rule.source, "takes time of its own", { $0.isWork || $0.isAnswered }) }
         for rule in outputs { check.output(rule) }
         for rule in verdicts { check.verdict(rule) }
@@ -61,6 +61,19 @@ private struct ScriptCheck {
         names.prefix(20).joined(separator: ", ") + (names.count > 20 ? " and \(names.count - 20) more" : "")
     }
 
+    mutating func failure(_ rule: RehearsalScript.Rule<RehearsalScript.Fault>) {
+        let meant = steps(rule.steps, rule.source, "does work", \.isWork)
+        switch rule.value.failure {
+        case .status(let status?):
+            for node in meant {
+                if let why = node.work?.rehearsedStatusFault(status) { fault(rule.source, "step '\(node.id)' \(why)") }
+            }
+        case .timeout:
+            if let first = meant.first, !meant.contains(where: \.hasTimeOut) { fault(rule.source, "step '\(first.id)' has no time-out") }
+        case .status(nil), .lost: break
+        }
+    }
+
     mutating func output(_ rule: RehearsalScript.Rule<JSON>) {
         for node in steps(rule.steps, rule.source, "hands something out", \.isWork) {
             guard let work = node.work else { continue }
@@ -112,6 +125,7 @@ private struct ScriptCheck {
 
 extension Node {
     fileprivate var isWork: Bool { work != nil }
+    fileprivate var hasTimeOut: Bool { policy.timeoutSeconds != nil || work?.ownSeconds != nil || work?.longestSeconds != nil }
     fileprivate var isGate: Bool { if case .approval = kind { true } else { false } }
     /// People or a message answer it.
     fileprivate var isAnswered: Bool {

@@ -83,13 +83,13 @@ private struct OptionReader {
         }
         let failure: RehearsalScript.Failure? =
             switch how {
-            case "": .status(1)
+            case "": .status(nil)
             case "timeout": .timeout
             case "lost": .lost
-            default: Int(how).flatMap { (1...255).contains($0) ? .status($0) : nil }
+            default: Int(how).map { .status($0) }
             }
         guard let failure, value != "" else {
-            fault("--fail \(text)", "must end in =STATUS (1 to 255), =timeout or =lost, with xTIMES behind it for the first attempts only")
+            fault("--fail \(text)", "must end in =STATUS, =timeout or =lost, with xTIMES behind it for the first attempts only")
             return nil
         }
         return .init(steps, .init(failure, times: times), source: "--fail \(text)")

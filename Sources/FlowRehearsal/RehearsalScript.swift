@@ -4,7 +4,8 @@ package import FlowModel
 package struct RehearsalScript: Sendable {
     /// How attempts fail.
     package enum Failure: Hashable, Sendable {
-        case status(Int)
+        /// nil: with the usual one of its kind.
+        case status(Int?)
         /// They run into their time-out.
         case timeout
         /// Their host was rebooted in the middle: nobody knows whether they took effect.

@@ -64,6 +64,14 @@ struct AttemptRecords: Sendable {
         }
     }
 
+    /// Why nothing may be started, if a later attempt of the step has run than the journal knows of.
+    func unknownPast(of order: AttemptOrder) async throws -> String? {
+        guard let lastSent = order.lastSent else { return nil }
+        let newest = try await newest(of: order.id)
+        guard newest > lastSent else { return nil }
+        return "attempt \(newest) of it has run, of which the journal knows nothing: the database came out of a backup"
+    }
+
     /// Removes what is known of the attempt, the start last.
     /// - Parameter kinds: of files beside these.
     func remove(_ id: AttemptID, _ kinds: [String] = []) async throws {

@@ -81,6 +81,13 @@ struct PlanFormatTests {
         #expect(throws: FlowError.self) { try Plan(stored: Self.adding("zzz", at: ["steps", "0"], to: current)) }
     }
 
+    @Test func `one that is changed is written as it is now`() throws {
+        var plan = try Plan(stored: try #require(Self.kept.first).plan)
+        plan.nodes[0].policy.timeoutSeconds = 77
+        #expect(plan.format == 2)
+        #expect(try JSON(encoding: plan).read(as: Plan.self).nodes[0].policy.timeoutSeconds == 77)
+    }
+
     @Test func `another format is refused with those that are read`() throws {
         for format in [0, 3, -1, Int.max] {
             #expect(throws: (any Error).self) { try Plan(stored: ["format": .int(format), "flow": "a", "nodes": [], "dsl": "1"]) }

@@ -115,3 +115,22 @@ struct LateHosts: Flow {
         map("each", over: chosen.hosts) { host in shell("touch", "true", on: host) }
     }
 }
+
+/// Requests and waits, which end in ways of their own.
+struct Asks: Flow {
+    var body: some FlowBody {
+        http("get", .get, "http://api/", timeout: .seconds(3))
+        http("post", .post, "http://api/", retry: .attempts(3), timeout: .seconds(3))
+        http("put", .put, "http://api/", timeout: .seconds(3))
+        waitForPort("port", "db:5432", timeout: .seconds(30))
+    }
+}
+
+/// A rollout that is held when a host fails.
+struct Held: Flow {
+    var body: some FlowBody {
+        rollout("deploy", to: "*", batches: "1", onBreach: .hold) { host in
+            shell("switch", "true", on: host)
+        }
+    }
+}

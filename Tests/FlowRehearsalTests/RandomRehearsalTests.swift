@@ -11,7 +11,10 @@ struct RandomRehearsalTests {
         var random = SeededRandom(seed: ~seed)
         var options = RehearsalOptions()
         for node in plan.nodes {
-            if node.work != nil, random.chance(0.25) { options.fail.append(node.id + random.pick(["", "=2x1", "=timeout", "=lost", "=lostx1"])) }
+            if node.work != nil, random.chance(0.25) {
+                let late = node.policy.timeoutSeconds == nil ? "" : "=timeout"
+                options.fail.append(node.id + random.pick(["", "=2x1", late, "=lost", "=lostx1"]))
+            }
             if node.work != nil, random.chance(0.1) { options.take.append("\(node.id)=\(random.int(0...100))") }
             if node.kindName == "approval", random.chance(0.4) { options.reject.append(node.id) }
             if ["approval", "waitFor"].contains(node.kindName), random.chance(0.3) { options.expire.append(node.id) }

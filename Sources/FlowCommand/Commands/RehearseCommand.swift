@@ -45,7 +45,7 @@ struct ScriptOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Attempts of the step fail with this exit status, else 1; or run into their time-out; or are lost. xN: only the first N of each.",
+            "Attempts of the step fail, with this exit status or status of HTTP; or run into their time-out; or are lost. xN: only the first N of each.",
             valueName: "step[=status|timeout|lost][xN]"))
     var fail: [String] = []
 

@@ -5,15 +5,18 @@ struct RehearsalText {
     private static let columns = 80
     /// The column of the steps is no wider.
     private static let widest = 30
+    /// The column of the times is no narrower.
     private static let timeWidth = 10
 
     private let rehearsed: Rehearsed
     private let title: String
+    private let timeWidth: Int
     private let style: Style
 
     init(_ rehearsed: Rehearsed, of flow: String, style: Style) {
         self.rehearsed = rehearsed
         self.style = style
+        timeWidth = max(Self.timeWidth, (rehearsed.rows.map(\.time.displayWidth).max() ?? 0) + 2)
         title = "Rehearsal of \(flow) from \(rehearsed.start). Nothing is carried out."
     }
 
@@ -29,8 +32,8 @@ struct RehearsalText {
     }
 
     private func lines(of row: Rehearsed.Row, _ width: Int) -> [String] {
-        let time = style.paint(row.time.padded(to: Self.timeWidth), .dim)
-        let column = Self.timeWidth + (width == 0 ? 0 : width + 2)
+        let time = style.paint(row.time.padded(to: timeWidth), .dim)
+        let column = timeWidth + (width == 0 ? 0 : width + 2)
         let place = row.place.neutralised()
         let texts = wrapped(row.text.neutralised(), first: column, indent: column)
         let painted = texts.enumerated().map { number, text in

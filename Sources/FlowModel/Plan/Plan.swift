@@ -5,27 +5,28 @@ package struct Plan: Hashable, Sendable {
     /// The version of the form in which plans are written. A reader refuses a version that it does not know.
     package static let currentFormat = 2
 
-    /// The plan as it was read, if that was in format 1: it is written again as it was, so that its digest and revision stay what they were.
-    let asRead: JSON?
+    /// The plan as it was read, if that was in format 1: it is written again as it was, so that its digest and revision stay what they were. One that is
+    /// changed is another, and is written in the current format.
+    var asRead: JSON?
     package var format: Int { asRead == nil ? Plan.currentFormat : PlanFormat1.number }
     /// The flow's name in kebab case.
-    package var flow: String
-    package var summary: String?
-    package var parameters: [Parameter]
+    package var flow: String { didSet { asRead = nil } }
+    package var summary: String? { didSet { asRead = nil } }
+    package var parameters: [Parameter] { didSet { asRead = nil } }
     /// Every step, in the order of the file; a step comes after all that it needs.
-    package var nodes: [Node]
+    package var nodes: [Node] { didSet { asRead = nil } }
     /// What starts it by itself; nil when nothing does.
-    package var triggers: [TriggerSpec]?
+    package var triggers: [TriggerSpec]? { didSet { asRead = nil } }
     /// The flows that it calls, pinned; nil when there are none.
-    package var calls: [CalledFlow]?
+    package var calls: [CalledFlow]? { didSet { asRead = nil } }
     /// Locks, overlap and priority of its runs; nil for none.
-    package var control: FlowControl?
+    package var control: FlowControl? { didSet { asRead = nil } }
     /// Embedded files (scripts), by digest; their bytes are in the blob store.
-    package var assets: [Asset]
+    package var assets: [Asset] { didSet { asRead = nil } }
     /// Digest of the flow file's source; nil for a plan that was written as JSON.
-    package var source: Digest?
+    package var source: Digest? { didSet { asRead = nil } }
     /// The version of FlowDSL that made the plan.
-    package var dsl: String
+    package var dsl: String { didSet { asRead = nil } }
 
     package init(
         flow: String, summary: String? = nil, parameters: [Parameter] = [], nodes: [Node] = [], assets: [Asset] = [],

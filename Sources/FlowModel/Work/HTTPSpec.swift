@@ -183,6 +183,17 @@ extension HTTPSpec: WorkSpec {
         return AttemptResult.Failure(mayChange ? .answer : .refused, "\(method.rawValue) was answered \(status)")
     }
 
+    package var rehearsedStatus: Int { 500 }
+
+    package func rehearsedStatusFault(_ status: Int) -> String? {
+        guard (100...599).contains(status) else { return "fails with a status of HTTP from 100 to 599, found \(status)" }
+        return expect.contains { $0.contains(status) } ? "expects the status \(status): it does not fail with it" : nil
+    }
+
+    package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome {
+        method.isSafe ? .timedOut : .lost("\(method.rawValue): no whole answer in time. Whether it took effect is not known")
+    }
+
     package var canBeProbed: Bool { !method.isSafe }
     package var isRepeatable: Bool { method.isSafe }
     package var longestSeconds: Double? { Limits.httpSeconds }

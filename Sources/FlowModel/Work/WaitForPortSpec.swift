@@ -28,6 +28,8 @@ extension WaitForPortSpec: WorkSpec {
     package var isRepeatable: Bool { true }
 
     package var longestSeconds: Double? { span.longestSeconds }
+    package var ownSeconds: Double? { Double(span.timeoutSeconds) }
+    package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome { span.inVain }
     package func faults(in plan: Plan) -> [String] { span.faults }
 
     package var mistakes: [String] {

@@ -19,6 +19,11 @@ package struct WatchSpan: Hashable, Sendable, Codable {
     /// Its script ends by itself, and says why; one that cannot is ended by its host.
     var longestSeconds: Double { Double(timeoutSeconds) + Limits.watchMarginSeconds }
 
+    /// Its time is over.
+    var inVain: AttemptResult.Outcome {
+        .failed(.init(.exitStatus, answers ? "no answer within \(timeoutSeconds) s" : "it still answered after \(timeoutSeconds) s"))
+    }
+
     var faults: [String] {
         var faults: [String] = []
         if !(1...Limits.watchIntervalSeconds).contains(intervalSeconds) {

@@ -35,6 +35,14 @@ package protocol WorkSpec: Hashable, Sendable, Codable {
     func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON
     /// How an attempt fails in a rehearsal that wants it to fail with this status.
     func rehearsedFailure(status: Int) -> AttemptResult.Failure
+    /// The status with which it fails where a rehearsal says none.
+    var rehearsedStatus: Int { get }
+    /// What is wrong with failing with this status; nil: it can.
+    func rehearsedStatusFault(_ status: Int) -> String?
+    /// After how many seconds it gives up by itself; nil: its step's time-out ends it.
+    var ownSeconds: Double? { get }
+    /// How an attempt ends that took too long.
+    func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome
     /// Another command can say whether a lost attempt took effect.
     var canBeProbed: Bool { get }
     /// It changes nothing: a lost attempt may be repeated without anybody's leave.
@@ -76,6 +84,12 @@ extension WorkSpec {
         given.map(assumedOutput) ?? outputShape(declared: declared)?.invented(as: step) ?? .null
     }
     package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.exitStatus, "exit status \(status)") }
+    package var rehearsedStatus: Int { 1 }
+    package func rehearsedStatusFault(_ status: Int) -> String? {
+        (1...255).contains(status) ? nil : "fails with an exit status from 1 to 255, found \(status)"
+    }
+    package var ownSeconds: Double? { nil }
+    package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome { .timedOut }
     package var canBeProbed: Bool { false }
     package var isRepeatable: Bool { false }
     package var longestSeconds: Double? { nil }

@@ -102,7 +102,10 @@ struct HTTPAnswerReader: Sendable {
     private func extracted(_ body: [UInt8]) throws(AttemptResult.Failure) -> JSON {
         var members: [String: JSON] = [:]
         do throws(XMLFault) {
-            let document = try XMLDocument(bytes: body)
+            // What all paths together may cost is what one may.
+            var limits = XMLLimits()
+            limits.steps /= max(1, paths.count)
+            let document = try XMLDocument(bytes: body, limits: limits)
             for (name, path) in paths { members[name] = member(name, try document.value(of: path)) }
         } catch {
             throw AttemptResult.Failure(.output, "the answer could not be read: \(error)")

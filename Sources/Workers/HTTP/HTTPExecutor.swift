@@ -46,13 +46,7 @@ package struct HTTPExecutor: Executor {
         let answer = try HTTPAnswerReader(work)
         let place = try await records.place()
         guard await attempt.placed(place) else { return .cancelled }
-        if let lastSent = attempt.order.lastSent {
-            let newest = try await records.newest(of: attempt.id)
-            guard newest <= lastSent else {
-                let reason = "attempt \(newest) of it has run, of which the journal knows nothing: the database came out of a backup"
-                return .ended(AttemptResult(outcome: .lost(reason)))
-            }
-        }
+        if let reason = try await records.unknownPast(of: attempt.order) { return .ended(AttemptResult(outcome: .lost(reason))) }
         try await records.recordStart(attempt.id) { Array("{}".utf8) }
         attempt.report(.started(containment: .process))
         let recorder = attempt.recorder(in: outputs)

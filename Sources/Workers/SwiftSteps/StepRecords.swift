@@ -85,8 +85,7 @@ struct StepRecords: Sendable {
         }
     }
 
-    /// The newest attempt of the step that was started and not removed; 0 when there is none.
-    func newest(of id: AttemptID) async throws -> Int { try await files.newest(of: id) }
+    func unknownPast(of order: AttemptOrder) async throws -> String? { try await files.unknownPast(of: order) }
 
     /// Removes what is known of the attempt.
     func remove(_ id: AttemptID) async throws { try await files.remove(id, ["record"]) }

@@ -52,13 +52,7 @@ package struct SwiftStepExecutor: Executor {
         }
         let place = try await records.place()
         guard await attempt.placed(place) else { return .cancelled }
-        if let lastSent = attempt.order.lastSent {
-            let newest = try await records.newest(of: attempt.id)
-            guard newest <= lastSent else {
-                let reason = "attempt \(newest) of it has run, of which the journal knows nothing: the database came out of a backup"
-                return .ended(AttemptResult(outcome: .lost(reason)))
-            }
-        }
+        if let reason = try await records.unknownPast(of: attempt.order) { return .ended(AttemptResult(outcome: .lost(reason))) }
         let recorder = attempt.recorder(in: outputs)
         let tail = tail(of: attempt, recorder)
         let (process, id): (FlowHostProcess, Int)
