@@ -86,31 +86,32 @@ public struct HTTPStatuses: Sendable, ExpressibleByIntegerLiteral, ExpressibleBy
     public static func from(_ first: Int, to last: Int) -> HTTPStatuses { HTTPStatuses([StatusRange(first, last)]) }
 }
 
-/// How a request goes there: certificates and keys are files in PEM on this machine, by absolute path.
-public struct HTTPWay: Sendable {
+/// How a request is made: certificates and keys are files in PEM on this machine, by absolute path.
+public struct HTTPOptions: Sendable {
     var identity: HTTPSpec.Identity?
     var proxy: Text?
     var redirects: Int
-    var connect: Duration
-    var answer: Duration
-    var bytes: Int
+    var connectTimeout: Duration
+    var responseTimeout: Duration
+    var maxBytes: Int
 
     /// - Parameters:
-    ///   - authorities: who is believed; those that this machine trusts unless given.
+    ///   - ca: who is believed; those that this machine trusts unless given.
     ///   - certificate: our own, with its `key`.
     ///   - proxy: `http://HOST:PORT`.
     ///   - redirects: how many are followed, 0 to 10; to another host without credentials, never from https to http.
-    ///   - connect: until a connection is there, TLS included.
-    ///   - answer: until the answer begins, and for each pause in it.
-    ///   - bytes: of an answer, at most 64 MiB.
+    ///   - connectTimeout: until a connection is there, TLS included.
+    ///   - responseTimeout: until the response begins, and for each pause in it.
+    ///   - maxBytes: of a response, at most 64 MiB.
     public init(
-        authorities: Text? = nil, certificate: Text? = nil, key: Text? = nil, proxy: Text? = nil, redirects: Int = 0,
-        connect: Duration = .seconds(10), answer: Duration = .seconds(60), bytes: Int = 1 << 20
+        ca: Text? = nil, certificate: Text? = nil, key: Text? = nil, proxy: Text? = nil, redirects: Int = 0,
+        connectTimeout: Duration = .seconds(10), responseTimeout: Duration = .seconds(60), maxBytes: Int = 1 << 20
     ) {
-        if authorities != nil || certificate != nil || key != nil {
-            identity = HTTPSpec.Identity(authorities: authorities?.expression, certificate: certificate?.expression, key: key?.expression)
+        if ca != nil || certificate != nil || key != nil {
+            identity = HTTPSpec.Identity(authorities: ca?.expression, certificate: certificate?.expression, key: key?.expression)
         }
-        (self.proxy, self.redirects, self.connect, self.answer, self.bytes) = (proxy, redirects, connect, answer, bytes)
+        (self.proxy, self.redirects, self.connectTimeout) = (proxy, redirects, connectTimeout)
+        (self.responseTimeout, self.maxBytes) = (responseTimeout, maxBytes)
     }
 }
 
@@ -145,12 +146,12 @@ public struct HTTPStep<Value: Decodable & Sendable, Whole: Decodable & Sendable>
 @discardableResult
 public func http(
     _ name: String, _ method: HTTPMethod, _ url: Text, headers: KeyValuePairs<String, Text> = [:], query: KeyValuePairs<String, Text> = [:],
-    body: HTTPBody? = nil, authorization: HTTPAuthorization? = nil, expect: HTTPStatuses = .success, way: HTTPWay = HTTPWay(),
+    body: HTTPBody? = nil, authorization: HTTPAuthorization? = nil, expect: HTTPStatuses = .success, options: HTTPOptions = HTTPOptions(),
     retry: RetryPolicy? = nil, timeout: Duration? = nil, effect: Effect = .atMostOnce, lock: Lock? = nil, limit: Limit? = nil,
     onFailure: OnFailure = .stop, after: [any StepHandle] = [], file: String = #fileID, line: Int = #line,
     @FlowBuilder undo: (HTTPStep<HTTPResult, HTTPResult>) -> any FlowBody = { _ in Block() }
 ) -> HTTPStep<HTTPResult, HTTPResult> {
-    let spec = HTTPSpec(method, url, headers, query, body, authorization, expect, way)
+    let spec = HTTPSpec(method, url, headers, query, body, authorization, expect, options)
     let (policy, site) = (Policy(retry, timeout, onFailure, effect, named: name, Site(file, line)).claiming(lock, limit), Site(file, line))
     let id = Recorder.add("http", Recorder.Entry(name: name, kind: .work(Work(spec)), policy: policy, after: after, site: site))
     let step = HTTPStep<HTTPResult, HTTPResult>(id: id, path: [])
@@ -168,12 +169,13 @@ public func http(
 public func http<Output: Decodable & Sendable>(
     _ name: String, _ method: HTTPMethod, _ url: Text, headers: KeyValuePairs<String, Text> = [:], query: KeyValuePairs<String, Text> = [:],
     body: HTTPBody? = nil, authorization: HTTPAuthorization? = nil, expect: HTTPStatuses = .success, xml: [String: String]? = nil,
-    namespaces: [String: String] = [:], output: Output.Type, way: HTTPWay = HTTPWay(), retry: RetryPolicy? = nil, timeout: Duration? = nil,
+    namespaces: [String: String] = [:], output: Output.Type, options: HTTPOptions = HTTPOptions(), retry: RetryPolicy? = nil,
+    timeout: Duration? = nil,
     effect: Effect = .atMostOnce, lock: Lock? = nil, limit: Limit? = nil, onFailure: OnFailure = .stop, after: [any StepHandle] = [],
     file: String = #fileID, line: Int = #line, @FlowBuilder undo: (HTTPStep<Output, HTTPOutput<Output>>) -> any FlowBody = { _ in Block() }
 ) -> HTTPStep<Output, HTTPOutput<Output>> {
     let site = Site(file, line)
-    var spec = HTTPSpec(method, url, headers, query, body, authorization, expect, way)
+    var spec = HTTPSpec(method, url, headers, query, body, authorization, expect, options)
     let shape = ShapeProbe.shape(of: Output.self)
     if let xml {
         spec.xml = HTTPSpec.Extraction(paths: xml, namespaces: namespaces.isEmpty ? nil : namespaces)
@@ -207,12 +209,13 @@ extension HTTPSpec.Field {
 extension HTTPSpec {
     fileprivate init(
         _ method: HTTPMethod, _ url: Text, _ headers: KeyValuePairs<String, Text>, _ query: KeyValuePairs<String, Text>, _ body: HTTPBody?,
-        _ authorization: HTTPAuthorization?, _ expect: HTTPStatuses, _ way: HTTPWay
+        _ authorization: HTTPAuthorization?, _ expect: HTTPStatuses, _ options: HTTPOptions
     ) {
         self.init(
             Method(method), url.expression, headers: headers.map { Field($0) }, query: query.map { Field($0) }, body: body?.body,
-            authorization: authorization?.authorization, expect: expect.ranges, redirects: way.redirects, tls: way.identity,
-            proxy: way.proxy?.expression, connectSeconds: way.connect.inSeconds, answerSeconds: way.answer.inSeconds, bodyBytes: way.bytes)
+            authorization: authorization?.authorization, expect: expect.ranges, redirects: options.redirects, tls: options.identity,
+            proxy: options.proxy?.expression, connectSeconds: options.connectTimeout.inSeconds, responseSeconds: options.responseTimeout.inSeconds,
+            bodyBytes: options.maxBytes)
     }
 }
 

@@ -51,7 +51,7 @@ struct Hands: Sendable {
                 }
                 return bytes
             }, open: { try vault.open($0) }, confinement: confinement,
-            http: HTTPReach(egress: configuration.egress?.rules ?? EgressRules()), executors: Hands.executors, logger: logger,
+            http: HTTPAccess(egress: configuration.egress?.rules ?? EgressRules()), executors: Hands.executors, logger: logger,
             report: { relay.report($0) })
         outputs = StoredOutputs(store: store)
         reach = HostReach(ssh: ssh, logger: logger)

@@ -107,7 +107,7 @@ package final class WorkerPool: AttemptDispatcher {
     init(
         places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording, closeFarewells: @escaping @Sendable () -> Void,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, http: HTTPReach,
+        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, http: HTTPAccess,
         executors: [any Executor.Type], logger: Logger, report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
@@ -434,7 +434,7 @@ extension WorkerPool {
     package convenience init(
         places: Places = Places(), home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, http: HTTPReach = HTTPReach(),
+        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, http: HTTPAccess = HTTPAccess(),
         executors: [any Executor.Type],
         logger: Logger = Logger(label: "flow.workers") { _ in SwiftLogNoOpLogHandler() },
         report: @escaping @Sendable (AttemptReport) -> Void

@@ -220,7 +220,7 @@ struct HTTPStepTests {
         #expect(cut.failure?.cause == .answer, "\(cut)")
         let (late, _) = try await result(order(.get, silent.url, step: "late", timeout: 1))
         #expect(late.outcome == .timedOut, "\(late)")
-        let (slow, _) = try await result(order(.get, silent.url, step: "slow", timeout: 20) { $0.answerSeconds = 0.5 })
+        let (slow, _) = try await result(order(.get, silent.url, step: "slow", timeout: 20) { $0.responseSeconds = 0.5 })
         #expect(slow.failure?.message.contains("no answer within 0.5 s") == true, "\(slow)")
     }
 

@@ -180,7 +180,7 @@ final class PoolUnderTest: Sendable {
     private func makePool(places: WorkerPool.Places, blobs: @escaping BlobSource) -> WorkerPool {
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement, http: HTTPReach(egress: egress),
+            open: open, confinement: confinement, http: HTTPAccess(egress: egress),
             executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self, HTTPExecutor.self],
             report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }

@@ -1,6 +1,6 @@
 extension HTTPSpec: Codable {
     private enum CodingKeys: String, CodingKey {
-        case method, url, headers, query, body, authorization, expect, xml, redirects, tls, proxy, connectSeconds, answerSeconds, bodyBytes
+        case method, url, headers, query, body, authorization, expect, xml, redirects, tls, proxy, connectSeconds, responseSeconds, bodyBytes
     }
 
     package init(from decoder: any Decoder) throws {
@@ -13,7 +13,7 @@ extension HTTPSpec: Codable {
             expect: try values.decode(.expect, unlessAbsent: [StatusRange.success]), xml: try values.decodeIfPresent(Extraction.self, forKey: .xml),
             redirects: try values.decode(.redirects, unlessAbsent: 0), tls: try values.decodeIfPresent(Identity.self, forKey: .tls),
             proxy: try values.decodeIfPresent(Expression.self, forKey: .proxy), connectSeconds: try values.decode(.connectSeconds, unlessAbsent: 10),
-            answerSeconds: try values.decode(.answerSeconds, unlessAbsent: 60),
+            responseSeconds: try values.decode(.responseSeconds, unlessAbsent: 60),
             bodyBytes: try values.decode(.bodyBytes, unlessAbsent: Limits.httpBodyBytes))
     }
 
@@ -31,7 +31,7 @@ extension HTTPSpec: Codable {
         try values.encodeIfPresent(tls, forKey: .tls)
         try values.encodeIfPresent(proxy, forKey: .proxy)
         try values.encode(connectSeconds, forKey: .connectSeconds)
-        try values.encode(answerSeconds, forKey: .answerSeconds)
+        try values.encode(responseSeconds, forKey: .responseSeconds)
         try values.encode(bodyBytes, forKey: .bodyBytes)
     }
 }

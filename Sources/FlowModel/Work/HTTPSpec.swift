@@ -83,14 +83,14 @@ package struct HTTPSpec: Hashable, Sendable {
     package var proxy: Expression?
     /// Seconds until a connection is there, and from the request to the beginning of the answer.
     package var connectSeconds: Double
-    package var answerSeconds: Double
+    package var responseSeconds: Double
     /// Bytes of the answer's body.
     package var bodyBytes: Int
 
     package init(
         _ method: Method, _ url: Expression, headers: [Field] = [], query: [Field] = [], body: Body? = nil, authorization: Authorization? = nil,
         expect: [StatusRange] = [StatusRange.success], xml: Extraction? = nil, redirects: Int = 0, tls: Identity? = nil, proxy: Expression? = nil,
-        connectSeconds: Double = 10, answerSeconds: Double = 60, bodyBytes: Int = Limits.httpBodyBytes
+        connectSeconds: Double = 10, responseSeconds: Double = 60, bodyBytes: Int = Limits.httpBodyBytes
     ) {
         self.method = method
         self.url = url
@@ -104,7 +104,7 @@ package struct HTTPSpec: Hashable, Sendable {
         self.tls = tls
         self.proxy = proxy
         self.connectSeconds = connectSeconds
-        self.answerSeconds = answerSeconds
+        self.responseSeconds = responseSeconds
         self.bodyBytes = bodyBytes
     }
 }
@@ -151,7 +151,7 @@ extension HTTPSpec: WorkSpec {
             method: method, url: try URLText(url, values), headers: try fields(headers), query: try fields(query), body: body,
             authorization: authorization, expect: expect, xml: xml, redirects: redirects, authorities: try values.text(tls?.authorities),
             certificate: try values.text(tls?.certificate), key: try values.text(tls?.key), proxy: try values.text(proxy),
-            connectSeconds: connectSeconds, answerSeconds: answerSeconds, bodyBytes: bodyBytes, output: values.output)
+            connectSeconds: connectSeconds, responseSeconds: responseSeconds, bodyBytes: bodyBytes, output: values.output)
     }
 
     package func outputShape(declared: TypeShape?) -> TypeShape? {
@@ -213,7 +213,7 @@ extension HTTPSpec: WorkSpec {
         if !(0...Limits.httpRedirects).contains(redirects) {
             faults.append("it may follow 0 to \(Limits.httpRedirects) redirects, found \(redirects)")
         }
-        for (what, seconds) in [("connect within", connectSeconds), ("be answered within", answerSeconds)]
+        for (what, seconds) in [("connect within", connectSeconds), ("be answered within", responseSeconds)]
         where !(0.001...Limits.waitSeconds).contains(seconds) {
             faults.append("it must \(what) 1 millisecond to a hundred years, found \(seconds) s")
         }

@@ -36,7 +36,7 @@ package struct HTTPWork: WorkOrder {
     package var key: String?
     package var proxy: String?
     package var connectSeconds: Double
-    package var answerSeconds: Double
+    package var responseSeconds: Double
     package var bodyBytes: Int
     /// The shape of the value, if declared.
     package var output: TypeShape?
@@ -44,7 +44,7 @@ package struct HTTPWork: WorkOrder {
     package init(
         method: HTTPSpec.Method, url: URLText, headers: [Field] = [], query: [Field] = [], body: Body? = nil, authorization: Authorization? = nil,
         expect: [StatusRange] = [StatusRange.success], xml: HTTPSpec.Extraction? = nil, redirects: Int = 0, authorities: String? = nil,
-        certificate: String? = nil, key: String? = nil, proxy: String? = nil, connectSeconds: Double = 10, answerSeconds: Double = 60,
+        certificate: String? = nil, key: String? = nil, proxy: String? = nil, connectSeconds: Double = 10, responseSeconds: Double = 60,
         bodyBytes: Int = Limits.httpBodyBytes, output: TypeShape? = nil
     ) {
         self.method = method
@@ -61,7 +61,7 @@ package struct HTTPWork: WorkOrder {
         self.key = key
         self.proxy = proxy
         self.connectSeconds = connectSeconds
-        self.answerSeconds = answerSeconds
+        self.responseSeconds = responseSeconds
         self.bodyBytes = bodyBytes
         self.output = output
     }

@@ -15,7 +15,7 @@ package struct ExecutorParts: Sendable {
     let confinement: LaunchConfinement
     /// What files may not be taken from, and as whom they are read.
     let sources: LaunchConfinement
-    let http: HTTPReach
+    let http: HTTPAccess
     let logger: Logger
     /// Takes what outlives an attempt, such as a process that is kept for the next one; false when the workers end.
     let keep: @Sendable (@escaping @Sendable () async -> Void) -> Bool

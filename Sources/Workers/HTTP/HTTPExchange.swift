@@ -7,7 +7,7 @@ struct HTTPExchange: Sendable {
     let client: HTTP.Client
     let request: HTTP.Request
     let work: HTTPWork
-    let answer: HTTPAnswerReader
+    let answer: HTTPResponseReader
     let attempt: LiveAttempt
     let output: OutputRecorder
 

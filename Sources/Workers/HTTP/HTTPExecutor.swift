@@ -11,11 +11,11 @@ package struct HTTPExecutor: Executor {
     private let outputs: OutputStore
     private let open: SecretOpener
     private let sources: LaunchConfinement
-    private let reach: HTTPReach
+    private let access: HTTPAccess
 
     package init(_ parts: ExecutorParts) {
         records = AttemptRecords(folder: parts.home + "/requests")
-        (outputs, open, sources, reach) = (parts.outputs, parts.open, parts.sources, parts.http)
+        (outputs, open, sources, access) = (parts.outputs, parts.open, parts.sources, parts.http)
     }
 
     package func forget(_ id: AttemptID) async throws -> Bool {
@@ -40,17 +40,17 @@ package struct HTTPExecutor: Executor {
     private func start(_ attempt: LiveAttempt, _ sealed: HTTPWork) async throws -> AttemptReport.Event {
         let work = try SecretOpening(open, for: attempt).work(sealed)
         await attempt.secrets.prepare()
-        let request = try await HTTPQuestion(work, attempt.order, reach.egress).request { path throws(AttemptResult.Failure) in
+        let request = try await HTTPRequestBuilder(work, attempt.order, access.egress).request { path throws(AttemptResult.Failure) in
             try await SourceFile.read(path, sources, for: "sent").bytes
         }
-        let answer = try HTTPAnswerReader(work)
+        let answer = try HTTPResponseReader(work)
         let place = try await records.place()
         guard await attempt.placed(place) else { return .cancelled }
         if let reason = try await records.unknownPast(of: attempt.order) { return .ended(AttemptResult(outcome: .lost(reason))) }
         try await records.recordStart(attempt.id) { Array("{}".utf8) }
         attempt.report(.started(containment: .process))
         let recorder = attempt.recorder(in: outputs)
-        let exchange = HTTPExchange(client: reach.client, request: request, work: work, answer: answer, attempt: attempt, output: recorder)
+        let exchange = HTTPExchange(client: access.client, request: request, work: work, answer: answer, attempt: attempt, output: recorder)
         let outcome = await outcome(of: exchange, attempt)
         // The next engine finds the start without an end: it was lost.
         guard let outcome else { return .ended(AttemptResult(outcome: .lost("the engine ended"))) }

@@ -4,7 +4,7 @@ import FlowThreads
 import FlowXML
 
 /// Makes a step's output of an answer.
-struct HTTPAnswerReader: Sendable {
+struct HTTPResponseReader: Sendable {
     private let shape: TypeShape?
     private let paths: [(name: String, path: XPath)]
     private let isExtracted: Bool

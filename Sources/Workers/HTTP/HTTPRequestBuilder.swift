@@ -3,7 +3,7 @@ import FlowModel
 import FoundationEssentials
 
 /// Makes the request of an order.
-struct HTTPQuestion {
+struct HTTPRequestBuilder {
     private let work: HTTPWork
     private let order: AttemptOrder
     private let egress: EgressRules
@@ -30,7 +30,7 @@ struct HTTPQuestion {
         request.decompresses = true
         request.egress = egress
         let whole = order.timeoutSeconds ?? Limits.httpSeconds
-        request.times = HTTP.TimeLimits(connect: work.connectSeconds, head: work.answerSeconds, silence: work.answerSeconds, whole: whole)
+        request.times = HTTP.TimeLimits(connect: work.connectSeconds, head: work.responseSeconds, silence: work.responseSeconds, whole: whole)
         request.sizes = HTTP.SizeLimits(bodyBytes: nil)
         request.mayBeRepeated = work.method.isSafe
         return request

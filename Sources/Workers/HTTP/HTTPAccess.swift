@@ -1,7 +1,7 @@
 package import FlowHTTP
 
 /// What requests of flows go through: one client, and the rules of where it may go.
-package struct HTTPReach: Sendable {
+package struct HTTPAccess: Sendable {
     package let client: HTTP.Client
     package let egress: EgressRules
 
