@@ -10,7 +10,8 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 N ?= 10
 LAB ?= .lab
-VERSION ?= 0.1.0
+# One place has it: what the programs say.
+VERSION ?= $(shell sed -nE 's/^package let flowVersion = "(.*)"$$/\1/p' Sources/FlowAPI/Routing/Call.swift)
 BUILD_FLAGS := -c release -debug-info-format none --explicit-target-dependency-import-check error
 BIN := .build/release
 SEEDS ?= 10000
@@ -18,7 +19,7 @@ FIRST ?= 0
 MINUTES ?= 30
 IDLE ?= 60
 
-.PHONY: help setup build run test cron crash fuzz simulate mutants soak fixtures check format bench install lab lab-stop clean
+.PHONY: help setup build run test cron crash fuzz simulate mutants soak fixtures check format bench install dist check-dist lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,8 +80,14 @@ format: ## Format all Swift files in place
 bench: build ## Measure; prints JSON lines, each figure beside the ceiling of the same run
 	@Benchmarks/run
 
-install: build ## Install flowctl, flowd and the FlowDSL module under PREFIX
+install: build ## Install flowctl, flowd, the FlowDSL module, manual pages and completions under PREFIX
 	@scripts/install "$(PREFIX)"
+
+dist: build ## Write dist/flow-VERSION-linux-ARCH.tar.gz and dist/flow_VERSION_ARCH.deb, to install where there is no Swift
+	@scripts/dist
+
+check-dist: ## Install what dist wrote in a clean Debian 12 and use it there (root, debootstrap, a mirror)
+	@scripts/check-dist
 
 lab: setup ## Start N real sshd hosts on loopback, inventory in $(LAB)/inventory.yaml (needs root)
 	@swift build $(BUILD_FLAGS) --product flow-lab
