@@ -43,11 +43,8 @@ extension Run {
             }
         case .stopping(let step): update(step) { $0.attempt?.isStopping = true }
         case .unreachable(let step, let reason, let until):
-            unreachable += (reason == nil ? 0 : 1) - (steps[step.index].waiting?.kind == .unreachable ? 1 : 0)
-            update(step) {
-                $0.waiting = reason.map { Waiting(kind: .unreachable, subject: $0, since: at, until: until) }
-                $0.due = until
-            }
+            setWaiting(reason.map { Waiting(kind: .unreachable, subject: $0, since: at, until: until) }, of: step.index)
+            update(step) { $0.due = until }
         case .attemptEnded(let step, let end): finish(end, step.index, at: at)
         case .settled(let step, let settlement): settle(settlement, step.index, at: at)
         case .sleeping(let step, let until): wait(.timer, step, at: at, until: until)
@@ -198,7 +195,6 @@ extension Run {
     mutating func enter(_ state: StepState, _ number: Int, at: Instant) {
         let old = steps[number].state
         let scope = steps[number].scope
-        if steps[number].waiting?.kind == .unreachable { unreachable -= 1 }
         if steps[number].isCalling { calls -= 1 }
         if !index.isMap(steps[number].node) { live += (state.isLive ? 1 : 0) - (old.isLive ? 1 : 0) }
         counts[old] -= 1
@@ -207,7 +203,7 @@ extension Run {
         scopes[scope].active += (state.isActive ? 1 : 0) - (old.isActive ? 1 : 0)
         steps[number].state = state
         if !claims.isEmpty { dropClaim(of: number, entering: state) }
-        steps[number].waiting = nil
+        setWaiting(nil, of: number)
         steps[number].due = nil
         steps[number].sought = nil
         if state != .pending, state != .ready, steps[number].startedAt == nil { steps[number].startedAt = at }
@@ -215,15 +211,24 @@ extension Run {
         dirty.append(number)
     }
 
+    /// The only place where it changes what a step waits for: those that wait are known without a look at all steps.
+    private mutating func setWaiting(_ waiting: Waiting?, of number: Int) {
+        let former = steps[number].waiting
+        unreachable += (waiting?.kind == .unreachable ? 1 : 0) - (former?.kind == .unreachable ? 1 : 0)
+        steps[number].waiting = waiting
+        if former == nil, waiting != nil { waitingSteps.insert(number) }
+        if former != nil, waiting == nil { waitingSteps.remove(number) }
+    }
+
     mutating func wait(_ kind: WaitKind, _ step: Entry.StepRef, at: Instant, until: Instant?) {
         enter(.waiting, step.index, at: at)
-        steps[step.index].waiting = Waiting(kind: kind, subject: step.path.text, since: at, until: until)
+        setWaiting(Waiting(kind: kind, subject: step.path.text, since: at, until: until), of: step.index)
         steps[step.index].due = until
     }
 
     private mutating func backOff(_ step: Entry.StepRef, until: Instant, reason: String, at: Instant) {
         enter(.backingOff, step.index, at: at)
-        steps[step.index].waiting = Waiting(kind: .timer, subject: step.path.text, since: at, until: until)
+        setWaiting(Waiting(kind: .timer, subject: step.path.text, since: at, until: until), of: step.index)
         steps[step.index].due = until
         steps[step.index].reason = reason
         retries += 1
@@ -231,7 +236,7 @@ extension Run {
 
     private mutating func hold(_ step: Entry.StepRef, state: StepState, kind: WaitKind, reason: String, at: Instant) {
         enter(state, step.index, at: at)
-        steps[step.index].waiting = Waiting(kind: kind, subject: step.path.text, since: at)
+        setWaiting(Waiting(kind: kind, subject: step.path.text, since: at), of: step.index)
         steps[step.index].reason = reason
     }
 
@@ -294,8 +299,7 @@ extension Run {
         attempt.lastLine = end.lastLine
         attempt.isStopping = false
         steps[number].attempt = attempt
-        if steps[number].waiting?.kind == .unreachable { unreachable -= 1 }
-        steps[number].waiting = nil
+        setWaiting(nil, of: number)
         if end.counts { steps[number].spent += 1 }
         dirty.append(number)
     }

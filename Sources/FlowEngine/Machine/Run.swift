@@ -29,6 +29,8 @@ package struct Run: Sendable {
     package internal(set) var live = 0
     /// Those of them whose host cannot be asked.
     package internal(set) var unreachable = 0
+    /// Steps that wait for something, in order. Follows from the steps.
+    package internal(set) var waitingSteps = OrderedNumbers()
 
     /// Steps that wait for a run that they called.
     package internal(set) var calls = 0

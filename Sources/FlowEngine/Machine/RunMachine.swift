@@ -123,6 +123,7 @@ package struct RunMachine {
         run.steps = []
         run.scopes = []
         run.positions = [:]
+        run.waitingSteps = OrderedNumbers()
         do {
             try machine.take(event)
         } catch {

@@ -100,7 +100,7 @@ struct Projection {
             head: loaded.head, priority: run.priority, isRegistered: run.created.isRegistered)
     }
 
-    /// What the run waits for. The steps that wait are few when a run is `waiting`; when many run, the first are enough.
+    /// What the run waits for. Where many steps wait, the first are enough.
     private func waits(of run: Run) -> [Waiting] {
         var waits: [Waiting] = []
         if let since = run.pausedAt {
@@ -111,18 +111,11 @@ struct Projection {
             waits.append(wait)
         }
         waits += claimWaits(of: run) + paceWaits(of: run)
-        let waiting =
-            run.counts[.waiting] + run.counts[.backingOff] + run.counts[.held] + run.counts[.unknown] + run.unreachable
-        guard waiting > 0 else { return waits }
         // Closed gates first: by them the runs are found that have to look again.
         let gated = run.closedGates.compactMap(\.step)
-        for number in gated where waits.count < RunRow.waitingShown {
-            if let wait = wait(of: run.steps[number], number, in: run) { waits.append(wait) }
-        }
-        for (number, step) in run.steps.enumerated() where waits.count < RunRow.waitingShown {
-            if let wait = wait(of: step, number, in: run), !gated.contains(number) { waits.append(wait) }
-        }
-        return waits
+        let others = run.waitingSteps.lazy.filter { !gated.contains($0) }
+        let room = max(0, RunRow.waitingShown - waits.count)
+        return waits + (gated + others.prefix(room)).prefix(room).compactMap { wait(of: run.steps[$0], $0, in: run) }
     }
 
     /// What a step waits for, with the command that would release it.

@@ -44,6 +44,9 @@ extension RunSimulation {
         var counts = StepCounts()
         for step in run.steps { counts[step.state] += 1 }
         guard counts == run.counts else { throw violation("the counters are wrong after \(event)") }
+        let waiting = run.steps.indices.filter { run.steps[$0].waiting != nil }
+        guard run.waitingSteps.elementsEqual(waiting), run.unreachable == waiting.count(where: { run.steps[$0].waiting?.kind == .unreachable })
+        else { throw violation("what waits is listed wrongly after \(event)") }
         for scope in run.scopes where scope.plan == PlanIndex.root || scope.map != nil {
             let steps = run.steps[scope.base..<scope.base + run.index.scopes[scope.plan].nodes.count]
             guard scope.unsettled == steps.count(where: { !$0.state.isSettled }) else {
