@@ -196,4 +196,61 @@ struct RolloutRetryTests {
         #expect(machine.dispatched == ["deploy[web-1]/switch"])
         expectRefold(machine)
     }
+
+    /// `resolve --as retry` of a rollout, map or loop that is held is another try of what failed in it, and of nothing else.
+    @Test(arguments: [RolloutSpec.OnBreach.hold, .stopNew]) func `one that is held is tried again on the hosts that failed`(
+        onBreach: RolloutSpec.OnBreach
+    ) throws {
+        var spec = RolloutSpec(targets: .literal("all"), batches: .all)
+        spec.onBreach = onBreach
+        let policy = Policy(onFailure: onBreach == .stopNew ? .hold : .stop)
+        var machine = try MachineHarness(
+            [
+                Node(id: "deploy", name: "deploy", kind: .rollout(spec), policy: policy), shell("deploy/copy", scope: "deploy"),
+                shell("deploy/switch", needs: ["deploy/copy"], scope: "deploy"),
+            ], targets: ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        for host in 1...2 { try machine.succeed("deploy[web-\(host)]/copy") }
+        try machine.succeed("deploy[web-1]/switch")
+        for _ in 1...2 {
+            try machine.fail("deploy[web-2]/switch")
+            #expect(machine["deploy"].state == .held)
+            try machine.command(.resolve(StepPath("deploy"), .retry))
+            #expect(machine.dispatched == ["deploy[web-2]/switch"])
+        }
+        try machine.succeed("deploy[web-2]/switch")
+        #expect(machine.run.state == .succeeded)
+        expectRefold(machine)
+    }
+
+    @Test func `so is a map that is held, and what is held inside`() throws {
+        var outer = map("outer", over: [1, 2], width: 2)
+        outer.policy = Policy(onFailure: .hold)
+        let rounds = RepeatSpec(until: .literal(true), intervalSeconds: 0, maximum: 2)
+        let inner = Node(id: "outer/inner", name: "inner", scope: "outer", kind: .repeatUntil(rounds))
+        var machine = try MachineHarness([outer, inner, shell("outer/inner/s", scope: "outer/inner")])
+        try machine.succeed("outer[0]/inner[1]/s")
+        try machine.fail("outer[1]/inner[1]/s")
+        #expect(machine["outer"].state == .held)
+        try machine.command(.resolve(StepPath("outer"), .retry))
+        #expect(machine.dispatched == ["outer[1]/inner[1]/s"])
+        try machine.succeed("outer[1]/inner[1]/s")
+        #expect(machine.run.state == .succeeded)
+        expectRefold(machine)
+    }
+
+    @Test func `one that an operator holds after a batch is let go on by a release, and nothing else is named`() throws {
+        var machine = try MachineHarness(
+            [
+                Node(id: "deploy", name: "deploy", kind: .rollout(RolloutSpec(targets: .literal("all"), batches: try BatchSizes("1")))),
+                shell("deploy/switch", scope: "deploy"),
+            ], targets: ["all": (1...2).map { Host(name: "web-\($0)", address: "10.0.0.\($0)") }])
+        try machine.command(.adjust(StepPath("deploy"), RolloutAdjustment(pauseAfterBatch: 1)))
+        try machine.succeed("deploy[web-1]/switch")
+        #expect(machine["deploy"].state == .held)
+        #expect(machine.run.endOfHold(try #require(machine.run.positions[StepPath("deploy")])) == "flowctl release \(machine.run.id) 'deploy'")
+        try machine.command(.retry(from: nil))
+        #expect(machine["deploy"].state == .held, "it stops there again")
+        try machine.command(.release(StepPath("deploy")))
+        #expect(machine.dispatched == ["deploy[web-2]/switch"])
+    }
 }

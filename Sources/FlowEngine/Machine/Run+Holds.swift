@@ -15,7 +15,9 @@ extension Run {
         let place = "\(id) '\(step.path)'"
         // While its budget is exceeded a release would be refused.
         if rollout.breachReason(spec) != nil { return "flowctl rollout \(place) --max-failures N, then: flowctl release \(place); or: \(retry)" }
-        return hasFailedBetween(number) ? retry : "flowctl release \(place), or: \(retry)"
+        if hasFailedBetween(number) { return retry }
+        // One that an operator stops after a batch stops there again however it is taken up.
+        return rollout.adjustment.pauseAfterBatch == rollout.batch + 1 ? "flowctl release \(place)" : "flowctl release \(place), or: \(retry)"
     }
 
     /// Whether what stands after the batch that a rollout is in did not succeed.

@@ -202,7 +202,7 @@ extension RunMachine {
         var value: JSON?
         if case .succeeded(let output) = resolution { value = try resolvedValue(number, output, command) }
         if resolution == .retry {
-            try reopen([number], givingUp: isUnreachable ? number : nil, command, by: actor, message: message)
+            try reopen(stepsToTryAgain(of: number), givingUp: isUnreachable ? number : nil, command, by: actor, message: message)
             return startEverything()
         }
         if isOver {

@@ -47,10 +47,17 @@ extension RunMachine {
         return run.undoneSteps.sorted().reduce(into: Set(targets)) { $0.formUnion(downstream(of: $1)) }
     }
 
+    /// The step, and what has not ended well in it: with that as it is, a map, rollout or `repeatUntil` would end as it did, and try nothing.
+    func stepsToTryAgain(of number: Int) -> Set<Int> { Set(steps(inside: number).filter(hasEndedBadly) + [number]) }
+
     private func needsRetry(_ number: Int) -> Bool {
-        let step = run.steps[number]
         // What undoes a step has its turn again with the next undo.
         if let item = run.undoItem(around: number), item.element == nil { return false }
+        return hasEndedBadly(number)
+    }
+
+    private func hasEndedBadly(_ number: Int) -> Bool {
+        let step = run.steps[number]
         switch step.state {
         case .held, .unknown, .cancelled: return true
         case .failed: return run.plan.nodes[step.node].policy.onFailure != .ignore

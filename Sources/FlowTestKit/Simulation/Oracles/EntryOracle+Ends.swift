@@ -234,7 +234,10 @@ extension EntryOracle {
             }
             return failed.map { "'\(run.steps[$0].path)' is \(run.steps[$0].state) and is not repeated" }
         case .skip(let path), .resolve(let path, _):
-            return run.positions[path].map(steps.contains) == true ? nil : "another step is repeated than was named"
+            guard let named = run.positions[path], steps.contains(named) else { return "another step is repeated than was named" }
+            guard case .resolve(_, .retry)? = command else { return nil }
+            let left = run.stepsIn(named).first { isMissing($0) && !run.isPartOfUndo($0) && !run.hasEndedWell($0) }
+            return left.map { "'\(run.steps[$0].path)' is \(run.steps[$0].state) and is not tried again" }
         case .redo, .undo, .edit: return nil
         default: return "nobody asked to repeat anything"
         }
