@@ -87,17 +87,18 @@ package struct FlowCache: Sendable {
 
     private static func head(of body: [UInt8]) -> [UInt8] { Array("\(Digest(of: body).hex)\n".utf8) }
 
-    /// A folder to compile in, to be stored or dropped.
-    func makeWorkFolder() throws(FlowError) -> String {
-        var template = Array("\(folder)/work/XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw Files.failure("make a folder in", "\(folder)/work") }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    /// A folder to compile in, to be stored or dropped. What a killed process left behind goes first.
+    package func makeWorkFolder() throws(FlowError) -> WorkFolder {
+        let work = "\(folder)/work"
+        for name in Files.names(in: work) { WorkFolder.removeIfLeft("\(work)/\(name)") }
+        return try WorkFolder(in: work)
     }
 
     /// Stores the folder, which holds the program as `flow`, under the key. Gives the entry that is there then: another process may
     /// have been faster.
-    func store(_ work: String, _ entry: Entry, as key: Digest) throws(FlowError) -> Entry {
+    func store(_ work: WorkFolder, _ entry: Entry, as key: Digest) throws(FlowError) -> Entry {
         defer { prune() }
+        let work = work.path
         do {
             let body = try JSON(encoding: entry).canonicalBytes
             try Files.write(FlowCache.head(of: body) + body, to: "\(work)/entry")
@@ -119,12 +120,9 @@ package struct FlowCache: Sendable {
     /// Where the compiler keeps the modules that it has compiled.
     var modules: String { "\(folder)/modules" }
 
-    /// Drops the entries that were not used for longest, and work that a killed process left behind.
+    /// Drops the entries that were not used for longest.
     private func prune() {
-        let flows = aged("\(folder)/flows")
-        for old in flows.dropLast(LoadLimits.cacheEntries) { Files.removeFolder(old.path) }
-        let now = time(nil) * 1_000
-        for work in aged("\(folder)/work") where work.modified < now - 3_600_000 { Files.removeFolder(work.path) }
+        for old in aged("\(folder)/flows").dropLast(LoadLimits.cacheEntries) { Files.removeFolder(old.path) }
     }
 
     private func aged(_ folder: String) -> [(path: String, modified: Int)] {

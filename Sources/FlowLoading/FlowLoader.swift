@@ -117,8 +117,9 @@ package struct FlowLoader: Sendable {
         _ file: String, _ source: [UInt8], _ toolchain: Toolchain, _ cache: FlowCache, _ key: Digest,
         _ timings: inout LoadTimings, _ notices: inout [String], _ cancellation: ChildProcess.Cancellation
     ) throws(FlowError) -> FlowCache.Entry {
-        let work = try cache.makeWorkFolder()
-        defer { Files.removeFolder(work) }
+        let folder = try cache.makeWorkFolder()
+        defer { folder.remove() }
+        let work = folder.path
         var start = ContinuousClock.now
         let compiler = FlowCompiler(toolchain: toolchain, cache: cache, seconds: compileSeconds, display: file)
         notices += try compiler.compile(source, in: work, cancellation)
@@ -129,7 +130,7 @@ package struct FlowLoader: Sendable {
         timings.evaluateSeconds = start.secondsUntilNow
         let binary = Digest(of: try Files.read("\(work)/flow", limit: Limits.blobBytes))
         let entry = FlowCache.Entry(plan: envelope.plan, diagnostics: envelope.diagnostics, binary: binary)
-        return try cache.store(work, entry, as: key)
+        return try cache.store(folder, entry, as: key)
     }
 
     /// Puts in what the flow's program cannot know, and checks everything.

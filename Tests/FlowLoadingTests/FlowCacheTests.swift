@@ -72,6 +72,23 @@ struct FlowCacheTests {
         }
     }
 
+    @Test func `work that a killed process left is removed, and none that somebody has`() throws {
+        let folder = try TemporaryFolder()
+        var environment = try Shared.environment()
+        environment["FLOW_CACHE"] = folder.path + "/cache"
+        let cache = try FlowCache(environment: environment)
+        let left = folder.path + "/cache/work/left"
+        try FileManager.default.createDirectory(atPath: left, withIntermediateDirectories: false)
+        try Data("a".utf8).write(to: URL(filePath: left + "/a.swift"))
+        let one = try cache.makeWorkFolder()
+        #expect(!FileManager.default.fileExists(atPath: left))
+        let other = try cache.makeWorkFolder()
+        #expect(FileManager.default.fileExists(atPath: one.path) && FileManager.default.fileExists(atPath: other.path))
+        one.remove()
+        #expect(!FileManager.default.fileExists(atPath: one.path))
+        withExtendedLifetime((one, other)) {}
+    }
+
     @Test func `modules that the compiler kept are made again`() async throws {
         let folder = try TemporaryFolder()
         var environment = try Shared.environment()
