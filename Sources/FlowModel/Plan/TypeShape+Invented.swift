@@ -20,6 +20,17 @@ extension TypeShape {
     }
 }
 
+extension Parameter {
+    /// An answer to it, as a field of an approval: its first choice, what its pattern asks for, else a value of its type. One that does not fit where
+    /// no text is found that its pattern matches.
+    /// - Parameter name: whose value it is.
+    package func invented(as name: String) -> JSON {
+        let element = choices.first ?? pattern.flatMap { Pattern.example(of: $0) }.map(JSON.string)
+        guard case .list(let inner) = kind else { return element ?? kind.shape.invented(as: name) }
+        return .array([element ?? inner.shape.invented(as: name)])
+    }
+}
+
 extension JSON {
     /// A text that is made up, and can be told from others.
     package static func invented(as name: String) -> JSON { .string("<\(name)>") }

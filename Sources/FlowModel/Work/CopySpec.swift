@@ -33,6 +33,8 @@ extension CopySpec: WorkSpec {
     package func outputShape(declared: TypeShape?) -> TypeShape? { CopySpec.shape }
 
     package func assumedOutput(_ given: JSON?) -> JSON { given ?? ["changed": true] }
+    package func rehearsedChange(_ output: JSON) -> Bool? { output["changed"]?.boolValue }
+    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.exitStatus, "the file could not be copied") }
 
     package var mistakes: [String] {
         var faults: [String] = []

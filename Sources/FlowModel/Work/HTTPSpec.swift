@@ -178,6 +178,16 @@ extension HTTPSpec: WorkSpec {
         return .object(members)
     }
 
+    package func rehearsedOutputFault(_ output: JSON) -> String? {
+        let (status, changed) = (output["status"]?.intValue ?? 0, output["changed"] ?? .null)
+        guard expect.contains(where: { $0.contains(status) }) else {
+            return "status: it succeeds with \(expect.map(\.text).joined(separator: ", ")), found \(status); --fail lets it fail"
+        }
+        return changed == .bool(!method.isSafe) ? nil : "changed: is \(!method.isSafe) for \(method.rawValue), found \(changed.canonical)"
+    }
+
+    package func rehearsedChange(_ output: JSON) -> Bool? { output["changed"]?.boolValue }
+
     package func rehearsedFailure(status: Int) -> AttemptResult.Failure {
         let mayChange = [408, 425, 429].contains(status) || !(400...499).contains(status)
         return AttemptResult.Failure(mayChange ? .answer : .refused, "\(method.rawValue) was answered \(status)")
@@ -192,6 +202,10 @@ extension HTTPSpec: WorkSpec {
 
     package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome {
         method.isSafe ? .timedOut : .lost("\(method.rawValue): no whole answer in time. Whether it took effect is not known")
+    }
+
+    package func rehearsedSilence(of peer: String) -> AttemptResult.Outcome? {
+        .failed(AttemptResult.Failure(.unreachable, "nothing was sent: \(peer) cannot be reached"))
     }
 
     package var canBeProbed: Bool { !method.isSafe }

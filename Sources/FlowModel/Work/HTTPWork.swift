@@ -66,6 +66,11 @@ package struct HTTPWork: WorkOrder {
         self.output = output
     }
 
+    package var peer: String? {
+        if let proxy { return URLText.host(of: proxy) }
+        return (try? url.text()).flatMap { URLText.host(of: $0) }
+    }
+
     package func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> HTTPWork {
         func changed(_ fields: [Field]) throws(Failure) -> [Field] {
             var changed: [Field] = []

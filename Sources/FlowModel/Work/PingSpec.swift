@@ -26,7 +26,9 @@ extension PingSpec: WorkSpec {
 
     package var longestSeconds: Double? { span.longestSeconds }
     package var ownSeconds: Double? { Double(span.timeoutSeconds) }
-    package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome { span.inVain }
+    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { span.inVain }
+    package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome { .failed(span.inVain) }
+    package func rehearsedSilence(of peer: String) -> AttemptResult.Outcome? { span.silence }
     package func faults(in plan: Plan) -> [String] { span.faults }
 
     package var mistakes: [String] {

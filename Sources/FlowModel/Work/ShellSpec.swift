@@ -87,9 +87,24 @@ extension ShellSpec: WorkSpec {
     }
 
     package func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON {
-        var members: [String: JSON] = ["exitStatus": 0, "stdout": JSON.invented(as: "\(step).stdout"), "changed": true]
-        members["value"] = given ?? declared?.invented(as: step)
+        let value = given ?? declared?.invented(as: step)
+        var members: [String: JSON] = ["exitStatus": 0, "stdout": JSON.invented(as: "\(step).stdout")]
+        members["value"] = value
+        // A script that does not say so has changed nothing.
+        members["changed"] = .bool(value?["changed"]?.boolValue ?? false)
         return .object(members)
+    }
+
+    package func rehearsedOutputFault(_ output: JSON) -> String? {
+        let status = output["exitStatus"] ?? .null
+        return status == 0 ? nil : "exitStatus: a command that succeeds has 0, found \(status.canonical); --fail lets it fail"
+    }
+
+    package func rehearsedChange(_ output: JSON) -> Bool? { output["changed"] == true ? true : nil }
+    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.exitStatus, "exit status \(status)") }
+
+    package func rehearsedStatusFault(_ status: Int) -> String? {
+        (1...255).contains(status) ? nil : "fails with an exit status from 1 to 255, found \(status)"
     }
 
     package var canBeProbed: Bool { true }

@@ -91,6 +91,16 @@ package struct URLText: Hashable, Sendable {
         return url
     }
 
+    /// The host of a URL: a name or address, without brackets; nil where it has none.
+    static func host(of url: String) -> String? {
+        guard let rest = rest(of: url) else { return nil }
+        let authority = rest.prefix { !"/?#".contains($0) }
+        let place = authority[(authority.lastIndex(of: "@").map(authority.index(after:)) ?? authority.startIndex)...]
+        if place.first == "[" { return place.firstIndex(of: "]").map { String(place[place.index(after: place.startIndex)..<$0]) } }
+        let host = place.prefix { $0 != ":" }
+        return host.isEmpty ? nil : String(host)
+    }
+
     /// What stands behind `scheme://`; nil where that is not there.
     private static func rest(of url: String) -> Substring? { url.firstRange(of: "://").map { url[$0.upperBound...] } }
 

@@ -20,9 +20,12 @@ package struct WatchSpan: Hashable, Sendable, Codable {
     var longestSeconds: Double { Double(timeoutSeconds) + Limits.watchMarginSeconds }
 
     /// Its time is over.
-    var inVain: AttemptResult.Outcome {
-        .failed(.init(.exitStatus, answers ? "no answer within \(timeoutSeconds) s" : "it still answered after \(timeoutSeconds) s"))
+    var inVain: AttemptResult.Failure {
+        .init(.exitStatus, answers ? "no answer within \(timeoutSeconds) s" : "it still answered after \(timeoutSeconds) s")
     }
+
+    /// What it asks does not answer: in vain, unless that is what it waits for.
+    var silence: AttemptResult.Outcome? { answers ? .failed(inVain) : nil }
 
     var faults: [String] {
         var faults: [String] = []

@@ -23,6 +23,13 @@ package struct WatchWork: WorkOrder {
 
     package var onlyWaits: Bool { true }
 
+    package var peer: String? {
+        switch subject {
+        case .port(let text): NetworkAddress(text)?.host
+        case .machine(let text): text
+        }
+    }
+
     package func mapTexts<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> WatchWork {
         switch subject {
         case .port(let text): WatchWork(.port(try change(text)), span: span)

@@ -33,12 +33,19 @@ package protocol WorkSpec: Hashable, Sendable, Codable {
     ///   - declared: what the step declares of its output, if it declares something.
     ///   - given: what whoever rehearses says of it, of `givenShape`.
     func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON
+    /// Why no attempt that succeeds hands this out, which has the shape of its output; nil: one can.
+    func rehearsedOutputFault(_ output: JSON) -> String?
+    /// Whether an attempt that hands this out says that it changed something; nil: it says nothing of that.
+    func rehearsedChange(_ output: JSON) -> Bool?
     /// How an attempt fails in a rehearsal that wants it to fail with this status.
     func rehearsedFailure(status: Int) -> AttemptResult.Failure
     /// The status with which it fails where a rehearsal says none.
     var rehearsedStatus: Int { get }
     /// What is wrong with failing with this status; nil: it can.
     func rehearsedStatusFault(_ status: Int) -> String?
+    /// How an attempt ends of which nobody answers what it asks (`WorkOrder.peer`); nil: as one that succeeds.
+    /// - Parameter peer: who does not answer, for people.
+    func rehearsedSilence(of peer: String) -> AttemptResult.Outcome?
     /// After how many seconds it gives up by itself; nil: its step's time-out ends it.
     var ownSeconds: Double? { get }
     /// How an attempt ends that took too long.
@@ -83,11 +90,12 @@ extension WorkSpec {
     package func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON {
         given.map(assumedOutput) ?? outputShape(declared: declared)?.invented(as: step) ?? .null
     }
-    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.exitStatus, "exit status \(status)") }
+    package func rehearsedOutputFault(_ output: JSON) -> String? { nil }
+    package func rehearsedChange(_ output: JSON) -> Bool? { nil }
+    package func rehearsedFailure(status: Int) -> AttemptResult.Failure { AttemptResult.Failure(.exitStatus, "it failed") }
     package var rehearsedStatus: Int { 1 }
-    package func rehearsedStatusFault(_ status: Int) -> String? {
-        (1...255).contains(status) ? nil : "fails with an exit status from 1 to 255, found \(status)"
-    }
+    package func rehearsedStatusFault(_ status: Int) -> String? { "is a \(Self.kind), which has no status of its own to fail with, found \(status)" }
+    package func rehearsedSilence(of peer: String) -> AttemptResult.Outcome? { nil }
     package var ownSeconds: Double? { nil }
     package func rehearsedTimeOut(seconds: Double) -> AttemptResult.Outcome { .timedOut }
     package var canBeProbed: Bool { false }
