@@ -64,11 +64,11 @@ package struct Rehearsed: Sendable {
     package var start: Instant
     package var rows: [Row]
     package var summary: [(text: String, tone: Tone)]
-    /// For programs.
-    package var json: JSON
+    /// For programs; made when it is asked for.
+    package var json: @Sendable () -> JSON
     package var hasSucceeded: Bool
 
-    package init(start: Instant, rows: [Row], summary: [(text: String, tone: Tone)], json: JSON, hasSucceeded: Bool) {
+    package init(start: Instant, rows: [Row], summary: [(text: String, tone: Tone)], json: @escaping @Sendable () -> JSON, hasSucceeded: Bool) {
         self.start = start
         self.rows = rows
         self.summary = summary

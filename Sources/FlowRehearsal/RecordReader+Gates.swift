@@ -51,9 +51,6 @@ extension RecordReader {
         case .claim(let claim):
             guard case .asked(let demands) = claim.change, !isGrantedAtOnce(claim) else { return nil }
             return Line(path: claim.path == Run.ownPath ? nil : claim.path.text, text: "waits in line for \(demands.words)", tone: .waits)
-        case .commanded(let command)
-        where command.user == InventedPeople.author.user && !["approve", "reject", "signal", "undo"].contains(command.verb):
-            return Line(path: command.subject, text: "a person decides: \(command.verb)", tone: .waits)
         default: return nil
         }
     }

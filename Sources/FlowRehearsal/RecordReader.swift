@@ -51,7 +51,7 @@ struct RecordReader {
         case .unknown(let ref, let reason): return Line(path: ref.path.text, text: "unknown, until a person decides: \(reason)", tone: .waits)
         case .leased(let ref, let lease) where lease.isProbe:
             return Line(path: ref.path.text, text: "asks by its probe whether it took effect", tone: .plain)
-        case .sleeping(let ref, let until): return Line(path: ref.path.text, text: "waits for \(spanText(until.seconds(since: at)))", tone: .waits)
+        case .sleeping(let ref, let until): return Line(path: ref.path.text, text: sleep(of: ref, until), tone: .waits)
         case .mapOpened(let ref, let keys, _): return opened(ref, keys)
         case .elementOpened(let ref, let element):
             guard case .repeatUntil? = run.node(at: ref.path)?.kind else { return nil }
@@ -110,6 +110,12 @@ struct RecordReader {
             }
         let ignored = settlement.isIgnored ? "; that is ignored" : ""
         return Line(path: ref.path.text, text: settlement.state.rawValue + reason + ignored, tone: tone)
+    }
+
+    private func sleep(of ref: Entry.StepRef, _ until: Instant) -> String {
+        let span = spanText(until.seconds(since: at))
+        guard case .sleepUntil? = run.node(at: ref.path)?.kind else { return "waits for \(span)" }
+        return until <= at ? "its moment \(until) is past: goes on at once" : "waits until \(until), for \(span)"
     }
 
     private func place(_ ref: Entry.StepRef, _ timeline: Timeline) -> String {

@@ -17,8 +17,9 @@ package import FlowModel
 /// output of its declared type; gates are approved; messages arrive. What goes otherwise is said with the methods here, each of which gives a
 /// changed rehearsal. The closures of Swift steps are not called.
 ///
-/// A step is named as `flowctl` shows it, by its path or the end of it: `switch`, `deploy/switch`, `deploy[web-3]/switch`, `deploy[web-*]/switch`.
-/// What names no step is an error of `run()`.
+/// A step is named as `flowctl` shows it, by its path or the end of it: `switch`, `deploy/switch`, `deploy[web-3]/switch`, `deploy[web-*]/switch`; one
+/// of a flow that `make` calls is `make > create`. What names no step is an error of `run()`. Of what is said of one step with one method the last
+/// holds, with different methods the worse: unreachable, failing, output; expiring, rejecting, approving.
 public struct Rehearsal: Sendable {
     private let plan: Plan
     private let inputs: [String: JSON]
@@ -59,7 +60,7 @@ public struct Rehearsal: Sendable {
         changed { $0.fail.append("\(step)=lost" + (times.map { "x\($0)" } ?? "")) }
     }
 
-    /// This host cannot be reached.
+    /// This host cannot be reached; who asks it over the network meets nobody.
     public func unreachable(_ host: String) -> Rehearsal { changed { $0.unreachable.append(host) } }
 
     /// These steps hand this out: a value of the type that they declare, of a command without one members such as `["stdout": "ok"]`.

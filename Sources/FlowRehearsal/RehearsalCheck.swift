@@ -9,7 +9,7 @@ extension RehearsalScript {
         for rule in seconds { check.steps(rule.steps, rule.source, "takes time of its own", { $0.isWork || $0.isAnswered }) }
         for rule in outputs { check.output(rule) }
         for rule in verdicts { check.verdict(rule) }
-        for rule in remedies { check.steps(rule.steps, rule.source, "waits for a person", { $0.kindName != "approval" }) }
+        for rule in remedies { check.remedy(rule) }
         for host in unreachable { check.host(host) }
         for name in signals.keys.sorted() { check.signal(name, signals[name] ?? .null) }
         try check.finish()
@@ -20,13 +20,15 @@ extension RehearsalScript {
 private struct ScriptCheck {
     let plan: Plan
     let inventory: Inventory
-    private let nodes: [Node]
+    /// With the steps of the flows that it calls.
+    private let known: PlanSteps
+    private var nodes: [Node] { known.all }
     private var faults: [FlowError.Detail] = []
 
     init(plan: Plan, inventory: Inventory) {
         self.plan = plan
         self.inventory = inventory
-        nodes = plan.withCalls.flatMap(\.nodes)
+        known = PlanSteps(of: plan)
     }
 
     func finish() throws(FlowError) {
@@ -42,23 +44,21 @@ private struct ScriptCheck {
     /// The steps that are meant and of which this can be said.
     @discardableResult
     mutating func steps(_ pattern: StepPattern, _ source: String, _ what: String, _ isMeant: (Node) -> Bool) -> [Node] {
-        let named = nodes.filter(pattern.names)
-        let meant = named.filter(isMeant)
+        let named = known.named(by: pattern)
+        let meant = named.map(\.node).filter(isMeant)
         if named.isEmpty {
-            let ids = nodes.filter { $0.kindName != "when" }.map(\.id)
+            let ids = known.names
             let near = nearestNames(to: pattern.description, in: Set(ids + ids.map { String($0.split(separator: "/").last ?? "") }).sorted())
-            let advice = near.isEmpty ? "it has: \(shown(ids))" : "did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
+            let advice = near.isEmpty ? "it has: \(ids.shown)" : "did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"
             fault(source, "no step of the flow is called '\(pattern)'; \(advice)")
-        } else if meant.isEmpty, let node = named.first {
+        } else if let fault = named.compactMap({ KeyCheck(inventory: inventory, plan: $0.plan).fault(pattern, $0.node) }).shared(by: named.count) {
+            self.fault(source, fault)
+        } else if meant.isEmpty, let node = named.first?.node {
             let inside = nodes.first { $0.id.hasPrefix(node.id + "/") && isMeant($0) }
             let advice = inside.map { "; a step in it does, such as '\(String($0.id))'" } ?? ""
             fault(source, "step '\(node.id)' is a \(node.kindName): none that \(what)\(advice)")
         }
         return meant
-    }
-
-    private func shown(_ names: [String]) -> String {
-        names.prefix(20).joined(separator: ", ") + (names.count > 20 ? " and \(names.count - 20) more" : "")
     }
 
     mutating func failure(_ rule: RehearsalScript.Rule<RehearsalScript.Fault>) {
@@ -100,20 +100,24 @@ private struct ScriptCheck {
         }
     }
 
+    mutating func remedy(_ rule: RehearsalScript.Rule<RehearsalScript.Remedy>) {
+        let meant = steps(rule.steps, rule.source, "waits for a person", { !$0.remedies(isUndone: true).isEmpty })
+        let allowed = meant.map { node in node.remedies(isUndone: nodes.contains { $0.scope == node.id && $0.part == .undo }) }
+        guard let first = meant.first, !allowed.contains(where: { $0.contains(rule.value) }) else { return }
+        let words = allowed[0].map { "=\($0.rawValue)" }.joined(separator: ", ")
+        fault(rule.source, "step '\(first.id)' is a \(first.kindName), with which a person does one of \(words)")
+    }
+
     mutating func host(_ name: String) {
         guard inventory.host(named: name) == nil else { return }
-        let near = nearestNames(to: name, in: inventory.hosts.map(\.name))
-        fault(
-            "--unreachable \(name)",
-            "is no host of the inventory"
-                + (near.isEmpty ? ", which has \(inventory.hosts.count)" : "; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?"))
+        fault("--unreachable \(name)", "is no host of the inventory\(inventory.advice(on: name))")
     }
 
     mutating func signal(_ name: String, _ value: JSON) {
         let receivers = nodes.filter { if case .waitFor(let spec) = $0.kind { spec.signal == name } else { false } }
         guard !receivers.isEmpty else {
             let known = Set(nodes.compactMap { if case .waitFor(let spec) = $0.kind { spec.signal } else { nil } }).sorted()
-            return fault("--signal \(name)", "no step waits for it; they wait for: \(known.isEmpty ? "none" : shown(known))")
+            return fault("--signal \(name)", "no step waits for it; they wait for: \(known.isEmpty ? "none" : known.shown)")
         }
         for case (let node, let shape?) in receivers.map({ ($0, $0.output) }) {
             for detail in shape.faults(in: value) {
@@ -123,7 +127,39 @@ private struct ScriptCheck {
     }
 }
 
+extension [String] {
+    /// For people: not all of many.
+    var shown: String { prefix(20).joined(separator: ", ") + (count > 20 ? " and \(count - 20) more" : "") }
+
+    /// The first, if as many say the same as there are.
+    fileprivate func shared(by count: Int) -> String? { self.count == count ? first : nil }
+}
+
+extension Inventory {
+    /// What its hosts are called, behind a name that none has.
+    func advice(on name: String) -> String {
+        let near = nearestNames(to: name, in: hosts.map(\.name))
+        if !near.isEmpty { return "; did you mean \(near.map { "'\($0)'" }.joined(separator: " or "))?" }
+        return hosts.isEmpty ? ", which has none" : ", which has: \(hosts.map(\.name).shown)"
+    }
+}
+
 extension Node {
+    /// What a person can do with it when it waits for one; nothing where it never does.
+    /// - Parameter isUndone: it says how it is undone.
+    func remedies(isUndone: Bool) -> [RehearsalScript.Remedy] {
+        switch kind {
+        case .rollout(let spec):
+            guard spec.onBreach == .hold || policy.onFailure == .hold else { return [] }
+            return [.retry, .skip, .succeeded, .failed, .release] + (isUndone ? [.undo] : [])
+        case .approval: return policy.onFailure == .hold ? [.retry, .failed] : []
+        // Of work nobody may know whether it took effect.
+        case .work: return [.retry, .skip, .succeeded, .failed]
+        case .sleep, .sleepUntil, .waitFor, .choice, .map, .repeatUntil, .call:
+            return policy.onFailure == .hold ? [.retry, .skip, .succeeded, .failed] : []
+        }
+    }
+
     fileprivate var isWork: Bool { work != nil }
     fileprivate var hasTimeOut: Bool { policy.timeoutSeconds != nil || work?.ownSeconds != nil || work?.longestSeconds != nil }
     fileprivate var isGate: Bool { if case .approval = kind { true } else { false } }

@@ -17,6 +17,8 @@ final class RehearsalDriver {
     private var turns = 0
     private var root: RunID?
     private var wasUndone = false
+    /// Why nothing more is to happen before the end of the run; nil: nothing keeps it.
+    private var stopped: String?
     private var script: RehearsalScript { order.script }
 
     init(_ order: RehearsalOrder) throws(FlowError) {
@@ -43,15 +45,14 @@ final class RehearsalDriver {
         let root = try await engine.start(order.request(), by: InventedPeople.author).run
         self.root = root
         try await settle()
-        var limit: String?
-        while limit == nil, try await goOn() {
+        while stopped == nil, try await goOn() {
             turns += 1
-            if turns >= order.turns { limit = "it did not end within \(order.turns) events (RehearsalLimits.turns)" }
+            if turns >= order.turns { stopped = "it did not end within \(order.turns) events (RehearsalLimits.turns)" }
         }
         let content = store.content
         guard let row = content.runs[root] else { throw fault("the run is not in its store") }
         return RehearsalReport(
-            order: order, run: row, waits: waits(of: row), stopped: limit, timeline: timeline, invented: answers.invented,
+            order: order, run: row, waits: waits(of: row), stopped: stopped, timeline: timeline, invented: answers.invented,
             unused: answers.unused)
     }
 
@@ -67,6 +68,11 @@ final class RehearsalDriver {
         if let happening = agenda.take(at: world.now) {
             try await happen(happening)
         } else if let moment = try await nextMoment() {
+            // Sums end at the last moment: behind it everything would seem to happen at once.
+            guard moment < .latest else {
+                stopped = "what comes next comes after \(Instant.latest), the last moment that can be written"
+                return false
+            }
             world.now = moment
             try await fire()
         } else {
@@ -105,8 +111,8 @@ final class RehearsalDriver {
     /// Waits until what has arrived is committed, and all that follows from it, then reads what that led to.
     private func settle() async throws(FlowError) {
         var known = -1
-        while known < store.content.sequence {
-            known = store.content.sequence
+        while known < store.sequence {
+            known = store.sequence
             do {
                 try await engine.exclusively { _ in }
             } catch {
@@ -124,7 +130,7 @@ final class RehearsalDriver {
             do throws(StoreError) {
                 let entries = try Entry.decode(record.bytes) { store.content.blobs[$0] }
                 for happening in answers.take(entries, of: record.run, at: record.at) { agenda.plan(happening.what, at: happening.due) }
-                timeline.take(record, entries, events: try record.events(), of: answers.runs[record.run])
+                timeline.take(record, entries, of: answers.runs[record.run])
             } catch {
                 throw fault("\(error)")
             }
@@ -197,7 +203,12 @@ final class RehearsalDriver {
         for voter in voters {
             guard let approval = openGate(at: path, of: run) else { return }
             var ballot = Ballot()
-            if case .approve(let given) = verdict { ballot.fields = spec.rehearsedAnswers(given) }
+            if case .approve(let given) = verdict {
+                guard let fields = answers.fields(given, of: spec, at: path, of: run) else {
+                    return timeline.note("is not approved: no answers to its fields could be made up", at: path, of: answers.runs[run], world.now)
+                }
+                ballot.fields = fields
+            }
             let choice: ApprovalRow.Vote.Decision = verdict == .reject ? .rejected : .approved
             try await perform(.vote(path, choice, digest: approval.digest, ballot: ballot), on: run, by: voter, at: path)
         }
@@ -235,7 +246,8 @@ final class RehearsalDriver {
     private func decide() async throws(FlowError) -> Bool {
         for row in stepRows where row.state == .held || row.state == .unknown {
             guard let remedy = answers.remedy(for: row) else { continue }
-            try await perform(remedy, on: row.run, by: InventedPeople.author, at: row.path)
+            timeline.note("a person decides: \(remedy.words)", .waits, at: row.path, of: answers.runs[row.run], world.now)
+            try await perform(remedy.command, on: row.run, by: InventedPeople.author, at: row.path)
             return true
         }
         return false
@@ -254,7 +266,8 @@ final class RehearsalDriver {
     private func wait(_ row: StepRow) -> RehearsalReport.Wait {
         let place = (answers.runs[row.run]?.prefix ?? "") + row.path.text
         return RehearsalReport.Wait(
-            place: place, kind: row.waiting?.kind, state: row.state, reason: row.waiting?.reason ?? row.reason, subject: row.waiting?.subject)
+            place: place, kind: row.waiting?.kind, state: row.state, reason: row.waiting?.reason ?? row.reason, subject: row.waiting?.subject,
+            advice: answers.advice(on: row))
     }
 
     /// The steps of all runs, in order.
@@ -267,11 +280,11 @@ final class RehearsalDriver {
 }
 
 extension ApprovalSpec {
-    /// Answers to all fields: those that are given, else the defaults, else the first choice or a value that is made up.
+    /// Answers to all fields: those that are given, else the defaults, else values that are made up.
     func rehearsedAnswers(_ given: [String: JSON]) -> [String: JSON] {
         var answers = given
         for field in fields where answers[field.name] == nil && field.fallback == nil {
-            answers[field.name] = field.choices.first ?? field.kind.shape.invented(as: field.name)
+            answers[field.name] = field.invented(as: field.name)
         }
         return answers
     }

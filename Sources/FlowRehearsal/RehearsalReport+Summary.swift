@@ -35,18 +35,7 @@ extension RehearsalReport {
                 case (_, nil): "waits"
                 }
             let reason = wait.reason.map { ": \(Timeline.shown($0))" } ?? ""
-            return "\(wait.place) \(what)\(reason). \(advice(wait))"
-        }
-    }
-
-    private func advice(_ wait: Wait) -> String {
-        let step = wait.place.split(separator: " > ").last.map(String.init) ?? wait.place
-        switch (wait.state, wait.kind) {
-        case (.held, _), (.unknown, _):
-            return "What a person then does: --decide '\(step)=retry', =skip, =succeeded, =failed; with a rollout =release, =undo"
-        case (_, .approval): return "Leave out --expire, or give the gate a deadline"
-        case (_, .signal): return "Leave out --expire, or give the step a time-out"
-        default: return ""
+            return "\(wait.place) \(what)\(reason)." + (wait.advice.isEmpty ? "" : " \(wait.advice)")
         }
     }
 

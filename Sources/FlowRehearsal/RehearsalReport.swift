@@ -1,3 +1,4 @@
+import FlowEngine
 package import FlowModel
 
 /// What a rehearsal came to.
@@ -20,6 +21,16 @@ package struct RehearsalReport: Sendable {
         /// The steps that called its run; empty for the run itself.
         package var calledBy: String
         package var json: JSON
+    }
+
+    /// A record of a journal: what it says is read when somebody asks for it.
+    struct Record: Sendable {
+        var record: JournalRecord
+        /// The steps that called its run; empty for the run itself.
+        var calledBy: String
+
+        /// That it can be read was seen when it was told.
+        var events: [Event] { ((try? record.events()) ?? []).map { Event(at: record.at, calledBy: calledBy, json: $0) } }
     }
 
     package struct Attempt: Hashable, Sendable {
@@ -51,6 +62,8 @@ package struct RehearsalReport: Sendable {
         package var state: StepState
         package var reason: String?
         package var subject: String?
+        /// What would let it go on: an option of the rehearsal, or what the flow might say; empty: nothing that is known.
+        package var advice: String
     }
 
     package let flow: String
@@ -69,7 +82,8 @@ package struct RehearsalReport: Sendable {
     /// Why the rehearsal was stopped before the run's end; nil: it was not.
     package let stopped: String?
     package let rows: [Row]
-    package let events: [Event]
+    private let records: [Record]
+    package var events: [Event] { records.flatMap(\.events) }
     package let attempts: [Attempt]
     package let targets: [Target]
     /// Outputs that were made up and that other steps read.
@@ -86,6 +100,6 @@ package struct RehearsalReport: Sendable {
         isUndone = order.script.isUndone
         (state, reason, counts) = (run.state, run.reason.map(Timeline.shown), run.counts)
         (self.waits, self.stopped, self.invented, self.unused) = (waits, stopped, invented, unused)
-        (rows, events, attempts, targets) = (timeline.rows, timeline.events, timeline.attempts, timeline.targets)
+        (rows, records, attempts, targets) = (timeline.rows, timeline.records, timeline.attempts, timeline.targets)
     }
 }

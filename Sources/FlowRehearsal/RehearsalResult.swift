@@ -70,11 +70,7 @@ public struct RehearsalResult: Sendable, CustomStringConvertible {
     /// The attempts of the steps of this name or path, as in `Rehearsal`.
     public func attempts(of step: String) -> [Attempt] {
         guard let pattern = StepPattern(step) else { return [] }
-        return attempts.filter { attempt in
-            // Behind the step that called its run.
-            let path = attempt.step.split(separator: " > ").last.map(String.init) ?? attempt.step
-            return attempt.step == step || pattern.matches(StepPath(path), on: attempt.host)
-        }
+        return attempts.filter { pattern.matches(StepPlace($0.step, on: $0.host)) }
     }
 
     /// Whether an attempt of one of these steps was begun.
@@ -96,9 +92,7 @@ public struct RehearsalResult: Sendable, CustomStringConvertible {
     /// The hosts of a rollout, or of a map over hosts, in its order.
     public func targets(of step: String) -> [Target] {
         guard let pattern = StepPattern(step) else { return [] }
-        let found = report.targets.filter { target in
-            pattern.matches(StepPath(target.place.split(separator: " > ").last.map(String.init) ?? target.place))
-        }
+        let found = report.targets.filter { pattern.matches(StepPlace($0.place)) }
         return found.map { target in
             Target(
                 host: target.host, outcome: target.outcome, reason: target.reason, isUndone: target.undo == .undone, batch: target.batch)

@@ -167,6 +167,10 @@ private struct OptionReader {
             fault("--at \(text)", "is not a time such as \(RehearsalScript.usualStart)")
             return nil
         }
+        guard RehearsalScript.starts.contains(instant) else {
+            fault("--at \(text)", "must be a time from \(RehearsalScript.starts.lowerBound) to \(RehearsalScript.starts.upperBound)")
+            return nil
+        }
         return instant
     }
 }

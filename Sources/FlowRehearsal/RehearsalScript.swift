@@ -48,6 +48,19 @@ package struct RehearsalScript: Sendable {
     /// What a person does with a step that waits for one.
     package enum Remedy: String, Hashable, Sendable, CaseIterable {
         case retry, skip, succeeded, failed, release, undo
+
+        /// What the person types; `RUN` stands for the run.
+        func command(for path: StepPath, output: JSON?) -> String {
+            let place = "RUN '\(path)'"
+            return switch self {
+            case .retry: "flowctl resolve \(place) --as retry"
+            case .skip: "flowctl skip \(place)"
+            case .succeeded: "flowctl resolve \(place) --as succeeded" + (output.map { " --output '\($0.canonical)'" } ?? "")
+            case .failed: "flowctl resolve \(place) --as failed"
+            case .release: "flowctl release \(place)"
+            case .undo: "flowctl undo \(place)"
+            }
+        }
     }
 
     package var faults: [Rule<Fault>] = []
@@ -67,8 +80,9 @@ package struct RehearsalScript: Sendable {
     /// A Monday at nine, so that the same rehearsal gives the same timeline on any day.
     package static let usualStart = Instant(milliseconds: 1_767_603_600_000)
 
+    /// The moments that a run may start at: those that its id can hold, up to a hundred years before the last one that can be written.
+    static let starts = Instant(milliseconds: 0)...(Instant.latest + -RehearsalLimits.takeSeconds)
+
     /// The last rule that means the step: what is said later holds.
-    static func rule<Value>(_ rules: [Rule<Value>], for path: StepPath, on host: String? = nil) -> Rule<Value>? {
-        rules.last { $0.steps.matches(path, on: host) }
-    }
+    static func rule<Value>(_ rules: [Rule<Value>], at place: StepPlace) -> Rule<Value>? { rules.last { $0.steps.matches(place) } }
 }

@@ -1,12 +1,15 @@
-package import FlowModel
+import FlowModel
 
-/// Which steps are meant: the last parts of their paths.
+/// Which steps are meant: the last parts of their paths, as `flowctl` shows them.
 ///
 /// `switch` is every step of that name, `deploy/switch` those in `deploy`, `deploy[web-3]/switch` the one of that element, `deploy[web-*]/switch`
-/// those of several; `switch[web-3]` is the step on that host, wherever it stands. `undo:` and `between:` may be left out.
+/// those of several; `switch[web-3]` is the step on that host, wherever it stands. `undo:` and `between:` may be left out. `make > create` is the
+/// step in the flow that `make` calls.
 package struct StepPattern: Hashable, Sendable, CustomStringConvertible {
     package let description: String
     private let parts: [Part]
+    /// The steps that call the run in which it stands, outermost first, as far as they are said.
+    let callers: [StepPattern]
 
     struct Part: Hashable, Sendable {
         var name: String
@@ -27,23 +30,45 @@ package struct StepPattern: Hashable, Sendable, CustomStringConvertible {
 
     /// nil for a text that is no path.
     package init?(_ text: String) {
-        guard let parts = StepPattern.parts(of: text), !parts.isEmpty, parts.allSatisfy({ !$0.name.isEmpty && $0.key?.isEmpty != true }) else {
+        var callers: [StepPattern] = []
+        let paths = StepPlace.paths(of: text)
+        for path in paths.dropLast() {
+            guard let caller = StepPattern(path) else { return nil }
+            callers.append(caller)
+        }
+        guard let parts = StepPattern.parts(of: paths.last ?? ""), parts.allSatisfy({ !$0.name.isEmpty && $0.key?.isEmpty != true }) else {
             return nil
         }
         description = text
-        self.parts = parts
+        (self.parts, self.callers) = (parts, callers)
     }
 
-    /// Whether a step of the plan may be meant, whatever its element.
+    /// The keys that are said, each with the id of the step that has elements of such keys; nil: the last one's, which may be a host or that of any
+    /// element that it stands in.
+    func keys(in id: String) -> [(owner: String?, key: String, next: String?)] {
+        let names = id.split(separator: "/").map(String.init)
+        let first = names.count - parts.count
+        return parts.indices.compactMap { number in
+            guard let key = parts[number].key else { return nil }
+            let isLast = number == parts.count - 1
+            return (isLast ? nil : names[...(first + number)].joined(separator: "/"), key, isLast ? nil : names[first + number + 1])
+        }
+    }
+
+    /// Whether a step of the plan may be meant, whatever its element, and whoever calls it.
     func names(_ node: Node) -> Bool { names(StepPattern.parts(of: node.id) ?? []) }
 
     private func names(_ path: [Part]) -> Bool {
         path.count >= parts.count && zip(path.suffix(parts.count), parts).allSatisfy { $1.names($0.name) }
     }
 
-    /// Whether the step at this path is meant.
-    /// - Parameter host: the host that it runs on.
-    package func matches(_ path: StepPath, on host: String? = nil) -> Bool {
+    /// Whether the step at this place is meant.
+    package func matches(_ place: StepPlace) -> Bool {
+        guard matches(place.path, on: place.host), place.callers.count >= callers.count else { return false }
+        return zip(place.callers.suffix(callers.count), callers).allSatisfy { $1.matches($0, on: nil) }
+    }
+
+    private func matches(_ path: StepPath, on host: String?) -> Bool {
         let path = StepPattern.parts(of: path.text) ?? []
         guard names(path), let own = parts.last else { return false }
         let isOwnKey = own.key == nil || path.last?.key != nil

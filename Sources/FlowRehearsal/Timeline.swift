@@ -5,7 +5,7 @@ import FlowModel
 struct Timeline {
     let start: Instant
     private(set) var rows: [RehearsalReport.Row] = []
-    private(set) var events: [RehearsalReport.Event] = []
+    private(set) var records: [RehearsalReport.Record] = []
     private(set) var attempts: [RehearsalReport.Attempt] = []
     private(set) var targets: [RehearsalReport.Target] = []
     private(set) var end: Instant
@@ -27,8 +27,9 @@ struct Timeline {
     /// What people may see of a text.
     static func shown(_ text: String) -> String { SealedText.replacing(in: text) { _ in SealedText.shown } }
 
-    mutating func note(_ text: String, at path: StepPath?, of run: RehearsedRun?, _ now: Instant) {
-        add(text, .bad, at: (run?.prefix ?? "") + (path?.text ?? ""), now)
+    /// Tells what no journal says.
+    mutating func note(_ text: String, _ tone: RehearsalReport.Row.Tone = .bad, at path: StepPath?, of run: RehearsedRun?, _ now: Instant) {
+        add(text, tone, at: (run?.prefix ?? "") + (path?.text ?? ""), now)
     }
 
     private mutating func add(_ text: String, _ tone: RehearsalReport.Row.Tone, at place: String, _ now: Instant) {
@@ -36,11 +37,11 @@ struct Timeline {
     }
 
     /// Takes a record of the journal of `run`.
-    mutating func take(_ record: JournalRecord, _ entries: [Entry], events json: [JSON], of run: RehearsedRun?) {
+    mutating func take(_ record: JournalRecord, _ entries: [Entry], of run: RehearsedRun?) {
         guard let run else { return }
-        let caller = run.prefix.isEmpty ? "" : String(run.prefix.dropLast(3))
+        let caller = run.callers.last.map { "\(StepPlace($0, calledBy: Array(run.callers.dropLast())))" } ?? ""
         end = max(end, record.at)
-        events += json.map { .init(at: record.at, calledBy: caller, json: $0) }
+        records.append(.init(record: record, calledBy: caller))
         var reader = RecordReader(run: run, at: record.at, entries: entries)
         while let entry = reader.next() {
             keep(entry, run, record.at)

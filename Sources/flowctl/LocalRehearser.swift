@@ -24,7 +24,7 @@ struct LocalRehearser: FlowRehearser {
         return Rehearsed(
             start: report.start,
             rows: report.rows.map { .init(time: sinceText($0.seconds), place: $0.place, text: $0.text, tone: Rehearsed.Tone($0.tone)) },
-            summary: report.summary.map { ($0.text, Rehearsed.Tone($0.tone)) }, json: report.json, hasSucceeded: report.hasSucceeded)
+            summary: report.summary.map { ($0.text, Rehearsed.Tone($0.tone)) }, json: { report.json }, hasSucceeded: report.hasSucceeded)
     }
 }
 

@@ -134,3 +134,62 @@ struct Held: Flow {
         }
     }
 }
+
+/// A gate with a field whose pattern says what a number of a ticket looks like.
+struct Tickets: Flow {
+    struct Ticket: Codable, Sendable { var ticket: String }
+
+    var body: some FlowBody {
+        let go = approval("go", "Go?", fields: [.string("ticket", pattern: #"CHG-\d{4,8}"#)], output: Ticket.self, rules: [.anyone(count: 1)])
+        shell("book", "book \(go.output.ticket)")
+    }
+}
+
+/// The same with a pattern that no plain text matches.
+struct OddTickets: Flow {
+    var body: some FlowBody {
+        approval("go", "Go?", fields: [.string("ticket", pattern: "\u{E9}+")], output: Tickets.Ticket.self, rules: [.anyone(count: 1)])
+    }
+}
+
+/// Waits until a moment that a message brings.
+struct Appointed: Flow {
+    var body: some FlowBody {
+        let moment = waitFor("when", as: String.self)
+        sleep("appointment", until: "\(moment)")
+    }
+}
+
+/// Looks from here, and from hosts, whether a host is there.
+struct Looks: Flow {
+    @Param("Which one") var host: Selector = "web-1"
+
+    var body: some FlowBody {
+        map("each", over: $host) { host in
+            ping("gone", "\(host.address)", until: .silent, timeout: .minutes(1))
+            waitForPort("up", "\(host.address):8080", timeout: .minutes(2))
+        }
+    }
+}
+
+/// Asks a host over HTTP from here.
+struct Health: Flow {
+    var body: some FlowBody {
+        map("each", over: "*") { host in
+            http("ask", .post, "http://\(host.address):8080/healthz")
+        }
+    }
+}
+
+/// Files, Swift steps and commands that say whether they changed something.
+struct Changes: Flow {
+    struct Said: Codable, Sendable { var changed: Bool }
+
+    var body: some FlowBody {
+        rollout("deploy", to: "*", batches: "100%") { host in
+            shell("quiet", "true", on: host)
+        }
+        shell("said", "true", output: Said.self)
+        step("swift") { _ -> Said in Said(changed: true) }
+    }
+}

@@ -18,8 +18,11 @@ struct RandomRehearsalTests {
             if node.work != nil, random.chance(0.1) { options.take.append("\(node.id)=\(random.int(0...100))") }
             if node.kindName == "approval", random.chance(0.4) { options.reject.append(node.id) }
             if ["approval", "waitFor"].contains(node.kindName), random.chance(0.3) { options.expire.append(node.id) }
-            if node.kindName != "approval", random.chance(0.3) {
-                options.decide.append("\(node.id)=\(random.pick(["retry", "skip", "succeeded", "failed", "release", "undo"]))")
+            if node.work != nil, random.chance(0.3) {
+                options.decide.append("\(node.id)=\(random.pick(["retry", "skip", "succeeded", "failed"]))")
+            }
+            if case .rollout(let spec) = node.kind, spec.onBreach == .hold, random.chance(0.5) {
+                options.decide.append("\(node.id)=\(random.pick(["retry", "skip", "succeeded", "failed", "release"]))")
             }
         }
         if random.chance(0.2) { options.unreachable = ["h\(random.int(0...9))"] }

@@ -158,8 +158,75 @@ struct RehearsalTests {
     }
 
     @Test func `what was said and met nothing is told`() async throws {
-        let result = try await Self.release().failing("deploy[web-9]/switch").run()
+        let result = try await Self.release().failing("deploy[web-1]/switch-back").run()
         #expect(result.outcome == .succeeded)
-        #expect("\(result)".contains("Of no use: --fail deploy[web-9]/switch"), "\(result)")
+        #expect("\(result)".contains("Of no use: --fail deploy[web-1]/switch-back"), "\(result)")
+    }
+
+    @Test func `a step of a called flow is named as the timeline shows it, and each call by itself`() async throws {
+        let inputs = ["token": "hunter2"]
+        let names = try Rehearsal(of: Provision.self, inputs: inputs).output(["a", "b"], of: "names")
+        let second = try await names.failing("each[1]/make > create").run()
+        #expect(second.attempts(of: "make > create").map(\.state) == ["succeeded", "failed"], "\(second)")
+        #expect(second.attempts(of: "each[0]/make > create").map(\.state) == ["succeeded"])
+        #expect(second.hasSucceeded("each[0]/make > create") && !second.hasSucceeded("make > create"))
+        let lost = try await names.losing("create").run()
+        let shown = try #require(lost.waitsFor.first)
+        #expect(shown.hasPrefix("each[0]/make > create ") && shown.contains("--decide 'each[0]/make > create=retry'"), "\(lost)")
+        let decided = try await names.losing("create", times: 1)
+            .deciding("each[0]/make > create", .succeeded).deciding("each[1]/make > create", .retry).run()
+        #expect(decided.outcome == .succeeded, "\(decided)")
+    }
+
+    @Test func `what was made up is told of called flows, and of what a person decides`() async throws {
+        let result = try await Rehearsal(of: Provision.self, inputs: ["token": "hunter2"]).run()
+        #expect("\(result)".contains("  each/make > create: {\"id\":\"<create.id>\"}"), "\(result)")
+        let given = try await Rehearsal(of: Provision.self, inputs: ["token": "hunter2"]).output(Machine(id: "m-1"), of: "make > create").run()
+        #expect(!"\(given)".contains("make > create: "), "\(given)")
+        let decided = try await Self.release().losing("build").deciding("build", .succeeded).run()
+        #expect("\(decided)".contains("  build: {\"path\":\"<build.path>\",\"sha256\":\"<build.sha256>\"}"), "\(decided)")
+    }
+
+    @Test func `what a person does is told as the command that is typed`() async throws {
+        let held = try Rehearsal(of: Waits.self).failing("book", times: 1)
+        let retried = try await held.deciding("book", .retry).run()
+        #expect(retried.timeline.contains { $0.contains("a person decides: flowctl resolve RUN 'book' --as retry") }, "\(retried)")
+        let skipped = try await held.deciding("book", .skip).run()
+        #expect(skipped.timeline.contains { $0.contains("a person decides: flowctl skip RUN 'book'") }, "\(skipped)")
+    }
+
+    @Test func `fields of a gate are made up as their patterns say, and asked for where that cannot be`() async throws {
+        let made = try await Rehearsal(of: Tickets.self).run()
+        #expect(made.outcome == .succeeded && made.timeline.contains { $0.contains(#"{"ticket":"CHG-1111"}"#) }, "\(made)")
+        let odd = try await Rehearsal(of: OddTickets.self).run()
+        #expect(odd.outcome == .waiting, "\(odd)")
+        #expect(odd.waitsFor.first?.contains(#"--approve 'go={"ticket": …}'"#) == true && !"\(odd)".contains("--expire"), "\(odd)")
+        let said = try await Rehearsal(of: OddTickets.self).approving("go", answers: ["ticket": "\u{E9}\u{E9}"]).run()
+        #expect(said.outcome == .succeeded, "\(said)")
+    }
+
+    @Test func `of rules of different options the worse one holds, of one option the later one`() async throws {
+        let release = try Self.release()
+        for rehearsal in [try release.rejecting("go").approving("go"), try release.approving("go").rejecting("go")] {
+            #expect(try await rehearsal.run().reason?.contains("rejected by") == true)
+        }
+        #expect(try await release.expiring("go").rejecting("go").run().reason?.contains("nobody decided") == true)
+        for rehearsal in [release.failing("switch[web-1]").unreachable("web-1"), release.unreachable("web-1").failing("switch[web-1]")] {
+            #expect(try await rehearsal.run().target("web-1", of: "deploy")?.outcome == "unreachable")
+        }
+        let later = try await release.failing("build", status: 3).failing("build", status: 4).run()
+        #expect(later.reason?.contains("exit status 4") == true, "\(later)")
+        let failed = try await release.output(Build(path: "/a", sha256: "b"), of: "build").failing("build").run()
+        #expect(failed.outcome == .failed)
+    }
+
+    @Test func `a moment that is past is said to be, and a run that outlasts all of them is stopped`() async throws {
+        let past = try await Rehearsal(of: Appointed.self).signal("when", "2020-01-01T00:00:00Z").run()
+        #expect(past.outcome == .succeeded && past.seconds < 10)
+        #expect(past.timeline.contains { $0.contains("its moment 2020-01-01T00:00:00.000Z is past: goes on at once") }, "\(past)")
+        let future = try await Rehearsal(of: Appointed.self).signal("when", "2026-01-06T09:00:00Z").run()
+        #expect(future.timeline.contains { $0.contains("waits until 2026-01-06T09:00:00.000Z, for 23 h 59 min") }, "\(future)")
+        let last = try await Rehearsal(of: Appointed.self).signal("when", "9999-12-31T23:59:59.999Z").run()
+        #expect(last.outcome == .waiting && last.report.stopped?.contains("9999-12-31T23:59:59.999Z") == true, "\(last)")
     }
 }

@@ -15,16 +15,28 @@ struct StepPatternTests {
         ("deploy[batch 2]/check", "deploy[batch 1]/between:check", false), ("a/b", "a[x/y]/b", true),
     ])
     func `or not`(pattern: String, path: String, isMeant: Bool) throws {
-        #expect(try #require(StepPattern(pattern)).matches(StepPath(path)) == isMeant)
+        #expect(try #require(StepPattern(pattern)).matches(StepPlace(path)) == isMeant)
+    }
+
+    @Test(arguments: [
+        ("create", "each[0]/make > create", true), ("make > create", "each[0]/make > create", true), ("make > create", "create", false),
+        ("each[0]/make > create", "each[0]/make > create", true), ("each[1]/make > create", "each[0]/make > create", false),
+        ("each[*]/make > create", "each[1]/make > create", true), ("other > create", "each[0]/make > create", false),
+        ("inner > create", "outer > inner > create", true), ("outer > inner > create", "outer > inner > create", true),
+        ("outer > create", "outer > inner > create", false),
+    ])
+    func `in a flow that is called, as they are shown`(pattern: String, place: String, isMeant: Bool) throws {
+        #expect(try #require(StepPattern(pattern)).matches(StepPlace(place)) == isMeant)
+        #expect("\(StepPlace(place))" == place)
     }
 
     @Test func `a host names a step that runs there`() throws {
         let pattern = try #require(StepPattern("migrate[db-1]"))
-        #expect(pattern.matches(StepPath("migrate"), on: "db-1") && !pattern.matches(StepPath("migrate"), on: "db-2"))
-        #expect(!pattern.matches(StepPath("migrate")))
+        #expect(pattern.matches(StepPlace("migrate", on: "db-1")) && !pattern.matches(StepPlace("migrate", on: "db-2")))
+        #expect(!pattern.matches(StepPlace("migrate")))
     }
 
-    @Test(arguments: ["", "/", "a/", "a[", "a[]", "a[b]c", "[b]"]) func `what is no path is none`(text: String) {
+    @Test(arguments: ["", "/", "a/", "a[", "a[]", "a[b]c", "[b]", " > a", "a > "]) func `what is no path is none`(text: String) {
         #expect(StepPattern(text) == nil)
     }
 }

@@ -232,8 +232,11 @@ extension World: FlowRehearser {
                 .init(time: "+0:00:01", place: "deploy[web-1]/switch-to-the-new-release", text: "failed on web-1: exit status 1", tone: .bad),
                 .init(time: "+0:00:01", place: "deploy", text: "begins no further host: \(String(repeating: "word ", count: 20))", tone: .bad),
                 .init(time: "+0:00:01", place: "", text: "the run has failed", tone: .bad),
-            ], summary: [("The run failed after 0:00:01: step 'deploy' failed.", .bad), ("  web-1  failed", .bad)], json: ["state": "failed"],
-            hasSucceeded: false)
+            ],
+            summary: [
+                ("The run failed after 0:00:01: step 'deploy' failed.", .bad), ("  web-1  failed", .bad),
+                ("  build: {\"path\":\"/\(String(repeating: "long/", count: 40))\"}", .plain),
+            ], json: { ["state": "failed"] }, hasSucceeded: false)
     }
 }
 

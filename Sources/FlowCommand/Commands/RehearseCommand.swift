@@ -10,8 +10,9 @@ struct RehearseCommand: AsyncParsableCommand {
             The engine that runs flows goes through this one on a virtual clock. Nothing is carried out: steps succeed after one second with \
             an output of their type, gates are approved, messages arrive, unless an option says otherwise. Options can be repeated.
 
-            A step is named by its path or the end of it: switch, deploy/switch, 'deploy[web-3]/switch', 'deploy[web-*]/switch'. \
-            Exit status 1: the run would fail, or wait for ever.
+            A step is named by its path or the end of it: switch, deploy/switch, 'deploy[web-3]/switch', 'deploy[web-*]/switch'; in a flow \
+            that 'make' calls 'make > create'. Of two rules of one option for one step the later one holds, of different options the worse \
+            one. Exit status 1: the run would fail, or wait for ever.
             """)
 
     @Argument(help: ArgumentHelp("A flow file (.swift, .json), or the name of a registered flow.", valueName: "file|name"))
@@ -31,7 +32,7 @@ struct RehearseCommand: AsyncParsableCommand {
             expire: script.expire, signal: script.signal, take: script.take, decide: script.decide, undo: script.undo, at: script.at)
         let rehearsed = try await here.rehearser.rehearse(request)
         if show.isJSON {
-            try await here.terminal.show(exact: rehearsed.json.pretty)
+            try await here.terminal.show(exact: rehearsed.json().pretty)
         } else {
             let text = RehearsalText(rehearsed, of: source.plan.flow, style: here.terminal.style)
             try await here.terminal.show(text.lines)
@@ -49,7 +50,7 @@ struct ScriptOptions: ParsableArguments {
             valueName: "step[=status|timeout|lost][xN]"))
     var fail: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("This host cannot be reached.", valueName: "host"))
+    @Option(name: .long, help: ArgumentHelp("This host cannot be reached; who asks it meets nobody.", valueName: "host"))
     var unreachable: [String] = []
 
     @Option(name: .long, help: ArgumentHelp("The step hands this out: a value of its type.", valueName: "step=json"))

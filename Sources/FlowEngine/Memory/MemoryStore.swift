@@ -108,7 +108,10 @@ package final class MemoryStore: JournalStore {
 
     // MARK: - Reading
 
-    package func lastSequence() throws(StoreError) -> Int { content.sequence }
+    /// The number of the last record. Without a copy of all that is there, which a commit at the same time would make a real one.
+    package var sequence: Int { state.withLock { $0.content.sequence } }
+
+    package func lastSequence() throws(StoreError) -> Int { sequence }
 
     package func journalPage(of run: RunID, after sequence: Int, limit: Int) throws(StoreError) -> [JournalRecord]? {
         let content = content
