@@ -42,7 +42,9 @@ struct RehearsalText {
         }
         // A long name has a line of its own.
         guard place.displayWidth <= width else {
-            return [time + place] + [String(repeating: " ", count: column) + (painted.first ?? "")] + painted.dropFirst()
+            let places = wrapped(place, first: timeWidth, indent: timeWidth)
+            let name = [time + (places.first ?? "").trimmingLeadingSpaces] + places.dropFirst()
+            return name + [String(repeating: " ", count: column) + (painted.first ?? "")] + painted.dropFirst()
         }
         let start = time + (width == 0 ? "" : place.padded(to: width + 2))
         return [(start + (painted.first ?? "")).trimmingTrailingSpaces] + painted.dropFirst()
@@ -73,6 +75,12 @@ struct RehearsalText {
             } else {
                 line += addition
             }
+            // What is wider than a line goes on in the next one.
+            while line.displayWidth > Self.columns, indent < Self.columns {
+                let end = line.index(inColumn: Self.columns)
+                lines.append(String(line[..<end]))
+                line = String(repeating: " ", count: indent) + line[end...]
+            }
             isEmpty = false
         }
         return lines + [line]
@@ -81,4 +89,13 @@ struct RehearsalText {
 
 extension String {
     fileprivate var trimmingLeadingSpaces: String { String(drop { $0 == " " }) }
+
+    /// Where the text has to end so that it is no wider than that.
+    fileprivate func index(inColumn column: Int) -> Index {
+        var width = 0
+        return indices.first { index in
+            width += String(self[index]).displayWidth
+            return width > column
+        } ?? endIndex
+    }
 }
