@@ -71,19 +71,19 @@ struct RehearsalRefusalTests {
         let release = try RehearsalTests.release()
         func message(_ body: () async throws -> RehearsalResult) async -> String { await fault(body)?.errors.first?.message ?? "" }
         let host = await message { try await release.failing("deploy[web-9]/switch").run() }
-        #expect(host.contains("'web-9' is no host of the inventory; did you mean 'web-"), host)
+        #expect(host.contains("'web-9' is no host of the inventory; did you mean 'web-"), "\(host)")
         let far = await message { try await release.failing("switch[db-*]").run() }
-        #expect(far.contains("'db-*' is no host of the inventory, which has: web-1, web-2, web-3"), far)
+        #expect(far.contains("'db-*' is no host of the inventory, which has: web-1, web-2, web-3"), "\(far)")
         let element = await message { try await Rehearsal(of: Provision.self, inputs: ["token": "x"]).failing("each[a]/greet").run() }
-        #expect(element.contains("the elements of 'each' are numbers from 0, found [a]"), element)
+        #expect(element.contains("the elements of 'each' are numbers from 0, found [a]"), "\(element)")
         let call = await message { try await Rehearsal(of: Provision.self, inputs: ["token": "x"]).failing("greet > create").run() }
-        #expect(call.contains("no step of the flow is called 'greet > create'"), call)
+        #expect(call.contains("no step of the flow is called 'greet > create'"), "\(call)")
         let decision = await message { try await Rehearsal(of: Waits.self).deciding("book", .release).run() }
-        #expect(decision.contains("'book' is a shell, with which a person does one of =retry, =skip, =succeeded, =failed"), decision)
+        #expect(decision.contains("'book' is a shell, with which a person does one of =retry, =skip, =succeeded, =failed"), "\(decision)")
         let undo = await message { try await Rehearsal(of: Held.self, hosts: ["a"]).deciding("deploy", .undo).run() }
-        #expect(undo.contains("'deploy' is a rollout") && undo.contains("=release") && !undo.contains("=undo"), undo)
+        #expect(undo.contains("'deploy' is a rollout") && undo.contains("=release") && !undo.contains("=undo"), "\(undo)")
         let never = await message { try await Rehearsal(of: Waits.self).deciding("night", .skip).run() }
-        #expect(never.contains("step 'night' is a sleep: none that waits for a person"), never)
+        #expect(never.contains("step 'night' is a sleep: none that waits for a person"), "\(never)")
     }
 
     @Test(arguments: ["1969-12-31T23:59:59Z", "9999-01-01T00:00:00Z"])
