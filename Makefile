@@ -19,7 +19,7 @@ FIRST ?= 0
 MINUTES ?= 30
 IDLE ?= 60
 
-.PHONY: help setup build run test cron crash fuzz simulate mutants soak fixtures check format bench install dist check-dist lab lab-stop clean
+.PHONY: help setup build run test proof cron crash fuzz simulate mutants soak fixtures check format bench install dist check-dist lab lab-stop clean
 
 help: ## List what can be typed here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,12 +37,20 @@ run: build ## Run flows/hello.swift on the embedded engine, in ./.flow
 	@echo "==> flowctl run flows/hello.swift"
 	@$(BIN)/flowctl run flows/hello.swift -p name=$${USER:-world}
 
-test: setup ## Run all tests
-	@echo "==> swift test"
+test: setup ## Run all tests, in two lanes; FLOW_TEST_SEED= repeats an order
+	@echo "==> building the tests"
 	@swift build $(BUILD_FLAGS) --product FlowDSL
-	@# One after the other: they start real daemons and wait for facts, and a test that computes would keep the others from looking.
 	@# No test uses @testable, and without it what was built for `make run` serves here too.
-	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel
+	@FLOW_TEST_PYTHON="$(CURDIR)/.build/python/bin/python3" scripts/test-lanes $(BUILD_FLAGS) --disable-testable-imports
+
+proof: ## All proofs in full, the best part of a day: simulate, crash, fuzz, cron, mutants, soak, check-dist
+	@$(MAKE) simulate SEEDS=1000000
+	@$(MAKE) crash
+	@FLOW_FUZZ=1000000 $(MAKE) fuzz
+	@$(MAKE) cron
+	@$(MAKE) mutants
+	@$(MAKE) soak
+	@$(MAKE) dist check-dist
 
 simulate: setup ## Runs in a world of faults, from SEEDS seeds (10000); FIRST=n begins elsewhere
 	@FLOW_SEEDS=$(SEEDS) FLOW_FIRST_SEED=$(FIRST) scripts/run-tests $(BUILD_FLAGS) --disable-testable-imports --no-parallel --filter SimulationTests

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// The pages of `docs/reference` say what the code does.
-@Suite("Documents")
+@Suite("Documents", .timeLimit(.minutes(10)))
 struct DocumentTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `docs/reference/limits.md` has every bound that has a name, with its value, and no other.
-@Suite("Limits in the documents")
+@Suite("Limits in the documents", .timeLimit(.minutes(10)))
 struct LimitDocumentTests {
     @Test func `every named limit is on the page with the value of the source`() throws {
         let source = try NamedLimit.inSources()

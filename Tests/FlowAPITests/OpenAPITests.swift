@@ -9,7 +9,7 @@ import NIOCore
 import NIOHTTP1
 import Testing
 
-@Suite("OpenAPI")
+@Suite("OpenAPI", .timeLimit(.minutes(10)))
 struct OpenAPITests {
     @Test func `every route of the table is described, with its role`() throws {
         for route in Routes.all {

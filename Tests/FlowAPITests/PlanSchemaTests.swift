@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// The published schema of plans: what this version writes fits it, what it refuses does not.
-@Suite("The schema of plans")
+@Suite("The schema of plans", .timeLimit(.minutes(10)))
 struct PlanSchemaTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized.path
     private static let file = "\(root)/docs/reference/plan.schema.json"

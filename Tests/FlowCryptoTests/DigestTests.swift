@@ -3,7 +3,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("SHA-256")
+@Suite("SHA-256", .timeLimit(.minutes(10)))
 struct DigestTests {
     /// Of FIPS 180-4 and NIST's examples.
     private static let vectors = [

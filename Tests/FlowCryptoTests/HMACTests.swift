@@ -1,7 +1,7 @@
 import FlowCrypto
 import Testing
 
-@Suite("HMAC")
+@Suite("HMAC", .timeLimit(.minutes(10)))
 struct HMACTests {
     private struct Vector {
         var key: [UInt8]

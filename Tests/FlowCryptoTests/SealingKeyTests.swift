@@ -2,7 +2,7 @@ import FlowCrypto
 import FlowModel
 import Testing
 
-@Suite("Sealing keys")
+@Suite("Sealing keys", .timeLimit(.minutes(10)))
 struct SealingKeyTests {
     private static let context = Array("flow-sealed-1".utf8)
 

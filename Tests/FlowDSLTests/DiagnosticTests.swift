@@ -2,7 +2,7 @@ import FlowDSL
 import FlowModel
 import Testing
 
-@Suite("Mistakes in a body")
+@Suite("Mistakes in a body", .timeLimit(.minutes(10)))
 struct DiagnosticTests {
     @Test func `all mistakes are reported, each once`() {
         struct Wrong: Flow {

@@ -23,7 +23,7 @@ private struct Everything: Flow {
     }
 }
 
-@Suite("Parameters")
+@Suite("Parameters", .timeLimit(.minutes(10)))
 struct ParameterTests {
     private func parameter(_ name: String) throws -> Parameter {
         try #require(plan(Everything.self).parameters.first { $0.name == name })

@@ -63,7 +63,7 @@ private struct Counting: Flow {
     }
 }
 
-@Suite("A flow's plan")
+@Suite("A flow's plan", .timeLimit(.minutes(10)))
 struct PlanTests {
     /// The order is part of the revision.
     @Test func `needs come in the order of the names that read them`() throws {

@@ -80,7 +80,7 @@ private struct ReadsComputed: Flow {
     }
 }
 
-@Suite("Shapes of declared types")
+@Suite("Shapes of declared types", .timeLimit(.minutes(10)))
 struct ShapeTests {
     @Test func `a struct's shape has its coded members, nested, optional and renamed`() throws {
         let inner = TypeShape.object([

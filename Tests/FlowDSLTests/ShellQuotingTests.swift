@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// In these texts `@` stands for an interpolated value.
-@Suite("Quoting in commands")
+@Suite("Quoting in commands", .timeLimit(.minutes(10)))
 struct ShellQuotingTests {
     private static func symbols(_ text: String) -> [ShellLexer.Symbol] {
         text.utf8.map { $0 == UInt8(ascii: "@") ? .value : .byte($0) }

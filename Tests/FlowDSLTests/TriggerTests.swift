@@ -15,7 +15,7 @@ private struct Quiet: Flow {
     var body: some FlowBody { shell("a", "true") }
 }
 
-@Suite("Triggers")
+@Suite("Triggers", .timeLimit(.minutes(10)))
 struct TriggerTests {
     @Test func `triggers stand in the plan as schedules, and a flow without any has the plan that it had`() throws {
         let triggers = try #require(plan(Chores.self).triggers)

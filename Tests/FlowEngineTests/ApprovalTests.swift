@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Approvals")
+@Suite("Approvals", .timeLimit(.minutes(10)))
 struct ApprovalTests {
     private func vote(
         _ machine: inout MachineHarness, by actor: Actor, _ choice: ApprovalRow.Vote.Decision = .approved, digest: Digest? = nil

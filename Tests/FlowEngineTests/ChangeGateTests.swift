@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Freezes and windows at gates")
+@Suite("Freezes and windows at gates", .timeLimit(.minutes(10)))
 struct ChangeGateTests {
     private static let freeze = ChangeClosure(kind: .freeze, rule: "year-end", reason: "the books are closed")
     private static let admin = Actor(person: "bob", user: "bob", names: ["bob"], roles: ["viewer", "admin"])

@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// What was shaped by somebody is approved by somebody else, and a vote counts while its giver can give it.
-@Suite("Four eyes")
+@Suite("Four eyes", .timeLimit(.minutes(10)))
 struct FourEyesTests {
     private static let step = StepPath("go")
     private static let names = ["alice", "bob", "carol", "dave"]

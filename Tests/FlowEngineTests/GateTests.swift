@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// Gates beyond one rule: trees, veto, deadlines, fields, delegation, changes.
-@Suite("Gates")
+@Suite("Gates", .timeLimit(.minutes(10)))
 struct GateTests {
     private static let dave = Actor(person: "dave", user: "dave", names: ["dave"], roles: [])
     private static let step = StepPath("go")

@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Attempts that were given up, and those that never began")
+@Suite("Attempts that were given up, and those that never began", .timeLimit(.minutes(10)))
 struct GivenUpTests {
     private static let place = Place(bootID: "boot", spoolID: "spool")
 

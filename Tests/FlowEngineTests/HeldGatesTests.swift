@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// A gate is decided by votes and nothing else, and what was approved is what runs.
-@Suite("Gates that commands would pass by")
+@Suite("Gates that commands would pass by", .timeLimit(.minutes(10)))
 struct HeldGatesTests {
     private static let rules: [ApprovalRule] = [.role("release-manager", count: 1)]
 

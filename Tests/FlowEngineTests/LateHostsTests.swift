@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Hosts of selectors that steps make")
+@Suite("Hosts of selectors that steps make", .timeLimit(.minutes(10)))
 struct LateHostsTests {
     private static let hosts = ["web-1", "web-2"].map { Host(name: $0, address: "10.0.0.1") }
 

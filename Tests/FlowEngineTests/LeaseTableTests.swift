@@ -4,7 +4,7 @@ import FlowTestKit
 import Foundation
 import Testing
 
-@Suite("Who has which lock, and who is next")
+@Suite("Who has which lock, and who is next", .timeLimit(.minutes(10)))
 struct LeaseTableTests {
     private var table = LeaseTable()
     private var now = Instant(milliseconds: 1_000_000)

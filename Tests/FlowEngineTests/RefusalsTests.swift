@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("What is logged of a store that takes nothing")
+@Suite("What is logged of a store that takes nothing", .timeLimit(.minutes(10)))
 struct RefusalsTests {
     private func at(_ seconds: Int) -> Instant { Instant(milliseconds: Int64(seconds) * 1_000) }
 

@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// What stands between the batches of a rollout is not passed by when the rollout is taken up again: judged by what was handed out for which host.
-@Suite("A rollout that is taken up again")
+@Suite("A rollout that is taken up again", .timeLimit(.minutes(10)))
 struct RolloutRetryTests {
     private static let gate = "deploy[batch 1]/between:go"
 

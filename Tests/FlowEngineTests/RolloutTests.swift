@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Rollouts")
+@Suite("Rollouts", .timeLimit(.minutes(10)))
 struct RolloutTests {
     static let hosts = (1...10).map { Host(name: "web-\($0)", address: "10.0.0.\($0)", labels: ["zone": $0 % 2 == 0 ? "a" : "b"]) }
 

@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// What becomes of targets that were undone when their run is taken up again: judged by what was handed out for which host.
-@Suite("Undone targets")
+@Suite("Undone targets", .timeLimit(.minutes(10)))
 struct RolloutUndoTests {
     private static let hosts = (1...4).map { Host(name: "web-\($0)", address: "10.0.0.\($0)", labels: [:]) }
 

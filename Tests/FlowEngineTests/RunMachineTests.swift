@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Run machine")
+@Suite("Run machine", .timeLimit(.minutes(10)))
 struct RunMachineTests {
     @Test func `a step starts when all that it needs has settled, and not before`() throws {
         var machine = try MachineHarness([shell("a"), shell("b"), shell("c", needs: ["a", "b"])])
@@ -452,7 +452,7 @@ struct RunMachineTests {
     }
 }
 
-@Suite("Retry above a map")
+@Suite("Retry above a map", .timeLimit(.minutes(10)))
 struct RetryAboveMapTests {
     @Test func `a map waits for what it needs to be done again, and takes the list that then is`() throws {
         let list = Node(

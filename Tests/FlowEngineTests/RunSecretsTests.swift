@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// What a worker is told to mask: every secret that the run was ever given.
-@Suite("Secrets of a run")
+@Suite("Secrets of a run", .timeLimit(.minutes(10)))
 struct RunSecretsTests {
     private static let parameters = [Parameter(name: "pw", kind: .string, isSecret: true), Parameter(name: "v", kind: .string)]
 

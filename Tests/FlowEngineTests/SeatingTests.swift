@@ -3,7 +3,7 @@ import FlowTestKit
 import Testing
 
 /// Who may open a gate, against a search through everything.
-@Suite("Seating")
+@Suite("Seating", .timeLimit(.minutes(10)))
 struct SeatingTests {
     private static func vote(_ person: String, _ roles: [String]) -> ApprovalRow.Vote {
         ApprovalRow.Vote(

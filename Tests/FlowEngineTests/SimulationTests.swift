@@ -2,7 +2,7 @@ import FlowTestKit
 import Foundation
 import Testing
 
-@Suite("Simulation")
+@Suite("Simulation", .timeLimit(.minutes(240)))
 struct SimulationTests {
     @Test func `every seed ends with a journal that folds to the run, and no step runs twice without leave`() throws {
         var events: UInt64 = 0

@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Stopping and taking up again")
+@Suite("Stopping and taking up again", .timeLimit(.minutes(10)))
 struct StoppingTests {
     private static let cancelled = AttemptResult(outcome: .cancelled)
 

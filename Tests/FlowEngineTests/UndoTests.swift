@@ -3,7 +3,7 @@ import FlowModel
 import FlowTestKit
 import Testing
 
-@Suite("Undo")
+@Suite("Undo", .timeLimit(.minutes(10)))
 struct UndoTests {
     private func undo(_ step: String, _ name: String = "back", policy: Policy = Policy()) -> Node {
         Node(

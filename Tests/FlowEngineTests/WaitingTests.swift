@@ -2,7 +2,7 @@ import FlowEngine
 import FlowModel
 import Testing
 
-@Suite("Rounds, signals, breakpoints, probes and edits")
+@Suite("Rounds, signals, breakpoints, probes and edits", .timeLimit(.minutes(10)))
 struct WaitingTests {
     @Test func `the run's moment is one for all of it, whatever it waits for first`() throws {
         let fact = FlowModel.Expression.run(.startedAt)

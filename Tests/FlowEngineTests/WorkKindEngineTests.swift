@@ -3,7 +3,7 @@ import FlowModel
 import Testing
 
 /// What the engine asks of a kind of work: what a gate is bound to, and what a step hands out that nobody carried out here.
-@Suite("Kinds of work in the engine")
+@Suite("Kinds of work in the engine", .timeLimit(.minutes(10)))
 struct WorkKindEngineTests {
     private static let read = FlowModel.Expression.output(node: "a", path: ["stdout"])
     private static let rules: [ApprovalRule] = [.role("release-manager", count: 1)]

@@ -2,7 +2,7 @@ import FlowHTTP
 import FlowTestKit
 import Testing
 
-@Suite("Egress rules")
+@Suite("Egress rules", .timeLimit(.minutes(10)))
 struct EgressRulesTests {
     private func ip(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
     private func network(_ text: String) throws -> IPNetwork { try #require(IPNetwork(text)) }

@@ -3,7 +3,7 @@ import FlowTestKit
 import Foundation
 import Testing
 
-@Suite("Retry-After")
+@Suite("Retry-After", .timeLimit(.minutes(10)))
 struct RetryAfterTests {
     /// Sun, 06 Nov 1994 08:49:37 GMT
     private let moment: Int64 = 784_111_777

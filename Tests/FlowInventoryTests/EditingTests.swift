@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Editing an inventory")
+@Suite("Editing an inventory", .timeLimit(.minutes(10)))
 struct EditingTests {
     private func withFile(_ text: String?, _ body: (String) throws -> Void) throws {
         let path = NSTemporaryDirectory() + "flow-inventory-\(UUID().uuidString).yaml"
@@ -109,7 +109,7 @@ struct EditingTests {
     }
 }
 
-@Suite("Known hosts")
+@Suite("Known hosts", .timeLimit(.minutes(10)))
 struct KnownHostsTests {
     private let inventory = Inventory(hosts: [
         FlowModel.Host(name: "web-1", address: "web-1.example.com"),

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Whatever stands in a file of hosts or keys, or in a selector: it is refused with its line, or read. A trap here ends the test.
-@Suite("Files and selectors, changed at random")
+@Suite("Files and selectors, changed at random", .timeLimit(.minutes(240)))
 struct FuzzTests {
     private let good = [
         sample, sample.replacing("\n", with: "\r\n"), sample.replacing("\n", with: "\r"), "\u{FEFF}" + sample,
@@ -82,7 +82,7 @@ struct FuzzTests {
     }
 }
 
-@Suite("Ends of lines, and marks before the first")
+@Suite("Ends of lines, and marks before the first", .timeLimit(.minutes(240)))
 struct LineEndTests {
     private static let ends = ["\n", "\r\n", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
 

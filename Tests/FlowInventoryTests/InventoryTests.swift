@@ -19,7 +19,7 @@ let sample = """
       empty: []
     """
 
-@Suite("Inventory files")
+@Suite("Inventory files", .timeLimit(.minutes(10)))
 struct InventoryTests {
     @Test func `hosts, groups and labels are read in the order of the file`() throws {
         let inventory = try Inventory.parse(sample, file: "inventory.yaml")

@@ -12,7 +12,7 @@ private let hosts = ["web-1", "web-2", "web-10", "db-1", "db-2", "cache"].enumer
 private let inventory = Inventory(
     hosts: hosts, groups: ["web": ["web-10", "web-1", "web-2"], "js": ["web-1", "web-10", "db-2"], "none": []])
 
-@Suite("Selectors")
+@Suite("Selectors", .timeLimit(.minutes(10)))
 struct SelectorTests {
     @Test(arguments: [
         ("web-1", ["web-1"]),

@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Confinement of the evaluation")
+@Suite("Confinement of the evaluation", .timeLimit(.minutes(10)))
 struct ConfinementTests {
     @Test func `the level says what is missing`() {
         let level = Confinement.level()

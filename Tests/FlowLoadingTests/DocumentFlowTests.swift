@@ -9,7 +9,7 @@ import Testing
 /// `$hosts`, `$version`, `$count`, `$names` and `host`: all of them are compiled as one flow, each in a map of its own, so that the names
 /// of their steps do not meet. Script files that a block names need not exist. One of ```` ```swift test ```` is part of a file of
 /// FlowRehearsalTests, word for word. There is no other kind.
-@Suite("The flows in the documents")
+@Suite("The flows in the documents", .timeLimit(.minutes(10)))
 struct DocumentFlowTests {
     @Test func `every whole flow in the documents loads`() async throws {
         let folder = try TemporaryFolder()

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Whatever became of what is kept: it is noted, made again and replaced, and the flow is the same.
-@Suite("A damaged cache of compiled flows")
+@Suite("A damaged cache of compiled flows", .timeLimit(.minutes(10)))
 struct FlowCacheTests {
     private static let damages: [(String, @Sendable (String) throws -> Void)] = [
         ("a truncated description", { try cut("\($0)/entry") }), ("an empty description", { try Data().write(to: URL(filePath: "\($0)/entry")) }),

@@ -4,7 +4,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Loading flows")
+@Suite("Loading flows", .timeLimit(.minutes(10)))
 struct FlowLoaderTests {
     private let release = "\(Fixtures.folder)/accepted/release.swift"
 

@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("New flows")
+@Suite("New flows", .timeLimit(.minutes(10)))
 struct FlowTemplateTests {
     @Test func `a new flow loads, and an editor's flags type-check it`() async throws {
         let toolchain = try Toolchain.find()

@@ -2,7 +2,7 @@ import FlowLoading
 import FlowModel
 import Testing
 
-@Suite("Input validation")
+@Suite("Input validation", .timeLimit(.minutes(10)))
 struct InputValidationTests {
     private let parameters = [
         Parameter(name: "version", kind: .string, pattern: #"\d+\.\d+\.\d+"#), Parameter(name: "count", kind: .int, fallback: 3),

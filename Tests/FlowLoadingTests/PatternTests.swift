@@ -1,7 +1,7 @@
 import FlowModel
 import Testing
 
-@Suite("Patterns")
+@Suite("Patterns", .timeLimit(.minutes(10)))
 struct PatternTests {
     private func matches(_ pattern: String, _ text: String) throws -> Bool? {
         var steps = Limits.patternSteps

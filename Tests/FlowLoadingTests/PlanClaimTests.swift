@@ -2,7 +2,7 @@ import FlowLoading
 import FlowModel
 import Testing
 
-@Suite("Locks in a plan")
+@Suite("Locks in a plan", .timeLimit(.minutes(10)))
 struct PlanClaimTests {
     private static let db = ClaimSpec(name: .literal("db"), kind: .exclusive)
 

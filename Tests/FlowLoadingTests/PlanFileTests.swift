@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Plans in JSON")
+@Suite("Plans in JSON", .timeLimit(.minutes(10)))
 struct PlanFileTests {
     private let plan = Plan(
         flow: "small", parameters: [Parameter(name: "n", kind: .int, fallback: 1)],

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Plans of format 1, as the last version that wrote them did, with the revisions that they had: read for ever.
-@Suite("Formats of plans")
+@Suite("Formats of plans", .timeLimit(.minutes(10)))
 struct PlanFormatTests {
     struct Kept: CustomTestStringConvertible {
         var name: String

@@ -3,7 +3,7 @@ import FlowLoading
 import FlowModel
 import Testing
 
-@Suite("Plan validation")
+@Suite("Plan validation", .timeLimit(.minutes(10)))
 struct PlanValidationTests {
     private func shell(_ id: String, needs: [String] = [], scope: String? = nil, reads: [Expression] = []) -> Node {
         let variables = reads.enumerated().map { ShellSpec.Variable(name: "flow_\($0.offset)", value: $0.element) }

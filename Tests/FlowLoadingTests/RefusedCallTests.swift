@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// `Tests/Fixtures/RefusedCalls` tries what no flow file may do, under the confinement that flow files are evaluated in.
-@Suite("System calls of an evaluation", .enabled(if: Confinement.level().seccomp))
+@Suite("System calls of an evaluation", .enabled(if: Confinement.level().seccomp), .timeLimit(.minutes(10)))
 struct RefusedCallTests {
     @Test func `none of the table gets through, and nothing is left of any`() async throws {
         let victim = Process()

@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("Refused flows")
+@Suite("Refused flows", .timeLimit(.minutes(10)))
 struct RefusedFlowTests {
     @Test func `the corpus is there`() {
         #expect(Fixtures.names(in: "refused").count >= 40)

@@ -3,7 +3,7 @@ import FlowModel
 import Foundation
 import Testing
 
-@Suite("The flows of this repository")
+@Suite("The flows of this repository", .timeLimit(.minutes(10)))
 struct RepositoryFlowTests {
     private static let flows = "\(Fixtures.repository)/flows"
 

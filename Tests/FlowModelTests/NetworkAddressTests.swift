@@ -1,7 +1,7 @@
 import FlowModel
 import Testing
 
-@Suite("Network addresses")
+@Suite("Network addresses", .timeLimit(.minutes(10)))
 struct NetworkAddressTests {
     @Test func `names and addresses with a port are taken, and nothing that could be an option or a word of a shell`() {
         for (text, host, port) in [

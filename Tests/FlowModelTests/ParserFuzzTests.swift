@@ -3,7 +3,7 @@ import FlowTestKit
 import Testing
 
 /// Nothing that a person, a program or an old database can say ends the process: a trap here ends the test.
-@Suite("Parsers of the model")
+@Suite("Parsers of the model", .timeLimit(.minutes(10)))
 struct ParserFuzzTests {
     private func every(_ seed: UInt64, _ good: [String], _ body: (String, inout TextFuzz) throws -> Void) rethrows {
         var fuzz = TextFuzz(seed: seed)

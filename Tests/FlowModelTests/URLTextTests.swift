@@ -2,7 +2,7 @@ import FlowModel
 import Testing
 
 /// Values in URLs: whatever they hold, they do not change where the URL leads.
-@Suite("URLs of values")
+@Suite("URLs of values", .timeLimit(.minutes(10)))
 struct URLTextTests {
     private func url(_ pieces: URLText.Piece..., query: [(name: String, value: String)] = []) -> String? {
         try? URLText(pieces).text(query: query)

@@ -2,7 +2,7 @@ import FlowModel
 import Testing
 
 /// What the rest of Flow relies on when it asks a kind of work.
-@Suite("Kinds of work")
+@Suite("Kinds of work", .timeLimit(.minutes(10)))
 struct WorkKindTests {
     /// The steps whose output something reads that is written as JSON, wherever it stands there.
     private static func sources(in json: JSON) -> Set<String> {

@@ -2,7 +2,7 @@ import FlowDSL
 import FlowRehearsal
 import Testing
 
-@Suite("The release")
+@Suite("The release", .timeLimit(.minutes(10)))
 struct ReleaseTests {
     let release: Rehearsal
 

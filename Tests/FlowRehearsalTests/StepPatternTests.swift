@@ -2,7 +2,7 @@ import FlowModel
 import FlowRehearsal
 import Testing
 
-@Suite("Steps are named by the end of their path")
+@Suite("Steps are named by the end of their path", .timeLimit(.minutes(10)))
 struct StepPatternTests {
     @Test(arguments: [
         ("switch", "deploy[web-3]/switch", true), ("switch", "switch", true), ("switch", "deploy[web-3]/switch-back", false),

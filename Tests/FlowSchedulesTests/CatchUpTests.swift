@@ -3,7 +3,7 @@ import FlowSchedules
 import FlowTestKit
 import Testing
 
-@Suite struct CatchUpTests {
+@Suite(.timeLimit(.minutes(10))) struct CatchUpTests {
     private static func spec(_ random: inout SeededRandom) -> ScheduleSpec {
         var spec = ScheduleSpec(flow: "f")
         spec.cron = random.pick(["*/15 * * * *", "* * * * *", "0 * * * *", "*/10 1-3 * * *", "5,6,50 2 * * *", "30 2 * * *", "0,1 */3 * * 1-5"])

@@ -2,7 +2,7 @@ import FlowModel
 import FlowSchedules
 import Testing
 
-@Suite("Freezes and windows")
+@Suite("Freezes and windows", .timeLimit(.minutes(10)))
 struct ChangeRulesTests {
     private func rule(
         _ kind: ChangeRuleKind, _ name: String, hosts: Set<String>? = [], _ change: (inout ChangeRuleSpec) -> Void

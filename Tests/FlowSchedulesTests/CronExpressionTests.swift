@@ -2,7 +2,7 @@ import FlowModel
 import FlowSchedules
 import Testing
 
-@Suite struct CronExpressionTests {
+@Suite(.timeLimit(.minutes(10))) struct CronExpressionTests {
     private func next(_ text: String, after: String = "2026-01-01T00:00:00Z", _ count: Int = 3) throws -> [String] {
         try Recurrence(.cron(try CronExpression(text)), in: .utc).next(count, after: after).map { "\($0.wall)" }
     }

@@ -4,7 +4,7 @@ import FlowTestKit
 import Testing
 
 /// Whatever is written as a time, a calendar or a zone: it is refused, or it can be worked with. A trap here ends the test.
-@Suite struct FuzzTests {
+@Suite(.timeLimit(.minutes(240))) struct FuzzTests {
     private func every(_ seed: UInt64, _ good: [String], _ body: (String, inout TextFuzz) -> Void) {
         var fuzz = TextFuzz(seed: seed)
         for _ in 0..<TextFuzz.cases { body(fuzz.text(from: good), &fuzz) }

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The oracle is a program of its own: it sets the C library's time zone, which belongs to a whole process.
-@Suite struct OracleTests {
+@Suite(.timeLimit(.minutes(10))) struct OracleTests {
     /// `make cron` takes every pair of change and expression; this is the share that fits into `make test`.
     private static let share = "4"
 

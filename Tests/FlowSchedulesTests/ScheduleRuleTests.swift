@@ -2,7 +2,7 @@ import FlowModel
 import FlowSchedules
 import Testing
 
-@Suite struct ScheduleRuleTests {
+@Suite(.timeLimit(.minutes(10))) struct ScheduleRuleTests {
     private func nightly(_ text: String, _ change: ClockChange? = nil) throws -> Recurrence {
         Recurrence(.cron(try CronExpression(text)), in: try zone("Europe/Berlin"), clockChange: change)
     }

@@ -7,7 +7,7 @@ import NIOHTTP1
 import Testing
 
 /// The bounds of connections, with time that the test makes pass.
-@Suite("Connections")
+@Suite("Connections", .timeLimit(.minutes(10)))
 struct ConnectionTests {
     private struct World {
         let connections: Connections

@@ -9,7 +9,7 @@ import Foundation
 import Logging
 import Testing
 
-@Suite("Hooks")
+@Suite("Hooks", .timeLimit(.minutes(10)))
 struct HookTests {
     private static let body = #"{"version":"1.4.2"}"#
 

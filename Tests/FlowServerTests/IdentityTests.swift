@@ -8,7 +8,7 @@ import Logging
 import Synchronization
 import Testing
 
-@Suite("Identity")
+@Suite("Identity", .timeLimit(.minutes(10)))
 struct IdentityTests {
     private final class Clock: Sendable {
         private let time = Mutex(Instant(milliseconds: 1_700_000_000_000))

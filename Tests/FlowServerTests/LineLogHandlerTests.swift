@@ -3,7 +3,7 @@ import FlowServer
 import Logging
 import Testing
 
-@Suite("Log lines")
+@Suite("Log lines", .timeLimit(.minutes(10)))
 struct LineLogHandlerTests {
     @Test(arguments: [
         ("plain", "plain"), ("two words", "\"two words\""), ("a\nb", "a\\nb"), ("\u{1B}[31m", "\\u{1b}[31m"), ("", "\"\""),

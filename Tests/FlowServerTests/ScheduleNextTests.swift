@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// `next` is a time at which something runs: nobody plans an evening by one at which nothing does.
-@Suite("When schedules run next")
+@Suite("When schedules run next", .timeLimit(.minutes(10)))
 struct ScheduleNextTests {
     @Test func `not on a closed day, and not in a pause`() async throws {
         let home = try TemporaryHome()

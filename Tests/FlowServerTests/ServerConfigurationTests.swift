@@ -3,7 +3,7 @@ import FlowServer
 import FlowStoreSQLite
 import Testing
 
-@Suite("Configuration")
+@Suite("Configuration", .timeLimit(.minutes(10)))
 struct ServerConfigurationTests {
     private func load(_ text: String) throws -> ServerConfiguration {
         let home = try TemporaryHome()

@@ -4,7 +4,7 @@ import FlowServer
 import FlowWire
 import Testing
 
-@Suite("Triggers of flow files")
+@Suite("Triggers of flow files", .timeLimit(.minutes(10)))
 struct TriggerTests {
     private func trigger(_ name: String, _ change: (inout ScheduleSpec) -> Void) -> TriggerSpec {
         var spec = ScheduleSpec(flow: "quick")

@@ -19,7 +19,7 @@ private final class KnownKey: Sendable {
 
 private func makeVault(_ home: TemporaryHome, _ database: KnownKey = KnownKey()) throws -> Vault { try Vault(home: home.path, check: database.check) }
 
-@Suite("Vault")
+@Suite("Vault", .timeLimit(.minutes(10)))
 struct VaultTests {
     @Test func `what is sealed opens again, also after a restart, and looks different each time`() throws {
         let home = try TemporaryHome()

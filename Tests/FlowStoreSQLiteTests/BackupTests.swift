@@ -4,7 +4,7 @@ import FlowStoreSQLite
 import Foundation
 import Testing
 
-@Suite("Backup")
+@Suite("Backup", .timeLimit(.minutes(10)))
 struct BackupTests {
     private func restore(_ backup: String, in scratch: Scratch, now: Instant) throws -> SQLiteStore {
         try FileManager.default.copyItem(atPath: backup, toPath: scratch.database)

@@ -2,7 +2,7 @@ import FlowTestKit
 import Foundation
 import Testing
 
-@Suite("Store conformance")
+@Suite("Store conformance", .timeLimit(.minutes(240)))
 struct ConformanceTests {
     @Test(arguments: StoreConformance.checks)
     func `the SQLite store keeps every promise of a store`(_ check: StoreConformance.Check) async throws {

@@ -4,7 +4,7 @@ import FlowStoreSQLite
 import Foundation
 import Testing
 
-@Suite("Crashes of the writing process")
+@Suite("Crashes of the writing process", .timeLimit(.minutes(10)))
 struct CrashTests {
     /// A child commits one batch after the other, and notes in a file beside the database each one that it was told is kept.
     /// It kills itself with SIGKILL at a random moment, from another thread. What it noted must be there, each batch whole.

@@ -7,7 +7,7 @@ import GRDB
 import GRDBSQLite
 import Testing
 
-@Suite("Store failures")
+@Suite("Store failures", .timeLimit(.minutes(10)))
 struct FailureTests {
     @Test func `a full disk refuses, keeps nothing of the batch, and goes on when there is room`() async throws {
         let scratch = try Scratch()

@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// Journals that earlier versions wrote, kept for ever: `Tests/Fixtures/Journals/VERSION`, one folder a version.
-@Suite("Journals of every version", .serialized)
+@Suite("Journals of every version", .serialized, .timeLimit(.minutes(10)))
 struct FixtureTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/Journals").standardized.path
     /// `make fixtures` gives the version to record.

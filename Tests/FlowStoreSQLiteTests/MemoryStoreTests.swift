@@ -3,7 +3,7 @@ import FlowModel
 import FlowTestKit
 import Testing
 
-@Suite("Memory store")
+@Suite("Memory store", .timeLimit(.minutes(10)))
 struct MemoryStoreTests {
     @Test func `a commit that is told to fail before it writes leaves nothing, and the store usable`() throws {
         let store = MemoryStore()

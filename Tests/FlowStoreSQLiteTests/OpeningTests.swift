@@ -6,7 +6,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite("Opening the store")
+@Suite("Opening the store", .timeLimit(.minutes(10)))
 struct OpeningTests {
     private let newest = Migration.all.count
 

@@ -4,7 +4,7 @@ import FlowModel
 import FlowStoreSQLite
 import Testing
 
-@Suite("Accounts, registry and audit")
+@Suite("Accounts, registry and audit", .timeLimit(.minutes(10)))
 struct PeopleTests {
     private func withStore(_ body: (SQLiteStore) async throws -> Void) async throws {
         let scratch = try Scratch()

@@ -6,7 +6,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite("Retention")
+@Suite("Retention", .timeLimit(.minutes(10)))
 struct RetentionTests {
     private let future = Instant(milliseconds: start.milliseconds + 1)
 

@@ -5,7 +5,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite("Room")
+@Suite("Room", .timeLimit(.minutes(10)))
 struct RoomTests {
     private let later = start + 2 * StoreLimits.blobGraceSeconds
 

@@ -5,7 +5,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite("Verification")
+@Suite("Verification", .timeLimit(.minutes(10)))
 struct VerificationTests {
     /// A closed database of three runs and a few audit rows.
     private func sample(_ scratch: Scratch) async throws {

@@ -1,7 +1,7 @@
 import FlowXML
 import Testing
 
-@Suite("XML of APIs")
+@Suite("XML of APIs", .timeLimit(.minutes(10)))
 struct AnswerTests {
     @Test func `an answer of EC2, whose default namespace nobody writes`() throws {
         let answer = try XMLDocument(Samples.instances)

@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@Suite("XPath")
+@Suite("XPath", .timeLimit(.minutes(10)))
 struct XPathTests {
     private static let document = """
         <list xml:lang="en-GB"><item id="1" n="5">one</item><item id="2" n="10">two<sub>deep</sub></item><other>x</other><item id="3">three</item></list>

@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("Crontabs: export")
+@Suite("Crontabs: export", .timeLimit(.minutes(10)))
 struct CrontabExportTests {
     private static let words = [
         "", " ", "a b", "it's", "'\u{301}x", "%", "\\%", "\\\\%", "%%'%'\\", "\t", "x\ty ", "-p", "--limit", "=", "a=b", "\u{301}first", "%\u{301}",

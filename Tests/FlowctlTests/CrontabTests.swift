@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("Crontabs: import")
+@Suite("Crontabs: import", .timeLimit(.minutes(10)))
 struct CrontabTests {
     private static let tab = #"""
         # comment

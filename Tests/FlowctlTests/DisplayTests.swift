@@ -2,7 +2,7 @@ import FlowCommand
 import FlowModel
 import Testing
 
-@Suite("What is shown cannot steer a terminal")
+@Suite("What is shown cannot steer a terminal", .timeLimit(.minutes(10)))
 struct DisplayTests {
     @Test func `control characters and direction marks become visible`() {
         let hostile = "a\u{1B}[2Jb\u{07}\u{9B}31m\u{202E}cod\u{7F}\n"

@@ -1,7 +1,7 @@
 import FlowCommand
 import Testing
 
-@Suite("Event streams are read whole, however they arrive")
+@Suite("Event streams are read whole, however they arrive", .timeLimit(.minutes(10)))
 struct EventStreamTests {
     private let text = ": comment\n\nid: 7\nevent: record\ndata: {\"a\":\ndata: 1}\n\r\nid:8\r\ndata:x\r\n\r\n"
 

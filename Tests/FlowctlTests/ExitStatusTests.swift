@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("Exit statuses are those of the contract")
+@Suite("Exit statuses are those of the contract", .timeLimit(.minutes(10)))
 struct ExitStatusTests {
     @Test(arguments: [
         ["lst"], ["run"], ["run", "a.swift", "--no-such"], ["list", "--state", "sleeping"], ["list", "--limit", "0"],

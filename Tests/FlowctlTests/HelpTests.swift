@@ -2,7 +2,7 @@ import FlowCommand
 import Foundation
 import Testing
 
-@Suite("The command line describes itself")
+@Suite("The command line describes itself", .timeLimit(.minutes(10)))
 struct HelpTests {
     @Test func `the reference shows the help of every command, word for word`() async throws {
         var sections = ""

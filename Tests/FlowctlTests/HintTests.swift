@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What Flow tells people to type is understood when they type it: every `flowctl …` in a text of the sources is parsed by the real commands.
-@Suite("Hints can be typed")
+@Suite("Hints can be typed", .timeLimit(.minutes(10)))
 struct HintTests {
     @Test func `every command that a text names is there, with all that it needs`() throws {
         let sources = folder.appending(path: "../../Sources").standardizedFileURL

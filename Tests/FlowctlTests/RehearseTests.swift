@@ -2,7 +2,7 @@ import FlowCommand
 import FlowModel
 import Testing
 
-@Suite("Rehearsals on the command line")
+@Suite("Rehearsals on the command line", .timeLimit(.minutes(10)))
 struct RehearseTests {
     private static let plan = Plan(
         flow: "release", parameters: [Parameter(name: "version", kind: .string)],

@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("Runs, plans and graphs look as they should")
+@Suite("Runs, plans and graphs look as they should", .timeLimit(.minutes(10)))
 struct RenderingTests {
     private static let steps = [
         Sample.step("build", .succeeded, started: -60, ended: -56, changed: true),

@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("Schedules are shown whole")
+@Suite("Schedules are shown whole", .timeLimit(.minutes(10)))
 struct ScheduleTextTests {
     private static let schedule: JSON = {
         var spec = ScheduleSpec(flow: "backup")

@@ -3,7 +3,7 @@ import FlowModel
 import FlowWire
 import Testing
 
-@Suite("Every command finds its engine, or is it")
+@Suite("Every command finds its engine, or is it", .timeLimit(.minutes(10)))
 struct SessionTests {
     private static let health = World.Reply.json(["status": "ok", "version": "1.2.3"])
     private static let noRuns = World.Reply.json(Sample.page([]))

@@ -2,7 +2,7 @@ import FlowModel
 import Testing
 import Workers
 
-@Suite("Whose turn it is")
+@Suite("Whose turn it is", .timeLimit(.minutes(10)))
 struct FairLineTests {
     private final class Work {
         let name: String

@@ -2,7 +2,7 @@ import FlowModel
 import Testing
 import Workers
 
-@Suite("$FLOW_OUTPUT")
+@Suite("$FLOW_OUTPUT", .timeLimit(.minutes(10)))
 struct FlowOutputTests {
     private let shape = TypeShape.object([
         .init(name: "path", shape: .string), .init(name: "count", shape: .int), .init(name: "ratio", shape: .double),

@@ -7,7 +7,7 @@ import Testing
 import Workers
 
 /// Authors' commands on the engine's own machine do not have the engine's reach.
-@Suite("Local confinement", .enabled(if: geteuid() == 0, "commands are confined where the engine is root"))
+@Suite("Local confinement", .enabled(if: geteuid() == 0, "commands are confined where the engine is root"), .timeLimit(.minutes(10)))
 struct LocalConfinementTests {
     private static let binary = Digest(bytes: [UInt8](repeating: 8, count: 32))
 

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Workers
 
-@Suite("Output store")
+@Suite("Output store", .timeLimit(.minutes(10)))
 struct OutputStoreTests {
     @Test func `output can be read while its step runs, and stays when it has ended`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Workers
 
-@Suite("Prelude")
+@Suite("Prelude", .timeLimit(.minutes(10)))
 struct PreludeTests {
     /// What an interpreter makes of the values: each ended by NUL, which none can hold.
     private func seen(_ program: String, _ work: ShellWork, script: String) async throws -> [String] {

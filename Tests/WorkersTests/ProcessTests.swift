@@ -6,7 +6,7 @@ import Testing
 import Workers
 
 /// Others start processes too while this suite runs, so counts are compared with room for them.
-@Suite("Processes", .serialized)
+@Suite("Processes", .serialized, .timeLimit(.minutes(10)))
 struct ProcessTests {
     private struct Footprint {
         var descriptors: Int

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Workers
 
-@Suite("Redactor")
+@Suite("Redactor", .timeLimit(.minutes(10)))
 struct RedactorTests {
     private let secret = "s3cr3t/with+odd \"chars\"&ünïcode"
 

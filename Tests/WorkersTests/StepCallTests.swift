@@ -3,7 +3,7 @@ import Testing
 import Workers
 
 /// A flow's own program, which is started by its descriptor, may make the system calls only that Swift steps need.
-@Suite("System calls of Swift steps")
+@Suite("System calls of Swift steps", .timeLimit(.minutes(10)))
 struct StepCallTests {
     @Test func `what would change the kernel, or look past what is hidden, is refused`() async throws {
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appending(path: "refused-calls").path

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Workers
 
-@Suite("Swift steps")
+@Suite("Swift steps", .timeLimit(.minutes(10)))
 struct SwiftStepTests {
     private static let binary = Digest(bytes: [UInt8](repeating: 7, count: 32))
 

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import Workers
 
-@Suite("Worker pool")
+@Suite("Worker pool", .timeLimit(.minutes(10)))
 struct WorkerPoolTests {
     @Test func `a command hands out its status, output and typed value`() async throws {
         let test = try PoolUnderTest(folder: try TestFolder())
