@@ -84,6 +84,17 @@ struct HostRunnerContainmentTests {
         #expect(try await RunnerUnderTest.answer(of: late).last == "ended 143 timedOut 0 0 0 0")
     }
 
+    /// A follower that is left would end the attempt at once; the watch, a child of the supervisor, is the one in question.
+    private func killAllButTheWatch(of supervisor: pid_t, _ host: RunnerUnderTest) {
+        // Looked for before anything is killed, since an orphan has another parent. What has ended meanwhile has none.
+        let followers = Processes.runners(in: host.spool).filter { pid in
+            pid != supervisor && Processes.state(pid).map { $0.parent != supervisor && Processes.state($0.parent)?.parent != supervisor } ?? false
+        }
+        if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
+        for pid in followers { kill(pid, SIGKILL) }
+        kill(supervisor, SIGKILL)
+    }
+
     @Test(arguments: cases)
     func `the deadline is kept with the supervisor killed`(_ shell: Shell, _ level: Level) async throws {
         var host = try RunnerUnderTest(shell, level, folder)
@@ -91,19 +102,36 @@ struct HostRunnerContainmentTests {
         let channel = try await host.begin(
             "start", RunnerRequest(step: "d0", script: "setsid sleep 1000 &\nsleep 1000", lines: ["timeout 100000", "grace 20"]))
         #expect(try await comesTrue { host.marked("d0").count >= 3 })
-        let supervisor = try await host.supervisor(of: "d0")
-        // A follower that is left would end it at once; the watch, a child of the supervisor, is the one in question. Looked for before
-        // anything is killed, since an orphan has another parent.
-        let followers = Processes.runners(in: host.spool).filter { $0 != supervisor && Processes.state($0)?.parent != supervisor }
-        if let parent = Processes.state(supervisor)?.parent { kill(parent, SIGKILL) }
-        for pid in followers { kill(pid, SIGKILL) }
-        kill(supervisor, SIGKILL)
+        killAllButTheWatch(of: try await host.supervisor(of: "d0"), host)
         channel.close()
         #expect(host.marked("d0").count >= 3, "the deadline has not come")
         try host.putClockForward(100_000)
         #expect(try await comesTrue { host.marked("d0").isEmpty })
         let answer = try await host.ask("attach", RunnerRequest(step: "d0", epoch: 2))
         #expect(answer.lines == ["died timedOut"], "\(answer.lines)")
+    }
+
+    @Test(arguments: Shell.here)
+    func `the deadline is kept when the supervisor is killed between two looks at it`(_ shell: Shell) async throws {
+        var host = RunnerUnderTest(shell, folder)
+        try host.holdClock()
+        // The watch has just seen its supervisor alive, and stands still before it looks at the pipes that this one holds.
+        let halt = host.spool + ".halt", halted = host.spool + ".halted"
+        let place = "elif [ ! -e \"/proc/$me/fdinfo/7\" ]"
+        try #require(host.text.components(separatedBy: place).count == 2)
+        let stop = "[ ! -e \(halt) ] || { : >\(halted); while [ -e \(halt) ]; do sleep 0.02; done; }"
+        host.text = host.text.replacingOccurrences(of: place, with: "elif \(stop); [ ! -e \"/proc/$me/fdinfo/7\" ]")
+        let channel = try await host.begin(
+            "start", RunnerRequest(step: "d1", script: "sleep 1000", lines: ["timeout 100000", "grace 20"]))
+        #expect(try await comesTrue { host.marked("d1").count >= 2 })
+        try #require(FileManager.default.createFile(atPath: halt, contents: nil))
+        try #require(try await comesTrue { FileManager.default.fileExists(atPath: halted) })
+        killAllButTheWatch(of: try await host.supervisor(of: "d1"), host)
+        try FileManager.default.removeItem(atPath: halt)
+        try host.putClockForward(100_000)
+        #expect(try await comesTrue { host.marked("d1").isEmpty })
+        #expect(try await host.ask("attach", RunnerRequest(step: "d1", epoch: 2)).lines == ["died timedOut"])
+        channel.close()
     }
 
     @Test(arguments: Shell.here)

@@ -547,9 +547,10 @@ watch() {
     [ -n "$leader" ] || { plain "$a/pid" && read -r leader born <"$a/pid"; }
     look self
     if [ "$parent" != "$me" ]; then
-      # Without a supervisor only the deadline is left to watch over. The follower sees an end, and finds out.
+      # Without a supervisor only the deadline is left to watch over. The follower sees an end, and finds out. That the pipes are closed
+      # said nothing of the script if this was why.
       exec 8>&-
-      sent=1000000000
+      sent=1000000000 gone=
       # What it was about to start may have no number yet: that is waited for, ten seconds.
       orphaned=${orphaned:-$now}
       [ -n "$leader" ] || [ $((now - orphaned)) -lt 1000 ] || exit 0
