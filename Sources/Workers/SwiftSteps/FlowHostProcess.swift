@@ -89,7 +89,9 @@ final class FlowHostProcess: Sendable {
     }
 
     /// Where there is no toolchain, a flow finds Swift's libraries where they were installed beside this program.
-    private static let libraries: [String: String] = {
+    ///
+    /// Looked for when the workers begin: a program whose file an upgrade has replaced does not know any more where it was.
+    static let libraries: [String: String] = {
         var environment: [String: String] = [:]
         if let program = realpath("/proc/self/exe", nil) {
             defer { free(program) }

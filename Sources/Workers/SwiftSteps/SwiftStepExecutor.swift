@@ -13,6 +13,7 @@ package struct SwiftStepExecutor: Executor {
 
     package init(_ parts: ExecutorParts) {
         let logger = parts.logger
+        _ = FlowHostProcess.libraries
         records = StepRecords(folder: parts.home + "/steps")
         hosts = FlowHosts(
             folder: parts.home + "/hosts", blobs: parts.blobs,
