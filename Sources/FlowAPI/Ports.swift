@@ -69,11 +69,13 @@ package protocol HostDirectory: Sendable {
     func ping(_ selector: String) async throws -> [Wire.PingResult]
 }
 
-/// Plans, binaries and scripts by digest.
+/// Plans, binaries, scripts and artifacts by digest.
 package protocol BlobVault: Sendable {
     func contains(_ digest: Digest) async throws -> Bool
     /// Stores what `next` gives until it gives nil. Refused, and nothing kept: more than `Limits.blobBytes`, another digest.
     func put(_ digest: Digest, next: @Sendable () async throws -> ByteBuffer?) async throws
+    /// At most `limit` bytes from `offset`, as they are there; nil when it is not known.
+    func read(_ digest: Digest, from offset: Int, limit: Int) async throws -> [UInt8]?
 }
 
 /// What attempts wrote.

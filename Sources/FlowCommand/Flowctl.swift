@@ -26,7 +26,7 @@ struct Flowctl: AsyncParsableCommand {
                 name: "Runs",
                 subcommands: [
                     ListCommand.self, ShowCommand.self, StepsCommand.self, WatchCommand.self, GraphCommand.self,
-                    LogsCommand.self,
+                    LogsCommand.self, ArtifactsCommand.self,
                     WhyCommand.self, PauseCommand.self, ResumeCommand.self, CancelCommand.self, KillCommand.self,
                     RetryCommand.self,
                     SkipCommand.self, ResolveCommand.self, RolloutCommand.self, ReleaseCommand.self, UndoCommand.self,

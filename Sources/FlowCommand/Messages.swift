@@ -20,6 +20,13 @@ enum Messages {
         "The engine ended before all output was shown. All of it: flowctl logs \(run)"
     }
 
+    static func noArtifact(_ step: String, of run: String, among others: [StepPath]) -> FlowError {
+        let list = others.prefix(Limits.membersNamed).map { "'\($0)'" }.joined(separator: ", ")
+        return FlowError(
+            .notFound, subject: step, "Step '\(step)' has no artifact; \(others.isEmpty ? "no step of the run has one" : "these have: \(list)").",
+            hint: "flowctl artifacts \(run)")
+    }
+
     // MARK: - Backup
 
     static func backupCut(_ why: String) -> FlowError {

@@ -72,6 +72,11 @@ package protocol FileAccess: Sendable {
     func receive(
         _ path: String, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws
+    /// Makes a file of what `produce` writes, with the folders it needs, if that has this digest. False: it was there already. Nothing is written
+    /// over, and nothing is left of it when this throws.
+    func download(
+        _ path: String, as digest: Digest, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws -> Bool
     func exists(_ path: String) -> Bool
     func sha256(_ bytes: [UInt8]) -> Digest
 }

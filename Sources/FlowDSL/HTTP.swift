@@ -33,7 +33,7 @@ public struct HTTPBody: Sendable {
     /// A form, as a browser sends it, in the order given.
     public static func form(_ fields: KeyValuePairs<String, Text>) -> HTTPBody { HTTPBody(body: .form(fields.map { HTTPSpec.Field($0) })) }
     public static func text(_ text: Text) -> HTTPBody { HTTPBody(body: .text(text.expression)) }
-    /// A file on this machine, by its absolute path.
+    /// A file on this machine, by its absolute path, or one that a step has fetched: `.file("\(log.file)")`.
     public static func file(_ path: Text) -> HTTPBody { HTTPBody(body: .file(path.expression)) }
 }
 

@@ -12,7 +12,7 @@ public struct CopyResult: Codable, Hashable, Sendable {
 
 /// Copies a file to a target, unless the same is there already; replaces it in one step. 64 MiB at most.
 ///
-/// `from` is a file on the engine's machine, `to` one on the target; both paths are absolute. Inside a map over hosts it goes to that map's
+/// `from` is a file on the engine's machine, or one that a step has fetched (`log.file`), `to` one on the target; both paths are absolute. Inside a map over hosts it goes to that map's
 /// host unless `on:` says otherwise. `mode` is octal, such as `"0644"`; unless given, a file that is replaced keeps its own, and a new one gets
 /// that of the source.
 @discardableResult

@@ -9,8 +9,8 @@ package protocol JournalReader: Sendable {
     func runIDs(startingWith prefix: String) async throws -> [RunID]
     /// Newest first.
     func runs(_ query: RunQuery) async throws -> [RunRow]
-    /// In order of index, those after `after`.
-    func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow]
+    /// In order of index, those after `after`; no kinds mean any.
+    func steps(of run: RunID, kinds: [String], after index: Int?, limit: Int) async throws -> [StepRow]
     func step(of run: RunID, at path: StepPath) async throws -> StepRow?
     /// The targets of a rollout, by the index of its step, in its order, those after `position`; no outcomes mean any.
     func targets(
@@ -60,5 +60,12 @@ package struct RunQuery: Hashable, Sendable {
         self.labels = labels
         self.before = before
         self.limit = limit
+    }
+}
+
+extension JournalReader {
+    /// In order of index, those after `after`.
+    package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
+        try await steps(of: run, kinds: [], after: index, limit: limit)
     }
 }

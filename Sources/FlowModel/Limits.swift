@@ -28,10 +28,13 @@ package enum Limits {
     package static let stdoutValueBytes = 64 << 10
     /// Bytes of each stream that are captured for an attempt, unless configured.
     package static let capturedOutputBytes = 64 << 20
-    /// Bytes of a blob (a compiled flow, a script).
+    /// Bytes of a blob (a compiled flow, a script, an artifact).
     package static let blobBytes = 256 << 20
     /// Bytes of a file that `copy` sends.
     package static let copyBytes = 64 << 20
+    /// Bytes of a file that `fetch` brings in unless it says otherwise, and at most.
+    package static let fetchBytes = 64 << 20
+    package static let fetchLargestBytes = 256 << 20
     /// Steps in a plan.
     package static let planNodes = 10_000
     /// Steps of a plan and of the flows that it calls, and so on; flows that a preview looks into, and things that it asks the locks about.

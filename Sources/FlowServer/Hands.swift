@@ -17,7 +17,7 @@ struct Hands: Sendable {
     private let ssh: SSHPool
     /// One for each kind of work that a plan may name.
     private static let executors: [any Executor.Type] = [
-        ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self, HTTPExecutor.self,
+        ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self, HTTPExecutor.self, FetchExecutor.self,
     ]
     /// Whom local steps run as, where that is not the engine's own account.
     let localAccount: UInt32?
@@ -50,7 +50,7 @@ struct Hands: Sendable {
                     throw FlowError(.notFound, subject: digest.hex, "Blob \(digest) is not stored.", hint: "flowctl doctor")
                 }
                 return bytes
-            }, open: { try vault.open($0) }, confinement: confinement,
+            }, artifacts: StoredArtifacts(blobs: blobs), open: { try vault.open($0) }, confinement: confinement,
             http: HTTPAccess(egress: configuration.egress?.rules ?? EgressRules()), executors: Hands.executors, logger: logger,
             report: { relay.report($0) })
         outputs = StoredOutputs(store: store)

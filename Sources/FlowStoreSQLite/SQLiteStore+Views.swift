@@ -33,16 +33,18 @@ extension SQLiteStore: JournalReader {
         try await view { try RunSearch(query).rows($0) }
     }
 
-    package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
+    package func steps(of run: RunID, kinds: [String], after index: Int?, limit: Int) async throws -> [StepRow] {
         try await view { database in
             guard let number = try SQLiteStore.number(of: run, database) else { return [] }
+            let filter = kinds.isEmpty ? "" : "AND kind IN (\(kinds.map { _ in "?" }.joined(separator: ", ")))"
             var query = try Query(
                 database, "step",
-                "SELECT \(StepRow.columns) FROM step WHERE number > ? AND number < ? ORDER BY number LIMIT ?")
+                "SELECT \(StepRow.columns) FROM step WHERE number > ? AND number < ? \(filter) ORDER BY number LIMIT ?")
             // An index that no step can have would be a step of another run.
             let behind = min(max(index ?? -1, -1), StepRow.lastIndex)
             query.bind(StepRow.number(run: number, index: 0) + behind)
             query.bind(StepRow.number(run: number + 1, index: 0))
+            for kind in kinds { query.bind(kind) }
             query.bind(min(limit, StoreLimits.pageRows))
             var rows: [StepRow] = []
             while try query.next() { rows.append(try StepRow(query, run: run)) }

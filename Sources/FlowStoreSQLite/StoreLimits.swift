@@ -2,6 +2,8 @@
 package enum StoreLimits {
     /// Blobs up to this many bytes are rows, larger ones files.
     package static let blobRowBytes = 64 << 10
+    /// Bytes of a file that are in memory at once, when it becomes a blob.
+    static let blobPieceBytes = 1 << 20
     /// Connections that read at once; further readers wait.
     package static let readers = 4
     /// Pages of write-ahead log after which the writer copies them into the database.

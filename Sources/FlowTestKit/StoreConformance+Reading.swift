@@ -50,13 +50,17 @@ extension StoreConformance {
             let store = try house.open()
             var history = History(epoch: try store.beginEpoch())
             let (one, two) = (history.newRun(), history.newRun())
-            for index in (0..<30).reversed() { history.step(of: one, index) }
+            for index in (0..<30).reversed() { history.step(of: one, index, kind: index % 7 == 0 ? "fetch" : index % 7 == 1 ? "copy" : "shell") }
             history.step(of: two, 0)
             try store.commit(history.take())
             let (_, reader) = sides(store)
             let first = try await reader.steps(of: one, after: nil, limit: 12)
             try equal(first.map(\.index), Array(0..<12), "first page")
             try equal(try await reader.steps(of: one, after: 11, limit: 100).map(\.index), Array(12..<30), "the rest")
+            let kinds = ["fetch", "copy", "no'such"]
+            let some = try await reader.steps(of: one, kinds: kinds, after: 1, limit: 4)
+            try equal(some.map(\.index), [7, 8, 14, 15], "those of some kinds")
+            try equal(try await reader.steps(of: one, kinds: ["no'such"], after: nil, limit: 4), [], "those of no kind")
             try equal(try await reader.step(of: one, at: first[5].path), first[5], "a step by its path")
             try equal(try await reader.step(of: one, at: StepPath("nothing")), nil, "no such path")
         },

@@ -132,12 +132,12 @@ struct History {
         change(run) { $0.head = JournalHead(sequence: sequence, hash: record.hash) }
     }
 
-    mutating func step(of run: RunID, _ index: Int) {
+    mutating func step(of run: RunID, _ index: Int, kind: String = "shell") {
         let digest = digest()
         let bytes = number(1 << 20)
         let output: StoredValue = chance(4) ? .blob(digest, bytes: bytes) : .inline(json())
         steps[run, default: [:]][index] = StepRow(
-            run: run, index: index, path: StepPath("deploy[web-\(index)]/switch"), name: text(), kind: "shell",
+            run: run, index: index, path: StepPath("deploy[web-\(index)]/switch"), name: text(), kind: kind,
             state: random.pick(StepState.allCases), reason: maybe { $0.text() }, generation: 1 + number(3),
             output: chance(2) ? output : nil, changed: maybe { $0.chance(2) }, waiting: maybe { $0.waiting() },
             startedAt: maybe { $0.now() }, endedAt: maybe { $0.now() }, attempt: maybe { $0.attemptRow($0.number(5) + 1) })

@@ -49,13 +49,8 @@ struct AttemptRecords: Sendable {
     func newest(of id: AttemptID) async throws -> Int {
         let (folder, name) = (folder, name(of: id))
         return try await BlockingThreads.files.call {
-            guard let directory = opendir(folder) else { throw CallError("\(folder) could not be read") }
-            defer { closedir(directory) }
             var newest = 0
-            while let entry = readdir(directory) {
-                let file = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
+            for file in try FolderNames.of(folder) {
                 let parts = file.split(separator: ".")
                 guard parts.count == 3, parts[0] == name, ["started", "ended"].contains(parts[2]), let number = Int(parts[1]) else { continue }
                 newest = max(newest, number)

@@ -18,6 +18,8 @@ package enum WorkerLimits {
     package static let attaches = 256
     /// Bytes of files that are in memory to be copied, all copies together; never less than one `Limits.copyBytes`.
     package static let copyMemoryBytes = 256 << 20
+    /// Bytes of a fetched file that are in memory at once, when it is read to be kept.
+    static let fetchPieceBytes = 256 << 10
     /// Seconds that a copy may take to find out whether the file is there already; after that it is sent.
     static let compareSeconds = 60.0
     /// Bytes read from a pipe at once.

@@ -107,7 +107,7 @@ package final class WorkerPool: AttemptDispatcher {
     init(
         places: Places, home: String, hosts: @escaping @Sendable (Host?) -> any HostRecording, closeFarewells: @escaping @Sendable () -> Void,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement, sources: LaunchConfinement, http: HTTPAccess,
+        open: @escaping SecretOpener, confinement: LaunchConfinement, files: SourceFiles, http: HTTPAccess,
         executors: [any Executor.Type], logger: Logger, report: @escaping @Sendable (AttemptReport) -> Void
     ) {
         let (jobs, feed) = AsyncStream.makeStream(of: Job.self)
@@ -116,7 +116,7 @@ package final class WorkerPool: AttemptDispatcher {
         self.confinement = confinement
         let parts = ExecutorParts(
             home: home, hosts: hosts, transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement,
-            sources: sources, http: http, logger: logger, keep: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
+            files: files, http: http, logger: logger, keep: { body in if case .enqueued = feed.yield(.run(body)) { true } else { false } })
         self.executors = Executors(all: executors.map { $0.init(parts) })
         state = Mutex(
             State(starts: Line(places: places.hosts), here: Line(places: places.here), attaches: Line(places: WorkerLimits.attaches)))
@@ -426,6 +426,7 @@ extension WorkerPool {
     ///   - home: `$FLOW_HOME`: records of Swift steps are kept there, and the processes of Swift steps see it empty.
     ///   - spool: where host records of this machine are; nil as `$FLOW_SPOOL` and the account say.
     ///   - transports: how to reach a host; nil is this machine. Asked once for each host.
+    ///   - artifacts: where files of hosts are kept with their runs.
     ///   - confinement: what Swift steps may not reach; nil hides `home`. Files that are copied from here may not lie there either,
     ///     except in `spool`.
     ///   - http: how requests of flows get out, and where to they may.
@@ -434,7 +435,7 @@ extension WorkerPool {
     package convenience init(
         places: Places = Places(), home: String, spool: String? = nil,
         transports: @escaping @Sendable (Host?) -> any Transport, outputs: OutputStore, blobs: @escaping BlobSource,
-        open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, http: HTTPAccess = HTTPAccess(),
+        artifacts: any ArtifactStore, open: @escaping SecretOpener, confinement: LaunchConfinement? = nil, http: HTTPAccess = HTTPAccess(),
         executors: [any Executor.Type],
         logger: Logger = Logger(label: "flow.workers") { _ in SwiftLogNoOpLogHandler() },
         report: @escaping @Sendable (AttemptReport) -> Void
@@ -445,7 +446,8 @@ extension WorkerPool {
         sources.kept = spool
         self.init(
             places: places, home: home, hosts: { records.client(for: $0) }, closeFarewells: { records.closeFarewells() },
-            transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement, sources: sources,
+            transports: transports, outputs: outputs, blobs: blobs, open: open, confinement: confinement,
+            files: SourceFiles(reach: sources, artifacts: artifacts),
             http: http, executors: executors, logger: logger, report: report)
     }
 }

@@ -42,6 +42,14 @@ struct LocalFiles: FileAccess {
     func receive(
         _ path: String, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
     ) async throws {
+        try await receive(path, from: produce) { _ throws(FlowError) in }
+    }
+
+    /// - Parameter check: is given the file that was written aside, before it gets its name.
+    private func receive(
+        _ path: String, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void,
+        check: @escaping @Sendable (_ draft: String) throws(FlowError) -> Void
+    ) async throws {
         // Written aside: a command that is killed leaves nothing that could be taken for the file.
         let draft = path + ".incomplete"
         // A backup holds everything that the home does: it is its owner's alone.
@@ -55,6 +63,7 @@ struct LocalFiles: FileAccess {
             }
             try await onThread { () throws(FlowError) in
                 guard fsync(descriptor) == 0 else { throw LocalFiles.unwritable(path, errno) }
+                try check(draft)
                 // Does not replace what came meanwhile, as a rename would.
                 guard link(draft, path) == 0 else { throw errno == EEXIST ? LocalFiles.exists(path) : LocalFiles.unwritable(path, errno) }
                 try LocalFiles.synchronizeFolder(of: path)
@@ -65,6 +74,36 @@ struct LocalFiles: FileAccess {
             unlink(draft)
             close(descriptor)
             throw error
+        }
+    }
+
+    func download(
+        _ path: String, as digest: Digest, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws -> Bool {
+        if exists(path), try await onThread({ () throws(FlowError) in try LocalFiles.digest(of: path) }) == digest { return false }
+        try await onThread { () throws(FlowError) in try LocalFiles.makeFolder(of: path) }
+        try await receive(path, from: produce) { draft throws(FlowError) in
+            let found = try LocalFiles.digest(of: draft)
+            guard found == digest else {
+                throw FlowError(
+                    .storage, subject: path, "\(path) was not written: its SHA-256 is \(found), that of the artifact is \(digest).",
+                    hint: "once more; then flowctl doctor")
+            }
+        }
+        return true
+    }
+
+    private static func digest(of path: String) throws(FlowError) -> Digest {
+        let descriptor = try openFile(path)
+        defer { close(descriptor) }
+        var digest = RunningDigest()
+        var piece = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(path, errno) }
+            guard count > 0 else { return digest.finish() }
+            digest.update(Array(piece[..<count]))
         }
     }
 

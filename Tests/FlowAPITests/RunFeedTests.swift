@@ -110,7 +110,7 @@ private final class RecordsReader: JournalReader {
     }
     func runIDs(startingWith prefix: String) async throws -> [RunID] { [] }
     func runs(_ query: RunQuery) async throws -> [RunRow] { [] }
-    func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] { [] }
+    func steps(of run: RunID, kinds: [String], after index: Int?, limit: Int) async throws -> [StepRow] { [] }
     func step(of run: RunID, at path: StepPath) async throws -> StepRow? { nil }
     func targets(
         of run: RunID, step: Int, outcomes: Set<TargetOutcome>, after position: Int?, limit: Int

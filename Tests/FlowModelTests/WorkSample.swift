@@ -17,6 +17,7 @@ enum WorkSample {
         HTTPSpec(
             .put, value(1), body: .form([.init(name: "f", value: value(2))]), authorization: .bearer(value(3)),
             xml: .init(paths: ["id": "//id"], namespaces: ["e": "urn:e"])),
+        FetchSpec(path: value(1), target: value(2), account: value(3), artifact: value(4), maxBytes: 1_000),
         HTTPSpec(.patch, value(1), body: .text(value(2))), HTTPSpec(.put, value(1), body: .file(value(2))),
     ]
 

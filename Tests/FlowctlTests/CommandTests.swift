@@ -4,7 +4,7 @@ import FlowWire
 import Synchronization
 import Testing
 
-@Suite("Commands ask for exactly what they show")
+@Suite("Commands ask for exactly what they show", .timeLimit(.minutes(10)))
 struct CommandTests {
     /// Not the revision's: a vote for the wrong one of the two must show.
     private static let shown = Digest(bytes: [UInt8](repeating: 0xCD, count: 32))
@@ -59,6 +59,23 @@ struct CommandTests {
         let json = World(plan: LoadedFile(plan: plan, revision: Sample.digest))
         #expect(await json.run("flow", "check", "f.swift", "-o", "json") == .succeeded)
         #expect(try JSON.parse(Array(json.out.utf8))["embedded"]?.arrayValue?.count == 2)
+    }
+
+    @Test func `artifacts are downloaded beneath the directory, whatever steps and files are called`() async throws {
+        let bytes = Array("log".utf8)
+        let cases: [(step: String, name: String, path: String?)] = [
+            ("each[web-1]/log", "error.log", "got/each[web-1]/log/error.log"), ("each[../../etc]/log", "x", "got/each[../%2E%2E/etc]/log/x"),
+            ("a//b%\u{1B}", "x", "got/a/%/b%25%1B/x"), ("..", "x", "got/%2E%2E/x"), ("log", "..", nil), ("log", "a/b", nil),
+        ]
+        for (step, name, path) in cases {
+            let item: JSON = ["step": .string(step), "name": .string(name), "bytes": 3, "sha256": .string(Sample.digest.hex)]
+            let world = World { call, _ in call.path.contains("/artifacts") ? .json(Sample.page([item])) : .bytes(bytes) }
+            let end = await world.run("artifacts", "019a", "--download", "got")
+            #expect(end == (path == nil ? .usage : .succeeded), "\(step) \(name): \(world.err)")
+            let created = world.state.withLock { Array($0.created.keys) }
+            let places = created.map { String($0.split(separator: "got/", maxSplits: 1).last ?? "") }
+            #expect(places == (path.map { [String($0.dropFirst(4))] } ?? []), "\(created)")
+        }
     }
 
     @Test func `approve asks which, when a run waits for several`() async {

@@ -152,6 +152,14 @@ extension World: FileAccess {
         try await produce { bytes in self.state.withLock { $0.created[path, default: []] += bytes } }
     }
 
+    func download(
+        _ path: String, as digest: Digest, from produce: (_ write: ([UInt8]) async throws -> Void) async throws -> Void
+    ) async throws -> Bool {
+        if exists(path) { return false }
+        try await receive(path, from: produce)
+        return true
+    }
+
     func exists(_ path: String) -> Bool { files[path] != nil || state.withLock { $0.created[path] != nil } }
 
     func sha256(_ bytes: [UInt8]) -> Digest {

@@ -112,6 +112,7 @@ final class PoolUnderTest: Sendable {
 
     let folder: TestFolder
     let outputs: OutputStore
+    let artifacts: FolderArtifacts
     private let told = Mutex(Told())
     /// Weak, because the pool reports to this.
     private struct Held { weak var pool: WorkerPool? }
@@ -147,6 +148,7 @@ final class PoolUnderTest: Sendable {
         self.proceeds = proceeds
         self.egress = egress
         outputs = OutputStore(folder: folder.file("output"))
+        artifacts = FolderArtifacts(folder: folder.file("artifacts"))
         try FileManager.default.createDirectory(atPath: folder.file("home"), withIntermediateDirectories: true)
     }
 
@@ -180,8 +182,8 @@ final class PoolUnderTest: Sendable {
     private func makePool(places: WorkerPool.Places, blobs: @escaping BlobSource) -> WorkerPool {
         let pool = WorkerPool(
             places: places, home: home, spool: folder.file("spool"), transports: transports, outputs: outputs, blobs: blobs,
-            open: open, confinement: confinement, http: HTTPAccess(egress: egress),
-            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self, HTTPExecutor.self],
+            artifacts: artifacts, open: open, confinement: confinement, http: HTTPAccess(egress: egress),
+            executors: [ShellExecutor.self, CopyExecutor.self, SwiftStepExecutor.self, WatchExecutor.self, HTTPExecutor.self, FetchExecutor.self],
             report: { [weak self] in self?.take($0) })
         held.withLock { $0.pool = pool }
         return pool

@@ -128,6 +128,15 @@ package enum Routes {
             .get, "/v1/runs/{id}/steps/{path}/value", "step.value", .role(.viewer),
             .gives(JSON.self, "The step's output, also when it is too large to be shown with the step."), StepHandlers.value),
         Route(
+            .get, "/v1/runs/{id}/artifacts", "artifact.list", .role(.viewer),
+            .gives(Wire.Page<Wire.Artifact>.self, "The files that steps have fetched, in the order of these.", query: [.limit, .after]),
+            ArtifactHandlers.list),
+        Route(
+            .get, "/v1/runs/{id}/steps/{path}/artifact", "artifact.show", .role(.viewer),
+            Contract(
+                "The file that a step has fetched, byte for byte.", query: [.init(name: "offset", help: "The first byte; 0 unless given.")],
+                answer: .text("application/octet-stream")), ArtifactHandlers.download),
+        Route(
             .get, "/v1/runs/{id}/steps/{path}/attempts/{n}/output", "step.output", .role(.viewer),
             Contract(
                 "What an attempt wrote.",

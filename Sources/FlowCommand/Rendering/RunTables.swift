@@ -46,6 +46,17 @@ enum RunTables {
         return table
     }
 
+    /// The columns of `flowctl artifacts`.
+    static func artifacts(_ artifacts: [Wire.Artifact]) -> Table {
+        var table = Table("step", "target", "name", "bytes", "sha256")
+        for artifact in artifacts {
+            table.add(
+                .init(artifact.step.text), .init(artifact.target ?? ""), .init(artifact.name), .init(bytesText(artifact.bytes)),
+                .init(artifact.sha256.hex))
+        }
+        return table
+    }
+
     private static func bytesText(_ bytes: Int) -> String {
         switch bytes {
         case ..<1_024: "\(bytes) B"

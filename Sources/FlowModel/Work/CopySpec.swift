@@ -41,11 +41,11 @@ extension CopySpec: WorkSpec {
         if let mode, !((3...4).contains(mode.utf8.count) && mode.utf8.allSatisfy { (0x30...0x37).contains($0) }) {
             faults.append("its mode must be octal permission bits such as \"0644\", found \"\(mode)\"")
         }
-        if let start = from.leadingText, !start.hasPrefix("/") {
+        if let start = from.constantStart, !start.hasPrefix("/") {
             faults.append(
                 "its source path must be absolute, since 'from:' names a file on the engine's machine, found one that begins with '\(start)'")
         }
-        if let start = to.leadingText, !start.hasPrefix("/") {
+        if let start = to.constantStart, !start.hasPrefix("/") {
             faults.append("its target path must be absolute, found one that begins with '\(start)'")
         }
         return faults
@@ -53,16 +53,5 @@ extension CopySpec: WorkSpec {
 
     package func summary(_ words: any ExpressionWords) -> String? {
         "\(words.text(from)) → \(target.map { words.text($0) + ":" } ?? "")\(words.text(to))"
-    }
-}
-
-extension Expression {
-    /// The constant text that the value begins with; nil when it begins with something else.
-    fileprivate var leadingText: String? {
-        switch self {
-        case .literal(.string(let text)): text
-        case .text(let parts): parts.first?.leadingText
-        default: nil
-        }
     }
 }

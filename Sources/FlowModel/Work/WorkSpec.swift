@@ -27,6 +27,8 @@ package protocol WorkSpec: Hashable, Sendable, Codable {
     /// What it hands out when a person or its probe says that it succeeded, as far as that can be known.
     /// - Parameter given: what the person says of it.
     func assumedOutput(_ given: JSON?) -> JSON
+    /// Reads the file that it keeps with the run out of what it hands out; nil: it keeps none.
+    static var artifact: (@Sendable (JSON) -> Artifact?)? { get }
     /// What it hands out in a rehearsal, where nothing is carried out; `TypeShape.invented` makes values up.
     /// - Parameters:
     ///   - step: the name of the step, for texts that are made up.
@@ -87,6 +89,7 @@ extension WorkSpec {
     package var needsFlowBinary: Bool { false }
     package func givenShape(declared: TypeShape?) -> TypeShape? { outputShape(declared: declared) }
     package func assumedOutput(_ given: JSON?) -> JSON { given ?? .null }
+    package static var artifact: (@Sendable (JSON) -> Artifact?)? { nil }
     package func rehearsedOutput(of step: String, declared: TypeShape?, given: JSON?) -> JSON {
         given.map(assumedOutput) ?? outputShape(declared: declared)?.invented(as: step) ?? .null
     }

@@ -16,6 +16,10 @@ struct StoredBlobs: BlobVault {
         }
     }
 
+    func read(_ digest: Digest, from offset: Int, limit: Int) async throws -> [UInt8]? {
+        try await blobs.read(digest, from: offset, limit: limit)
+    }
+
     /// The pieces as they arrive.
     private struct Pieces: AsyncSequence, AsyncIteratorProtocol {
         let next: @Sendable () async throws -> ByteBuffer?

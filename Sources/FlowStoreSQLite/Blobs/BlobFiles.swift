@@ -37,6 +37,11 @@ struct BlobFiles: Sendable {
         }
     }
 
+    /// At most `limit` bytes from `offset`, as they are.
+    func read(_ digest: Digest, from offset: Int, limit: Int) throws(FileFault) -> [UInt8] {
+        try Files.Descriptor(opening: path(of: digest), O_RDONLY).read(limit, at: offset)
+    }
+
     /// The digests that files are named by.
     func all() -> [Digest] {
         Files.names(in: root).filter { $0.utf8.count == 2 }.sorted().flatMap { folder in
@@ -74,9 +79,14 @@ struct BlobFiles: Sendable {
             }
         }
 
+        /// Makes the content durable: what `finish` has to do is little then.
+        func synchronize() throws(FileFault) {
+            guard fsync(number) == 0 else { throw FileFault("fsync", path) }
+        }
+
         /// Makes the content durable under its name.
         func finish(as digest: Digest) throws(FileFault) {
-            guard fsync(number) == 0 else { throw FileFault("fsync", path) }
+            try synchronize()
             let target = files.path(of: digest)
             let folder = "\(files.root)/\(digest.hex.prefix(2))"
             if !Files.exists(folder) {

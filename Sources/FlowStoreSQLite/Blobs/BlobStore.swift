@@ -2,6 +2,7 @@ internal import FlowCrypto
 internal import FlowEngine
 package import FlowModel
 internal import GRDB
+internal import Glibc
 internal import Synchronization
 
 /// Plans, binaries and scripts by their SHA-256, for uploads and for whoever runs them.
@@ -54,13 +55,42 @@ package struct BlobStore: Sendable {
                 "The blob was not stored: its SHA-256 is \(found), the name given is \(expected). It was changed or cut on the way."
             )
         }
+        // Aside: a long file must not keep the writer waiting for the disk.
+        try await blocking { try upload.synchronize() }
         try await keep(expected, size: size, small: small) { try upload.finish(as: expected) }
+    }
+
+    /// Stores a file of this machine in the same way, if it is there and has this digest.
+    package func store(file path: String, expecting expected: Digest, limit: Int = Limits.blobBytes) async throws {
+        try await store(FileParts(path: path), expecting: expected, limit: limit)
     }
 
     /// The bytes, or nil when there are none under this digest.
     package func read(_ digest: Digest) async throws(FlowError) -> [UInt8]? {
         let store = store
         return try await store.read { try store.blobBytes(digest, $0) }
+    }
+
+    /// How many bytes there are under this digest; nil when it is not known.
+    package func size(of digest: Digest) async throws(FlowError) -> Int? {
+        try await store.read { try BlobStore.row(digest, $0)?.size }
+    }
+
+    /// At most `limit` bytes from `offset`, as they are: whoever takes all of them compares the digest. Nil when it is not known.
+    package func read(_ digest: Digest, from offset: Int, limit: Int) async throws -> [UInt8]? {
+        guard let row = try await store.read({ try BlobStore.row(digest, $0) }) else { return nil }
+        let (from, count) = (min(max(0, offset), row.size), max(0, limit))
+        if let bytes = row.bytes { return Array(bytes.dropFirst(from).prefix(count)) }
+        let files = store.blobFiles
+        return try await blocking { try files.read(digest, from: from, limit: min(count, row.size - from)) }
+    }
+
+    /// The bytes are nil where they are in a file.
+    private static func row(_ digest: Digest, _ database: Database) throws -> (size: Int, bytes: [UInt8]?)? {
+        var query = try Query(database, "blob", "SELECT size, bytes FROM blob WHERE digest = ?")
+        query.bind(digest)
+        guard try query.next() else { return nil }
+        return (try query.int(0), query.isNull(1) ? nil : try query.bytes(1))
     }
 
     /// Whether the bytes are there, as they were stored.
@@ -110,6 +140,25 @@ package struct BlobStore: Sendable {
         } catch {
             throw StoreFailure.told(error, path: store.directory + "/blobs")
         }
+    }
+}
+
+/// A file, part by part.
+private struct FileParts: AsyncSequence, AsyncIteratorProtocol {
+    let path: String
+    private var offset = 0
+
+    init(path: String) { self.path = path }
+
+    func makeAsyncIterator() -> FileParts { self }
+
+    mutating func next() async throws -> [UInt8]? {
+        let (path, offset) = (path, offset)
+        let part = try await Blocking.run {
+            try Files.Descriptor(opening: path, O_RDONLY).read(StoreLimits.blobPieceBytes, at: offset)
+        }
+        self.offset += part.count
+        return part.isEmpty ? nil : part
     }
 }
 

@@ -11,11 +11,11 @@ package struct CopyExecutor: Executor {
     private let transports: @Sendable (Host?) -> any Transport
     private let outputs: OutputStore
     private let open: SecretOpener
-    private let sources: LaunchConfinement
+    private let files: SourceFiles
     private let memory = ByteBudget(WorkerLimits.copyMemoryBytes)
 
     package init(_ parts: ExecutorParts) {
-        (hosts, transports, outputs, open, sources) = (parts.hosts, parts.transports, parts.outputs, parts.open, parts.sources)
+        (hosts, transports, outputs, open, files) = (parts.hosts, parts.transports, parts.outputs, parts.open, parts.files)
     }
 
     package func carryOut(_ attempt: LiveAttempt, _ sealed: CopyWork) async -> AttemptReport.Event {
@@ -31,12 +31,12 @@ package struct CopyExecutor: Executor {
 
     private func send(_ attempt: LiveAttempt, _ work: CopyWork) async throws(AttemptResult.Failure) -> AttemptReport.Event {
         guard attempt.order.mode == .start else { return await converse(attempt, work, nil) }
-        let size = try await SourceFile.size(work.from, sources)
+        let size = try await files.size(work.from)
         do {
             // What waits for memory has not read its file yet.
             return try await memory.lend(size) {
                 do throws(AttemptResult.Failure) {
-                    return await converse(attempt, work, try await SourceFile.read(work.from, sources))
+                    return await converse(attempt, work, try await files.read(work.from))
                 } catch {
                     return .failed(error)
                 }
@@ -63,9 +63,10 @@ package struct CopyExecutor: Executor {
     }
 
     private static func check(_ work: CopyWork) throws(AttemptResult.Failure) {
-        guard work.from.hasPrefix("/") else {
+        guard work.from.hasPrefix("/") || Artifact.isReference(work.from) else {
             throw .init(
-                .input, "nothing was copied: '\(work.from)' is not the absolute path of a file; 'from:' names one on the engine's machine")
+                .input,
+                "nothing was copied: '\(work.from)' is not the absolute path of a file; 'from:' names one on the engine's machine, or an artifact")
         }
         guard work.to.hasPrefix("/"), !work.to.hasSuffix("/"), !work.to.utf8.contains(where: { $0 == 0 || $0 == 0x0A }) else {
             throw .init(.input, "nothing was copied: '\(work.to)' is not the absolute path of a file")

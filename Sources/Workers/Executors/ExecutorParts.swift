@@ -13,8 +13,7 @@ package struct ExecutorParts: Sendable {
     let open: SecretOpener
     /// What code of flows may not reach on this machine.
     let confinement: LaunchConfinement
-    /// What files may not be taken from, and as whom they are read.
-    let sources: LaunchConfinement
+    let files: SourceFiles
     let http: HTTPAccess
     let logger: Logger
     /// Takes what outlives an attempt, such as a process that is kept for the next one; false when the workers end.

@@ -12,13 +12,12 @@ struct SourceFile: Sendable {
     var mode: String
 
     /// Its length. Throws the failure when it is no file that can be sent.
-    static func size(_ path: String, _ confinement: LaunchConfinement) async throws(AttemptResult.Failure) -> Int {
-        try await unwrap("copied") { try openFile(path, confinement, "copied").closing { $0.size } }
+    static func size(_ path: String, _ confinement: LaunchConfinement, for done: String) async throws(AttemptResult.Failure) -> Int {
+        try await unwrap(done) { try openFile(path, confinement, done).closing { $0.size } }
     }
 
     /// - Parameter done: what is not done without it.
-    static func read(_ path: String, _ confinement: LaunchConfinement, for done: String = "copied") async throws(AttemptResult.Failure) -> SourceFile
-    {
+    static func read(_ path: String, _ confinement: LaunchConfinement, for done: String) async throws(AttemptResult.Failure) -> SourceFile {
         try await unwrap(done) {
             try openFile(path, confinement, done).closing { file in
                 let bytes = try file.bytes()

@@ -10,12 +10,12 @@ package struct HTTPExecutor: Executor {
     private let records: AttemptRecords
     private let outputs: OutputStore
     private let open: SecretOpener
-    private let sources: LaunchConfinement
+    private let files: SourceFiles
     private let access: HTTPAccess
 
     package init(_ parts: ExecutorParts) {
         records = AttemptRecords(folder: parts.home + "/requests")
-        (outputs, open, sources, access) = (parts.outputs, parts.open, parts.sources, parts.http)
+        (outputs, open, files, access) = (parts.outputs, parts.open, parts.files, parts.http)
     }
 
     package func forget(_ id: AttemptID) async throws -> Bool {
@@ -41,7 +41,7 @@ package struct HTTPExecutor: Executor {
         let work = try SecretOpening(open, for: attempt).work(sealed)
         await attempt.secrets.prepare()
         let request = try await HTTPRequestBuilder(work, attempt.order, access.egress).request { path throws(AttemptResult.Failure) in
-            try await SourceFile.read(path, sources, for: "sent").bytes
+            try await files.read(path, for: "sent").bytes
         }
         let answer = try HTTPResponseReader(work)
         let place = try await records.place()

@@ -16,7 +16,7 @@ final class OutputRecorder: OutputSink {
     private let id: AttemptID
     private let cap: Int
     private let patterns: SecretPatterns
-    private let warn: @Sendable (String?) -> Void
+    private let room: RoomWait
     private let state = Mutex(State())
 
     /// `warn` is told that it waits for room, and why; then that it does no more.
@@ -27,7 +27,7 @@ final class OutputRecorder: OutputSink {
         self.id = id
         self.cap = cap
         self.patterns = patterns
-        self.warn = warn
+        room = RoomWait(warn: warn)
     }
 
     deinit {
@@ -91,7 +91,7 @@ final class OutputRecorder: OutputSink {
             }
         }
         do {
-            (summary.stdout, summary.lastLine) = try await whileShort { [self] in
+            (summary.stdout, summary.lastLine) = try await room { [self] in
                 let bytes = try await store.read(
                     id.run, id.step, attempt: id.number, stream: .stdout, offset: 0, limit: Limits.stdoutValueBytes + 1)
                 return (bytes, try await store.lastLine(id.run, id.step, attempt: id.number))
@@ -114,7 +114,7 @@ final class OutputRecorder: OutputSink {
     /// Calls `body` until there is room for what it keeps.
     private func keep(_ stream: HostStream, _ body: @escaping @Sendable (inout OutputFile) throws -> Void) async throws {
         do {
-            try await whileShort { [self] in
+            try await room { [self] in
                 try await BlockingThreads.files.call { [self] in
                     try state.withLock { state in
                         var file = state.files[stream] ?? file(stream)
@@ -126,23 +126,6 @@ final class OutputRecorder: OutputSink {
         } catch let error as CallError where !error.isProtocol {
             state.withLock { $0.files[stream]?.giveUp(forGood: true) }
             note("\(error)", stream)
-        }
-    }
-
-    /// Without a bound but the engine's life: the engine cannot keep the end of the attempt on a full disk either.
-    private func whileShort<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-        var pause = WorkerLimits.shortagePauseSeconds
-        var isTold = false
-        defer { if isTold { warn(nil) } }
-        while true {
-            do {
-                return try await body()
-            } catch let error as CallError where error.isShortage {
-                if !isTold { warn("\(error)") }
-                isTold = true
-                try await Task.sleep(for: .seconds(pause))
-                pause = min(pause * 2, WorkerLimits.longestShortagePauseSeconds)
-            }
         }
     }
 

@@ -58,7 +58,7 @@ package struct OutputStore: Sendable {
     /// The runs that have output.
     package func runs() async throws -> [RunID] {
         let folder = folder
-        return try await BlockingThreads.files.call { try OutputStore.names(in: folder).compactMap { RunID($0) } }
+        return try await BlockingThreads.files.call { try FolderNames.of(folder).compactMap { RunID($0) } }
     }
 
     // MARK: - Paths
@@ -133,25 +133,11 @@ package struct OutputStore: Sendable {
         (one.st_mtim.tv_sec, one.st_mtim.tv_nsec) > (other.st_mtim.tv_sec, other.st_mtim.tv_nsec)
     }
 
-    private static func names(in folder: String) throws -> [String] {
-        guard let open = opendir(folder) else {
-            if errno == ENOENT { return [] }
-            throw CallError("directory \(folder) could not be read")
-        }
-        defer { closedir(open) }
-        var names: [String] = []
-        while let entry = readdir(open) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-
     private static func removeTree(_ path: String) throws {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         if status.st_mode & S_IFMT == S_IFDIR {
-            for name in try names(in: path) { try removeTree("\(path)/\(name)") }
+            for name in try FolderNames.of(path) { try removeTree("\(path)/\(name)") }
             guard rmdir(path) == 0 || errno == ENOENT else { throw CallError("directory \(path) could not be removed") }
         } else {
             guard unlink(path) == 0 || errno == ENOENT else { throw CallError("output file \(path) could not be removed") }

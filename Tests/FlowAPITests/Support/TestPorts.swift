@@ -146,19 +146,23 @@ struct TestHosts: HostDirectory {
 }
 
 final class TestBlobs: BlobVault {
-    private let stored = Mutex<[Digest: Int]>([:])
+    private let stored = Mutex<[Digest: [UInt8]]>([:])
+    func keep(_ bytes: [UInt8]) { stored.withLock { $0[Digest(of: bytes)] = bytes } }
+    func read(_ digest: Digest, from offset: Int, limit: Int) async throws -> [UInt8]? {
+        stored.withLock { $0[digest].map { Array($0.dropFirst(offset).prefix(limit)) } }
+    }
     func contains(_ digest: Digest) async throws -> Bool { stored.withLock { $0[digest] != nil } }
     func put(_ digest: Digest, next: @Sendable () async throws -> ByteBuffer?) async throws {
         var hash = RunningDigest()
-        var size = 0
+        var bytes: [UInt8] = []
         while let piece = try await next() {
-            size += piece.readableBytes
+            bytes += Array(piece.readableBytesView)
             hash.update(Array(piece.readableBytesView))
         }
         guard hash.finish() == digest else {
             throw FlowError(.usage, subject: digest.hex, "another digest")
         }
-        stored.withLock { $0[digest] = size }
+        stored.withLock { $0[digest] = bytes }
     }
 }
 
