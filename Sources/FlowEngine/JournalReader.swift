@@ -20,6 +20,7 @@ package protocol JournalReader: Sendable {
     func olderAttempts(of run: RunID, at path: StepPath, limit: Int) async throws -> [AttemptRow]
     /// Newest first, those behind `place`; nil state gives all.
     func approvals(state: ApprovalRow.State?, run: RunID?, after place: ApprovalRow.Place?, limit: Int) async throws -> [ApprovalRow]
+    func approval(_ id: ApprovalRow.ID) async throws -> ApprovalRow?
     /// Open runs that wait for a freeze or window, by id, those after `after`.
     func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID]
     /// Runs with an open gate on which somebody has voted, by id, those after `run`.

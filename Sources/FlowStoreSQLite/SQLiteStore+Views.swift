@@ -131,6 +131,18 @@ extension SQLiteStore: JournalReader {
         }
     }
 
+    package func approval(_ id: ApprovalRow.ID) async throws -> ApprovalRow? {
+        try await view { database in
+            guard let number = try SQLiteStore.number(of: id.run, database) else { return nil }
+            var query = try Query(
+                database, "approval", "SELECT \(ApprovalRow.columns) FROM approval WHERE run = ? AND path = ? AND generation = ?")
+            query.bind(number)
+            query.bind(id.step.text)
+            query.bind(id.generation)
+            return try query.next() ? try ApprovalRow(query) : nil
+        }
+    }
+
     package func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] {
         try await view { database in
             // Closed gates are the first of a run's waits, and canonical JSON has the kind in one form only.

@@ -150,6 +150,13 @@ extension StoreConformance {
                         "approvals, state \(String(describing: state)), run \(String(describing: run))")
                 }
             }
+            for row in history.approvals.values {
+                guard let id = ApprovalRow.ID(row.id) else { throw Failure(description: "\(row.id) is no id") }
+                try equal(try await reader.approval(id), row, "the approval \(row.id)")
+                var other = id
+                other.generation += 10
+                try equal(try await reader.approval(other), nil, "one that is not there")
+            }
         },
     ]
 

@@ -119,6 +119,7 @@ private final class RecordsReader: JournalReader {
     func approvals(
         state: ApprovalRow.State?, run: RunID?, after place: ApprovalRow.Place?, limit: Int
     ) async throws -> [ApprovalRow] { [] }
+    func approval(_ id: ApprovalRow.ID) async throws -> ApprovalRow? { nil }
     func runsAtGates(after run: RunID?, limit: Int) async throws -> [RunID] { [] }
     func runsAwaitingVotes(after run: RunID?, limit: Int) async throws -> [RunID] { [] }
     func claims(after id: ClaimRow.ID?, limit: Int) async throws -> [ClaimRow] { [] }

@@ -78,9 +78,7 @@ enum ApprovalHandlers {
 
     private static func approval(_ call: Call) async throws -> ApprovalRow {
         let id = call.parameter("id")
-        guard let run = id.split(separator: ":").first.flatMap({ RunID(String($0)) }) else { throw noApproval(id) }
-        let rows = try await call.api.reader.approvals(state: nil, run: run, limit: Limits.planNodes)
-        guard let row = rows.first(where: { $0.id == id }) else { throw noApproval(id) }
+        guard let parts = ApprovalRow.ID(id), let row = try await call.api.reader.approval(parts) else { throw noApproval(id) }
         return row
     }
 

@@ -32,8 +32,8 @@ extension MemoryStore: JournalReader {
         return Array(found.sorted().prefix(limit))
     }
 
-    package func steps(of run: RunID, after index: Int?, limit: Int) async throws -> [StepRow] {
-        let rows = (content.steps[run] ?? [:]).values.filter { $0.index > index ?? -1 }
+    package func steps(of run: RunID, kinds: [String], after index: Int?, limit: Int) async throws -> [StepRow] {
+        let rows = (content.steps[run] ?? [:]).values.filter { $0.index > index ?? -1 && (kinds.isEmpty || kinds.contains($0.kind)) }
         return Array(rows.sorted { $0.index < $1.index }.prefix(limit))
     }
 
@@ -66,6 +66,10 @@ extension MemoryStore: JournalReader {
             ($0.since, $0.run, $0.step, $0.generation) > ($1.since, $1.run, $1.step, $1.generation)
         }
         return Array(sorted.prefix(limit))
+    }
+
+    package func approval(_ id: ApprovalRow.ID) async throws -> ApprovalRow? {
+        content.approvals.values.first { $0.run == id.run && $0.step == id.step && $0.generation == id.generation }
     }
 
     package func claims(after id: ClaimRow.ID?, limit: Int) async throws -> [ClaimRow] {

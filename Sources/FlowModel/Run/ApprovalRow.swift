@@ -127,6 +127,22 @@ package struct ApprovalRow: Hashable, Sendable {
     /// Its id on the wire: `RUN:STEP:GENERATION`.
     package var id: String { "\(run):\(step):\(generation)" }
 
+    /// What its id on the wire is made of.
+    package struct ID: Hashable, Sendable {
+        package var run: RunID
+        package var step: StepPath
+        package var generation: Int
+
+        /// nil for what is not of the form `RUN:STEP:GENERATION`. The path of a step may have colons.
+        package init?(_ text: String) {
+            guard let first = text.firstIndex(of: ":"), let last = text.lastIndex(of: ":"), first < last, let run = RunID(String(text[..<first])),
+                let generation = Int(text[text.index(after: last)...]), String(generation) == text[text.index(after: last)...]
+            else { return nil }
+            (self.run, self.generation) = (run, generation)
+            step = StepPath(String(text[text.index(after: first)..<last]))
+        }
+    }
+
     /// Its place in lists, which are in order of time.
     package struct Place: Hashable, Sendable, CustomStringConvertible {
         package var since: Instant
