@@ -53,12 +53,12 @@ package struct RehearsalScript: Sendable {
         func command(for path: StepPath, output: JSON?) -> String {
             let place = "RUN '\(path)'"
             return switch self {
-            case .retry: "flowctl resolve \(place) --as retry"
-            case .skip: "flowctl skip \(place)"
-            case .succeeded: "flowctl resolve \(place) --as succeeded" + (output.map { " --output '\($0.canonical)'" } ?? "")
-            case .failed: "flowctl resolve \(place) --as failed"
+            case .retry: "flowctl resolve \(place) --as retry -m REASON"
+            case .skip: "flowctl skip \(place) -m REASON"
+            case .succeeded: "flowctl resolve \(place) --as succeeded -m REASON" + (output.map { " --output '\($0.canonical)'" } ?? "")
+            case .failed: "flowctl resolve \(place) --as failed -m REASON"
             case .release: "flowctl release \(place)"
-            case .undo: "flowctl undo \(place)"
+            case .undo: "flowctl undo \(place) -m REASON"
             }
         }
     }

@@ -66,7 +66,7 @@ struct EndingTests {
         let said = try await Rehearsal(of: Changes.self, hosts: ["a"]).output(["changed": true], of: "quiet").run()
         #expect(said.target("a", of: "deploy")?.outcome == "changed", "\(said)")
         func changed(_ step: String) -> JSON? {
-            usual.report.events.lazy.map(\.json).last { $0["kind"] == "stepSucceeded" && $0["step"] == .string(step) }?["changed"]
+            usual.report.events.lazy.map(\.json).last { $0["kind"] == "stepSettled" && $0["step"] == .string(step) }?["changed"]
         }
         #expect(changed("said") == true && changed("swift") == nil, "\(usual.report.events.map(\.json.canonical))")
     }

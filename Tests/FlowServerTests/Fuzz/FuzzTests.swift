@@ -133,7 +133,7 @@ private final class Faults: Sendable {
 private struct FuzzWorld: Sendable {
     let admin: String
     let viewer: String
-    /// A run that has ended, with an attempt of step `fail`, and one whose rollout `roll` goes on.
+    /// A run that has ended, with an attempt of step `fail` and a file that step `log` has fetched, and one whose rollout `roll` goes on.
     let ended: RunID
     let rolling: RunID
     let known: [String: [String]]
@@ -161,7 +161,9 @@ private struct FuzzWorld: Sendable {
         viewer = try await token("eve")
         var runs: [String] = []
         for _ in 0..<3 { runs.append(try await client.value(Wire.Run.self, "POST", "/v1/runs", #"{"flow":"fuzzed","inputs":{"text":"a"}}"#).id.text) }
-        let failed = try await client.start("fails", [Nodes.shell("fail", "echo oops; exit 3")])
+        let fetch = FetchSpec(path: .literal("/etc/os-release"))
+        let log = Node(id: "log", name: "log", kind: .work(Work(fetch)))
+        let failed = try await client.start("fails", [Nodes.shell("fail", "echo oops; exit 3"), log])
         _ = try await client.events(of: failed.id) { $0.contains("event: end") }
         ended = failed.id
         let rollout = RolloutSpec(targets: .literal("web-1"), batches: .all)
@@ -181,7 +183,7 @@ private struct FuzzWorld: Sendable {
             "id": runs + [failed.id.text, roll.id.text, String(failed.id.text.prefix(13))],
             "/v1/approvals/{id} id": gates.map(\.id), "/v1/approvals/{id}/decisions id": gates.map(\.id), "/v1/delegations/{id} id": ["x"],
             "/v1/tokens/{id} id": ["x"], "name": ["fuzzed", "nightly", "push", "year-end", "nights", "carol", "dave", "word"],
-            "path": ["go", "nap", "word", "after", "fail", "roll", "each", "each[0]/in"], "n": ["1", "2"], "run": runs, "runs": runs,
+            "path": ["go", "nap", "word", "after", "fail", "log", "roll", "each", "each[0]/in"], "n": ["1", "2"], "run": runs, "runs": runs,
             "flow": ["fuzzed"],
             "digest": gates.map(\.digest.hex), "step": ["go", "nap", "after"], "from": ["go", "fail"], "sha256": [String(repeating: "a", count: 64)],
             "state": ["open", "all", "running", "failed"], "stream": ["stdout", "stderr"], "follow": ["true"],
@@ -194,8 +196,9 @@ private struct FuzzWorld: Sendable {
     /// The route's path with the names of what exists, and what it must be asked with.
     func target(of route: Route) -> String {
         let isRollout = route.verb == "target.list"
+        let step = isRollout ? "roll" : route.verb == "artifact.show" ? "log" : "fail"
         let names: [String: String] = [
-            "id": isRollout ? rolling.text : ended.text, "path": isRollout ? "roll" : "fail", "n": "1",
+            "id": isRollout ? rolling.text : ended.text, "path": step, "n": "1",
             "name": route.path.hasPrefix("/v1/hooks") ? "push" : "nightly",
         ]
         var target = route.path
