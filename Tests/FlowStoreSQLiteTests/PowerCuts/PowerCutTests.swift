@@ -36,13 +36,13 @@ struct PowerCutTests {
         let (tape, contents, _) = try await record()
         let seed = Self.seed
         var check = try CrashCheck(contents: contents)
-        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 4, tears: Self.isAll ? 16 : 5, eachAlone: Self.isAll)
+        let thoroughness = Tape.Thoroughness(subsets: Self.isAll ? 12 : 3, tears: Self.isAll ? 16 : 4, eachAlone: Self.isAll)
         var recoveries: [CrashState] = []
         var chance = SeededRandom(seed: seed &+ 1)
         try await tape.forEachCrash(thoroughness, seed: seed) { state in
             try await check.take(state)
             if Self.isAll, check.total % 10_000 == 0 { print("L2: until now \(check.total) states, \(check.bad) bad") }
-            if chance.chance(Self.isAll ? 0.02 : 0.0012) { recoveries.append(state) }
+            if chance.chance(Self.isAll ? 0.02 : 0.0008) { recoveries.append(state) }
         }
         for (number, state) in recoveries.enumerated() {
             try await check.takeRecovery(of: state, .init(subsets: 2, tears: 2, eachAlone: false), seed: seed &+ UInt64(number))
