@@ -32,7 +32,7 @@ package struct FetchExecutor: Executor {
             let end = try await follow(attempt, work, file)
             // The next engine goes on with it.
             guard let end else { return .cancelled }
-            // What cannot be removed now is removed when the attempt is forgotten, and that is logged.
+            // One that cannot be removed takes room, and no more: the outcome stands without it.
             try? await IncomingFile.remove(attempt.id, in: folder)
             return end
         } catch {
